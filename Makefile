@@ -1,0 +1,40 @@
+# make run     build everything on the embedded corpus: dvc repro
+# make test    every test
+# make ui      MLflow's pages on this machine
+# make lint    ruff
+
+PYTHON ?= python3
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: run test ui lint
+
+run: $(VENV)/.installed
+	dvc repro
+
+test: $(VENV)/.installed-dev
+	pytest
+
+ui: $(VENV)/.installed
+	python -m pipeline ui
+
+lint: $(VENV)/.installed-dev
+	ruff check .
+	ruff format --check .
+
+$(VENV)/.installed: requirements.txt | $(VENV)/bin/pip
+	python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+$(VENV)/bin/pip:
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "$(PYTHON) is not installed: install Python 3.10 or newer, or name one: make PYTHON=python3.12 run"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "$(PYTHON) is $$($(PYTHON) --version), 3.10 or newer is needed; name one: make PYTHON=python3.12 run"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo "$(PYTHON) has no venv module: install it, on Debian and Ubuntu with: sudo apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
