@@ -1,0 +1,30 @@
+"""Everything that is not a stage: `python -m pipeline COMMAND`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from pipeline import preset, ui
+from pipeline.errors import PipelineError
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command and return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    show = commands.add_parser("ui", help="open MLflow's pages on this machine")
+    show.add_argument("--port", type=int, default=5000, help="port on 127.0.0.1 (default: %(default)s)")
+    show.set_defaults(run=lambda options: ui.serve(Path(), options.port))
+    lay = commands.add_parser("preset", help="lay presets/NAME.yaml over params.yaml")
+    lay.add_argument("name", metavar="NAME", help=f"one of {', '.join(preset.names(Path()))}")
+    lay.set_defaults(run=lambda options: preset.lay(Path(), options.name))
+    options = parser.parse_args(arguments)
+    try:
+        return options.run(options)
+    except PipelineError as error:
+        print(f"ERROR: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,64 @@
+"""The retrieval model: a film's inputs and a window of audio, embedded as unit vectors in one space.
+
+Soundtrack Recommendation for Film Productions: A Multimodal Approach. The query tower is built from the variant's list:
+one projection and one position an input, a fusion transformer over however many tokens there are, one head.
+
+A batch is a dict with a key a column: `audio` [n, frames, n_mels] in dB and an embedding [n, f] for each of the
+variant's inputs (`image`, `tags`, `plot`, `tags_plot`); the model reads only its own.
+
+Axes: n batch, m input, f feature width, d shared width, e embedding width.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pipeline.model.audio import AudioTower
+from pipeline.model.transformer import ProjectionHead, Transformer, learned_table
+from pipeline.params import Model as ModelParams
+
+Batch = Mapping[str, Tensor]
+
+
+class RetrievalModel(nn.Module):
+    """Both towers of one variant and the learned temperature of their similarity."""
+
+    def __init__(
+        self, params: ModelParams, inputs: Sequence[str], widths: Mapping[str, int], n_mels: int, window_frames: int
+    ) -> None:
+        """Build the towers for `inputs`, whose embeddings have `widths`, and for windows of `window_frames` frames."""
+        super().__init__()
+        self.inputs = tuple(inputs)
+        self.max_logit_scale = params.max_logit_scale
+        query, head = params.query, params.projector
+        self.input_projections = nn.ModuleDict(
+            {
+                name: nn.Sequential(nn.LayerNorm(widths[name]), nn.Linear(widths[name], query.width, bias=False))
+                for name in inputs
+            }
+        )
+        self.input_positions = learned_table(len(self.inputs), query.width)
+        self.fusion = Transformer(
+            query.width, query.layers, query.heads, query.head_width, query.feedforward, query.dropout
+        )
+        self.query_head = ProjectionHead(len(self.inputs) * query.width, head.hidden, params.embed_dim, head.dropout)
+        self.audio_tower = AudioTower(params.audio, n_mels, window_frames)
+        self.audio_head = ProjectionHead(params.audio.width, head.hidden, params.embed_dim, head.dropout)
+        self.logit_scale = nn.Parameter(torch.tensor(math.log(1.0 / params.temperature)))
+
+    def encode_query(self, batch: Batch) -> Tensor:
+        """Return the unit vectors [n, e] of the films in `batch`."""
+        phi = torch.stack([self.input_projections[name](batch[name]) for name in self.inputs], dim=1)  # [n, m, d]
+        fused = phi + self.fusion(phi + self.input_positions)  # [n, m, d]
+        return F.normalize(self.query_head(fused.flatten(1)), dim=-1)
+
+    def encode_audio(self, batch: Batch) -> Tensor:
+        """Return the unit vectors [n, e] of the windows in `batch`."""
+        return F.normalize(self.audio_head(self.audio_tower(batch["audio"])), dim=-1)
+
+    def scale(self) -> Tensor:
+        """Return the inverse temperature that multiplies cosines, at most `max_logit_scale`."""
+        return self.logit_scale.exp().clamp(max=self.max_logit_scale)

@@ -1,0 +1,45 @@
+"""Presets: files of parameters under `presets/` that are laid over `params.yaml`, keeping its comments."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from pipeline.errors import ParamsError
+from pipeline.files import whole_file
+from pipeline.params import load_params
+
+
+def names(root: Path) -> list[str]:
+    """Return the names of the presets that there are."""
+    return sorted(path.stem for path in (root / "presets").glob("*.yaml"))
+
+
+def lay(root: Path, name: str) -> int:
+    """Lay preset `name` over `params.yaml`, print each change, and return 0; raise `ParamsError` and change nothing."""
+    if name not in names(root):
+        raise ParamsError(f"preset: found {name!r}, allowed are {', '.join(names(root))}")
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 4096  # never fold a line
+    params = yaml.load((root / "params.yaml").read_text(encoding="utf-8"))
+    wanted = yaml.load((root / "presets" / f"{name}.yaml").read_text(encoding="utf-8"))
+    changes = list(_merge(params, wanted, ""))
+    with whole_file(root / "params.yaml") as temporary:
+        with temporary.open("w", encoding="utf-8") as file:
+            yaml.dump(params, file)
+        load_params(temporary)  # a preset that does not fit leaves params.yaml as it was
+    for key, before, after in changes:
+        print(f"{key}: {before} → {after}")
+    print(f"{len(changes)} parameters changed; `dvc repro` rebuilds what depends on them")
+    return 0
+
+
+def _merge(params: Any, wanted: Any, prefix: str) -> Iterator[tuple[str, Any, Any]]:
+    for key, value in wanted.items():
+        if isinstance(value, dict) and isinstance(params.get(key), dict):
+            yield from _merge(params[key], value, f"{prefix}{key}.")
+        elif params.get(key) != value:
+            yield f"{prefix}{key}", params.get(key), value
+            params[key] = value

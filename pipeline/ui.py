@@ -1,0 +1,21 @@
+"""MLflow's pages for this repository's runs, on loopback."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from pipeline.tracking import QUIET, repository, tracking_uri
+
+
+def serve(root: Path, port: int) -> int:
+    """Serve the pages at http://127.0.0.1:`port` until interrupted; return the server's exit status."""
+    settings = QUIET | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    where = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    store = ["--backend-store-uri", tracking_uri(root)]
+    print(f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
+    try:
+        command = [sys.executable, "-m", "mlflow", "ui", *where, *store]
+        return subprocess.run(command, env=settings | os.environ, cwd=repository(root), check=False).returncode
+    except KeyboardInterrupt:
+        return 0

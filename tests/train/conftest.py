@@ -1,0 +1,54 @@
+"""A small set of feature tables whose music follows from the film."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.features.table import AUDIO_KEYS, IMAGE_KEYS, TEXT_KEYS, write_features
+
+MELS, MAX_FRAMES, TRACKS = 8, 20, 3
+
+
+def dataset_rows(sides: dict[str, int]) -> list[dict]:
+    """Return rows of data/dataset.parquet: `sides` films a side, TRACKS tracks a film."""
+    rows, film = [], 0
+    for side, count in sides.items():
+        for _ in range(count):
+            fid = f"AA{chr(65 + film)}"
+            rows += [
+                {"fid": fid, "number": number, "side": side, "path": f"{fid}/{number}"} for number in range(TRACKS)
+            ]
+            film += 1
+    return rows
+
+
+@pytest.fixture
+def dataset() -> list[dict]:
+    """Eight training films, four for validation."""
+    return dataset_rows({"train": 8, "valid": 4})
+
+
+@pytest.fixture
+def features(tmp_path: Path, dataset: list[dict]) -> Path:
+    """The folder of feature tables for `dataset`: a film's number shows in its image, texts and spectra."""
+    rng = np.random.default_rng(0)
+    fids = sorted({row["fid"] for row in dataset})
+    folder = tmp_path / "data/features"
+    kinds = {fid: rng.normal(size=6) for fid in fids}
+
+    def noisy(fid: str, width: int) -> np.ndarray:
+        return np.resize(kinds[fid], width) + 0.1 * rng.normal(size=width)
+
+    audio = np.stack([noisy(row["fid"], MAX_FRAMES * MELS) for row in dataset])
+    keys = [{"fid": row["fid"], "number": row["number"], "frames": MAX_FRAMES - row["number"]} for row in dataset]
+    about = {"spec": {"sample_rate": 100, "hop_length": 10, "n_mels": MELS}}
+    write_features(folder / "audio.parquet", AUDIO_KEYS, [(keys, audio)], MAX_FRAMES * MELS, np.float16, about)
+    image = np.stack([noisy(fid, 10) for fid in fids])
+    about = {"spec": {"encoder": "test"}}
+    write_features(folder / "image.parquet", IMAGE_KEYS, [([{"fid": f} for f in fids], image)], 10, np.float32, about)
+    texts = [("tags", 0), ("plot", 0), ("plot", 1), ("tags_plot", 0), ("tags_plot", 1)]
+    keys = [{"fid": fid, "input": name, "paragraph": paragraph} for fid in fids for name, paragraph in texts]
+    text = np.stack([noisy(key["fid"], 6) for key in keys])
+    write_features(folder / "text.parquet", TEXT_KEYS, [(keys, text)], 6, np.float32, about)
+    return folder
