@@ -15,6 +15,10 @@ from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import ParamsError
 
+ADVICE = {  # by pydantic's name of the error
+    "unexpected_keyword_argument": "unknown key; remove it or mend its spelling",
+    "missing": "missing key; see the params.yaml that comes with the project",
+}
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 Input = Literal["image", "tags", "plot", "tags_plot"]
@@ -87,6 +91,10 @@ class Segment:
     def __post_init__(self) -> None:
         if self.min_seconds > self.seconds:
             raise ValueError(f"min_seconds ({self.min_seconds}) must not exceed seconds ({self.seconds})")
+        low, high = (32000, 320000) if self.sample_rate >= 32000 else (8000, 160000)  # MPEG-1 and MPEG-2
+        if not low <= self.bit_rate <= high:
+            at = f"at sample_rate {self.sample_rate} MP3 takes {low} to {high}"
+            raise ValueError(f"bit_rate: found {self.bit_rate}; {at} bit/s")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -226,10 +234,14 @@ class Evaluate:
 
 @dataclass(frozen=True, config=STRICT)
 class Compare:
-    """The report."""
+    """The comparison and its report."""
 
     metric: Name
+    permutations: Count
     films: Count
+    excerpt_seconds: Positive
+    excerpt_bit_rate: Annotated[int, Field(ge=8000, le=160000)]
+    max_audio_bytes: Count
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -284,12 +296,8 @@ def load_params(path: Path) -> Params:
 
 def _describe(item: dict[str, Any]) -> str:
     key = ".".join(str(part) for part in item["loc"])
-    kind, found = item["type"], item["input"]
-    if kind == "unexpected_keyword_argument":
-        return f"{key}: unknown key; remove it or mend its spelling"
-    if kind == "missing":
-        return f"{key}: missing key; see the params.yaml that comes with the project"
-    if kind == "value_error":  # raised in __post_init__, which names its keys itself
+    if item["type"] in ADVICE:
+        return f"{key}: {ADVICE[item['type']]}"
+    if item["type"] == "value_error":  # raised in __post_init__, which names its keys itself
         return f"{key}: {item['ctx']['error']}" if key else str(item["ctx"]["error"])
-    message = item["msg"].removeprefix("Input ")
-    return f"{key}: found {found!r} ({type(found).__name__}), {message}"
+    return f"{key}: found {item['input']!r} ({type(item['input']).__name__}), {item['msg'].removeprefix('Input ')}"

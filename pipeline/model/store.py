@@ -58,7 +58,7 @@ def load_model(folder: Path) -> tuple[RetrievalModel, dict[str, Any]]:
         model = build_model(config)
         model.load_state_dict(state)
     except FileNotFoundError as error:
-        raise MissingFileError(f"{error.filename or folder} is missing: run `dvc repro train@{folder.name}`") from None
+        raise MissingFileError(f"{error.filename or folder / WEIGHTS} is missing: run `dvc repro train@{folder.name}`") from None
     except (json.JSONDecodeError, SafetensorError, KeyError, ValidationError, RuntimeError) as error:
         raise ModelError(f"{folder} does not hold a model of this version ({error}): run `dvc repro --force`") from None
     return model.eval(), config

@@ -1,0 +1,75 @@
+"""Short excerpts of tracks, small enough to be carried inside a report."""
+
+import base64
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from pipeline.audio import NotAudioError, mono, write_mp3
+from pipeline.compare.films import Card, Track
+from pipeline.errors import MissingFileError
+from pipeline.params import Compare
+
+SAMPLE_RATE = 22050  # Hz; MPEG-2 Layer III, made for low bit rates
+
+
+def tracks_in_order(cards: list[Card]) -> list[Track]:
+    """Return the tracks that `cards` show, each once: all first places first, then all second places, …"""
+    depth = max(len(listing.places) for card in cards for listing in card.listings)
+    places = [
+        listing.places[place].track
+        for place in range(depth)
+        for card in cards
+        for listing in card.listings
+        if place < len(listing.places)
+    ]
+    return list({track.path: track for track in places}.values())
+
+
+def embed_excerpts(root: Path, tracks: list[Track], params: Compare) -> dict[str, str]:
+    """Return data URIs of excerpts by path, for as many of `tracks` as `compare.max_audio_bytes` has room for."""
+    uris: dict[str, str] = {}
+    room = params.max_audio_bytes
+    for track in tqdm(tracks, desc="excerpts", disable=None):
+        uri = data_uri("audio/mpeg", excerpt(root, track, params.excerpt_seconds, params.excerpt_bit_rate))
+        if len(uri) > room:
+            break
+        uris[track.path] = uri
+        room -= len(uri)
+    return uris
+
+
+def excerpt(root: Path, track: Track, seconds: float, bit_rate: int) -> bytes:
+    """Return MP3 of `seconds` from the middle of `track`, or all of a shorter one."""
+    path = root / track.path
+    start = round(max(0.0, (track.seconds - seconds) / 2) * SAMPLE_RATE)
+    end = start + round(seconds * SAMPLE_RATE)
+    blocks, length = [], 0
+    try:
+        for block in mono(path, SAMPLE_RATE):
+            blocks.append(block[max(0, start - length) : max(0, end - length)])
+            length += len(block)
+            if length >= end:
+                break
+    except (OSError, NotAudioError) as error:
+        raise MissingFileError(f"{path} cannot be read ({error}): run `dvc repro segment`") from None
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "excerpt.mp3"
+        write_mp3(file, np.concatenate(blocks), SAMPLE_RATE, bit_rate)
+        return file.read_bytes()
+
+
+def poster(root: Path, card: Card) -> str:
+    """Return the film's poster as a data URI."""
+    path = root / card.image
+    try:
+        return data_uri("image/jpeg", path.read_bytes())
+    except OSError as error:
+        raise MissingFileError(f"{path} cannot be read ({error.strerror}): run `dvc repro parse`") from None
+
+
+def data_uri(kind: str, content: bytes) -> str:
+    """Return `content` as a URI that needs no file."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -1,0 +1,129 @@
+"""The films that the report shows, each with what every variant put on top of its ranking."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas
+
+from pipeline.compare.results import Result
+from pipeline.errors import StageError
+
+TOP = 5  # tracks shown of each ranking
+PLOT_CHARACTERS = 420
+
+
+@dataclass(frozen=True)
+class Track:
+    """A candidate: its file, its film, its number in the film's folder and its length in seconds."""
+
+    path: str
+    fid: str
+    title: str
+    year: int | None
+    number: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Place:
+    """One of the top places of a ranking; `own` says that the track is the film's own."""
+
+    track: Track
+    score: float
+    own: bool
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One variant's ranking for one film: the rank of the best placed own track, and the places on top."""
+
+    variant: str
+    inputs: list[str]
+    best_rank: int
+    places: list[Place]
+
+
+@dataclass(frozen=True)
+class Card:
+    """A film of the report; `image` is the path of its poster."""
+
+    fid: str
+    title: str
+    year: int | None
+    tags: str
+    plot: str
+    image: str
+    own_tracks: int
+    listings: list[Listing]
+
+
+def film_cards(results: list[Result], dataset: Iterable[dict[str, Any]], number: int) -> list[Card]:
+    """Return cards of `number` films (fewer when there are fewer), from the best served to the worst served.
+
+    The rankings of a card are in the order of `results`. Films are chosen at equal distances in the order of their
+    reciprocal rank averaged over variants, so that what fails shows as well as what works. Raises `StageError` when a
+    ranking names a track that `dataset` does not have.
+    """
+    rows = {row["path"]: row for row in dataset if row["side"] == "eval"}
+    films = {row["fid"]: row for row in rows.values()}
+    rankings = {result.variant: result.rankings.set_index("fid") for result in results}
+    for result in results:
+        _require_known(result, rows, films)
+    return [_card(films[fid], results, rankings, rows) for fid in choose_films(results, number)]
+
+
+def choose_films(results: list[Result], number: int) -> list[str]:
+    """Return the ids of `number` films at equal distances between the best served and the worst served."""
+    served = np.mean([1.0 / result.rankings["best_rank"].to_numpy() for result in results], axis=0)
+    order = np.argsort(-served, kind="stable")
+    number = min(number, len(order))
+    places = ((np.arange(number) + 0.5) / number * len(order)).astype(int)
+    return results[0].rankings["fid"].iloc[order[places]].tolist()
+
+
+def beginning(text: str, characters: int) -> str:
+    """Return the text's first words, at most `characters`, with an ellipsis when something is left out."""
+    text = " ".join(text.split())
+    if len(text) <= characters:
+        return text
+    cut = text[: characters + 1]
+    return (cut.rsplit(" ", 1)[0] if " " in cut else cut[:-1]).rstrip(" ,;:.–—-") + " …"
+
+
+def _card(
+    film: dict[str, Any], results: list[Result], rankings: dict[str, pandas.DataFrame], rows: dict[str, dict[str, Any]]
+) -> Card:
+    listings = []
+    for result in results:
+        ranking = rankings[result.variant].loc[film["fid"]]
+        places = [
+            Place(_track(rows[path]), float(score), rows[path]["fid"] == film["fid"])
+            for path, score in zip(ranking["top_paths"][:TOP], ranking["top_scores"][:TOP], strict=True)
+        ]
+        listings.append(Listing(result.variant, result.inputs, int(ranking["best_rank"]), places))
+    return Card(
+        fid=film["fid"],
+        title=film["title"] or film["fid"],
+        year=film["year"],
+        tags=film["tags"],
+        plot=beginning(film["plot"], PLOT_CHARACTERS),
+        image=film["image"],
+        own_tracks=int(ranking["relevant"]),
+        listings=listings,
+    )
+
+
+def _track(row: dict[str, Any]) -> Track:
+    return Track(row["path"], row["fid"], row["title"] or row["fid"], row["year"], row["number"], row["seconds"])
+
+
+def _require_known(result: Result, rows: dict[str, Any], films: dict[str, Any]) -> None:
+    unknown = [fid for fid in result.rankings["fid"] if fid not in films]
+    unknown += [path for paths in result.rankings["top_paths"] for path in paths if path not in rows]
+    if unknown:
+        raise StageError(
+            f"metrics/rankings/{result.variant}.parquet names {unknown[0]}, which the eval side of "
+            f"data/dataset.parquet does not have: run `dvc repro evaluate@{result.variant}`"
+        )

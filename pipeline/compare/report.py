@@ -1,0 +1,136 @@
+"""The report: one HTML file that holds all it shows (styles, figures, posters, excerpts) and needs no network."""
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from pipeline.compare import wording
+from pipeline.compare.excerpts import embed_excerpts, poster, tracks_in_order
+from pipeline.compare.figures import ACCENT, INK, MUTED, PAPER, RULE
+from pipeline.compare.films import Card
+from pipeline.compare.results import Result, ranked
+from pipeline.compare.significance import Difference, within_reach
+from pipeline.compare.summary import metric_names
+from pipeline.params import Compare
+
+TEMPLATES = Path(__file__).parent / "templates"
+COLOURS = {
+    INK: "ink",
+    MUTED: "muted",
+    RULE: "rule",
+    ACCENT: "accent",
+    PAPER: "paper",
+}  # custom properties in report.css
+
+
+def render_report(
+    root: Path,
+    results: list[Result],
+    differences: list[Difference],
+    figures: dict[str, str],
+    cards: list[Card],
+    params: Compare,
+) -> str:
+    """Return the report; posters and tracks of `cards` are read below `root`."""
+    order = ranked(results, params.metric)
+    differences = _by_rank(differences, order)
+    tracks = tracks_in_order(cards)
+    script = _template_file("report.js")
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            style=_template_file("report.css"),
+            script=script,
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            results=results,
+            order=order,
+            metric=params.metric,
+            columns=wording.columns_beside(params.metric),
+            all_metrics=metric_names(results[0]),
+            best_of={name: _best(results, name) for name in metric_names(results[0])},
+            first=order[0],
+            own=results[0].rankings["relevant"],
+            differences=differences,
+            real=sum(pair.real for pair in differences),
+            wins=_wins(differences),
+            reachable=within_reach(len(results[0].rankings), len(differences), params.permutations),
+            above_chance=[result for result in order if _above_chance(result, params.metric)],
+            not_above_chance=[result for result in order if not _above_chance(result, params.metric)],
+            figures={name: Markup(inline_svg(name, svg)) for name, svg in figures.items()},
+            cards=cards,
+            posters={card.fid: poster(root, card) for card in cards},
+            tracks=sorted(tracks, key=lambda track: (track.title, track.fid, track.number)),
+            anchors={track.path: f"track-{track.fid}-{track.number}" for track in tracks},
+            excerpts=embed_excerpts(root, tracks, params),
+            params=params,
+        )
+    )
+
+
+def inline_svg(name: str, svg: str) -> str:
+    """Return a figure's `<svg>` for use inside a page: ids made its own, colours taken from the page's."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.DOTALL)
+    svg = re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{name}-", svg)
+    for colour, variable in COLOURS.items():
+        svg = svg.replace(colour, f"var(--{variable})")
+    return re.sub(r'<svg [^>]*(viewBox="[^"]*")[^>]*>', r'<svg \1 aria-hidden="true">', svg, count=1)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "metric": wording.metric_label,
+        "inputs": wording.inputs_label,
+        "signed": wording.signed,
+        "words": wording.listed,
+    }
+    environment.globals |= {"number": wording.number, "interval": wording.interval, "chance": wording.chance}
+    return environment
+
+
+def _template_file(name: str) -> Markup:
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
+
+
+def _above_chance(result: Result, metric: str) -> bool:
+    return result.metrics["ci95"][metric][0] > result.metrics["chance"][metric]
+
+
+def _best(results: list[Result], name: str) -> float:
+    values = [result.metrics[name] for result in results]
+    return min(values) if name.endswith("_rank") else max(values)
+
+
+def _oriented(pair: Difference) -> Difference:
+    """Return the difference with the better variant first."""
+    if pair.mean >= 0:
+        return pair
+    return Difference(pair.second, pair.first, -pair.mean, -pair.high, -pair.low, pair.p, pair.p_holm)
+
+
+def _by_rank(differences: list[Difference], order: list[Result]) -> list[Difference]:
+    """Return the differences, the better variant first in each: the real ones first, then by the variants' places."""
+    place = {result.variant: number for number, result in enumerate(order)}
+    oriented = [_oriented(pair) for pair in differences]
+    return sorted(oriented, key=lambda pair: (not pair.real, place[pair.first], place[pair.second]))
+
+
+def _wins(differences: list[Difference]) -> dict[str, list[str]]:
+    wins: dict[str, list[str]] = {}
+    for pair in differences:
+        if pair.real:
+            wins.setdefault(pair.first, []).append(pair.second)
+    return wins

@@ -1,0 +1,120 @@
+"""What the evaluation and the training of every variant left, read and checked for belonging together."""
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+
+from pipeline.errors import MissingFileError, ParamsError, StageError
+from pipeline.evaluate.rankings import read_rankings
+
+FIXED = ("queries", "candidates", "dataset")  # the same for all variants of a comparison
+KEYS = (*FIXED, "ci95", "chance")
+LOSSES = ("epoch", "train_loss", "valid_loss")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One variant's results; `metrics` is its metrics file, `rankings` has a row a film, `history` a row an epoch."""
+
+    variant: str
+    inputs: list[str]
+    metrics: dict[str, Any]
+    rankings: pandas.DataFrame
+    history: list[dict[str, float]]
+
+
+def read_results(root: Path, variants: dict[str, list[str]], metric: str) -> list[Result]:
+    """Return the results of `variants` in their order.
+
+    Raises `MissingFileError` when a file is missing or damaged, `ParamsError` when `metric` is not measured film by
+    film, and `StageError` when variants were evaluated on different data.
+    """
+    _require_files(root, variants)
+    results = [_read_result(root, variant, inputs) for variant, inputs in variants.items()]
+    for result in results:
+        _require_metric(result, metric)
+    _require_same_data(results)
+    return results
+
+
+def ranked(results: list[Result], metric: str) -> list[Result]:
+    """Return `results` by falling `metric`, equal ones in their own order."""
+    return sorted(results, key=lambda result: -result.metrics[metric])
+
+
+def _require_files(root: Path, variants: dict[str, list[str]]) -> None:
+    missing, commands = [], []
+    for variant in variants:
+        files = {
+            f"train@{variant}": [f"models/{variant}/history.csv"],
+            f"evaluate@{variant}": [f"metrics/evaluate/{variant}.json", f"metrics/rankings/{variant}.parquet"],
+        }
+        for stage, names in files.items():
+            absent = [name for name in names if not (root / name).is_file()]
+            missing += absent
+            commands += [stage] if absent else []
+    if missing:
+        raise MissingFileError(f"{', '.join(missing)} missing: run `dvc repro {' '.join(commands)}`")
+
+
+def _read_result(root: Path, variant: str, inputs: list[str]) -> Result:
+    path = root / f"metrics/evaluate/{variant}.json"
+    advice = f"remove it and run `dvc repro evaluate@{variant}`"
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise MissingFileError(f"{path} is not JSON ({error}): {advice}") from None
+    absent = [key for key in KEYS if key not in metrics]
+    if absent:
+        raise MissingFileError(f"{path} lacks {', '.join(absent)}: {advice}")
+    rankings = read_rankings(root / f"metrics/rankings/{variant}.parquet")
+    return Result(variant, inputs, metrics, rankings, _read_history(root / f"models/{variant}/history.csv"))
+
+
+def _read_history(path: Path) -> list[dict[str, float]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [{name: float(row[name]) for name in LOSSES} for row in csv.DictReader(file)]
+    except (KeyError, TypeError, ValueError):
+        rows = []
+    if not rows:
+        advice = f"remove it and run `dvc repro train@{path.parent.name}`"
+        raise MissingFileError(f"{path} is not a table with the columns {', '.join(LOSSES)}: {advice}")
+    return rows
+
+
+def _require_metric(result: Result, metric: str) -> None:
+    allowed = [name for name in result.metrics["ci95"] if name in result.rankings]
+    if metric not in allowed:
+        raise ParamsError(f"params.yaml: compare.metric: found {metric!r}, allowed are {', '.join(allowed)}")
+    if len(result.rankings) != result.metrics["queries"] or not np.isclose(
+        result.rankings[metric].mean(), result.metrics[metric], rtol=0, atol=1e-6
+    ):
+        name = result.variant
+        raise StageError(
+            f"metrics/evaluate/{name}.json and metrics/rankings/{name}.parquet come from different evaluations: "
+            f"run `dvc repro --force evaluate@{name}`"
+        )
+
+
+def _require_same_data(results: list[Result]) -> None:
+    for key in FIXED:
+        groups: dict[Any, list[str]] = {}
+        for result in results:
+            groups.setdefault(result.metrics[key], []).append(result.variant)
+        if len(groups) > 1:
+            found = "; ".join(f"{value} for {', '.join(names)}" for value, names in groups.items())
+            raise StageError(f"variants were evaluated on different data ({key}: {found}): run `dvc repro evaluate`")
+    first = results[0]
+    for other in results[1:]:
+        for column in ("fid", "relevant", "candidates"):
+            if first.rankings[column].tolist() != other.rankings[column].tolist():
+                raise StageError(
+                    f"metrics/rankings: {first.variant} and {other.variant} rank for different films "
+                    f"(column {column}): run `dvc repro evaluate`"
+                )

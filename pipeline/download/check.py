@@ -1,0 +1,64 @@
+"""Whether a downloaded file is the whole recording: it is decoded to its end and its length compared.
+
+A truncated MP3 or WebM decodes without an error, while its header still states the full length.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from av.container import InputContainer
+
+from pipeline.audio import SUFFIXES, NotAudioError, frames, opened
+
+# How much shorter than stated a whole recording may decode: sites round to whole seconds, encoders pad.
+TOLERANCE_SECONDS = 1.0
+TOLERANCE_SHARE = 0.01
+# FFmpeg's length of these, without a header that states it, is size / bit rate of the first frames: no statement.
+FORMATS_WITHOUT_LENGTH = ("mp3", "aac")
+
+
+@dataclass(frozen=True)
+class Check:
+    """What decoding a file showed; `expected_seconds` is None when nothing states the length."""
+
+    suffix: str  # of the container that it really is
+    expected_seconds: float | None
+    decoded_seconds: float
+
+    @property
+    def truncated(self) -> bool:
+        """Whether clearly less was decoded than expected."""
+        return self.expected_seconds is not None and is_short(self.decoded_seconds, self.expected_seconds)
+
+
+def check(path: Path, stated_seconds: float | None, max_seconds: float) -> Check:
+    """Decode `path`, up to `max_seconds`, and return its length beside the one that the site or else the file states.
+
+    Raises `NotAudioError` when nothing can be decoded.
+    """
+    with opened(path) as container:
+        suffix = SUFFIXES[container.format.name]
+        expected = stated_seconds or (container.duration / 1e6 if container.duration else None)
+        estimated = not stated_seconds and _is_estimate(container)
+        decoded = 0.0
+        for frame in frames(container):
+            decoded += frame.samples / frame.sample_rate
+            if decoded > max_seconds:
+                break
+    if decoded == 0.0:
+        raise NotAudioError("nothing in it can be decoded")
+    if estimated and expected is not None and is_short(decoded, expected):
+        expected = None
+    return Check(suffix, expected, decoded)
+
+
+def is_short(decoded_seconds: float, expected_seconds: float) -> bool:
+    """Return whether the decoded length falls short of the expected one by more than the tolerance."""
+    return decoded_seconds < expected_seconds * (1.0 - TOLERANCE_SHARE) - TOLERANCE_SECONDS
+
+
+def _is_estimate(container: InputContainer) -> bool:
+    bit_rate = container.streams.audio[0].bit_rate
+    if container.format.name not in FORMATS_WITHOUT_LENGTH or not bit_rate or not container.duration:
+        return False
+    return abs(container.duration / 1e6 - container.size * 8 / bit_rate) <= 0.01 * container.duration / 1e6

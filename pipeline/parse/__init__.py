@@ -1,0 +1,1 @@
+"""Saved pages and posters made into films: title, year, tags, plot and image."""

@@ -1,0 +1,62 @@
+"""A poster as the model reads it: RGB, its shorter side of one fixed length, written as JPEG."""
+
+import struct
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from pipeline.files import whole_file
+from pipeline.params import Parse
+
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
+WHITE = (255, 255, 255)
+
+
+class BadPosterError(Exception):
+    """The file is no image that can be used; the message says why."""
+
+
+def save_poster(source: Path, target: Path, parse: Parse) -> None:
+    """Write `source` to `target` with a shorter side of `parse.short_side` px, the longer in proportion."""
+    _save(_resized(_decoded(source, parse.max_pixels), parse), target, parse)
+
+
+def save_blank(target: Path, parse: Parse) -> None:
+    """Write a white square."""
+    _save(Image.new("RGB", (parse.short_side, parse.short_side), WHITE), target, parse)
+
+
+def _decoded(source: Path, max_pixels: int) -> Image.Image:
+    """Return the first frame, upright, transparent parts on white."""
+    try:
+        with Image.open(source, formats=FORMATS) as image:
+            if image.width * image.height > max_pixels:
+                raise BadPosterError(f"{image.width} x {image.height} px, more than the {max_pixels} px allowed")
+            image.load()
+            return _rgb(ImageOps.exif_transpose(image))
+    except Image.DecompressionBombError:
+        raise BadPosterError(f"more px than the {max_pixels} allowed") from None
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
+        raise BadPosterError(f"cannot be decoded: {type(error).__name__}") from None
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16 bits a pixel, which convert() would clip
+        image = image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, (*WHITE, 255)), image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _resized(image: Image.Image, parse: Parse) -> Image.Image:
+    shorter = min(image.size)
+    size = tuple(max(parse.short_side, round(side * parse.short_side / shorter)) for side in image.size)
+    if size[0] * size[1] > parse.max_pixels:
+        raise BadPosterError(f"{image.width} x {image.height} px is too narrow for a poster")
+    return image.resize(size, Image.Resampling.LANCZOS)
+
+
+def _save(image: Image.Image, target: Path, parse: Parse) -> None:
+    with whole_file(target) as temporary:
+        image.save(temporary, format="JPEG", quality=parse.jpeg_quality)

@@ -1,0 +1,1 @@
+"""Articles and posters from the web, each film's outcome in a row."""

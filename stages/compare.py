@@ -1,0 +1,42 @@
+"""Compare all variants: a table, the differences that are real, figures, and a report to read and listen to.
+
+Reads: metrics/evaluate/*.json, metrics/rankings/*.parquet, models/*/history.csv, data/{dataset.parquet,image,audio}
+Writes: metrics/comparison.json, metrics/comparison.csv, metrics/figures/*.svg, metrics/report.html
+Run: dvc repro compare
+"""
+
+from pathlib import Path
+
+from pipeline.compare.figures import draw_figures
+from pipeline.compare.films import film_cards
+from pipeline.compare.report import render_report
+from pipeline.compare.results import ranked, read_results
+from pipeline.compare.significance import compare_pairs
+from pipeline.compare.summary import csv_table, summarise
+from pipeline.compare.table import print_table
+from pipeline.files import write_bytes, write_json
+from pipeline.params import Compare, Evaluate
+from pipeline.stage import launch
+from pipeline.tables import DATASET, read_table
+
+
+def main(root: Path, variants: dict[str, list[str]], evaluate: Evaluate, compare: Compare) -> None:
+    """Compare `variants`, and no other that may lie in the folders, by `compare.metric`."""
+    results = read_results(root, variants, compare.metric)
+    dataset = read_table(root / "data/dataset.parquet", DATASET, "split")
+    cards = film_cards(ranked(results, compare.metric), dataset, compare.films)
+    values = {result.variant: result.rankings[compare.metric].to_numpy() for result in results}
+    differences = compare_pairs(values, evaluate.bootstrap_samples, compare.permutations, evaluate.seed)
+    figures = draw_figures(results, compare.metric)
+    report = render_report(root, results, differences, figures, cards, compare)
+
+    write_json(root / "metrics/comparison.json", summarise(results, differences, compare.metric))
+    write_bytes(root / "metrics/comparison.csv", csv_table(results).encode())
+    for name, svg in figures.items():
+        write_bytes(root / f"metrics/figures/{name}.svg", svg.encode())
+    write_bytes(root / "metrics/report.html", report.encode())
+    print_table(results, compare.metric)
+
+
+if __name__ == "__main__":
+    launch(lambda root, params: main(root, params.variants, params.evaluate, params.compare))

@@ -1,0 +1,30 @@
+"""Make films of the saved pages: title, year, tags, plot and an image of fixed shorter side.
+
+Reads: <corpus.folder>/meta.json, data/pages.parquet, data/pages/, data/posters/
+Writes: data/films.parquet, data/image/AAA.jpg
+Run: dvc repro parse
+"""
+
+import logging
+from pathlib import Path
+
+from pipeline.corpus import load_films
+from pipeline.params import Corpus, Parse
+from pipeline.parse.films import parse_films
+from pipeline.stage import launch
+from pipeline.tables import FILMS, PAGES, count_by_status, read_table, require_success, write_table
+
+log = logging.getLogger(__name__)
+
+
+def main(root: Path, corpus: Corpus, parse: Parse) -> None:
+    films = load_films(root / corpus.folder)
+    pages = read_table(root / "data/pages.parquet", PAGES, "scrape")
+    rows = parse_films(root, films, pages, parse)
+    write_table(root / "data/films.parquet", rows, FILMS)
+    log.info("films: %s", count_by_status(rows))
+    require_success(rows, parse.min_success_rate, "parse", "films")
+
+
+if __name__ == "__main__":
+    launch(lambda root, params: main(root, params.corpus, params.parse))

@@ -1,0 +1,37 @@
+"""Fetch each film's article and the poster that it shows, politely, and go on where the last run ended.
+
+Reads: <corpus.folder>/meta.json, and the site inside the corpus when corpus.serve names one
+Writes: data/pages/AAA.html.gz, data/posters/AAA.*, data/pages.parquet
+Run: dvc repro scrape
+"""
+
+import logging
+from pathlib import Path
+
+from pipeline.corpus import load_films
+from pipeline.params import Corpus, Scrape
+from pipeline.scrape.agent import operator_contact, require_contact
+from pipeline.scrape.client import Client
+from pipeline.scrape.pages import scrape_films
+from pipeline.serve import serving
+from pipeline.stage import launch
+from pipeline.tables import PAGES, count_by_status, require_success, write_table
+
+log = logging.getLogger(__name__)
+
+
+def main(root: Path, corpus: Corpus, scrape: Scrape) -> None:
+    folder = root / corpus.folder
+    films = load_films(folder)
+    contact = operator_contact(corpus)
+    require_contact((url for film in films for url in (film.wikipedia, film.image) if url), contact)
+    with serving(folder, corpus.serve) as origin, Client(scrape, contact) as client:
+        rows = scrape_films(root, films, scrape, client, origin)
+    write_table(root / "data/pages.parquet", rows, PAGES)
+    log.info("pages: %s", count_by_status(rows))
+    log.info("posters: %s", count_by_status({"status": row["poster_status"]} for row in rows))
+    require_success(rows, scrape.min_success_rate, "scrape", "pages")
+
+
+if __name__ == "__main__":
+    launch(lambda root, params: main(root, params.corpus, params.scrape))

@@ -1,0 +1,109 @@
+"""What the stages before `compare` leave, made up: films, tracks that sound, rankings of known strength."""
+
+import io
+import zlib
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.audio import write_mp3
+from pipeline.evaluate.bootstrap import confidence_intervals
+from pipeline.evaluate.chance import chance_metrics
+from pipeline.evaluate.metrics import BEST_RANK, over_films, query_metrics
+from pipeline.evaluate.rankings import write_rankings
+from pipeline.files import write_bytes, write_json
+from pipeline.params import Compare, Evaluate
+from pipeline.tables import DATASET, write_table
+
+KS = [1, 5, 10]
+RATE = 22050
+HOSTILE = "<script>alert(1)</script> & \"Rock 'n' Roll\" <img src=x onerror=alert(2)>"
+
+
+def make_dataset(root: Path, films: int, tracks: list[int], seconds: float) -> list[dict]:
+    """Write data/dataset.parquet, posters and audio for `films` films; film i has `tracks[i % len(tracks)]` tracks."""
+    rows = []
+    for index in range(films):
+        fid = "A" + chr(65 + index // 26) + chr(65 + index % 26)
+        image = f"data/image/{fid}.jpg"
+        content = io.BytesIO()
+        shade = Image.linear_gradient("L").resize((224, 330))
+        colour = Image.new("L", (224, 330), index * 37 % 255)
+        Image.merge("RGB", (shade, colour, shade.rotate(180))).save(content, "jpeg", quality=80)
+        write_bytes(root / image, content.getvalue())
+        for number in range(tracks[index % len(tracks)]):
+            path = f"data/audio/{'/'.join(fid)}/{number}.mp3"
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            time = np.arange(round(seconds * RATE)) / RATE
+            tone = np.sin(2 * np.pi * (220 + 15 * index + 40 * number) * time) * 8000
+            write_mp3(root / path, tone.astype(np.int16), RATE, 32000)
+            row = {"fid": fid, "side": "eval", "number": number, "path": path, "seconds": seconds, "sha256": "0" * 64}
+            if index == 0:
+                row |= {"title": HOSTILE, "year": None, "tags": HOSTILE, "plot": HOSTILE}
+            else:
+                row |= {
+                    "title": f"Film {fid}",
+                    "year": 1930 + index,
+                    "tags": "1930s drama",
+                    "plot": "A train leaves. " * 60,
+                }
+            rows.append(row | {"image": image, "url": "https://example.org/film", "source_url": ""})
+    write_table(root / "data/dataset.parquet", rows, DATASET)
+    return rows
+
+
+def make_variant(root: Path, variant: str, rows: list[dict], strength: float) -> None:
+    """Write what training and evaluation leave of `variant`, which lifts a film's own tracks by `strength`."""
+    generator = np.random.default_rng(zlib.crc32(variant.encode()))
+    owners = np.array([row["fid"] for row in rows])
+    rankings = []
+    for fid in dict.fromkeys(owners.tolist()):
+        scores = generator.normal(size=len(rows)) + strength * (owners == fid)
+        order = np.argsort(-scores)
+        ranks = np.flatnonzero(owners[order] == fid) + 1
+        row = {"fid": fid, "title": next(row["title"] for row in rows if row["fid"] == fid), "relevant": len(ranks)}
+        row |= {"candidates": len(rows), "ranks": ranks.tolist(), BEST_RANK: int(ranks[0])}
+        row |= {"top_paths": [rows[index]["path"] for index in order[: max(KS)]]}
+        row |= {"top_scores": (scores[order[: max(KS)]] / 6).tolist()}
+        rankings.append(row | query_metrics(ranks, KS))
+    write_rankings(root / f"metrics/rankings/{variant}.parquet", rankings)
+    names = [*query_metrics(np.ones(1), KS), BEST_RANK]
+    columns = {name: np.array([row[name] for row in rankings], np.float64) for name in names}
+    relevant = [row["relevant"] for row in rankings]
+    metrics = {"variant": variant, "queries": len(rankings), "candidates": len(rows), **over_films(columns)}
+    metrics |= {"ci95": confidence_intervals(columns, 200, 0)}
+    metrics |= {
+        "chance": chance_metrics(relevant, len(rows), KS, 200, 0),
+        "reference": {},
+        "dataset": "0123456789abcdef",
+    }
+    write_json(root / f"metrics/evaluate/{variant}.json", metrics)
+    lines = ["epoch,train_loss,valid_loss,logit_scale,learning_rate"]
+    for epoch in range(1, 31):
+        train, valid = 3.4 * np.exp(-epoch * strength / 25), 3.4 * np.exp(-epoch * strength / 60) + 0.0015 * epoch**1.5
+        noise = generator.normal(scale=0.04, size=2)
+        lines.append(f"{epoch},{train + noise[0]},{valid + noise[1]},5.0,0.001")
+    write_bytes(root / f"models/{variant}/history.csv", ("\n".join(lines) + "\n").encode())
+
+
+@pytest.fixture(scope="session")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """A root folder with three variants over 12 films and 24 tracks, and parameters."""
+    root = tmp_path_factory.mktemp("compare")
+    variants = {"Im": ["image"], "Plo": ["plot"], "All": ["tags_plot", "image"]}
+    rows = make_dataset(root, films=12, tracks=[1, 3, 2], seconds=1.0)
+    for variant, strength in zip(variants, (0.3, 2.0, 6.0), strict=True):
+        make_variant(root, variant, rows, strength)
+    evaluate = Evaluate(ks=KS, bootstrap_samples=500, batch_size=4, seed=0)
+    compare = Compare(
+        metric="mrr",
+        permutations=2000,
+        films=12,
+        excerpt_seconds=0.5,
+        excerpt_bit_rate=32000,
+        max_audio_bytes=1_000_000,
+    )
+    return SimpleNamespace(root=root, variants=variants, rows=rows, evaluate=evaluate, compare=compare)

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from pipeline.audio import mono, write_mp3
+from pipeline.compare.excerpts import SAMPLE_RATE, excerpt
+from pipeline.compare.figures import chance_quantiles
+from pipeline.compare.films import Track, beginning, choose_films
+from pipeline.compare.results import read_results
+from pipeline.compare.wording import inputs_label, listed, metric_label, number, signed
+
+
+def test_chance_quantiles_equal_simulated_rankings():
+    relevant, candidates = np.array([1, 1, 4, 9]), 40
+    generator = np.random.default_rng(0)
+    best = [generator.permutation(candidates)[:count].min() + 1 for _ in range(5000) for count in relevant]
+    assert chance_quantiles(relevant, candidates) == pytest.approx(
+        np.quantile(best, [0.1, 0.25, 0.5, 0.75, 0.9]), abs=1
+    )
+    assert chance_quantiles(np.array([1]), 100) == [10, 25, 50, 75, 90]
+
+
+def test_films_are_chosen_from_best_to_worst_served(inputs):
+    results = read_results(inputs.root, inputs.variants, "mrr")
+    served = {
+        fid: sum(1 / result.rankings.set_index("fid").loc[fid, "best_rank"] for result in results)
+        for fid in results[0].rankings["fid"]
+    }
+    chosen = choose_films(results, 4)
+    assert len(set(chosen)) == 4
+    assert [served[fid] for fid in chosen] == sorted((served[fid] for fid in chosen), reverse=True)
+    assert len(choose_films(results, 100)) == len(served)
+
+
+def test_the_excerpt_is_the_middle(tmp_path):
+    time = np.arange(6 * SAMPLE_RATE) / SAMPLE_RATE
+    loud = (np.abs(time - 3.0) < 0.5) * np.sin(2 * np.pi * 440 * time) * 10_000  # sounds from 2.5 to 3.5 s
+    write_mp3(tmp_path / "0.mp3", loud.astype(np.int16), SAMPLE_RATE, 32000)
+    for seconds, share in ((1.0, 1.0), (2.0, 0.5), (60.0, 1 / 6)):
+        (tmp_path / "excerpt.mp3").write_bytes(
+            excerpt(tmp_path, Track("0.mp3", "AAA", "", None, 0, 6.0), seconds, 32000)
+        )
+        heard = np.concatenate(list(mono(tmp_path / "excerpt.mp3", SAMPLE_RATE)))
+        assert len(heard) / SAMPLE_RATE == pytest.approx(min(seconds, 6.0), abs=0.15)
+        assert (np.abs(heard) > 300).mean() == pytest.approx(share, abs=0.15)
+
+
+def test_a_plots_beginning_ends_at_a_word():
+    assert beginning("One two\nthree", 20) == "One two three"
+    assert beginning("One two, three", 10) == "One two …"
+    assert beginning("Onetwothree", 4) == "Onet …"
+    assert beginning("", 4) == ""
+
+
+def test_words():
+    assert [metric_label(name) for name in ("recall_at_10", "hit_rate_at_1", "mrr", "ndcg_at_10", "median_rank")] == [
+        "Recall@10", "Hit rate@1", "MRR", "nDCG@10", "Median rank",
+    ]  # fmt: skip
+    assert [number("median_rank", value) for value in (3.0, 3.5, 1234.0)] == ["3", "3.5", "1,234"]
+    assert (number("mrr", 0.5), signed(-0.1), signed(0.1)) == ("0.500", "−0.100", "+0.100")
+    assert [listed(names) for names in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
+    assert inputs_label(["tags_plot", "image"]) == "tags and plot + image"

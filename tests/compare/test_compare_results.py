@@ -1,0 +1,82 @@
+import json
+import shutil
+
+import pytest
+
+from pipeline.compare.results import read_results
+from pipeline.errors import MissingFileError, ParamsError, StageError
+from pipeline.evaluate.rankings import read_rankings, write_rankings
+
+
+@pytest.fixture
+def root(inputs, tmp_path):
+    """A copy of the results that a test may spoil."""
+    for folder in ("metrics", "models"):
+        shutil.copytree(inputs.root / folder, tmp_path / folder)
+    return tmp_path
+
+
+def change(root, variant, **keys):
+    path = root / f"metrics/evaluate/{variant}.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | keys))
+
+
+def test_reads_the_listed_variants_only_and_in_their_order(inputs):
+    variants = {"All": ["tags_plot", "image"], "Im": ["image"]}
+    results = read_results(inputs.root, variants, "mrr")
+    assert [(result.variant, result.inputs) for result in results] == list(variants.items())
+    assert results[0].history[0].keys() == {"epoch", "train_loss", "valid_loss"}
+
+
+def test_missing_files_are_all_named_with_the_commands(root, inputs):
+    (root / "metrics/evaluate/Im.json").unlink()
+    (root / "metrics/rankings/Plo.parquet").unlink()
+    (root / "models/All/history.csv").unlink()
+    with pytest.raises(MissingFileError) as error:
+        read_results(root, inputs.variants, "mrr")
+    assert "metrics/evaluate/Im.json" in str(error.value)
+    assert "run `dvc repro evaluate@Im evaluate@Plo train@All`" in str(error.value)
+
+
+@pytest.mark.parametrize("metric", ["recall", "median_rank", "queries", "best_rank"])
+def test_a_metric_that_is_not_measured_film_by_film_is_refused_with_the_allowed_ones(inputs, metric):
+    with pytest.raises(ParamsError, match=rf"compare\.metric: found '{metric}', allowed are hit_rate_at_1, .*mrr, map"):
+        read_results(inputs.root, inputs.variants, metric)
+
+
+@pytest.mark.parametrize(("key", "value"), [("candidates", 23), ("dataset", "ffff")])
+def test_metrics_of_different_data_are_not_mixed(root, inputs, key, value):
+    change(root, "Plo", **{key: value})
+    with pytest.raises(StageError, match=rf"different data \({key}: .* for Im, All; {value} for Plo\): run `dvc repro"):
+        read_results(root, inputs.variants, "mrr")
+
+
+def test_rankings_of_other_films_are_not_mixed(root, inputs):
+    path = root / "metrics/rankings/Plo.parquet"
+    write_rankings(path, read_rankings(path).iloc[::-1].to_dict("records"))
+    with pytest.raises(StageError, match="Im and Plo rank for different films"):
+        read_results(root, inputs.variants, "mrr")
+
+
+def test_metrics_and_rankings_of_different_evaluations_are_refused(root, inputs):
+    change(root, "Plo", mrr=0.5)
+    with pytest.raises(StageError, match="dvc repro --force evaluate@Plo"):
+        read_results(root, inputs.variants, "mrr")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "command"),
+    [
+        ("metrics/evaluate/Im.json", "{", "evaluate@Im"),
+        ("metrics/evaluate/Im.json", "[]", "evaluate@Im"),
+        ("metrics/evaluate/Im.json", '{"queries": 12}', "evaluate@Im"),
+        ("metrics/rankings/Im.parquet", "none", "evaluate@Im"),
+        ("models/Im/history.csv", "epoch,loss\n1,2\n", "train@Im"),
+        ("models/Im/history.csv", "", "train@Im"),
+        ("models/Im/history.csv", "epoch,train_loss,valid_loss\n1,2,much\n", "train@Im"),
+    ],
+)
+def test_damaged_files_name_the_command(root, inputs, name, content, command):
+    (root / name).write_text(content)
+    with pytest.raises(MissingFileError, match=rf"{name}.*remove it and run `dvc repro {command}`"):
+        read_results(root, inputs.variants, "mrr")

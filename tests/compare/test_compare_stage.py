@@ -1,0 +1,187 @@
+import csv
+import json
+import re
+import shutil
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from pipeline.compare.results import read_results
+from pipeline.compare.table import print_table
+from pipeline.errors import MissingFileError, StageError
+from pipeline.evaluate.rankings import read_rankings
+from pipeline.tables import DATASET, write_table
+from stages.compare import main
+
+HOSTILE = "<script>alert(1)</script> & \"Rock 'n' Roll\" <img src=x onerror=alert(2)>"
+
+OUTPUTS = [
+    "comparison.json",
+    "comparison.csv",
+    "report.html",
+    *(f"figures/{name}.svg" for name in ("intervals", "ranks", "learning")),
+]
+
+
+def run(inputs, **compare):
+    main(inputs.root, inputs.variants, inputs.evaluate, replace(inputs.compare, **compare))
+    return {name: (inputs.root / "metrics" / name).read_bytes() for name in OUTPUTS}
+
+
+class Page(HTMLParser):
+    """The tags of a page with their attributes, and its text."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.text = [], ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def outputs(inputs):
+    return run(inputs)
+
+
+@pytest.fixture(scope="module")
+def page(outputs):
+    return Page(outputs["report.html"].decode())
+
+
+def test_two_runs_give_the_same_bytes(inputs, outputs):
+    assert run(inputs) == outputs
+
+
+def test_json_holds_what_was_read_and_every_pair(inputs, outputs):
+    comparison = json.loads(outputs["comparison.json"])
+    assert list(comparison["variants"]) == list(inputs.variants)
+    for variant, found in comparison["variants"].items():
+        read = json.loads((inputs.root / f"metrics/evaluate/{variant}.json").read_text())
+        assert found.pop("inputs") == inputs.variants[variant]
+        assert found.items() <= read.items() and {"mrr", "recall_at_10", "median_rank", "ci95"} <= found.keys()
+        assert comparison["chance"] == read["chance"]
+    assert (comparison["queries"], comparison["candidates"], comparison["best"]) == (12, 24, "All")
+    pairs = {(pair["first"], pair["second"]): pair for pair in comparison["differences"]}
+    assert list(pairs) == [("Im", "Plo"), ("Im", "All"), ("Plo", "All")]
+    means = {
+        variant: read_rankings(inputs.root / f"metrics/rankings/{variant}.parquet")["mrr"].mean()
+        for variant in inputs.variants
+    }
+    assert pairs["Im", "All"]["difference"] == pytest.approx(means["Im"] - means["All"])
+    assert pairs["Im", "All"]["real"] and pairs["Im", "All"]["p_holm"] >= pairs["Im", "All"]["p"]
+
+
+def test_csv_has_a_row_a_variant_equal_to_the_metrics(inputs, outputs):
+    rows = list(csv.DictReader(outputs["comparison.csv"].decode().splitlines()))
+    assert [row["variant"] for row in rows] == list(inputs.variants)
+    for row in rows:
+        read = json.loads((inputs.root / f"metrics/evaluate/{row['variant']}.json").read_text())
+        assert row["inputs"] == " ".join(inputs.variants[row["variant"]])
+        for name, (low, high) in read["ci95"].items():
+            assert (float(row[name]), float(row[f"{name}_low"]), float(row[f"{name}_high"])) == (read[name], low, high)
+
+
+def test_terminal_shows_all_variants_best_first_then_chance_within_100_columns(inputs, capsys):
+    print_table(read_results(inputs.root, inputs.variants, "mrr"), "mrr")
+    lines = capsys.readouterr().out.splitlines()
+    first_words = [line.split()[0] for line in lines if line.split()]
+    assert [word for word in first_words if word in (*inputs.variants, "chance")] == ["All", "Plo", "Im", "chance"]
+    assert max(map(len, lines)) <= 100
+    read = json.loads((inputs.root / "metrics/evaluate/Plo.json").read_text())
+    low, high = read["ci95"]["mrr"]
+    assert f"{read['mrr']:.3f} {low:.3f}–{high:.3f}" in next(line for line in lines if line.split()[:1] == ["Plo"])
+
+
+def test_report_needs_no_network(outputs, page):
+    for _, attributes in page.tags:
+        for name in ("src", "href", "xlink:href", "action", "data", "poster", "srcset"):
+            assert attributes.get(name, "#").startswith(("#", "data:"))
+    assert not page.all("link") and not re.search(rb"@import|url\((?!#)", outputs["report.html"])
+    assert "default-src 'none'" in page.all("meta")[3]["content"]
+
+
+def test_every_link_and_id_fits(page):
+    ids = [attributes["id"] for _, attributes in page.tags if attributes.get("id")]
+    assert len(ids) == len(set(ids))
+    for _, attributes in page.tags:
+        for name in ("href", "xlink:href"):
+            if attributes.get(name):
+                assert attributes[name][1:] in ids
+
+
+def test_hostile_titles_are_shown_as_text(outputs, page):
+    assert HOSTILE in page.text and "Poster of " + HOSTILE in [attributes.get("alt") for attributes in page.all("img")]
+    assert len(page.all("script")) == 1 and b"<script>alert" not in outputs["report.html"]
+    assert not any("onerror" in attributes for _, attributes in page.tags)
+
+
+def test_report_says_what_is_real_and_marks_the_best(page):
+    text = " ".join(page.text.split())
+    assert "12 films ask for music" in text and "the same 24 tracks" in text
+    assert re.search(r"All is better than (Plo and )?Im\.", text)
+    assert "All best tags and plot + image" in text
+    assert "not shown" in text
+
+
+def test_report_embeds_posters_and_each_track_once(inputs, page):
+    posters = page.all("img")
+    assert len(posters) == 12 and all(attributes["src"].startswith("data:image/jpeg;base64,") for attributes in posters)
+    players = page.all("audio")
+    assert players and len({attributes["src"] for attributes in players}) == len(players)
+    assert all(attributes["preload"] == "none" and "controls" in attributes for attributes in players)
+    links = {attributes["href"] for attributes in page.all("a")}
+    assert len(links) == len(players)
+
+
+def test_hits_are_marked_exactly_where_a_track_is_the_films_own(inputs, page):
+    expected = 0
+    titles = [attributes["alt"].removeprefix("Poster of ") for attributes in page.all("img")]
+    owners = {row["path"]: row["fid"] for row in inputs.rows}
+    for variant in inputs.variants:
+        for row in read_rankings(inputs.root / f"metrics/rankings/{variant}.parquet").itertuples():
+            if row.title in titles:
+                expected += sum(owners[path] == row.fid for path in row.top_paths[:5])
+    assert sum(attributes.get("class") == "hit" for attributes in page.all("li")) == expected > 0
+
+
+def test_audio_keeps_within_its_limit_and_says_so(inputs, page):
+    everything = len(page.all("audio"))
+    limited = Page(run(inputs, max_audio_bytes=15_000)["report.html"].decode())
+    kept = [attributes["src"] for attributes in limited.all("audio")]
+    assert 0 < len(kept) < everything and sum(map(len, kept)) <= 15_000
+    assert f"{len(kept)} of {everything} tracks are there" in limited.text
+
+
+def test_figures_are_small_svg_without_dates_and_use_the_pages_colours_inside(outputs):
+    for name in OUTPUTS[3:]:
+        assert outputs[name].startswith(b"<?xml") and len(outputs[name]) < 100_000
+        assert not re.search(rb"<dc:date|metadata|20\d\d-", outputs[name])
+    html = outputs["report.html"].decode()
+    assert html.count("<svg ") == 3 and "var(--accent)" in html[html.index("<svg ") :]
+
+
+def test_one_variant_makes_a_report_without_pairs(inputs):
+    main(inputs.root, {"Plo": ["plot"]}, inputs.evaluate, inputs.compare)
+    text = " ".join(Page((inputs.root / "metrics/report.html").read_text()).text.split())
+    comparison = json.loads((inputs.root / "metrics/comparison.json").read_text())
+    assert comparison["differences"] == [] and "With one variant there is nothing to compare." in text
+
+
+def test_tracks_unknown_to_the_data_set_are_refused(inputs, tmp_path):
+    for folder in ("metrics", "models"):
+        shutil.copytree(inputs.root / folder, tmp_path / folder)
+    write_table(tmp_path / "data/dataset.parquet", inputs.rows[:-1], DATASET)
+    with pytest.raises(StageError, match=r"rankings/Plo.parquet names .*: run `dvc repro evaluate@Plo`"):
+        main(tmp_path, {"Plo": ["plot"]}, inputs.evaluate, inputs.compare)
+    write_table(tmp_path / "data/dataset.parquet", inputs.rows, DATASET)
+    with pytest.raises(MissingFileError, match=r"AA.\.jpg cannot be read .*dvc repro parse"):
+        main(tmp_path, {"Plo": ["plot"]}, inputs.evaluate, inputs.compare)

@@ -1,0 +1,146 @@
+import re
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.errors import ParamsError
+from pipeline.params import load_params
+
+OURS = Path(__file__).parents[1] / "params.yaml"
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Return a function that loads the project's own parameters with some keys changed or (value None) removed."""
+
+    def run(changes, removed=()):
+        yaml = YAML()
+        raw = yaml.load(OURS.read_text(encoding="utf-8"))
+        for key, value in changes.items():
+            *sections, name = key.split(".")
+            place = raw
+            for section in sections:
+                place = place[section]
+            place[name] = value
+        for key in removed:
+            *sections, name = key.split(".")
+            place = raw
+            for section in sections:
+                place = place[section]
+            del place[name]
+        with (tmp_path / "params.yaml").open("w") as file:
+            yaml.dump(raw, file)
+        return load_params(tmp_path / "params.yaml")
+
+    return run
+
+
+def test_our_own_are_valid():
+    params = load_params(OURS)
+    assert params.variant in params.variants
+
+
+@pytest.mark.parametrize("key", ["train.no_such_key", "scrap", "features.audio.hops", "model.query.wdith"])
+def test_unknown_keys(load, key):
+    with pytest.raises(ParamsError, match=rf"{key}: unknown key"):
+        load({key: 1})
+
+
+@pytest.mark.parametrize(
+    "key", ["train", "train.seed", "corpus.contact", "features.image.encoder", "model.audio.blocks"]
+)
+def test_missing_keys(load, key):
+    with pytest.raises(ParamsError, match=rf"{key}: missing key"):
+        load({}, [key])
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("train.epochs", "60"),
+        ("train.epochs", 60.5),
+        ("train.epochs", 0),
+        ("train.epochs", True),
+        ("train.learning_rate", "0.001"),
+        ("train.learning_rate", -0.001),
+        ("train.learning_rate", float("inf")),
+        ("train.learning_rate", None),
+        ("train.batch_size", 1),
+        ("train.seed", -1),
+        ("scrape.attempts", 0),
+        ("scrape.timeout_seconds", 0.0),
+        ("scrape.min_success_rate", 1.1),
+        ("parse.missing", "drop"),
+        ("parse.jpeg_quality", 96),
+        ("segment.sample_rate", 22000),
+        ("corpus.folder", ""),
+        ("corpus.serve", False),
+        ("device", "gpu"),
+        ("features", []),
+        ("model.query.dropout", 1.0),
+    ],
+)
+def test_mistyped_values_are_named_with_what_was_found(load, key, value):
+    with pytest.raises(ParamsError, match=rf"params\.yaml: {key}: found "):
+        load({key: value})
+
+
+def test_whole_numbers_do_for_decimals(load):
+    assert load({"scrape.timeout_seconds": 30}).scrape.timeout_seconds == 30.0
+
+
+def test_yaml_1_2_as_dvc_reads_it(load, tmp_path):
+    text = OURS.read_text(encoding="utf-8")
+    (tmp_path / "params.yaml").write_text(re.sub(r"learning_rate: \S+", "learning_rate: 1e-3", text))
+    assert load_params(tmp_path / "params.yaml").train.learning_rate == 0.001
+    (tmp_path / "params.yaml").write_text(re.sub(r"epochs: \S+", "epochs: yes", text))
+    with pytest.raises(ParamsError, match=r"train\.epochs: found 'yes'"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_all_problems_are_told_at_once(load):
+    with pytest.raises(ParamsError) as caught:
+        load({"train.epochs": 0, "scrape.attempts": "x", "parse.extra": 1})
+    assert len(str(caught.value).splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"variant": "Every"}, "variant: found 'Every', allowed are Im, Ta, Plo"),
+        ({"segment.min_seconds": 1e6}, "segment: min_seconds"),
+        ({"split.train": 0.011}, "split: train"),
+        ({"features.audio.f_max": 1e6}, r"features\.audio: .*f_max"),
+        ({"features.audio.f_min": 1e5}, r"features\.audio: .*f_min"),
+    ],
+)
+def test_relations_between_values(load, changes, message):
+    with pytest.raises(ParamsError, match=message):
+        load(changes)
+
+
+def test_variants(load):
+    assert load({"variants.Three": ["image", "tags", "plot"], "variant": "Three"}).variants["Three"] == [
+        "image",
+        "tags",
+        "plot",
+    ]
+    for inputs in ([], ["images"], "image", None, ["tags", "tags"]):
+        with pytest.raises(ParamsError, match=r"variants\.Three"):
+            load({"variants.Three": inputs})
+    for name in ("../up", "a b", "1st", "x" * 33, ""):
+        with pytest.raises(ParamsError, match="variants"):
+            load({f"variants.{name}" if "." not in name else "variants": {name: ["tags"]} if "." in name else ["tags"]})
+
+
+@pytest.mark.parametrize("text", ["", "[]", "3", "a: [", "a: 1\na: 2", "\x00", "!!python/object:os.system {}"])
+def test_not_our_file(tmp_path, text):
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(ParamsError, match=r"params\.yaml"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_missing_file_says_where_to_run(tmp_path):
+    with pytest.raises(ParamsError, match="repository's root"):
+        load_params(tmp_path / "params.yaml")

@@ -1,0 +1,103 @@
+"""MLflow: one run a variant in the repository's own store, found again by its model, and never in a stage's way."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from pipeline import tracking
+
+METRICS = {"variant": "All", "mrr": 0.5, "queries": 3, "ci95": {"mrr": [0.1, 0.9]}, "chance": {"mrr": 0.2}, "reference": {}}
+
+
+@pytest.fixture(autouse=True)
+def no_outside_store(monkeypatch):
+    for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME", "DVC_STAGE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    folder = tmp_path / "models/Im"
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(b"weights")
+    return folder
+
+
+def train_once(root, folder, params, variant="Im"):
+    with tracking.training_run(root, variant, params, "0123456789abcdef") as run:
+        run.log_epoch({"epoch": 1, "train_loss": 2.0, "valid_loss": 3.0})
+        run.log_epoch({"epoch": 2, "train_loss": 1.0, "valid_loss": 2.5})
+        run.log_model(folder)
+    return run.run_id
+
+
+def stored_run(root, run_id):
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking.tracking_uri(root)).get_run(run_id)
+
+
+def test_run_holds_parameters_tags_curves_and_evaluation(tmp_path, model, params, monkeypatch):
+    monkeypatch.setenv("DVC_EXP_NAME", "hazy-tune")
+    run_id = train_once(tmp_path, model, params)
+    tracking.log_evaluation(tmp_path, model, METRICS)
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking.tracking_uri(tmp_path))
+    run = client.get_run(run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.params["train.learning_rate"] == str(params.train.learning_rate)
+    assert run.data.params["variants.Im"] == "['image']"
+    assert run.data.params["variant"] == "Im"
+    assert run.data.tags["modalities"] == "image"
+    assert run.data.tags["dvc.exp_name"] == "hazy-tune"
+    assert [point.value for point in client.get_metric_history(run_id, "valid_loss")] == [3.0, 2.5]
+    assert run.data.metrics["mrr"] == 0.5
+    assert run.data.metrics["chance/mrr"] == 0.2
+    assert run.data.metrics["ci95_low/mrr"] == 0.1
+    assert run.inputs.dataset_inputs[0].dataset.digest == "0123456789abcdef"
+    assert (tmp_path / "mlartifacts" / run_id / "artifacts/model/model.safetensors").read_bytes() == b"weights"
+    assert len(client.search_runs([run.info.experiment_id])) == 1
+
+
+def test_copy_of_the_repository_logs_into_the_main_one(tmp_path, model, params, monkeypatch):
+    main, copy = tmp_path / "main", tmp_path / "copy"
+    main.mkdir()
+    copy.mkdir()
+    monkeypatch.setenv("DVC_ROOT", str(main))
+    train_once(copy, model, params)
+    assert (main / "mlflow.db").is_file()
+    assert list(copy.iterdir()) == []
+
+
+def test_two_repositories_in_one_process_keep_their_runs_apart(tmp_path, model, params):
+    roots = [tmp_path / "one", tmp_path / "two"]
+    for root in roots:
+        root.mkdir()
+        run_id = train_once(root, model, params)
+        assert stored_run(root, run_id).data.tags["variant"] == "Im"
+
+
+def test_failed_training_is_marked_as_failed(tmp_path, params):
+    runs = []
+    with pytest.raises(RuntimeError), tracking.training_run(tmp_path, "Im", params, "00") as run:
+        runs.append(run.run_id)
+        raise RuntimeError
+    assert stored_run(tmp_path, runs[0]).info.status == "FAILED"
+
+
+def test_store_that_fails_warns_and_stops_nothing(tmp_path, model, params, caplog):
+    (tmp_path / "mlflow.db").write_bytes(b"this is not a database" * 100)
+    with caplog.at_level(logging.WARNING):
+        train_once(tmp_path, model, params)
+        tracking.log_evaluation(tmp_path, model, METRICS)
+    assert "going on without it" in caplog.text
+
+
+def test_evaluation_of_a_model_without_a_run_warns(tmp_path, model, params, caplog):
+    train_once(tmp_path, model, params)
+    (model / "model.safetensors").write_bytes(b"other weights")
+    with caplog.at_level(logging.WARNING):
+        tracking.log_evaluation(tmp_path, model, METRICS)
+    assert "no run trained" in caplog.text
