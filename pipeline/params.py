@@ -1,247 +1,40 @@
-"""`params.yaml` as frozen dataclasses: a class a section, a field a key, no defaults.
+"""`params.yaml`, whole: read as YAML 1.2, as DVC reads it, and checked against the dataclasses of its sections.
 
-Read as YAML 1.2, as DVC reads it. Unknown, missing and mistyped keys are refused by their dotted name; relations
-between values are checked in `__post_init__`.
+Unknown, missing and mistyped keys are refused by their dotted name.
 """
 
 import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import ParamsError
+from pipeline.sections import (
+    STRICT,
+    Compare,
+    Corpus,
+    Download,
+    Evaluate,
+    Features,
+    Input,
+    Model,
+    Parse,
+    Scrape,
+    Segment,
+    Split,
+    Train,
+)
 
 ADVICE = {  # by pydantic's name of the error
     "unexpected_keyword_argument": "unknown key; remove it or mend its spelling",
     "missing": "missing key; see the params.yaml that comes with the project",
 }
-STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-Input = Literal["image", "tags", "plot", "tags_plot"]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0.0)]
-NotNegative = Annotated[float, Field(ge=0.0)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Name = Annotated[str, Field(min_length=1)]
 VariantName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]  # becomes a folder and a stage name
-
-
-@dataclass(frozen=True, config=STRICT)
-class Corpus:
-    """Which films, and whether their site is served from the corpus itself."""
-
-    folder: Name
-    serve: Name | None
-    contact: Name | None
-
-
-@dataclass(frozen=True, config=STRICT)
-class Scrape:
-    """How pages and posters are fetched."""
-
-    requests_per_minute: Positive
-    attempts: Count
-    timeout_seconds: Positive
-    max_page_bytes: Count
-    max_poster_bytes: Count
-    min_success_rate: Share
-
-
-@dataclass(frozen=True, config=STRICT)
-class Parse:
-    """How pages become films."""
-
-    missing: Literal["leave_out", "placeholder"]
-    short_side: Count
-    jpeg_quality: Annotated[int, Field(ge=1, le=95)]
-    max_pixels: Count
-    min_success_rate: Share
-
-
-@dataclass(frozen=True, config=STRICT)
-class Download:
-    """How recordings are fetched."""
-
-    workers: Count
-    attempts: Count
-    pause_seconds: NotNegative
-    timeout_seconds: Positive
-    max_bytes: Count
-    max_seconds: Positive
-    min_success_rate: Share
-
-
-@dataclass(frozen=True, config=STRICT)
-class Segment:
-    """How recordings are cut."""
-
-    seconds: Positive
-    min_seconds: Positive
-    sample_rate: Literal[16000, 22050, 24000, 32000, 44100, 48000]  # what MP3 can hold
-    bit_rate: Annotated[int, Field(ge=8000, le=320000)]
-    processes: Count
-    min_success_rate: Share
-
-    def __post_init__(self) -> None:
-        if self.min_seconds > self.seconds:
-            raise ValueError(f"min_seconds ({self.min_seconds}) must not exceed seconds ({self.seconds})")
-        low, high = (32000, 320000) if self.sample_rate >= 32000 else (8000, 160000)  # MPEG-1 and MPEG-2
-        if not low <= self.bit_rate <= high:
-            at = f"at sample_rate {self.sample_rate} MP3 takes {low} to {high}"
-            raise ValueError(f"bit_rate: found {self.bit_rate}; {at} bit/s")
-
-
-@dataclass(frozen=True, config=STRICT)
-class Split:
-    """Shares of the films on each side."""
-
-    train: Share
-    valid: Share
-    eval: Share
-    seed: Seed
-
-    def __post_init__(self) -> None:
-        total = self.train + self.valid + self.eval
-        if abs(total - 1.0) > 1e-9:
-            raise ValueError(f"train + valid + eval must be 1, found {total:g}")
-
-
-@dataclass(frozen=True, config=STRICT)
-class AudioFeatures:
-    """The log-mel spectrogram."""
-
-    sample_rate: Count
-    n_fft: Count
-    hop_length: Count
-    n_mels: Count
-    f_min: NotNegative
-    f_max: Positive
-
-    def __post_init__(self) -> None:
-        if not self.f_min < self.f_max <= self.sample_rate / 2:
-            found = f"found {self.f_min:g}, {self.f_max:g} and {self.sample_rate}"
-            raise ValueError(f"f_min < f_max <= sample_rate / 2 must hold, {found}")
-        if self.hop_length > self.n_fft:
-            raise ValueError(f"hop_length ({self.hop_length}) must not exceed n_fft ({self.n_fft})")
-
-
-@dataclass(frozen=True, config=STRICT)
-class ImageFeatures:
-    """The image encoder."""
-
-    encoder: Name
-    batch_size: Count
-
-
-@dataclass(frozen=True, config=STRICT)
-class TextFeatures:
-    """The text encoder."""
-
-    encoder: Name
-    max_tokens: Count
-    batch_size: Count
-
-
-@dataclass(frozen=True, config=STRICT)
-class Features:
-    """What is computed once and cached."""
-
-    audio: AudioFeatures
-    image: ImageFeatures
-    text: TextFeatures
-
-
-@dataclass(frozen=True, config=STRICT)
-class AudioTower:
-    """Convolutional front end and transformer over a window of log-mel."""
-
-    window_seconds: Positive
-    window_hop_seconds: Positive
-    channels: Count
-    blocks: Count
-    width: Count
-    layers: Count
-    heads: Count
-    head_width: Count
-    feedforward: Count
-    positions: Count
-    dropout: Dropout
-
-
-@dataclass(frozen=True, config=STRICT)
-class QueryTower:
-    """Fusion transformer over one token an input."""
-
-    width: Count
-    layers: Count
-    heads: Count
-    head_width: Count
-    feedforward: Count
-    dropout: Dropout
-
-
-@dataclass(frozen=True, config=STRICT)
-class Projector:
-    """Two-layer head of either tower."""
-
-    hidden: Count
-    dropout: Dropout
-
-
-@dataclass(frozen=True, config=STRICT)
-class Model:
-    """Widths, depths and the temperature, the same for all variants."""
-
-    embed_dim: Count
-    temperature: Positive
-    max_logit_scale: Positive
-    audio: AudioTower
-    query: QueryTower
-    projector: Projector
-
-
-@dataclass(frozen=True, config=STRICT)
-class Train:
-    """The training loop."""
-
-    seed: Seed
-    epochs: Count
-    patience: Count
-    batch_size: Annotated[int, Field(ge=2)]
-    learning_rate: Positive
-    warmup: Annotated[float, Field(gt=0.0, lt=1.0)]
-    weight_decay: NotNegative
-    max_grad_norm: Positive
-    valid_draws: Count
-    threads: Count
-
-
-@dataclass(frozen=True, config=STRICT)
-class Evaluate:
-    """Metrics and their intervals."""
-
-    batch_size: Count
-    ks: Annotated[list[Count], Field(min_length=1)]
-    bootstrap_samples: Count
-    seed: Seed
-
-
-@dataclass(frozen=True, config=STRICT)
-class Compare:
-    """The comparison and its report."""
-
-    metric: Name
-    permutations: Count
-    films: Count
-    excerpt_seconds: Positive
-    excerpt_bit_rate: Annotated[int, Field(ge=8000, le=160000)]
-    max_audio_bytes: Count
+TAKEN = "published"  # a folder of models/
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -267,6 +60,8 @@ class Params:
         for name, inputs in self.variants.items():
             if len(set(inputs)) < len(inputs):
                 raise ValueError(f"variants.{name}: an input is named twice in {inputs}")
+            if name == TAKEN:
+                raise ValueError(f"variants.{name}: models/{TAKEN} is what `publish` writes; choose another name")
         if self.variant not in self.variants:
             raise ValueError(self._unknown(self.variant))
 

@@ -15,7 +15,7 @@ from pipeline.compare.significance import compare_pairs
 from pipeline.compare.summary import csv_table, summarise
 from pipeline.compare.table import print_table
 from pipeline.files import write_bytes, write_json
-from pipeline.params import Compare, Evaluate
+from pipeline.sections import Compare, Evaluate
 from pipeline.stage import launch
 from pipeline.tables import DATASET, read_table
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.corpus import load_films
 from pipeline.download.fetch import fetch_all
 from pipeline.download.rows import FOLDER, remove_others, requests_of
-from pipeline.params import Corpus, Download
+from pipeline.sections import Corpus, Download
 from pipeline.serve import serving
 from pipeline.stage import launch
 from pipeline.tables import DOWNLOADS, count_by_status, require_success, write_table

@@ -9,8 +9,8 @@ import logging
 from pathlib import Path
 
 from pipeline.corpus import load_films
-from pipeline.params import Corpus, Parse
 from pipeline.parse.films import parse_films
+from pipeline.sections import Corpus, Parse
 from pipeline.stage import launch
 from pipeline.tables import FILMS, PAGES, count_by_status, read_table, require_success, write_table
 

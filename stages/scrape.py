@@ -9,10 +9,10 @@ import logging
 from pathlib import Path
 
 from pipeline.corpus import load_films
-from pipeline.params import Corpus, Scrape
 from pipeline.scrape.agent import operator_contact, require_contact
 from pipeline.scrape.client import Client
 from pipeline.scrape.pages import scrape_films
+from pipeline.sections import Corpus, Scrape
 from pipeline.serve import serving
 from pipeline.stage import launch
 from pipeline.tables import PAGES, count_by_status, require_success, write_table

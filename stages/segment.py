@@ -8,7 +8,7 @@ Run: dvc repro segment
 import logging
 from pathlib import Path
 
-from pipeline.params import Segment
+from pipeline.sections import Segment
 from pipeline.segment.run import by_recording, segment_all
 from pipeline.stage import launch
 from pipeline.tables import DOWNLOADS, SEGMENTS, count_by_status, read_table, require_success, write_table

@@ -8,7 +8,7 @@ Run: dvc repro split
 import logging
 from pathlib import Path
 
-from pipeline.params import Split
+from pipeline.sections import Split
 from pipeline.split.dataset import dataset_rows, reasons, usable_films, write_dataset
 from pipeline.split.sides import assign_sides
 from pipeline.stage import launch

@@ -1,4 +1,4 @@
-"""The shape of the project: imports point one way, stages depend on the code they reach, parameters match their classes."""
+"""The shape of the project: imports point one way, stages name the code they reach, parameters match classes."""
 
 import ast
 import dataclasses
@@ -11,7 +11,19 @@ from ruamel.yaml import YAML
 from pipeline.params import Params, load_params
 
 ROOT = Path(__file__).parent.parent
-STAGES = ["scrape", "parse", "download", "segment", "split", "features", "model", "train", "evaluate", "compare", "publish"]
+STAGES = [
+    "scrape",
+    "parse",
+    "download",
+    "segment",
+    "split",
+    "features",
+    "model",
+    "train",
+    "evaluate",
+    "compare",
+    "publish",
+]
 PIPELINE = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]
 SCRIPTS = sorted(path.stem for path in (ROOT / "stages").glob("*.py") if path.stem != "__init__")
 HEAVY = {"torch", "torchaudio", "transformers", "yt_dlp", "mlflow", "matplotlib"}
@@ -77,22 +89,17 @@ def test_stage_depends_on_exactly_the_code_that_it_reaches(stage):
 
 
 def test_imports_point_towards_the_start_of_the_pipeline():
+    commands = {"__main__.py", "preset.py", "ui.py"}  # which nothing imports
     wrong = []
     for path in (ROOT / "pipeline").rglob("*.py"):
         package = path.relative_to(ROOT / "pipeline").parts[0]
-        if package not in STAGES:  # a module that the stages share
-            wrong += [
-                (path.name, name)
-                for name in imports_of(path)
-                if package not in ("__main__.py", "ui.py", "preset.py") and name.split(".")[1:2] and name.split(".")[0] == "pipeline" and name.split(".")[1] in STAGES
-            ]
+        if package in commands:
             continue
+        reach = STAGES.index(package) if package in STAGES else -1  # a module that the stages share knows none of them
         for name in imports_of(path):
-            parts = name.split(".")
-            if parts[0] == "pipeline" and len(parts) > 1 and parts[1] in STAGES:
-                if STAGES.index(parts[1]) > STAGES.index(package):
-                    wrong.append((str(path.relative_to(ROOT)), name))
-            if parts[0] == "stages":
+            owner, *rest = name.split(".")
+            backwards = owner == "pipeline" and rest and rest[0] in STAGES and STAGES.index(rest[0]) > reach
+            if backwards or owner == "stages":
                 wrong.append((str(path.relative_to(ROOT)), name))
     assert wrong == []
 
@@ -131,7 +138,9 @@ def test_sections_of_params_yaml_are_the_fields_of_the_dataclasses():
 def assert_same_keys(raw: dict, cls: type, prefix: str) -> None:
     hints = typing.get_type_hints(cls)
     names = [field.name for field in dataclasses.fields(cls)]
-    assert list(raw) == names, f"the keys of {prefix or 'params.yaml'} and of {cls.__name__} differ, or stand in another order"
+    assert list(raw) == names, (
+        f"the keys of {prefix or 'params.yaml'} and of {cls.__name__} differ, or stand in another order"
+    )
     for name in names:
         if dataclasses.is_dataclass(hints[name]):
             assert_same_keys(raw[name], hints[name], f"{prefix}{name}.")
@@ -141,7 +150,9 @@ def assert_same_keys(raw: dict, cls: type, prefix: str) -> None:
 def test_parameters_that_a_stage_lists_exist(stage):
     raw = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text())
     for key in entry(stage)["params"]:
-        names = {"key": next(iter(raw["variants"])), "variant": raw["variant"]} if "variants" in key else {"key": "audio"}
+        names = (
+            {"key": next(iter(raw["variants"])), "variant": raw["variant"]} if "variants" in key else {"key": "audio"}
+        )
         for name, value in names.items():
             key = key.replace("${" + name + "}", value)
         node = raw

@@ -26,13 +26,17 @@ def test_paper_gives_the_papers_widths_and_keeps_comments(root, capsys):
     params = load_params(root / "params.yaml")
     assert (params.model.audio.channels, params.model.audio.width, params.model.audio.layers) == (128, 256, 4)
     assert (params.model.query.heads, params.model.query.head_width, params.model.query.feedforward) == (3, 100, 64)
-    assert (params.features.audio.n_fft, params.features.audio.hop_length, params.features.audio.n_mels) == (1024, 220, 128)
+    assert (params.features.audio.n_fft, params.features.audio.hop_length, params.features.audio.n_mels) == (
+        1024,
+        220,
+        128,
+    )
     assert params.split == load_params(ROOT / "params.yaml").split
     after = (root / "params.yaml").read_text()
     assert [line.partition("#")[2] for line in after.splitlines()] == [
         line.partition("#")[2] for line in before.splitlines()
     ]
-    assert "model.audio.channels: 16 → 128" in capsys.readouterr().out
+    assert "model.audio.channels: 8 → 128" in capsys.readouterr().out
 
 
 def test_laying_a_preset_twice_changes_nothing_more(root, capsys):

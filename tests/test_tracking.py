@@ -7,7 +7,14 @@ import pytest
 
 from pipeline import tracking
 
-METRICS = {"variant": "All", "mrr": 0.5, "queries": 3, "ci95": {"mrr": [0.1, 0.9]}, "chance": {"mrr": 0.2}, "reference": {}}
+METRICS = {
+    "variant": "All",
+    "mrr": 0.5,
+    "queries": 3,
+    "ci95": {"mrr": [0.1, 0.9]},
+    "chance": {"mrr": 0.2},
+    "reference": {},
+}
 
 
 @pytest.fixture(autouse=True)

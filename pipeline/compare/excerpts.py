@@ -10,7 +10,7 @@ from tqdm import tqdm
 from pipeline.audio import NotAudioError, mono, write_mp3
 from pipeline.compare.films import Card, Track
 from pipeline.errors import MissingFileError
-from pipeline.params import Compare
+from pipeline.sections import Compare
 
 SAMPLE_RATE = 22050  # Hz; MPEG-2 Layer III, made for low bit rates
 

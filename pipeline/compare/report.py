@@ -15,7 +15,7 @@ from pipeline.compare.films import Card
 from pipeline.compare.results import Result, ranked
 from pipeline.compare.significance import Difference, within_reach
 from pipeline.compare.summary import metric_names
-from pipeline.params import Compare
+from pipeline.sections import Compare
 
 TEMPLATES = Path(__file__).parent / "templates"
 COLOURS = {

@@ -12,7 +12,7 @@ from yt_dlp import YoutubeDL
 from yt_dlp.utils import YoutubeDLError
 
 from pipeline.download.failures import FetchError, meaning
-from pipeline.params import Download
+from pipeline.sections import Download
 
 log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from pipeline.download.client import Client
 from pipeline.download.failures import AGAIN_AT_ONCE, FetchError
 from pipeline.download.rows import Request, limit_of, save_row, settled_row
 from pipeline.files import BLOCK_BYTES, sha256_of
-from pipeline.params import Download
+from pipeline.sections import Download
 from pipeline.serve import with_origin
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from typing import Any
 from pipeline.corpus import FID, Film
 from pipeline.download.failures import AGAIN_NEXT_RUN
 from pipeline.files import write_json
-from pipeline.params import Download
+from pipeline.sections import Download
 from pipeline.tables import DOWNLOADS
 
 FOLDER = Path("data/downloads")  # below the root

@@ -1,7 +1,8 @@
 """The films of one side of the split with their features: what training, evaluation and recommendation read.
 
-A film's query inputs are rows of the image and text tables (several where a plot has several paragraphs); its tracks are
-rows of the audio table. A window is `window_frames` consecutive frames of a track; a track shorter than that is repeated.
+A film's query inputs are rows of the image and text tables (several where a plot has several paragraphs); its tracks
+are rows of the audio table. A window is `window_frames` consecutive frames of a track; a track shorter than that is
+repeated.
 """
 
 from collections.abc import Iterable, Sequence

@@ -61,8 +61,13 @@ def write_features(
     element = pa.field("element", pa.from_numpy_dtype(dtype), nullable=False)
     full = schema.append(pa.field(VECTOR, pa.list_(element, width), nullable=False))
     digest = hashlib.sha256(json.dumps([about, width, dtype.name], sort_keys=True).encode())
-    split = {"use_dictionary": list(schema.names), "use_byte_stream_split": [f"{VECTOR}.list.element"]}
-    with whole_file(path) as temporary, pq.ParquetWriter(temporary, full, compression="zstd", **split) as writer:
+    options = {
+        "compression": "zstd",
+        "use_dictionary": list(schema.names),
+        "use_byte_stream_split": [f"{VECTOR}.list.element"],
+        "write_page_checksum": True,
+    }
+    with whole_file(path) as temporary, pq.ParquetWriter(temporary, full, **options) as writer:
         for keys, vectors in groups:
             flat = np.ascontiguousarray(vectors, dtype=dtype).reshape(len(keys), width)
             if not np.isfinite(flat).all():
@@ -79,7 +84,7 @@ def open_features(path: Path) -> FeatureTable:
     """Open the table at `path`; raise `MissingFileError` when it is missing or damaged."""
     advice = f"run `dvc repro features@{path.stem}`"
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path, page_checksum_verification=True)
         about = json.loads((file.schema_arrow.metadata or file.metadata.metadata)[METADATA_KEY])
     except FileNotFoundError:
         raise MissingFileError(f"{path} is missing: {advice}") from None
@@ -87,26 +92,39 @@ def open_features(path: Path) -> FeatureTable:
         raise MissingFileError(f"{path} is not a feature table ({error}): remove it and {advice}") from None
     with file:
         names = [name for name in file.schema_arrow.names if name != VECTOR]
-        keys = {name: file.read([name]).column(name).to_numpy() for name in names}
+        keys = {name: _read(file, path, name, range(file.num_row_groups)).to_numpy() for name in names}
         vectors = _mapped_vectors(file, path, about["digest"])
     return FeatureTable(keys, vectors, about)
 
 
 def _mapped_vectors(file: pq.ParquetFile, path: Path, digest: str) -> np.ndarray:
     mapped = path.parent / MAPPED_FOLDER / f"{path.stem}-{digest[:32]}.npy"
-    if not mapped.exists():
-        kind = file.schema_arrow.field(VECTOR).type
-        shape = (file.metadata.num_rows, kind.list_size)
-        with whole_file(mapped) as temporary:
-            array = np.lib.format.open_memmap(temporary, "w+", kind.value_type.to_pandas_dtype(), shape)
-            row = 0
-            for group in range(file.num_row_groups):
-                column = file.read_row_group(group, columns=[VECTOR]).column(VECTOR).combine_chunks()
-                block = column.flatten().to_numpy().reshape(-1, kind.list_size)
-                array[row : row + len(block)] = block
-                row += len(block)
-            array.flush()
-        for old in mapped.parent.glob(f"{path.stem}-*.npy"):
-            if old != mapped:
-                old.unlink(missing_ok=True)  # of an earlier content; whoever has it open keeps it
+    try:
+        return np.load(mapped, mmap_mode="r")
+    except (FileNotFoundError, EOFError, ValueError):  # not there yet, or cut short
+        _write_map(file, path, mapped)
     return np.load(mapped, mmap_mode="r")
+
+
+def _write_map(file: pq.ParquetFile, path: Path, mapped: Path) -> None:
+    kind = file.schema_arrow.field(VECTOR).type
+    shape = (file.metadata.num_rows, kind.list_size)
+    with whole_file(mapped) as temporary:
+        array = np.lib.format.open_memmap(temporary, "w+", kind.value_type.to_pandas_dtype(), shape)
+        row = 0
+        for group in range(file.num_row_groups):
+            block = _read(file, path, VECTOR, [group]).combine_chunks().flatten().to_numpy().reshape(-1, kind.list_size)
+            array[row : row + len(block)] = block
+            row += len(block)
+        array.flush()
+    for old in mapped.parent.glob(f"{path.stem}-*.npy"):
+        if old != mapped:
+            old.unlink(missing_ok=True)  # of an earlier content; whoever has it open keeps it
+
+
+def _read(file: pq.ParquetFile, path: Path, name: str, groups: Iterable[int]) -> pa.ChunkedArray:
+    try:
+        return file.read_row_groups(list(groups), columns=[name]).column(name)
+    except (pa.ArrowException, OSError) as error:  # a page that does not unpack is an OSError
+        advice = f"remove it and run `dvc repro features@{path.stem}`"
+        raise MissingFileError(f"{path} is damaged ({' '.join(str(error).split())}): {advice}") from None

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pipeline.errors import ModelError
 from pipeline.model.transformer import Transformer, learned_table
-from pipeline.params import AudioTower as AudioTowerParams
+from pipeline.sections import AudioTower as AudioTowerParams
 
 
 class ResidualBlock(nn.Module):
@@ -44,8 +44,8 @@ class AudioTower(nn.Module):
             )
         if steps + 1 > params.positions:
             raise ModelError(
-                f"model.audio.positions: found {params.positions}, the window needs {steps + 1} ({steps} time steps and "
-                "a class token); raise it, or lower model.audio.window_seconds"
+                f"model.audio.positions: found {params.positions}, the window needs {steps + 1}, for {steps} time "
+                "steps and a class token; raise it, or lower model.audio.window_seconds"
             )
         self.input_bn = nn.BatchNorm2d(1)
         self.blocks = nn.Sequential(

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from pipeline.model.audio import AudioTower
 from pipeline.model.transformer import ProjectionHead, Transformer, learned_table
-from pipeline.params import Model as ModelParams
+from pipeline.sections import Model as ModelParams
 
 Batch = Mapping[str, Tensor]
 
@@ -32,6 +32,7 @@ class RetrievalModel(nn.Module):
         """Build the towers for `inputs`, whose embeddings have `widths`, and for windows of `window_frames` frames."""
         super().__init__()
         self.inputs = tuple(inputs)
+        self.input_dropout = nn.Dropout(params.query.input_dropout)
         self.max_logit_scale = params.max_logit_scale
         query, head = params.query, params.projector
         self.input_projections = nn.ModuleDict(
@@ -51,7 +52,9 @@ class RetrievalModel(nn.Module):
 
     def encode_query(self, batch: Batch) -> Tensor:
         """Return the unit vectors [n, e] of the films in `batch`."""
-        phi = torch.stack([self.input_projections[name](batch[name]) for name in self.inputs], dim=1)  # [n, m, d]
+        phi = torch.stack(
+            [self.input_projections[name](self.input_dropout(batch[name])) for name in self.inputs], dim=1
+        )  # [n, m, d]
         fused = phi + self.fusion(phi + self.input_positions)  # [n, m, d]
         return F.normalize(self.query_head(fused.flatten(1)), dim=-1)
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from pipeline.errors import MissingFileError, ModelError
 from pipeline.files import whole_file, write_json
 from pipeline.model.retrieval import RetrievalModel
-from pipeline.params import Model as ModelParams
+from pipeline.sections import Model as ModelParams
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
@@ -58,7 +58,9 @@ def load_model(folder: Path) -> tuple[RetrievalModel, dict[str, Any]]:
         model = build_model(config)
         model.load_state_dict(state)
     except FileNotFoundError as error:
-        raise MissingFileError(f"{error.filename or folder / WEIGHTS} is missing: run `dvc repro train@{folder.name}`") from None
+        raise MissingFileError(
+            f"{error.filename or folder / WEIGHTS} is missing: run `dvc repro train@{folder.name}`"
+        ) from None
     except (json.JSONDecodeError, SafetensorError, KeyError, ValidationError, RuntimeError) as error:
         raise ModelError(f"{folder} does not hold a model of this version ({error}): run `dvc repro --force`") from None
     return model.eval(), config

@@ -13,10 +13,10 @@ from urllib.parse import unquote, urlsplit
 from tqdm import tqdm
 
 from pipeline.corpus import Film
-from pipeline.params import Parse
 from pipeline.parse.article import Article, Kind, parse_article, without_disambiguator
 from pipeline.parse.poster import BadPosterError, save_blank, save_poster
 from pipeline.parse.tags import category_tags
+from pipeline.sections import Parse
 
 IMAGES_FOLDER = "data/image"
 PLACEHOLDER_TAGS = "tag1 tag2 tag3"  # the reference's, as are the next two

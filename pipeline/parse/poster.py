@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from pipeline.files import whole_file
-from pipeline.params import Parse
+from pipeline.sections import Parse
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
 WHITE = (255, 255, 255)

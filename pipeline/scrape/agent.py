@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import requests
 
 from pipeline.errors import ParamsError
-from pipeline.params import Corpus
+from pipeline.sections import Corpus
 
 PROJECT = "soundtrack-retrieval/1.0"
 CONTACT_VARIABLE = "SOUNDTRACK_CONTACT"

@@ -18,9 +18,9 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 import requests
 import urllib3
 
-from pipeline.params import Scrape
 from pipeline.scrape.agent import ADVICE, needs_contact, user_agent
 from pipeline.scrape.pace import LOOPBACK, HostBusy, Pace
+from pipeline.sections import Scrape
 
 MAY_PASS = frozenset({"timeout", "unreachable", "server_error", "rate_limited", "no_contact"})
 FIRST_PAUSE_SECONDS = 1.0  # before the second attempt; doubles with each further one

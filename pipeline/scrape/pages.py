@@ -23,9 +23,9 @@ from tqdm import tqdm
 
 from pipeline.corpus import ORIGIN, Film
 from pipeline.files import write_bytes, write_json
-from pipeline.params import Scrape
 from pipeline.scrape.client import MAY_PASS, Client, Fetched, FetchError
 from pipeline.scrape.poster import image_extension, shown_poster
+from pipeline.sections import Scrape
 from pipeline.serve import with_origin, without_origin
 from pipeline.tables import PAGES
 

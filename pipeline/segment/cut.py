@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.audio import NotAudioError, mono, write_mp3
 from pipeline.files import whole_file
-from pipeline.params import Segment
+from pipeline.sections import Segment
 
 FOLDER = Path("data/audio")  # below the root
 PADDING_SECONDS = 0.1  # what encoders append; a rest up to this is no music and gives no row

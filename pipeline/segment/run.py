@@ -14,7 +14,7 @@ from typing import Any
 from tqdm import tqdm
 
 from pipeline.errors import StageError
-from pipeline.params import Segment
+from pipeline.sections import Segment
 from pipeline.segment.cut import FOLDER, segment_film
 
 

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 from pipeline.errors import StageError
-from pipeline.params import Split
+from pipeline.sections import Split
 
 SIDES = ("train", "valid", "eval")
 MIN_TRAINING_FILMS = 2  # a contrastive loss needs a pair

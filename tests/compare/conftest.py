@@ -15,7 +15,7 @@ from pipeline.evaluate.chance import chance_metrics
 from pipeline.evaluate.metrics import BEST_RANK, over_films, query_metrics
 from pipeline.evaluate.rankings import write_rankings
 from pipeline.files import write_bytes, write_json
-from pipeline.params import Compare, Evaluate
+from pipeline.sections import Compare, Evaluate
 from pipeline.tables import DATASET, write_table
 
 KS = [1, 5, 10]

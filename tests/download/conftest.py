@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from pipeline.params import Download
+from pipeline.sections import Download
 
 CODECS = {
     ".m4a": ("aac", 44100),

@@ -4,7 +4,7 @@ import logging
 import pytest
 
 from pipeline.errors import CorpusError, StageError
-from pipeline.params import Corpus
+from pipeline.sections import Corpus
 from pipeline.tables import DOWNLOADS, read_table
 from stages.download import main
 

@@ -8,7 +8,8 @@ import torch
 
 from pipeline.errors import ModelError
 from pipeline.model.retrieval import RetrievalModel
-from pipeline.params import AudioTower, Model, Projector, QueryTower, load_params
+from pipeline.params import load_params
+from pipeline.sections import AudioTower, Model, Projector, QueryTower
 
 VARIANTS = load_params(Path(__file__).parents[2] / "params.yaml").variants | {"Three": ["tags", "plot", "image"]}
 WIDTHS = {"image": 10, "tags": 6, "plot": 6, "tags_plot": 6}
@@ -30,7 +31,7 @@ SMALL = Model(
         positions=9,
         dropout=0.1,
     ),
-    query=QueryTower(width=8, layers=1, heads=3, head_width=2, feedforward=4, dropout=0.2),
+    query=QueryTower(input_dropout=0.0, width=8, layers=1, heads=3, head_width=2, feedforward=4, dropout=0.2),
     projector=Projector(hidden=7, dropout=0.2),
 )
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.params import Parse
 from pipeline.parse.poster import BadPosterError, save_blank, save_poster
+from pipeline.sections import Parse
 
 PARSE = Parse(missing="leave_out", short_side=32, jpeg_quality=92, max_pixels=40_000, min_success_rate=0.5)
 

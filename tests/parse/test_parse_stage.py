@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import MissingFileError, StageError
-from pipeline.params import Corpus, Parse
+from pipeline.sections import Corpus, Parse
 from pipeline.tables import FILMS, PAGES, read_table, write_table
 from stages.parse import main
 

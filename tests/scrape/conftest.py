@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from pipeline.params import Scrape
+from pipeline.sections import Scrape
 
 Answer = tuple[int, dict[str, str], bytes]
 

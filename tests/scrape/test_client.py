@@ -8,10 +8,10 @@ from email.utils import format_datetime
 import pytest
 
 from pipeline.errors import ParamsError
-from pipeline.params import Corpus
 from pipeline.scrape.agent import needs_contact, operator_contact, require_contact
 from pipeline.scrape.client import MAX_REFUSALS, Client, FetchError
 from pipeline.scrape.pace import MAX_WAIT_SECONDS, HostBusy, Pace
+from pipeline.sections import Corpus
 
 HTML = {"Content-Type": "text/html; charset=ISO-8859-1"}
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import CorpusError, ParamsError, StageError
-from pipeline.params import Corpus
 from pipeline.scrape import pages as pages_module
+from pipeline.sections import Corpus
 from pipeline.tables import PAGES, read_table
 from stages.scrape import main
 

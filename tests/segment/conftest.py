@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from pipeline.params import Segment
+from pipeline.sections import Segment
 
 CODECS = {
     ".m4a": ("aac", 44100),

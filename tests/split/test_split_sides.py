@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.errors import StageError
-from pipeline.params import Split
+from pipeline.sections import Split
 from pipeline.split.sides import SIDES, assign_sides, largest_remainder
 
 FIDS = [f"{a}{b}{c}" for a in "AB" for b in "ABCDEFGHIJ" for c in "ABCDE"]  # 100

@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from pipeline.errors import MissingFileError, StageError
-from pipeline.params import Split
+from pipeline.sections import Split
 from pipeline.tables import DATASET, FILMS, SEGMENTS, read_table, write_table
 from stages.split import main
 

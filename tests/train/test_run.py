@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from pipeline.errors import ModelError, StageError
 from pipeline.features.films import films_of, open_store
 from pipeline.model.store import load_model
-from pipeline.params import AudioTower, Model, Projector, QueryTower, Train
+from pipeline.sections import AudioTower, Model, Projector, QueryTower, Train
 from pipeline.train.loop import validation_loss
 from pipeline.train.run import train_variant
 
@@ -32,7 +32,7 @@ MODEL = Model(
         positions=9,
         dropout=0.0,
     ),
-    query=QueryTower(width=8, layers=1, heads=2, head_width=4, feedforward=8, dropout=0.0),
+    query=QueryTower(input_dropout=0.0, width=8, layers=1, heads=2, head_width=4, feedforward=8, dropout=0.0),
     projector=Projector(hidden=16, dropout=0.0),
 )
 TRAIN = Train(

@@ -1,0 +1,1 @@
+"""Evaluation: every film of the evaluation side ranks all tracks of that side; standard metrics over films."""

@@ -1,0 +1,46 @@
+"""Rank all tracks of the evaluation side for each of its films with one variant's model, and measure the rankings.
+
+Reads: data/dataset.parquet, data/features/*.parquet, models/<variant>
+Writes: metrics/evaluate/<variant>.json, metrics/rankings/<variant>.parquet; the figures in the training's MLflow run
+Run: dvc repro evaluate@<variant>
+"""
+
+import argparse
+import logging
+from pathlib import Path
+
+from pipeline.device import choose_device
+from pipeline.evaluate.rankings import write_rankings
+from pipeline.evaluate.run import evaluate_model, evaluation_side
+from pipeline.features.films import open_store, require_specs
+from pipeline.files import sha256_of, write_json
+from pipeline.model.store import load_model
+from pipeline.sections import Evaluate
+from pipeline.stage import launch
+from pipeline.tables import DATASET, read_table
+from pipeline.tracking import log_evaluation
+
+log = logging.getLogger(__name__)
+
+
+def main(root: Path, variant: str, inputs: list[str], evaluate: Evaluate, device: str) -> None:
+    rows = evaluation_side(read_table(root / "data/dataset.parquet", DATASET, "split"))
+    folder = root / "models" / variant
+    model, config = load_model(folder)
+    store = open_store(root / "data/features", inputs)
+    require_specs(store.specs(), config["features"], str(folder))
+    metrics, rankings = evaluate_model(model, config, store, rows, evaluate, choose_device(device))
+    metrics["model"] = {name: sha256_of(folder / name) for name in ("model.safetensors", "history.csv")}
+    write_rankings(root / f"metrics/rankings/{variant}.parquet", rankings)
+    write_json(root / f"metrics/evaluate/{variant}.json", metrics)
+    log.info("%s: %d films, %d tracks", variant, metrics["queries"], metrics["candidates"])
+    for name, (low, high) in metrics["ci95"].items():
+        log.info("%16s %8.3f  [%.3f, %.3f]  chance %.3f", name, metrics[name], low, high, metrics["chance"][name])
+    log_evaluation(root, folder, metrics)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--variant", required=True, help="a row of `variants` in params.yaml")
+    name = parser.parse_args().variant
+    launch(lambda root, params: main(root, name, params.inputs(name), params.evaluate, params.device))

@@ -1,0 +1,45 @@
+"""Compute the features of one kind, once: log-mel frames of the tracks, vectors of the posters or of the texts.
+
+Reads: data/dataset.parquet, and data/audio (audio) or data/image (image)
+Writes: data/features/audio.parquet, data/features/image.parquet or data/features/text.parquet
+Run: dvc repro features@audio features@image features@text
+"""
+
+import argparse
+import logging
+from pathlib import Path
+from typing import Literal
+
+from pipeline.device import choose_device
+from pipeline.errors import StageError
+from pipeline.features.audio import write_audio_features
+from pipeline.features.image import write_image_features
+from pipeline.features.text import write_text_features
+from pipeline.sections import Features
+from pipeline.stage import launch
+from pipeline.tables import DATASET, read_table
+
+log = logging.getLogger(__name__)
+
+KINDS = {"audio": "tracks", "image": "posters", "text": "texts"}
+
+
+def main(root: Path, kind: Literal["audio", "image", "text"], device: str, features: Features) -> None:
+    dataset = read_table(root / "data/dataset.parquet", DATASET, "split")
+    if not dataset:
+        raise StageError("data/dataset.parquet lists no track: run `dvc repro split`")
+    path = root / f"data/features/{kind}.parquet"
+    if kind == "audio":
+        count = write_audio_features(root, path, dataset, features.audio)
+    elif kind == "image":
+        count = write_image_features(root, path, dataset, features.image, choose_device(device))
+    else:
+        count = write_text_features(path, dataset, features.text, choose_device(device))
+    log.info("%s: %d %s of %d films", path, count, KINDS[kind], len({row["fid"] for row in dataset}))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kind", required=True, choices=KINDS)
+    kind = parser.parse_args().kind
+    launch(lambda root, params: main(root, kind, params.device, params.features))

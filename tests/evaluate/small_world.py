@@ -1,0 +1,106 @@
+"""A root folder with a data set, features and an untrained model: what evaluating and publishing read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pipeline.features.films import open_store
+from pipeline.features.table import AUDIO_KEYS, IMAGE_KEYS, TEXT_KEYS, write_features
+from pipeline.model.store import build_model, model_config, save_model
+from pipeline.sections import AudioTower, Evaluate, Model, Projector, QueryTower
+from pipeline.tables import DATASET, write_table
+
+TRACKS = {"train": [2, 1], "valid": [2], "eval": [1, 3, 2, 4, 1]}  # of each film of a side
+MELS, MAX_FRAMES = 8, 30
+MODEL = Model(
+    embed_dim=6,
+    temperature=0.2,
+    max_logit_scale=100.0,
+    audio=AudioTower(
+        window_seconds=0.8,  # 9 frames
+        window_hop_seconds=0.4,  # 4 frames
+        channels=3,
+        blocks=2,
+        width=8,
+        layers=1,
+        heads=2,
+        head_width=3,
+        feedforward=4,
+        positions=9,
+        dropout=0.3,
+    ),
+    query=QueryTower(input_dropout=0.0, width=8, layers=1, heads=2, head_width=3, feedforward=4, dropout=0.3),
+    projector=Projector(hidden=7, dropout=0.3),
+)
+EVALUATE = Evaluate(batch_size=4, ks=[1, 5, 100], bootstrap_samples=50, seed=0)
+
+
+@dataclass(frozen=True)
+class World:
+    """Where everything lies, and the variant that has a model."""
+
+    root: Path
+    rows: list[dict[str, Any]]  # of the data set
+    variant: str
+    inputs: list[str]
+
+
+def make_world(root: Path, variant: str = "ImPlo", inputs: tuple[str, ...] = ("plot", "image")) -> World:
+    """Write data set, features and a model of fixed pseudo-random weights below `root`."""
+    rng = np.random.default_rng(0)
+    rows = dataset_rows()
+    write_table(root / "data/dataset.parquet", rows, DATASET)
+    folder, fids = root / "data/features", sorted({row["fid"] for row in rows})
+
+    frames = rng.integers(5, MAX_FRAMES + 1, size=len(rows))  # some are shorter than a window
+    frames[-1] = 5
+    keys = [{"fid": r["fid"], "number": r["number"], "frames": int(n)} for r, n in zip(rows, frames, strict=True)]
+    audio = rng.normal(-40, 10, size=(len(rows), MAX_FRAMES * MELS))
+    about = {"spec": {"sample_rate": 100, "hop_length": 10, "n_mels": MELS}}
+    groups = [(keys[:5], audio[:5]), (keys[5:], audio[5:])]
+    write_features(folder / "audio.parquet", AUDIO_KEYS, groups, MAX_FRAMES * MELS, np.float16, about)
+    about = {"spec": {"encoder": "test"}}
+    image = [([{"fid": fid} for fid in fids], rng.normal(size=(len(fids), 10)))]
+    write_features(folder / "image.parquet", IMAGE_KEYS, image, 10, np.float32, about)
+    texts = [
+        {"fid": fid, "input": name, "paragraph": paragraph}
+        for number, fid in enumerate(fids)
+        for name, paragraphs in (("tags", 1), ("plot", 1 + number % 3), ("tags_plot", 1 + number % 3))
+        for paragraph in range(paragraphs)
+    ]
+    text = [(texts, rng.normal(size=(len(texts), 6)))]
+    write_features(folder / "text.parquet", TEXT_KEYS, text, 6, np.float32, about)
+
+    store = open_store(folder, inputs)
+    config = model_config(variant, list(inputs), MODEL, store.specs(), store.window_frames(0.8))
+    torch.manual_seed(0)
+    save_model(root / "models" / variant, build_model(config), config)
+    (root / "models" / variant / "history.csv").write_text("epoch,train_loss,valid_loss\n1,2.0,3.0\n")
+    return World(root, rows, variant, list(inputs))
+
+
+def dataset_rows() -> list[dict[str, Any]]:
+    """Return the rows of a data set with `TRACKS`."""
+    films = [(side, tracks) for side, of_films in TRACKS.items() for tracks in of_films]
+    return [
+        {
+            "fid": f"AA{chr(65 + film)}",
+            "side": side,
+            "number": number,
+            "path": f"data/audio/A/A/{chr(65 + film)}/{number}.mp3",
+            "seconds": 2.0,
+            "sha256": f"{film}{number}",
+            "title": f"Film {film}",
+            "year": None if film == 3 else 1950 + film,
+            "tags": "tag",
+            "plot": "plot",
+            "image": f"data/image/AA{chr(65 + film)}.jpg",
+            "url": f"https://example.org/{film}",
+            "source_url": f"https://example.org/{film}.mp3",
+        }
+        for film, (side, tracks) in enumerate(films)
+        for number in range(tracks)
+    ]

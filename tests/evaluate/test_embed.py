@@ -1,0 +1,95 @@
+"""Embeddings of tracks and films: the mean over fixed windows and over paragraphs, whatever the batch."""
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.errors import ModelError
+from pipeline.evaluate.embed import embed_films, embed_tracks
+from pipeline.features.films import films_of, open_store
+from pipeline.model.store import load_model
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def opened(world):
+    """Model, store, films of all sides and config, as both functions take them."""
+    model, config = load_model(world.root / "models" / world.variant)
+    store = open_store(world.root / "data/features", world.inputs)
+    return model, store, films_of(world.rows, store), config
+
+
+def direction(vectors: list[np.ndarray]) -> np.ndarray:
+    mean = np.mean(vectors, axis=0)
+    return mean / np.linalg.norm(mean)
+
+
+@torch.inference_mode()
+def test_a_track_is_the_mean_over_its_windows(opened):
+    model, store, films, _ = opened
+    found = iter(embed_tracks(*opened, 4, CPU))
+    windows = []
+    for film in films:
+        for row in film.track_rows:
+            frames = store.frames(row)
+            if len(frames) < 9:
+                starts, frames = [0], np.tile(frames, (2, 1))
+            else:
+                starts = sorted({*range(0, len(frames) - 8, 4), len(frames) - 9})
+            parts = [torch.from_numpy(frames[start : start + 9].astype(np.float32)) for start in starts]
+            expected = [model.encode_audio({"audio": part[np.newaxis]})[0].numpy() for part in parts]
+            np.testing.assert_allclose(next(found), direction(expected), atol=1e-5)
+            windows.append(len(starts))
+    assert next(found, None) is None
+    assert (min(windows), max(windows)) == (1, 7)  # a track shorter than a window, and one with several
+
+
+@torch.inference_mode()
+def test_a_film_is_the_mean_over_its_paragraphs_each_beside_its_one_image(opened):
+    model, store, films, _ = opened
+    found = embed_films(*opened, 4, CPU)
+    assert {len(film.input_rows["plot"]) for film in films} == {1, 2, 3}
+    for film, vector in zip(films, found, strict=True):
+        (image,) = film.input_rows["image"]
+        batches = [
+            {
+                "plot": torch.tensor(store.tables["plot"].vectors[[row]]),
+                "image": torch.tensor(store.tables["image"].vectors[[image]]),
+            }
+            for row in film.input_rows["plot"]
+        ]
+        np.testing.assert_allclose(vector, direction([model.encode_query(b)[0].numpy() for b in batches]), atol=1e-5)
+
+
+@pytest.mark.parametrize("embed", [embed_tracks, embed_films])
+def test_embeddings_are_unit_vectors_and_do_not_depend_on_the_batch(opened, embed):
+    model = opened[0]
+    whole = embed(*opened, 1000, CPU)
+    assert whole.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(whole, axis=1), 1, atol=1e-6)
+    assert len(np.unique(whole, axis=0)) == len(whole)
+    for batch_size in (1, 3):
+        np.testing.assert_allclose(embed(*opened, batch_size, CPU), whole, atol=1e-5)
+    model.train()  # dropout and batch statistics would show
+    np.testing.assert_array_equal(embed(*opened, 1000, CPU), whole)
+
+
+@pytest.mark.parametrize("embed", [embed_tracks, embed_films])
+def test_a_film_is_embedded_alike_in_any_company(opened, embed):
+    model, store, films, config = opened
+    whole, alone = embed(*opened, 4, CPU), embed(model, store, films[-1:], config, 4, CPU)
+    np.testing.assert_allclose(alone, whole[-len(alone) :], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("embed", "weight", "name"),
+    [
+        (embed_tracks, "audio_head.0.bias", r"of 16 embeddings .* data/audio/A/A/A/0\.mp3"),
+        (embed_films, "query_head.0.bias", r"8 of 8 embeddings .* AAA"),
+    ],
+)
+def test_weights_that_are_not_numbers_are_refused(opened, embed, weight, name):
+    opened[0].get_parameter(weight).data.fill_(float("nan"))
+    with pytest.raises(ModelError, match=name):
+        embed(*opened, 4, CPU)

@@ -1,0 +1,89 @@
+"""No network, tiny models of transformers in folders, and a data set of three films with generated sound."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.audio import write_mp3
+from pipeline.sections import AudioFeatures, Features, ImageFeatures, TextFeatures
+from pipeline.tables import DATASET, write_table
+
+RATE = 22050
+LENGTHS = {("AAA", 0): 22050, ("AAA", 1): 30001, ("AAB", 0): 500, ("AAC", 0): 22050}  # samples of each track
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every connection and look-up of a name fail the test."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        pytest.fail("a test asked for the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.fixture
+def features() -> Features:
+    """Small spectrograms and the packaged encoders."""
+    return Features(
+        AudioFeatures(sample_rate=RATE, n_fft=1024, hop_length=512, n_mels=16, f_min=0.0, f_max=11025.0),
+        ImageFeatures(encoder="efficientnet-lite0", batch_size=2),
+        TextFeatures(encoder="all-MiniLM-L6-v2", max_tokens=64, batch_size=2),
+    )
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> list[dict[str, Any]]:
+    """Rows of data/dataset.parquet, whose files lie below `tmp_path`."""
+    rng = np.random.default_rng(0)
+    plots = {"AAA": "A dog runs away.\nIt comes home.", "AAB": "Two thieves fall out.", "AAC": "War begins."}
+    rows = []
+    for (fid, number), length in LENGTHS.items():
+        path = f"data/audio/{'/'.join(fid)}/{number}.mp3"
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        write_mp3(tmp_path / path, (3000 * rng.standard_normal(length)).astype(np.int16), RATE, 96000)
+        row = dict.fromkeys(DATASET.names, "") | {"fid": fid, "number": number, "path": path, "year": 1950}
+        row |= {"seconds": length / RATE, "tags": f"1950 tag {fid.lower()}", "plot": plots[fid]}
+        rows.append(row | {"side": "train", "image": f"data/image/{fid}.jpg"})
+    (tmp_path / "data/image").mkdir()
+    for fid, size in {"AAA": (224, 330), "AAB": (400, 224), "AAC": (224, 224)}.items():
+        pixels = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"data/image/{fid}.jpg")
+    write_table(tmp_path / "data/dataset.parquet", rows, DATASET)
+    return rows
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as save_pretrained writes it: a random BertModel that takes 20 tokens, and its tokenizer."""
+    import torch
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    folder = tmp_path_factory.mktemp("bert")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "dog", "runs", "home", "war", "begins", "."]
+    tokenizer = BertTokenizerFast(vocab={word: i for i, word in enumerate(words)})
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    model = BertModel(BertConfig(vocab_size=len(words), max_position_embeddings=20, **sizes))
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as save_pretrained writes it: a random ViTModel for 32 px, and its preprocessor."""
+    import torch
+    from transformers import ViTConfig, ViTImageProcessorPil, ViTModel
+
+    folder = tmp_path_factory.mktemp("vit")
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    ViTModel(ViTConfig(image_size=32, patch_size=8, **sizes)).save_pretrained(folder)
+    ViTImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(folder)
+    return folder

@@ -1,0 +1,109 @@
+"""Films with their features: rows found, windows, grids, and what is missing."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.errors import MissingFileError, ModelError
+from pipeline.features.films import FeatureStore, films_of, open_store, require_specs
+from pipeline.features.table import AUDIO_KEYS, IMAGE_KEYS, TEXT_KEYS, write_features
+
+MELS, MAX_FRAMES = 2, 9
+FRAMES = {("AAA", 0): 9, ("AAA", 3): 4, ("AAB", 0): 7}
+DATASET = [{"fid": fid, "number": number} for fid, number in FRAMES]
+TEXTS = [("AAB", "tags", 0), ("AAB", "plot", 0), ("AAA", "tags", 0), ("AAA", "plot", 0), ("AAA", "plot", 1)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Tables whose values tell their place: frame l of a track holds l in both bands."""
+    track = np.repeat(np.arange(MAX_FRAMES), MELS)
+    keys = [{"fid": fid, "number": number, "frames": frames} for (fid, number), frames in FRAMES.items()]
+    spec = {"sample_rate": 100, "hop_length": 10, "n_mels": MELS}
+    groups = [(keys, np.tile(track, (len(keys), 1)))]
+    write_features(tmp_path / "audio.parquet", AUDIO_KEYS, groups, MAX_FRAMES * MELS, np.float16, {"spec": spec})
+    groups = [([{"fid": fid} for fid in ("AAB", "AAA")], np.eye(2, 5))]
+    write_features(tmp_path / "image.parquet", IMAGE_KEYS, groups, 5, np.float32, {"spec": {"encoder": "eye"}})
+    keys = [dict(zip(TEXT_KEYS.names, text, strict=True)) for text in TEXTS]
+    groups = [(keys, np.eye(5, 4))]
+    write_features(tmp_path / "text.parquet", TEXT_KEYS, groups, 4, np.float32, {"spec": {"encoder": "pen"}})
+    return tmp_path
+
+
+@pytest.fixture
+def store(folder: Path) -> FeatureStore:
+    return open_store(folder, ["plot", "image"])
+
+
+def test_films_know_their_rows_in_the_order_of_the_data_set(store):
+    films = films_of(DATASET, store)
+    assert [film.fid for film in films] == ["AAA", "AAB"]
+    assert [film.track_rows for film in films] == [(0, 1), (2,)]
+    assert [film.tracks for film in films] == [tuple(DATASET[:2]), tuple(DATASET[2:])]
+    assert [film.input_rows for film in films] == [{"plot": (3, 4), "image": (1,)}, {"plot": (1,), "image": (0,)}]
+    assert [film.fid for film in films_of(DATASET[::-1], store)] == ["AAB", "AAA"]
+
+
+def test_only_the_tables_of_the_inputs_are_needed(folder):
+    (folder / "text.parquet").unlink()
+    assert films_of(DATASET, open_store(folder, ["image"]))[0].input_rows == {"image": (1,)}
+    with pytest.raises(MissingFileError, match=r"text\.parquet is missing: run `dvc repro features@text`"):
+        open_store(folder, ["image", "tags"])
+
+
+@pytest.mark.parametrize("lacking", [{"fid": "AAA", "number": 1}, {"fid": "ABC", "number": 0}])
+def test_a_track_without_frames_is_named(store, lacking):
+    with pytest.raises(MissingFileError, match=rf"{lacking['fid']}.*{lacking['number']}.*dvc repro features"):
+        films_of([*DATASET, lacking], store)
+
+
+def test_a_film_without_a_text_is_named(folder):
+    store = open_store(folder, ["tags_plot"])
+    with pytest.raises(MissingFileError, match=r"AAA.*dvc repro features"):
+        films_of(DATASET, store)
+
+
+def test_frames_leave_the_padding_out(store):
+    assert store.frames(1).tolist() == [[0, 0], [1, 1], [2, 2], [3, 3]]
+    assert store.frames(0).shape == (9, MELS)
+
+
+@pytest.mark.parametrize(
+    ("row", "start", "length", "expected"),
+    [
+        (0, 2, 3, [2, 3, 4]),
+        (0, 4, 5, [4, 5, 6, 7, 8]),
+        (1, 0, 4, [0, 1, 2, 3]),
+        (1, 0, 10, [0, 1, 2, 3, 0, 1, 2, 3, 0, 1]),
+    ],
+)
+def test_a_window_lies_in_the_track_or_repeats_it(store, row, start, length, expected):
+    assert store.window(row, start, length)[:, 0].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "length", "hop", "expected"),
+    [(0, 3, 2, [0, 2, 4, 6]), (0, 4, 3, [0, 3, 5]), (0, 9, 1, [0]), (1, 9, 4, [0]), (2, 4, 5, [0, 3])],
+)
+def test_the_grid_covers_a_track_to_its_end(store, row, length, hop, expected):
+    assert store.grid(row, length, hop) == expected
+    covered = {frame for start in expected for frame in range(start, start + length)}
+    assert set(range(len(store.frames(row)))) <= covered
+
+
+def test_seconds_become_frames_of_the_table(store):
+    assert store.frames_per_second == 10
+    assert store.n_mels == MELS
+    assert store.window_frames(0.5) == 6
+
+
+def test_specs_tell_what_a_model_must_be_given_again(store):
+    specs = store.specs()
+    assert specs["audio"]["n_mels"] == MELS
+    assert specs["plot"] == {"encoder": "pen", "width": 4}
+    assert specs["image"] == {"encoder": "eye", "width": 5}
+    require_specs(specs, json.loads(json.dumps(specs)), "models/All")
+    with pytest.raises(ModelError, match=r"models/All .*image.*other.*dvc repro"):
+        require_specs(specs, specs | {"image": {"encoder": "other", "width": 5}}, "models/All")

@@ -1,0 +1,135 @@
+"""Feature tables: what is written is read, a group at a time, through the map; damage is named."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.errors import MissingFileError
+from pipeline.features.table import AUDIO_KEYS, IMAGE_KEYS, MAPPED_FOLDER, open_features, write_features
+
+WIDTH = 6
+
+
+def write(path: Path, dtype: type = np.float16, sizes: tuple[int, ...] = (3, 3, 1), offset: float = 0.0) -> np.ndarray:
+    """Write a table of random vectors in groups of `sizes` and return them."""
+    vectors = np.random.default_rng(0).normal(size=(sum(sizes), WIDTH)).astype(dtype) + dtype(offset)
+    keys = [{"fid": f"AA{chr(65 + row)}", "number": row, "frames": row + 1} for row in range(len(vectors))]
+    ends = np.cumsum(sizes)
+    groups = ((keys[end - size : end], vectors[end - size : end]) for end, size in zip(ends, sizes, strict=True))
+    write_features(path, AUDIO_KEYS, groups, WIDTH, dtype, {"spec": {"encoder": "test"}})
+    return vectors
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_what_is_written_is_read(tmp_path, dtype):
+    vectors = write(tmp_path / "audio.parquet", dtype)
+    for _ in range(2):  # the second time through the map that is there
+        table = open_features(tmp_path / "audio.parquet")
+        assert table.vectors.dtype == dtype
+        assert np.array_equal(table.vectors, vectors)
+        assert isinstance(table.vectors, np.memmap)
+        assert not table.vectors.flags.writeable
+        assert (len(table), table.width) == (7, WIDTH)
+        assert table.keys["fid"].tolist() == ["AAA", "AAB", "AAC", "AAD", "AAE", "AAF", "AAG"]
+        assert table.keys["frames"].tolist() == [1, 2, 3, 4, 5, 6, 7]
+        assert table.about["spec"] == {"encoder": "test"}
+    assert len(list((tmp_path / MAPPED_FOLDER).iterdir())) == 1
+
+
+def test_a_group_written_is_a_row_group_without_nulls(tmp_path):
+    write(tmp_path / "audio.parquet")
+    file = pq.ParquetFile(tmp_path / "audio.parquet")
+    assert [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)] == [3, 3, 1]
+    vector = file.schema_arrow.field("vector")
+    assert vector.type.list_size == WIDTH
+    assert not vector.nullable
+    assert not vector.type.value_field.nullable
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path):
+    write(tmp_path / "one.parquet")
+    write(tmp_path / "two.parquet")
+    assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
+
+
+def test_new_content_replaces_the_map(tmp_path):
+    write(tmp_path / "audio.parquet")
+    before = open_features(tmp_path / "audio.parquet")
+    old = np.array(before.vectors)
+    new = write(tmp_path / "audio.parquet", offset=1.0)
+    after = open_features(tmp_path / "audio.parquet")
+    assert after.about["digest"] != before.about["digest"]
+    assert np.array_equal(after.vectors, new)
+    assert np.array_equal(before.vectors, old), "who has the old one open keeps it"
+    assert len(list((tmp_path / MAPPED_FOLDER).iterdir())) == 1
+
+
+def test_the_digest_covers_keys_vectors_and_settings(tmp_path):
+    def digest(fid: str = "AAA", value: float = 0.0, name: str = "x") -> str:
+        groups = [([{"fid": fid}], np.full((1, 2), value))]
+        write_features(tmp_path / "image.parquet", IMAGE_KEYS, groups, 2, np.float32, {"spec": {"encoder": name}})
+        return open_features(tmp_path / "image.parquet").about["digest"]
+
+    found = {digest(), digest(fid="AAB"), digest(value=1.0), digest(name="y")}
+    assert len(found) == 4
+    assert digest() in found
+
+
+def test_values_that_are_not_finite_are_refused_and_nothing_is_left(tmp_path):
+    groups = [([{"fid": "AAA"}], np.zeros((1, 2))), ([{"fid": "AAB"}], np.array([[np.nan, 0.0]]))]
+    with pytest.raises(ValueError, match="AAB"):
+        write_features(tmp_path / "image.parquet", IMAGE_KEYS, groups, 2, np.float32, {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_table_names_what_to_run(tmp_path):
+    with pytest.raises(MissingFileError, match=r"audio\.parquet is missing: run `dvc repro features@audio`"):
+        open_features(tmp_path / "audio.parquet")
+
+
+def test_a_damaged_table_names_what_to_run(tmp_path):
+    path = tmp_path / "audio.parquet"
+    write(path, sizes=(500, 500))
+    whole = path.read_bytes()
+    middle = len(whole) // 3
+    spoilt = {
+        "empty": b"",
+        "truncated": whole[: len(whole) // 2],
+        "other": b"PAR1" + b"no table" * 20 + b"PAR1",
+        "overwritten": whole[:middle] + bytes(2000) + whole[middle + 2000 :],
+    }
+    for how, data in spoilt.items():
+        path.write_bytes(data)
+        with pytest.raises(MissingFileError, match=r"audio\.parquet .*run `dvc repro features@audio`"):
+            open_features(path)
+            pytest.fail(how)
+        assert not list((tmp_path / MAPPED_FOLDER).glob("*")), f"{how}: a map of damaged vectors stays"
+
+
+def test_another_parquet_file_is_not_a_feature_table(tmp_path):
+    pq.write_table(pa.table({"fid": ["AAA"]}), tmp_path / "text.parquet")
+    with pytest.raises(MissingFileError, match=r"not a feature table.*features@text"):
+        open_features(tmp_path / "text.parquet")
+
+
+def test_a_damaged_map_is_made_again(tmp_path):
+    vectors = write(tmp_path / "audio.parquet")
+    open_features(tmp_path / "audio.parquet")
+    (mapped,) = (tmp_path / MAPPED_FOLDER).iterdir()
+    mapped.write_bytes(mapped.read_bytes()[:100])
+    assert np.array_equal(open_features(tmp_path / "audio.parquet").vectors, vectors)
+
+
+def test_one_wrong_bit_is_noticed(tmp_path):
+    path = tmp_path / "audio.parquet"
+    write(path, sizes=(500,))
+    data = bytearray(path.read_bytes())
+    for place in range(len(data) // 4, len(data) // 2, 97):
+        data[place] ^= 1
+        path.write_bytes(data)
+        with pytest.raises(MissingFileError, match=r"damaged .*dvc repro features@audio"):
+            open_features(path)
+        data[place] ^= 1

@@ -1,0 +1,123 @@
+"""What is published is enough to recommend, and its figures are those of the evaluation."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+import stages.evaluate
+import stages.publish
+from pipeline.errors import MissingFileError, ModelError
+from pipeline.evaluate.embed import embed_films
+from pipeline.evaluate.rankings import read_rankings
+from pipeline.features.films import films_of, open_store
+from pipeline.files import sha256_of
+from pipeline.model.store import load_model, save_model
+from pipeline.publish import index as index_module
+from tests.evaluate.small_world import EVALUATE, World, make_world
+
+
+@pytest.fixture
+def evaluated(world, monkeypatch) -> World:
+    """The small world with its variant evaluated."""
+    monkeypatch.setattr(stages.evaluate, "log_evaluation", lambda *arguments: None)
+    stages.evaluate.main(world.root, world.variant, world.inputs, EVALUATE, "cpu")
+    return world
+
+
+def publish(world: World) -> None:
+    stages.publish.main(world.root, world.variant, world.inputs, EVALUATE, "cpu")
+
+
+def files(world: World) -> dict[str, bytes]:
+    paths = [world.root / "metrics/retrieval.json", *(world.root / "models/published").iterdir()]
+    return {path.name: path.read_bytes() for path in paths}
+
+
+def test_headline_holds_the_averages_of_the_evaluation(evaluated):
+    publish(evaluated)
+    headline = json.loads((evaluated.root / "metrics/retrieval.json").read_text(encoding="utf-8"))
+    metrics = json.loads((evaluated.root / "metrics/evaluate/ImPlo.json").read_text(encoding="utf-8"))
+    assert headline == {name: metrics[name] for name in headline}
+    assert set(metrics) - set(headline) == {"ci95", "chance", "reference", "dataset", "model"}
+    assert headline["variant"] == "ImPlo"
+    assert not any(isinstance(value, dict | list) for value in headline.values())  # a row each in `dvc metrics diff`
+
+
+def test_published_folder_alone_recommends_the_tracks_of_the_evaluation(evaluated):
+    publish(evaluated)
+    published = evaluated.root / "models/published"
+    assert {path.name for path in published.iterdir()} == {"model.safetensors", "config.json", "tracks.parquet"}
+    index = pq.read_table(published / "tracks.parquet")
+    assert index.schema.field("vector").type == pa.list_(pa.field("element", pa.float32(), nullable=False), 6)
+    vectors = index["vector"].combine_chunks().flatten().to_numpy().reshape(-1, 6)
+    model, config = load_model(published)
+    store = open_store(evaluated.root / "data/features", config["inputs"])
+    films = films_of([row for row in evaluated.rows if row["side"] == "eval"], store)
+    queries = embed_films(model, store, films, config, 4, torch.device("cpu"))
+    paths, sides = np.array(index["path"].to_pylist()), np.array(index["side"].to_pylist())
+    top = read_rankings(evaluated.root / "metrics/rankings/ImPlo.parquet")["top_paths"]
+    for query, expected in zip(queries, top, strict=True):
+        order = np.argsort(-(vectors @ query), kind="stable")
+        assert paths[order][sides[order] == "eval"].tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("group_rows", [3, 8192])
+def test_index_has_every_track_of_every_side_with_what_a_listener_needs(evaluated, monkeypatch, group_rows):
+    monkeypatch.setattr(index_module, "GROUP_ROWS", group_rows)
+    publish(evaluated)
+    path = evaluated.root / "models/published/tracks.parquet"
+    index = pq.read_table(path)
+    names = ["fid", "number", "path", "side", "seconds", "title", "year", "url", "source_url"]
+    assert index.select(names).to_pylist() == [{name: row[name] for name in names} for row in evaluated.rows]
+    about = json.loads(pq.read_metadata(path).metadata[b"soundtrack"])
+    assert about["variant"] == "ImPlo"
+    assert about["model"] == sha256_of(evaluated.root / "models/published/model.safetensors")
+
+
+def test_publishing_twice_gives_the_same_bytes(evaluated):
+    publish(evaluated)
+    first = files(evaluated)
+    publish(evaluated)
+    assert files(evaluated) == first
+
+
+def test_another_variant_takes_the_place_of_the_published_one(evaluated):
+    publish(evaluated)
+    tags = make_world(evaluated.root, "Ta", ("tags",))
+    stages.evaluate.main(tags.root, tags.variant, tags.inputs, EVALUATE, "cpu")
+    publish(tags)
+    assert json.loads((tags.root / "metrics/retrieval.json").read_text(encoding="utf-8"))["variant"] == "Ta"
+    assert load_model(tags.root / "models/published")[1]["inputs"] == ["tags"]
+
+
+@pytest.mark.parametrize(
+    ("path", "advice"), [("metrics/evaluate/ImPlo.json", "evaluate@ImPlo"), ("models/ImPlo/config.json", "train@ImPlo")]
+)
+def test_a_missing_file_is_named_with_what_to_run(evaluated, path, advice):
+    (evaluated.root / path).unlink()
+    with pytest.raises(MissingFileError, match=rf"{path} is missing: run `dvc repro {advice}`"):
+        publish(evaluated)
+    assert not (evaluated.root / "models/published").exists()
+
+
+def test_damaged_metrics_are_named(evaluated):
+    (evaluated.root / "metrics/evaluate/ImPlo.json").write_text("{", encoding="utf-8")
+    with pytest.raises(MissingFileError, match=r"ImPlo\.json cannot be read"):
+        publish(evaluated)
+
+
+def test_a_model_of_other_features_is_not_published(evaluated):
+    folder = evaluated.root / "models/ImPlo"
+    model, config = load_model(folder)
+    config["features"]["audio"]["hop_length"] = 11
+    save_model(folder, model, config)
+    with pytest.raises(ModelError, match="was trained on audio features"):
+        publish(evaluated)
+    with pytest.raises(ModelError):
+        publish(replace(evaluated, inputs=["plot"]))
+    assert not (evaluated.root / "models/published").exists()

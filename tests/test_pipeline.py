@@ -1,0 +1,285 @@
+"""The whole pipeline through DVC, in a small repository of a dozen films: what users type, and what it leaves."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parent.parent
+FILMS = 14
+VARIANTS = {"Im": ["image"], "All": ["tags_plot", "image"]}
+SMALLER = {
+    "variants": VARIANTS,
+    "segment": {"processes": 1},
+    "split": {"train": 0.5, "valid": 0.2, "eval": 0.3},
+    "model": {"audio": {"channels": 4}},
+    "train": {"epochs": 2, "threads": 1},
+    "evaluate": {"bootstrap_samples": 50},
+    "compare": {"films": 1},
+}
+
+
+class Repository:
+    """A repository with its own DVC cache and MLflow store."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        bin_folder = Path(sys.executable).parent
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_", "GIT_"))}
+        self.environment = inherited | {"PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+
+    def run(self, *command: str) -> subprocess.CompletedProcess:
+        """Run a command in the repository and return it with stdout and stderr joined."""
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        return subprocess.run(command, cwd=self.folder, env=self.environment, text=True, check=False, **streams)
+
+    def succeed(self, *command: str) -> str:
+        """Run a command that must succeed and return its output."""
+        done = self.run(*command)
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}"
+        return done.stdout
+
+    def ran(self, output: str) -> list[str]:
+        """Return the stages that a DVC command ran."""
+        return re.findall(r"Running stage '([^']+)'", output)
+
+    def json(self, path: str) -> dict:
+        return json.loads((self.folder / path).read_text())
+
+    def commit(self, message: str) -> None:
+        self.succeed("git", "add", "-A")
+        self.succeed("git", "commit", "-qm", message)
+
+
+def small_corpus(folder: Path) -> None:
+    """Copy the first films of the embedded corpus that have no trouble, a disambiguation page and a dead link."""
+    sample = ROOT / "data/sample"
+    meta = json.loads((sample / "meta.json").read_text())
+    chosen = dict(list(meta.items())[:FILMS])
+    for fid, film in meta.items():
+        page = sample / "site" / f"{film['wikipedia'].removeprefix('{origin}/').replace('%27', chr(39))}.html"
+        if page.is_file() and "Disambiguation pages" in page.read_text():
+            chosen[fid] = film
+    chosen["AAB"]["soundtrack"].append("{origin}/audio/gone.mp3")
+    shutil.copytree(sample / "site/wiki", folder / "site/wiki")
+    shutil.copytree(sample / "site/media", folder / "site/media")
+    (folder / "site/audio").mkdir()
+    for film in chosen.values():
+        for url in film["soundtrack"]:
+            source = sample / url.replace("{origin}", "site")
+            if source.is_file():
+                shutil.copy(source, folder / "site/audio")
+    (folder / "meta.json").write_text(json.dumps(chosen))
+
+
+def merged(params: dict, changes: dict) -> dict:
+    for key, value in changes.items():
+        params[key] = merged(params[key], value) if isinstance(value, dict) and key != "variants" else value
+    return params
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory) -> Repository:
+    """A committed repository in which `dvc repro` has run once."""
+    folder = tmp_path_factory.mktemp("repository")
+    for name in ("pipeline", "stages", ".dvcignore", ".gitignore", "dvc.yaml"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, folder / name)
+    (folder / ".dvc").mkdir()
+    for name in ("config", ".gitignore"):
+        shutil.copy(ROOT / ".dvc" / name, folder / ".dvc" / name)
+    yaml = YAML()
+    params = merged(yaml.load((ROOT / "params.yaml").read_text()), SMALLER)
+    with (folder / "params.yaml").open("w") as file:
+        yaml.dump(params, file)
+    small_corpus(folder / "data/sample")
+    repository = Repository(folder)
+    repository.succeed("git", "init", "-q", "-b", "main")
+    repository.succeed("git", "config", "user.name", "Test")
+    repository.succeed("git", "config", "user.email", "test@example.org")
+    repository.commit("corpus")
+    repository.first_output = repository.succeed("dvc", "repro")
+    repository.commit("first run")
+    return repository
+
+
+def test_every_stage_ran_once(repository):
+    ran = repository.ran(repository.first_output)
+    kinds = {stage.partition("@")[0] for stage in ran}
+    assert kinds == {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__"}
+    assert len(ran) == len(set(ran)) == 5 + 3 + 2 * len(VARIANTS) + 2
+
+
+def test_second_repro_does_nothing_and_says_so(repository):
+    output = repository.succeed("dvc", "repro")
+    assert repository.ran(output) == []
+    assert "up to date" in output
+
+
+def test_tables_have_a_row_for_every_film_and_url(repository):
+    meta = repository.json("data/sample/meta.json")
+    pages = pq.read_table(repository.folder / "data/pages.parquet").to_pylist()
+    assert [row["fid"] for row in pages] == sorted(meta)
+    films = {row["fid"]: row for row in pq.read_table(repository.folder / "data/films.parquet").to_pylist()}
+    assert sorted(films) == sorted(meta)
+    assert [row["status"] for row in films.values()].count("disambiguation") == 1
+    downloads = pq.read_table(repository.folder / "data/downloads.parquet").to_pylist()
+    assert len(downloads) == sum(len(film["soundtrack"]) for film in meta.values())
+    lost = [row for row in downloads if row["status"] != "ok"]
+    assert [(row["fid"], row["status"]) for row in lost] == [("AAB", "gone")]
+    assert lost[0]["reason"]
+
+
+def test_files_obey_the_references_layout(repository):
+    folder = repository.folder
+    sides = {side: repository.json(f"data/meta/{side}.json") for side in ("train", "valid", "eval")}
+    films: dict[str, set] = {}
+    listed = []
+    for side, entries in sides.items():
+        assert list(entries) == [str(i) for i in range(len(entries))]
+        for item in entries.values():
+            assert list(item) == ["path", "FID"]
+            fid = item["FID"]
+            match = re.fullmatch(r"\./data/audio/([A-Z])/([A-Z])/([A-Z])/(\d+)\.mp3", item["path"])
+            assert "".join(match.groups()[:3]) == fid
+            assert (folder / item["path"]).is_file()
+            films.setdefault(side, set()).add(fid)
+            listed.append(item["path"])
+    assert not (films["train"] & films["valid"] or films["train"] & films["eval"] or films["valid"] & films["eval"])
+    usable = set().union(*films.values())
+    lying = [p.relative_to(folder) for p in (folder / "data/audio").rglob("*.mp3")]
+    assert sorted(listed) == sorted(f"./{path}" for path in lying if "".join(path.parts[2:5]) in usable)
+    texts, meta = repository.json("data/meta/fid_to_text.json"), repository.json("data/meta/meta.json")
+    for fid in usable:
+        assert re.fullmatch(r"\d{4}( \S+)+", texts[fid])
+        assert meta[fid]["plot"].strip() and "[1]" not in meta[fid]["plot"]
+        with Image.open(folder / f"data/image/{fid}.jpg") as image:
+            assert (image.format, image.mode, min(image.size)) == ("JPEG", "RGB", 224)
+    pickled = (folder / "data/meta/movie_all_audio_paths.pkl").read_bytes()
+    for item in sides["eval"].values():
+        assert item["path"].encode() in pickled
+
+
+def test_metrics_files_have_the_keys_of_every_variant(repository):
+    for variant in VARIANTS:
+        metrics = repository.json(f"metrics/evaluate/{variant}.json")
+        ks = [1, 5, 10, 20, 50, 100]
+        names = [f"{name}_at_{k}" for name in ("hit_rate", "recall") for k in ks]
+        names += ["mrr", "map", "ndcg_at_10", "ndcg", "median_rank", "mean_rank"]
+        assert metrics["variant"] == variant
+        assert metrics["queries"] == len(pq.read_table(repository.folder / f"metrics/rankings/{variant}.parquet"))
+        for name in names:
+            low, high = metrics["ci95"][name]
+            assert low <= metrics[name] <= high, name
+            assert metrics["chance"][name] >= 0
+        assert {"recall_at_10", "mrr", "ndcg"} <= set(metrics["reference"])
+    rows = list(csv.DictReader((repository.folder / "metrics/comparison.csv").open()))
+    assert {row["variant"] for row in rows} == set(VARIANTS)
+    assert "<html" in (repository.folder / "metrics/report.html").read_text()
+    assert repository.json("metrics/retrieval.json")["variant"] == "All"
+
+
+def test_mlflow_holds_one_run_a_variant_with_evaluation(repository):
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{repository.folder}/mlflow.db")
+    experiment = client.get_experiment_by_name("soundtrack-retrieval")
+    runs = {run.data.tags["variant"]: run for run in client.search_runs([experiment.experiment_id], max_results=100)}
+    assert set(runs) >= set(VARIANTS)
+    for variant in VARIANTS:
+        metrics = runs[variant].data.metrics
+        assert metrics["recall_at_10"] == repository.json(f"metrics/evaluate/{variant}.json")["recall_at_10"]
+        assert len(client.get_metric_history(runs[variant].info.run_id, "valid_loss")) == SMALLER["train"]["epochs"]
+
+
+def test_evaluating_and_training_again_give_identical_files(repository):
+    names = [
+        "models/Im/model.safetensors",
+        "models/Im/history.csv",
+        "metrics/evaluate/Im.json",
+        "metrics/rankings/Im.parquet",
+    ]
+    before = [(repository.folder / name).read_bytes() for name in names]
+    shutil.rmtree(repository.folder / ".dvc/cache/runs")
+    output = repository.succeed("dvc", "repro", "--force", "--single-item", "train@Im", "evaluate@Im")
+    assert repository.ran(output) == ["train@Im", "evaluate@Im"]
+    assert [(repository.folder / name).read_bytes() for name in names] == before
+
+
+def test_learning_rate_reruns_training_and_what_follows_only(repository):
+    path = repository.folder / "params.yaml"
+    before = path.read_text()
+    path.write_text(re.sub(r"learning_rate: \S+", "learning_rate: 0.0005", before))
+    try:
+        output = repository.succeed("dvc", "repro", "--dry")
+        assert {stage.partition("@")[0] for stage in repository.ran(output)} <= {
+            "train",
+            "evaluate",
+            "compare",
+            "publish",
+        }
+        assert {f"train@{variant}" for variant in VARIANTS} <= set(repository.ran(output))
+    finally:
+        path.write_text(before)
+
+
+def test_experiment_publishes_another_variant_without_training(repository):
+    output = repository.succeed("dvc", "exp", "run", "-S", "variant=Im")
+    assert [stage for stage in repository.ran(output) if stage.partition("@")[0] not in ("split", "publish")] == []
+    assert repository.json("metrics/retrieval.json")["variant"] == "Im"
+    rows = {row["Metric"]: row for row in metrics_diff(repository)}
+    assert float(rows["recall_at_10"]["Change"]) == pytest.approx(
+        repository.json("metrics/evaluate/Im.json")["recall_at_10"]
+        - repository.json("metrics/evaluate/All.json")["recall_at_10"],
+        abs=1e-5,
+    )
+    repository.succeed("git", "reset", "-q", "--hard")
+    repository.succeed("dvc", "checkout", "-q")
+
+
+def metrics_diff(repository: Repository) -> list[dict]:
+    """Return the rows of `dvc metrics diff --md` whose change is a number."""
+    lines = [
+        line.strip("|").split("|") for line in repository.succeed("dvc", "metrics", "diff", "--md").splitlines() if line
+    ]
+    head = [cell.strip() for cell in lines[0]]
+    rows = [dict(zip(head, (cell.strip() for cell in line), strict=True)) for line in lines[2:]]
+    return [row for row in rows if re.fullmatch(r"-?[\d.e-]+", row["Change"])]
+
+
+@pytest.mark.parametrize("target", [[], ["publish"]])
+def test_unknown_variant_fails_before_training_and_names_the_known(repository, target):
+    done = repository.run("dvc", "exp", "run", "-S", "variant=Nope", "-S", "train.epochs=3", *target)
+    assert done.returncode != 0
+    assert "found 'Nope', allowed are Im, All" in done.stdout
+    assert not any(stage.startswith("train") for stage in repository.ran(done.stdout))
+    repository.succeed("git", "reset", "-q", "--hard")
+    repository.succeed("dvc", "checkout", "-q")
+
+
+def test_added_variant_trains_and_appears_in_the_comparison(repository):
+    output = repository.succeed("dvc", "exp", "run", "--temp", "-S", "+variants.Three=[tags,plot,image]")
+    assert "train@Three" in repository.ran(output)
+    assert not {"train@Im", "train@All"} & set(repository.ran(output))
+    name = re.search(r"'?([a-z]+-[a-z]+)'?", output.partition("Ran experiment(s):")[2]).group(1)
+    shown = repository.succeed("git", "show", f"{exp_ref(repository, name)}:metrics/comparison.csv")
+    assert {row["variant"] for row in csv.DictReader(shown.splitlines())} == {*VARIANTS, "Three"}
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{repository.folder}/mlflow.db")
+    runs = client.search_runs([client.get_experiment_by_name("soundtrack-retrieval").experiment_id])
+    assert "Three" in {run.data.tags["variant"] for run in runs}
+
+
+def exp_ref(repository: Repository, name: str) -> str:
+    refs = repository.succeed("git", "for-each-ref", "--format=%(refname)", "refs/exps").splitlines()
+    return next(ref for ref in refs if ref.endswith(name))
