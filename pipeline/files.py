@@ -16,7 +16,7 @@ BLOCK_BYTES = 1 << 20
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block ends, remove it when the block fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=path.suffix)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".part-{path.name}-", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
     try:

@@ -27,6 +27,7 @@ class Corpus:
     folder: Name
     serve: Name | None
     contact: Name | None
+    search: Annotated[str, Field(pattern=r"^ytsearch[1-9][0-9]*:.*\{title\}")]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -36,8 +37,11 @@ class Scrape:
     requests_per_minute: Positive
     attempts: Count
     timeout_seconds: Positive
+    max_wait_seconds: Positive
     max_page_bytes: Count
     max_poster_bytes: Count
+    poster_hosts: list[Name]
+    refresh: bool
     min_success_rate: Share
 
 
@@ -45,10 +49,12 @@ class Scrape:
 class Parse:
     """How pages become films."""
 
+    tags: Literal["words", "categories"]
     missing: Literal["leave_out", "placeholder"]
     short_side: Count
     jpeg_quality: Annotated[int, Field(ge=1, le=95)]
     max_pixels: Count
+    processes: Count
     min_success_rate: Share
 
 
@@ -58,10 +64,13 @@ class Download:
 
     workers: Count
     attempts: Count
-    pause_seconds: NotNegative
+    request_pause_seconds: NotNegative
+    video_pause_seconds: NotNegative
     timeout_seconds: Positive
     max_bytes: Count
     max_seconds: Positive
+    max_entries: Count
+    cookies: Name | None
     min_success_rate: Share
 
 

@@ -18,21 +18,29 @@ from pipeline.files import whole_file
 
 OUTCOME = [("status", pa.string()), ("reason", pa.string())]
 
+CHAPTER = pa.struct([("title", pa.string()), ("start_seconds", pa.float64()), ("end_seconds", pa.float64())])
+
 PAGES = pa.schema(  # a row a film of meta.json
     [
         ("fid", pa.string()),
         *OUTCOME,
         ("url", pa.string()),  # as in meta.json
         ("url_reached", pa.string()),  # after redirects; the loopback server is written {origin}
+        ("redirects", pa.list_(pa.string())),  # the URLs that led on, in their order
         ("path", pa.string()),  # data/pages/AAA.html.gz
+        ("charset", pa.string()),  # as the answer's header gives it
         ("revision", pa.int64()),
-        ("bytes", pa.int64()),  # of the page, unpacked
-        ("sha256", pa.string()),  # of the page, unpacked
+        ("etag", pa.string()),
+        ("last_modified", pa.string()),  # as the answer's header gives it
+        ("bytes", pa.int64()),  # of the page as it came, unpacked
+        ("sha256", pa.string()),  # of the page as it came, unpacked
         ("fetched_at", pa.string()),  # ISO 8601, UTC
         ("poster_status", pa.string()),  # ok, none (the page shows no poster) or a word for what went wrong
         ("poster_reason", pa.string()),
         ("poster_url", pa.string()),
+        ("poster_page", pa.string()),  # the article on the file: author, licence
         ("poster_path", pa.string()),  # data/posters/AAA.jpg
+        ("poster_etag", pa.string()),
         ("poster_sha256", pa.string()),
     ]
 )
@@ -42,25 +50,30 @@ FILMS = pa.schema(  # a row a film of meta.json
         *OUTCOME,
         ("title", pa.string()),
         ("year", pa.int32()),
-        ("tags", pa.string()),  # joined by single spaces
+        ("tags", pa.string()),  # words joined by single spaces, or categories joined by ", " (`pipeline.parse.tags`)
         ("categories", pa.list_(pa.string())),
         ("plot", pa.string()),  # paragraphs joined by newlines
         ("image", pa.string()),  # data/image/AAA.jpg
+        ("poster_url", pa.string()),
+        ("poster_page", pa.string()),  # the article on the file: author, licence
         ("url", pa.string()),
     ]
 )
-DOWNLOADS = pa.schema(  # a row a URL of a film
+DOWNLOADS = pa.schema(  # a row a URL of a film; of a playlist or a search a row each recording in it
     [
         ("fid", pa.string()),
         ("number", pa.int32()),  # position in the film's `soundtrack`
+        ("entry", pa.int32()),  # position in the playlist or the search's answer; null where the URL is a recording
         *OUTCOME,
         ("url", pa.string()),  # as in meta.json
-        ("path", pa.string()),  # data/downloads/AAA/000.webm
+        ("video_url", pa.string()),  # of the recording itself
+        ("path", pa.string()),  # data/downloads/AAA/000.webm, or 000-01.webm of a playlist
         ("title", pa.string()),
         ("expected_seconds", pa.float64()),
         ("decoded_seconds", pa.float64()),
         ("bytes", pa.int64()),
         ("sha256", pa.string()),
+        ("chapters", pa.list_(CHAPTER)),  # of an album in one recording; empty where the site lists none
     ]
 )
 SEGMENTS = pa.schema(  # a row a segment, and a row for each recording or piece that gave none
@@ -70,7 +83,7 @@ SEGMENTS = pa.schema(  # a row a segment, and a row for each recording or piece 
         *OUTCOME,
         ("path", pa.string()),  # data/audio/A/A/A/0.mp3
         ("source", pa.string()),  # path of the recording
-        ("source_url", pa.string()),
+        ("source_url", pa.string()),  # where one can listen to it: its own address, not that of a playlist
         ("start_seconds", pa.float64()),
         ("seconds", pa.float64()),
         ("sha256", pa.string()),  # of the decoded samples
@@ -98,6 +111,8 @@ DATASET = pa.schema(  # a row a segment of a usable film, in the order train, va
 def write_table(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema) -> None:
     """Write `rows` whole; a row has every column of `schema`."""
     table = pa.Table.from_pylist([{name: row[name] for name in schema.names} for row in rows], schema=schema)
+    for stray in path.parent.glob(f".part-{path.name}-*"):  # of a killed run; a table has one writer
+        stray.unlink()
     with whole_file(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 

@@ -32,6 +32,13 @@ def test_a_row_that_lacks_a_column_or_has_a_wrong_type_leaves_the_old_file(tmp_p
     assert [entry.name for entry in tmp_path.iterdir()] == ["t.parquet"]
 
 
+def test_what_a_killed_run_left_of_a_table_goes_with_its_next_writing(tmp_path):
+    for name in (".part-t.parquet-x1.parquet", ".part-other.parquet-x1.parquet"):
+        (tmp_path / name).write_bytes(b"half")
+    write_table(tmp_path / "t.parquet", ROWS, SCHEMA)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".part-other.parquet-x1.parquet", "t.parquet"]
+
+
 def test_what_cannot_be_read_says_what_to_run(tmp_path):
     path = tmp_path / "t.parquet"
     with pytest.raises(MissingFileError, match="missing: run `dvc repro scrape`"):

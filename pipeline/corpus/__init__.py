@@ -1,0 +1,13 @@
+"""A corpus: a folder with a `meta.json` that lists films, and sometimes the site that they are fetched from.
+
+    {"AAA": {"wikipedia": "https://en.wikipedia.org/wiki/Sherlock_Jr.", "soundtrack": ["https://…"]}, "AAB": …}
+
+A URL that begins with `{origin}` is served from the corpus's own folder (`pipeline.serve`). Values of `title`, `year`,
+`tags`, `plot` and `image` that `meta.json` gives win over scraped ones. A corpus in the reference's layout, with images
+and audio instead of a list, is one too (`pipeline.corpus.layout`).
+"""
+
+from pipeline.corpus.film import FID, ORIGIN, Film
+from pipeline.corpus.load import load_films
+
+__all__ = ["FID", "ORIGIN", "Film", "load_films"]

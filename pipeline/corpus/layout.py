@@ -1,0 +1,96 @@
+"""A corpus that is already in the reference's layout: images, audio and texts by id, and no list of what to fetch.
+
+    meta/fid_to_text.json     {"AAA": "2023 film teleportation …"}: tags, as a rule the year first
+    meta/meta.json            {"AAA": {"plot": "paragraph\\nparagraph"}}; may be missing
+    audio/A/A/A/0.mp3, …      image/AAA.jpg
+
+Either in the corpus's folder or in its `data/`. All is taken as it is; the files go through the same requests as those
+of any corpus, with this folder as the site that is served.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pipeline.corpus.entry import is_text, short
+from pipeline.corpus.film import FID, ORIGIN, YEARS, Film
+from pipeline.corpus.title import collapsed
+from pipeline.errors import CorpusError
+
+TRACK = re.compile(r"(0|[1-9][0-9]{0,5})\.mp3")
+IMAGE = re.compile(r"([A-Z]{3})\.jpg")
+
+
+def reference_layout(folder: Path) -> Path | None:
+    """Return the folder that holds `meta`, `audio` and `image`; None when a list is there, or no such layout."""
+    if (folder / "meta.json").exists():
+        return None
+    return next((place for place in (folder, folder / "data") if (place / "meta/fid_to_text.json").is_file()), None)
+
+
+def films_of_layout(place: Path) -> list[Film]:
+    """Return the films with texts in `place` by id; raise `CorpusError` naming all that is wrong.
+
+    A film's title is not known there: it is the id. The year is the first tag, where that is one. The soundtrack is
+    the tracks that are there, by number; a film without any has none.
+    """
+    tags = _texts(place / "meta/fid_to_text.json", "a text of tags", lambda value: value)
+    plots = {}
+    if (place / "meta/meta.json").exists():
+        plots = _texts(place / "meta/meta.json", 'an object {"plot": "…"}', lambda value: value.get("plot", ""))
+    images = {found[1] for path in _listed(place / "image") if (found := IMAGE.fullmatch(path.name))}
+    return [_film(place, fid, tags.get(fid), plots.get(fid), fid in images) for fid in sorted({*tags, *plots})]
+
+
+def _film(place: Path, fid: str, tags: str | None, plot: str | None, has_image: bool) -> Film:
+    tracks = [path.name for path in _listed(place.joinpath("audio", *fid)) if TRACK.fullmatch(path.name)]
+    first = tags.split()[0] if tags else ""
+    return Film(
+        fid=fid,
+        wikipedia="",
+        soundtrack=tuple(
+            f"{ORIGIN}/audio/{'/'.join(fid)}/{name}" for name in sorted(tracks, key=lambda name: int(name[:-4]))
+        ),
+        title=fid,
+        year=int(first) if re.fullmatch(r"[0-9]{4}", first) and int(first) in YEARS else None,
+        tags=tags,
+        plot=plot,
+        image=f"{ORIGIN}/image/{fid}.jpg" if has_image else None,
+    )
+
+
+def _texts(path: Path, expected: str, text_of: Callable[[Any], Any]) -> dict[str, str]:
+    """Return the text of each id, lines collapsed; one that is empty is left out."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise CorpusError(f"{path} is not JSON: {error}") from None
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read: {error.strerror}") from None
+    if not isinstance(raw, dict) or not raw:
+        raise CorpusError(f'{path} must hold an object {{"AAA": …}} with a film or more, found {short(raw)}')
+    texts, problems = {}, []
+    for fid, value in raw.items():
+        try:
+            text = text_of(value)
+        except AttributeError:
+            text = None
+        if not FID.fullmatch(fid):
+            problems.append(f"{path}: {short(fid)}: an id is three capital letters, AAA to ZZZ")
+        elif is_text(text):
+            texts[fid] = "\n".join(filter(None, map(collapsed, text.splitlines())))
+        elif text != "":
+            problems.append(f"{path}: {fid}: found {short(value)}, expected {expected}")
+    if problems:
+        raise CorpusError("\n".join(problems))
+    return texts
+
+
+def _listed(folder: Path) -> list[Path]:
+    """Return the files of `folder`; none where there is no such folder."""
+    try:
+        return [path for path in folder.iterdir() if path.is_file()]
+    except OSError:
+        return []

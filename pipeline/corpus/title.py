@@ -1,0 +1,38 @@
+"""What the title of an article tells: `https://en.wikipedia.org/wiki/Metropolis_(1927_film)` is Metropolis, of 1927."""
+
+import re
+from urllib.parse import unquote, urlsplit
+
+from pipeline.corpus.film import YEARS
+
+DISAMBIGUATOR = re.compile(r" \((?:[^()]* )?(?:film|movie|serial|documentary)\)$", re.IGNORECASE)
+YEAR = re.compile(r"\b[12][0-9]{3}\b")
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def article_title(url: str) -> str:
+    """Return the title that an article's URL spells, with its disambiguator; "" when the path is not /wiki/Title."""
+    return collapsed(unquote(urlsplit(url).path.partition("/wiki/")[2]).replace("_", " "))
+
+
+def without_disambiguator(title: str) -> str:
+    """Return `The General` for `The General (1926 film)`; any other title as it is."""
+    return DISAMBIGUATOR.sub("", title)
+
+
+def year_of_disambiguator(title: str) -> int | None:
+    """Return 1926 for `The General (1926 film)`, None for `The General (film)` and `Summer of 1942`."""
+    disambiguator = DISAMBIGUATOR.search(title)
+    found = YEAR.search(disambiguator[0]) if disambiguator else None
+    return int(found[0]) if found and int(found[0]) in YEARS else None
+
+
+def search_for(title: str, year: int | None, template: str) -> str:
+    """Return `template` with `{title}` and `{year}` filled in; a year that is not known leaves no gap."""
+    dated = template.replace("{year}", "" if year is None else str(year))  # first: a title may hold {year}
+    return collapsed(dated.replace("{title}", title))
+
+
+def collapsed(text: str) -> str:
+    """Return `text` with single spaces, and without control characters."""
+    return " ".join(UNPRINTABLE.sub(" ", text).split())
