@@ -1,57 +1,47 @@
 """One HTTP client for pages and posters: named, paced, bounded in time and size, patient with failures that may pass.
 
-A failure is a `FetchError`: `status` is the word for the row, `reason` a sentence; `MAY_PASS` holds the words of those
-worth another try, now and in the next run.
+It asks for one URL at a time, so there are never two media requests at once (Wikimedia allows two). It stops for good,
+`stopped` saying why, when a host forbids what we do (403), asks for a longer pause than `scrape.max_wait_seconds`, or
+fails for film after film; from then on every URL is `not_asked`.
 """
 
+import logging
+import random
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timezone
-from email.message import Message
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable, Mapping
+from functools import partial
 from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
-from urllib.parse import urldefrag, urljoin, urlsplit
+from urllib.parse import urldefrag, urlsplit
 
 import requests
-import urllib3
 
 from pipeline.scrape.agent import ADVICE, needs_contact, user_agent
-from pipeline.scrape.pace import LOOPBACK, HostBusy, Pace
+from pipeline.scrape.answer import WORDS, Fetched, failure, read, redirect_target, wished_pause
+from pipeline.scrape.failure import PASSING, FetchError
+from pipeline.scrape.hosts import is_loopback, same_site, site_of
+from pipeline.scrape.pace import Pace
+from pipeline.scrape.text import one_line
 from pipeline.sections import Scrape
 
-MAY_PASS = frozenset({"timeout", "unreachable", "server_error", "rate_limited", "no_contact"})
 FIRST_PAUSE_SECONDS = 1.0  # before the second attempt; doubles with each further one
+MAX_PAUSE_SECONDS = 300.0
 MAX_REDIRECTS = 10
-MAX_REFUSALS = 5  # connections in a row that a host refuses, after which a run stops asking it
+MAX_FAILURES = 5  # URLs of a host in a row, each after all attempts; then it is down
 BODY_TIMEOUTS = 10  # a body may take this many times the time-out of one read, so that a trickle ends
-BLOCK_BYTES = 1 << 16
-REDIRECTS = (301, 302, 303, 307, 308)
+
+log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Fetched:
-    """A body that arrived whole: unpacked, with the URL after redirects and the media type in lower case."""
-
-    url: str
-    media_type: str
-    charset: str | None
-    data: bytes
-
-
-class FetchError(Exception):
-    """Nothing usable came back."""
-
-    def __init__(self, status: str, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return None: requests would prepare the next request, and for that read a redirect's body without a limit."""
 
 
 class Client:
-    """Fetches one URL at a time over one session."""
+    """Fetches one URL at a time over one session without cookies; `jitter` gives numbers from 0 to 1."""
 
     def __init__(
         self,
@@ -59,14 +49,18 @@ class Client:
         contact: str | None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
     ) -> None:
+        self.stopped: str | None = None
         self._scrape = scrape
         self._contact = contact
         self._clock = clock
+        self._jitter = jitter
         self._pace = Pace(scrape.requests_per_minute, clock, sleep)
-        self._refusals: Counter[str] = Counter()
-        self._session = requests.Session()
+        self._failures: Counter[str] = Counter()
+        self._session = _Session()
         self._session.headers.update({"User-Agent": user_agent(contact), "Accept-Encoding": "gzip"})
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
     def __enter__(self) -> "Client":
         return self
@@ -76,121 +70,125 @@ class Client:
     ) -> None:
         self._session.close()
 
-    def get(self, url: str, max_bytes: int) -> Fetched:
-        """Return what `url` leads to, at most `max_bytes` unpacked; raise `FetchError` after the last attempt."""
+    def get(self, url: str, max_bytes: int, allows: Callable[[str], bool] | None = None) -> Fetched:
+        """Return what `url` leads to, at most `max_bytes` unpacked; raise `FetchError` after the last attempt.
+
+        `allows` says whether a redirect may lead to a URL; None: if it is of the same site.
+        """
+        fetched = self.get_if_changed(url, max_bytes, {}, allows)
+        assert fetched is not None, "nothing is known"
+        return fetched
+
+    def get_if_changed(
+        self, url: str, max_bytes: int, known: Mapping[str, str], allows: Callable[[str], bool] | None = None
+    ) -> Fetched | None:
+        """Return the same, or None when the host says that nothing has changed since it gave the validators `known`."""
+        allows = allows or partial(same_site, url)
+        site = _site(url)
+        pause = FIRST_PAUSE_SECONDS
         for attempt in range(1, self._scrape.attempts + 1):
             try:
-                return self._follow(url, max_bytes)
+                fetched = self._follow(url, max_bytes, allows, known)
             except FetchError as error:
-                if error.status not in MAY_PASS or attempt == self._scrape.attempts:
+                if error.status not in PASSING or self.stopped:
+                    del self._failures[site]
                     raise
-                self._pace.postpone(_host(url), FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
+                self._pace.postpone(url, min(pause * (1.0 + self._jitter()), self._scrape.max_wait_seconds))
+                pause = min(2 * pause, MAX_PAUSE_SECONDS)
+                if attempt == self._scrape.attempts:
+                    self._count_failure(url, error)
+                    raise
+            else:
+                del self._failures[site]
+                return fetched
         raise AssertionError("scrape.attempts is at least 1")
 
-    def _follow(self, url: str, max_bytes: int) -> Fetched:
-        for _ in range(MAX_REDIRECTS + 1):
-            with self._ask(url) as response:
-                target = self._session.get_redirect_target(response) if response.status_code in REDIRECTS else None
-                if target is None:
-                    self._require_ok(response, _host(url))
-                    return self._read(response, url, max_bytes)
-            try:
-                url = urljoin(url, target)
-            except ValueError:
-                raise FetchError("bad_url", f"is redirected to {target!r}, which is no URL") from None
-        raise FetchError("too_many_redirects", f"is redirected more than {MAX_REDIRECTS} times")
+    def _follow(
+        self, url: str, max_bytes: int, allows: Callable[[str], bool], known: Mapping[str, str]
+    ) -> Fetched | None:
+        passed: list[str] = []
+        try:
+            while len(passed) <= MAX_REDIRECTS:
+                with self._ask(url, known) as response:
+                    target = redirect_target(response, url)
+                    self._heed(response, url)
+                    if target is None:
+                        return self._take(response, url, tuple(passed), max_bytes, known)
+                passed.append(url)
+                url = urldefrag(target).url
+                if not allows(url):
+                    where = one_line(url, WORDS)
+                    raise FetchError("bad_redirect", f"is redirected to {where}, where it may not be followed")
+                if url in passed:
+                    raise FetchError(
+                        "too_many_redirects", f"is redirected in a circle, to {one_line(url, WORDS)} again"
+                    )
+            raise FetchError("too_many_redirects", f"is redirected more than {MAX_REDIRECTS} times")
+        except FetchError as error:
+            error.redirects = tuple(passed)
+            raise
 
-    def _ask(self, url: str) -> requests.Response:
-        host = _host(url)
+    def _ask(self, url: str, known: Mapping[str, str]) -> requests.Response:
+        site, host = _site(url), urlsplit(url).hostname or ""
+        if self.stopped:
+            raise FetchError("not_asked", f"the run stopped: {self.stopped}")
         if self._contact is None and needs_contact(host):
             raise FetchError("no_contact", f"{host} was not asked: {ADVICE}")
-        if self._refusals[host] >= MAX_REFUSALS:
-            raise FetchError("unreachable", f"{host} was not asked: it refused {MAX_REFUSALS} connections in a row")
+        self._pace.wait(url)
         try:
-            self._pace.wait(host)
-        except HostBusy as error:
-            raise FetchError("rate_limited", str(error)) from None
-        try:
-            response = self._session.get(
+            return self._session.get(
                 url,
+                headers=dict(known),
                 stream=True,
                 allow_redirects=False,
                 timeout=self._scrape.timeout_seconds,
-                proxies={"no_proxy": host} if host in LOOPBACK else None,
+                proxies={"no_proxy": host} if is_loopback(url) else None,
             )
-        except requests.Timeout as error:
-            self._refusals[host] += isinstance(error, requests.ConnectTimeout)
-            raise FetchError("timeout", f"no answer from {host} in {self._scrape.timeout_seconds:g} s") from None
+        except requests.Timeout:
+            raise FetchError("timeout", f"no answer from {site} in {self._scrape.timeout_seconds:g} s") from None
         except requests.ConnectionError as error:
             cause = getattr(error.args[0], "reason", None) if error.args else None
-            self._refusals[host] += isinstance(cause, urllib3.exceptions.NewConnectionError)
-            raise FetchError("unreachable", f"no connection to {host}: {type(cause or error).__name__}") from None
-        except (requests.RequestException, UnicodeError, ValueError) as error:
-            raise FetchError("bad_url", f"cannot be asked for: {error}") from None
-        del self._refusals[host]
-        return response
+            raise FetchError("unreachable", f"no connection to {site}: {type(cause or error).__name__}") from None
+        except (requests.RequestException, ValueError) as error:
+            raise FetchError("bad_url", f"cannot be asked for: {one_line(str(error), WORDS)}") from None
 
-    def _require_ok(self, response: requests.Response, host: str) -> None:
-        code = response.status_code
-        pause = _retry_after(response.headers.get("Retry-After", ""))
-        if code != HTTPStatus.OK and pause is not None:
-            self._pace.postpone(host, pause)
-        reason = f"HTTP {code} {response.reason or ''}".strip()
-        if code in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
-            raise FetchError("not_found", reason)
-        if code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            raise FetchError("forbidden", reason)
-        if code == HTTPStatus.TOO_MANY_REQUESTS:
-            raise FetchError("rate_limited", reason)
-        if code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise FetchError("server_error", reason)
-        if code != HTTPStatus.OK:
-            raise FetchError("http_error", reason)
+    def _heed(self, response: requests.Response, url: str) -> None:
+        """Leave the host alone for as long as it wishes, or stop when that is too long."""
+        pause = wished_pause(response)
+        if pause is None:
+            return
+        limit = self._scrape.max_wait_seconds
+        if pause > limit:
+            wish = f"{_site(url)} asks to be left alone for {pause:g} s, over scrape.max_wait_seconds ({limit:g})"
+            self._stop(wish)
+            raise FetchError("rate_limited", f"HTTP {response.status_code}: {wish}")
+        self._pace.postpone(url, pause)
 
-    def _read(self, response: requests.Response, url: str, max_bytes: int) -> Fetched:
-        host, data = _host(url), bytearray()
-        length = response.headers.get("Content-Length", "")
-        if length.isdecimal() and int(length) > max_bytes:
-            raise FetchError("too_large", f"{length} bytes, more than the {max_bytes} allowed")
-        deadline = self._clock() + BODY_TIMEOUTS * self._scrape.timeout_seconds
-        try:
-            while block := response.raw.read1(BLOCK_BYTES, decode_content=True):
-                data += block
-                if len(data) > max_bytes:
-                    raise FetchError("too_large", f"more than the {max_bytes} bytes allowed")
-                if self._clock() > deadline:
-                    raise FetchError("timeout", f"{host} sent only {len(data)} bytes before the time was up")
-        except urllib3.exceptions.ReadTimeoutError:
-            raise FetchError("timeout", f"{host} fell silent after {len(data)} bytes") from None
-        except urllib3.exceptions.DecodeError:
-            raise FetchError("http_error", "the body cannot be unpacked") from None
-        except urllib3.exceptions.HTTPError:
-            raise FetchError("unreachable", f"the connection to {host} broke after {len(data)} bytes") from None
-        header = Message()
-        header["Content-Type"] = response.headers.get("Content-Type", "")
-        media_type = header.get_content_type() if response.headers.get("Content-Type") else ""
-        return Fetched(urldefrag(url).url, media_type, header.get_content_charset(), bytes(data))
+    def _take(
+        self, response: requests.Response, url: str, passed: tuple[str, ...], max_bytes: int, known: Mapping[str, str]
+    ) -> Fetched | None:
+        if known and response.status_code == HTTPStatus.NOT_MODIFIED:
+            return None
+        if error := failure(response):
+            if error.status == "forbidden":
+                self._stop(f"{_site(url)} answers {error.reason}")
+            raise error
+        seconds = BODY_TIMEOUTS * self._scrape.timeout_seconds
+        return read(response, url, passed, max_bytes, seconds, self._clock)
+
+    def _count_failure(self, url: str, error: FetchError) -> None:
+        site = _site(url)
+        self._failures[site] += 1
+        if self._failures[site] == MAX_FAILURES and not is_loopback(url):
+            self._stop(f"{site} failed {MAX_FAILURES} times in a row, the last time: {error.reason}")
+
+    def _stop(self, reason: str) -> None:
+        self.stopped = reason
+        log.warning("stopped: %s", reason)
 
 
-def _host(url: str) -> str:
+def _site(url: str) -> str:
     try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        raise FetchError("bad_url", f"{url!r} is no URL") from None
-    if parts.scheme not in ("http", "https") or not host:
-        raise FetchError("bad_url", f"{url!r} is neither http nor https")
-    return host
-
-
-def _retry_after(value: str) -> float | None:
-    """Return the seconds that a Retry-After header asks for, given as seconds or as a date; None when it does not."""
-    if value.strip().isdecimal():
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())
+        return site_of(url)
+    except ValueError as error:
+        raise FetchError("bad_url", f"{one_line(url, WORDS)!r} cannot be asked for: {error}") from None

@@ -1,20 +1,20 @@
-"""When a host may be asked again: a steady rate for each host, and the pauses that it asks for itself.
+"""When a host may be asked again: one steady rate for all hosts together, and the pauses that a host asks for itself.
 
-Loopback is asked without pause: the embedded corpus is served from there.
+Loopback is asked without the steady pause: the embedded corpus is served from there.
 """
 
+import logging
 from collections.abc import Callable
 
-MAX_WAIT_SECONDS = 300.0  # a host that asks for a longer pause is left to the next run
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+from pipeline.scrape.hosts import is_loopback, site_of
 
+LONG_PAUSE_SECONDS = 60.0  # worth a line in the log
 
-class HostBusy(Exception):
-    """A host asks for more patience than a run has."""
+log = logging.getLogger(__name__)
 
 
 class Pace:
-    """Keeps, for each host, the time from which it may be asked.
+    """Keeps the time from which anything may be asked, and for each host the time from which it may be.
 
     `clock` gives seconds that never go back; `sleep` takes seconds.
     """
@@ -23,21 +23,22 @@ class Pace:
         self._interval = 60.0 / requests_per_minute
         self._clock = clock
         self._sleep = sleep
-        self._ready: dict[str, float] = {}
+        self._ready = float("-inf")
+        self._ready_of: dict[str, float] = {}
 
-    def wait(self, host: str) -> None:
-        """Sleep until `host` may be asked, and count the request that follows; raise `HostBusy` rather than wait long.
-
-        The limit does not cut short the interval that the rate itself asks for.
-        """
-        pause = self._ready.get(host, 0.0) - self._clock()
-        if pause > max(MAX_WAIT_SECONDS, self._interval):
-            raise HostBusy(f"{host} asks to be left alone for {pause:.0f} s more")
+    def wait(self, url: str) -> None:
+        """Sleep until `url` may be asked for, and count the request that follows."""
+        limited = not is_loopback(url)
+        ready = max(self._ready if limited else float("-inf"), self._ready_of.get(site_of(url), float("-inf")))
+        pause = ready - self._clock()
+        if pause > LONG_PAUSE_SECONDS:
+            log.info("%s is left alone for %.0f s", site_of(url), pause)
         if pause > 0:
             self._sleep(pause)
-        if host not in LOOPBACK:
-            self._ready[host] = self._clock() + self._interval
+        if limited:
+            self._ready = self._clock() + self._interval
 
-    def postpone(self, host: str, seconds: float) -> None:
-        """Leave `host` alone for at least `seconds` from now."""
-        self._ready[host] = max(self._ready.get(host, 0.0), self._clock() + seconds)
+    def postpone(self, url: str, seconds: float) -> None:
+        """Leave the host of `url` alone for at least `seconds` from now."""
+        site = site_of(url)
+        self._ready_of[site] = max(self._ready_of.get(site, float("-inf")), self._clock() + seconds)

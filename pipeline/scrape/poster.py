@@ -1,45 +1,60 @@
-"""The poster that an article shows: where it stands in the infobox, and what kind of image the bytes are."""
+"""The poster that an article shows: its image, the page on the file, and what kind of image the bytes are."""
 
 import re
 from collections.abc import Iterator
-from urllib.parse import urljoin
+from dataclasses import dataclass
+from itertools import islice
+from urllib.parse import urljoin, urlsplit
 
-from bs4 import BeautifulSoup, SoupStrainer, Tag
+from lxml import etree
+
+from pipeline.scrape.text import read_tree
 
 SERIES_LABELS = frozenset(
     {"no. of seasons", "no. of series", "no. of episodes", "episodes", "network", "original network", "no. of issues"}
 )
-INFOBOX = SoupStrainer("table", attrs={"class": re.compile(r"(^|\s)infobox(\s|$)")})
+IMAGE_CELLS = etree.XPath(".//*[contains(concat(' ', normalize-space(@class), ' '), ' infobox-image ')]//img[@src]")
+LINK = etree.XPath("ancestor::a[@href][1]")
+FILE = re.compile(r"(\./)?(File|Image):")  # a link beside the article, which looks like a scheme
+FILE_LINKS = frozenset({"image", "mw-file-description"})
+LABEL_CHARACTERS = 50  # of a row's label are read, so that nested rows cannot make a page slow; nor can ...
+IMAGES = 100  # ... the images of a row, of which no more are looked at
 ICON_PIXELS = 50  # flags, pencils and locks are narrower; posters are 180 and more
+URL_CHARACTERS = 8000  # servers take no longer ones
 MAGIC = {"jpg": (b"\xff\xd8\xff",), "png": (b"\x89PNG\r\n\x1a\n",), "gif": (b"GIF87a", b"GIF89a")}
+EXTENSIONS = (*MAGIC, "webp")
+
+Element = etree._Element
 
 
-def shown_poster(html: str, url: str) -> str:
-    """Return the URL of the poster in the article `html` that came from `url`; "" when it shows none."""
-    soup = BeautifulSoup(html, "lxml", parse_only=INFOBOX)
-    infobox = film_infobox(soup) or soup.find("table", class_="infobox")
-    source = next(_images(infobox), "") if infobox else ""
-    try:
-        return urljoin(url, "https:" + source if source.startswith("//") else source) if source else ""
-    except ValueError:
-        return ""
+@dataclass(frozen=True)
+class Poster:
+    """The URL of the image as the page gives it, and of the page on the file; "" for none."""
+
+    url: str = ""
+    page: str = ""
 
 
-def film_infobox(soup: BeautifulSoup) -> Tag | None:
-    """Return the first infobox of a film: one that says who directed it and is not a series'."""
-    for infobox in soup.find_all("table", class_="infobox"):
-        labels = {label for label, _ in infobox_rows(infobox)}
-        if "directed by" in labels and not labels & SERIES_LABELS:
-            return infobox
-    return None
+def shown_poster(html: str, url: str) -> Poster:
+    """Return the poster in the infobox of the article `html`, which came from `url`."""
+    tree = read_tree(html)
+    base = next((_joined(url, str(element.get("href", ""))) for element in tree.iter("base")), "") or url
+    infobox = _film_infobox(tree)
+    for image in [] if infobox is None else _images(infobox):
+        source = str(image.get("src")).strip()
+        address = _joined(base, "https:" + source if source.startswith("//") else source)
+        if address:
+            return Poster(address, _file_page(image, base))
+    return Poster()
 
 
-def infobox_rows(infobox: Tag) -> Iterator[tuple[str, Tag]]:
-    """Yield each labelled row: the label in lower case with single spaces, and the cell of its value."""
-    for row in infobox.find_all("tr"):
-        cells = row.find_all(["th", "td"], recursive=False)
-        if len(cells) == 2:
-            yield " ".join(cells[0].get_text(" ").split()).lower(), cells[1]
+def infoboxes(tree: Element) -> Iterator[Element]:
+    """Yield the infoboxes in page order; one inside another belongs to the outer one."""
+    walker = etree.iterwalk(tree, events=("start",), tag="table")
+    for _, table in walker:
+        if "infobox" in str(table.get("class", "")).split():
+            yield table
+            walker.skip_subtree()
 
 
 def image_extension(data: bytes) -> str | None:
@@ -49,12 +64,60 @@ def image_extension(data: bytes) -> str | None:
     return next((extension for extension, starts in MAGIC.items() if data.startswith(starts)), None)
 
 
-def _images(infobox: Tag) -> Iterator[str]:
-    """Yield the sources of the images that stand in rows without a label, those of the image cell first."""
-    for image in [*infobox.select(".infobox-image img[src]"), *infobox.select("img[src]")]:
-        row, width = image.find_parent("tr"), str(image.get("width", ""))
-        labelled = row is not None and len(row.find_all(["th", "td"], recursive=False)) == 2
-        source = str(image["src"]).strip()
-        icon = width.isdecimal() and int(width) <= ICON_PIXELS
-        if source and not labelled and not icon and not source.startswith("data:"):
-            yield source
+def _film_infobox(tree: Element) -> Element | None:
+    """Return the first infobox of a film: one that says who directed it and is not a series'; else the first of any."""
+    found = list(infoboxes(tree))
+    for infobox in found:
+        labels = set(_labels(infobox))
+        if "directed by" in labels and not labels & SERIES_LABELS:
+            return infobox
+    return found[0] if found else None
+
+
+def _labels(infobox: Element) -> Iterator[str]:
+    """Yield the label of each labelled row, in lower case with single spaces."""
+    for row in infobox.iter("tr"):
+        cells = _cells(row)
+        if len(cells) == 2:
+            label = ""
+            for piece in cells[0].itertext():
+                label += f" {piece[:LABEL_CHARACTERS]}"
+                if len(label) > LABEL_CHARACTERS:
+                    break
+            yield " ".join(label.split()).lower()
+
+
+def _cells(row: Element) -> list[Element]:
+    """Return the first cells of a row: two of a labelled one, three of one with more."""
+    return list(islice(row.iterchildren("th", "td"), 3))
+
+
+def _images(infobox: Element) -> Iterator[Element]:
+    """Yield the images that stand in rows without a label, those of the image cell first."""
+    for image in islice([*IMAGE_CELLS(infobox), *infobox.iter("img")], IMAGES):
+        source, width = str(image.get("src", "")).strip(), str(image.get("width", ""))
+        icon = width.isdecimal() and len(width) < 5 and int(width) <= ICON_PIXELS
+        row = next(image.iterancestors("tr"), None)
+        if source and not icon and not source.startswith("data:") and (row is None or len(_cells(row)) != 2):
+            yield image
+
+
+def _file_page(image: Element, base: str) -> str:
+    """Return where the link around an infobox's image leads, if that is the page on its file."""
+    for link in LINK(image):
+        target = str(link.get("href")).strip()
+        named = FILE.match(target)
+        if named or FILE_LINKS & set(str(link.get("class", "")).split()):
+            page = _joined(base, "./" + target.removeprefix("./") if named else target)
+            return page if page.startswith(("https://", "http://")) else ""
+    return ""
+
+
+def _joined(base: str, target: str) -> str:
+    """Return `target` as an absolute URL; "" when it is none or too long."""
+    try:
+        address = urljoin(base, target)
+        urlsplit(address)
+    except ValueError:
+        return ""
+    return address if len(address) <= URL_CHARACTERS else ""

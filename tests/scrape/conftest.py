@@ -1,58 +1,113 @@
-"""A web site on loopback whose answers a test writes down, and which notes what it was asked."""
+"""A server that misbehaves, a clock that does not wait, and the stage on a corpus of a few films."""
 
-import threading
+import io
+import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 
 import pytest
+import urllib3
+from PIL import Image
 
-from pipeline.sections import Scrape
+from pipeline.scrape import client as client_module
+from pipeline.scrape.client import Client
+from pipeline.sections import Corpus, Scrape
+from pipeline.tables import PAGES, read_table
+from stages.scrape import main
+from tests.faults import FaultServer, ok
 
-Answer = tuple[int, dict[str, str], bytes]
+CORPUS = Corpus(folder="corpus", serve=None, contact=None, search="ytsearch1:{title}")
 
 
-@dataclass
-class Site:
-    """`answers` by path: an answer, a list of answers used up one by one, or a function on the handler."""
+class Clock:
+    """A time that passes only by sleeping."""
 
-    origin: str
-    answers: dict[str, Answer | list[Answer] | Callable[[BaseHTTPRequestHandler], None]] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-    headers: list[dict[str, str]] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.slept: list[float] = []
 
-    def html(self, path: str, body: str) -> None:
-        self.answers[path] = (200, {"Content-Type": "text/html; charset=utf-8"}, body.encode())
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+class Films:
+    """Runs the stage below `root`; `picture` and `article` make what a site would send."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def __call__(self, scrape: Scrape, corpus: Corpus = CORPUS, **entries: Any) -> dict[str, dict[str, Any]]:
+        """Write meta.json, an entry a film or only the URL of its page, run the stage, and return its table by id."""
+        self.start(scrape, corpus, **entries)
+        return self.rows()
+
+    def start(self, scrape: Scrape, corpus: Corpus = CORPUS, **entries: Any) -> None:
+        """Do the same, but leave the table unread."""
+        meta = {
+            fid: {"soundtrack": []} | ({"wikipedia": entry} if isinstance(entry, str) else entry)
+            for fid, entry in entries.items()
+        }
+        (self.root / "corpus").mkdir(exist_ok=True)
+        (self.root / "corpus/meta.json").write_text(json.dumps(meta))
+        main(self.root, corpus, scrape)
+
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """Return the table that the last run left, by id."""
+        return {row["fid"]: row for row in read_table(self.root / "data/pages.parquet", PAGES, "scrape")}
+
+    def files(self) -> dict[str, bytes]:
+        """Return what lies below data/, by path."""
+        paths = sorted(path for path in (self.root / "data").rglob("*") if path.is_file())
+        return {str(path.relative_to(self.root)): path.read_bytes() for path in paths}
+
+
+def picture(kind: str = "PNG", colour: tuple[int, int, int] = (200, 10, 10)) -> bytes:
+    """Return a small image file."""
+    data = io.BytesIO()
+    Image.new("RGB", (30, 40), colour).save(data, kind)
+    return data.getvalue()
+
+
+def article(poster: str = "/poster", text: str = "Plot") -> str:
+    """Return a page with a poster and the revision 4711."""
+    link = f'<a href="/wiki/File:P.png" class="image"><img src="{poster}"></a>'
+    infobox = f'<table class="infobox vevent"><tr><td colspan="2">{link}</td></tr></table>'
+    return f'<html><script>{{"wgRevisionId":4711}}</script>{infobox}<p>{text} ø</p></html>'
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOUNDTRACK_CONTACT", raising=False)
+    monkeypatch.setenv("NO_PROXY", "*")
 
 
 @pytest.fixture
-def site() -> Iterator[Site]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+def server() -> Iterator[FaultServer]:
+    """A server whose answers the test names."""
+    with FaultServer() as server:
+        yield server
 
-        def do_GET(self) -> None:
-            running.asked.append(self.path)
-            running.headers.append(dict(self.headers))
-            answer = running.answers.get(self.path, (404, {}, b"nothing here"))
-            if callable(answer):
-                self.close_connection = True
-                return answer(self)
-            status, headers, body = answer.pop(0) if isinstance(answer, list) else answer
-            self.send_response(status)
-            for name, value in ({"Content-Length": str(len(body))} | headers).items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
+@pytest.fixture
+def remote(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """Return a function from a host's name to an origin at which `server` answers, so that it is not on loopback."""
+    create = urllib3.util.connection.create_connection
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    running = Site(f"http://127.0.0.1:{server.server_port}")
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    yield running
-    server.shutdown()
-    server.server_close()
+    def to_loopback(address: tuple[str, int], *rest: Any, **options: Any) -> Any:
+        return create(("127.0.0.1", address[1]), *rest, **options)
+
+    monkeypatch.setattr(urllib3.util.connection, "create_connection", to_loopback)
+    return lambda host: server.origin.replace("127.0.0.1", host)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture
@@ -61,7 +116,25 @@ def scrape() -> Scrape:
         requests_per_minute=60.0,
         attempts=3,
         timeout_seconds=10.0,
+        max_wait_seconds=100.0,
         max_page_bytes=20_000,
         max_poster_bytes=20_000,
-        min_success_rate=0.1,
+        poster_hosts=["upload.wikimedia.org"],
+        refresh=False,
+        min_success_rate=0.0,
     )
+
+
+@pytest.fixture
+def client(scrape: Scrape, clock: Clock) -> Iterator[Client]:
+    """A client with a contact, whose pauses take no time and have no jitter."""
+    with Client(scrape, "me@example.org", clock, clock.sleep, lambda: 0.0) as client:
+        yield client
+
+
+@pytest.fixture
+def films(tmp_path: Path, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> Films:
+    """The stage in an empty folder; the server has a picture at /poster."""
+    monkeypatch.setattr(client_module, "FIRST_PAUSE_SECONDS", 0.001)
+    server.put("/poster", ok(picture(), "text/plain"))
+    return Films(tmp_path)

@@ -1,78 +1,43 @@
 import gzip
 import hashlib
-import io
 import json
-import os
 from dataclasses import replace
 
 import pytest
-from PIL import Image
 
 from pipeline.errors import CorpusError, ParamsError, StageError
-from pipeline.scrape import pages as pages_module
-from pipeline.sections import Corpus
-from pipeline.tables import PAGES, read_table
-from stages.scrape import main
+from pipeline.scrape import run as run_module
+from tests.faults import ok, redirect, status
+from tests.scrape.conftest import CORPUS, article, picture
 
-CORPUS = Corpus(folder="corpus", serve=None, contact=None)
-INFOBOX = '<table class="infobox vevent"><tr><td colspan="2"><img src="{}"></td></tr></table>'
+SERVED = replace(CORPUS, serve="site")
 
 
-def picture(kind="PNG", colour=(200, 10, 10)):
-    data = io.BytesIO()
-    Image.new("RGB", (30, 40), colour).save(data, kind)
-    return data.getvalue()
-
-
-def article(poster="/poster", text="Plot"):
-    return f'<html><script>{{"wgRevisionId":4711}}</script>{INFOBOX.format(poster)}<p>{text} ø</p></html>'
-
-
-@pytest.fixture
-def films(tmp_path, site):
-    """Write meta.json and return the table of a run, its rows by id."""
-    site.answers["/poster"] = (200, {"Content-Type": "text/plain"}, picture())
-
-    def run(scrape, corpus=CORPUS, **urls):
-        meta = {
-            fid: {"soundtrack": [], "wikipedia": url} if isinstance(url, str) else {"soundtrack": []} | url
-            for fid, url in urls.items()
-        }
-        (tmp_path / "corpus").mkdir(exist_ok=True)
-        (tmp_path / "corpus/meta.json").write_text(json.dumps(meta))
-        main(tmp_path, corpus, scrape)
-        return {row["fid"]: row for row in read_table(tmp_path / "data/pages.parquet", PAGES, "scrape")}
-
-    return run
-
-
-def files(folder):
-    return sorted(str(path.relative_to(folder)) for path in (folder / "data").rglob("*") if path.is_file())
-
-
-def test_a_row_and_files_a_film(films, site, scrape, tmp_path):
-    site.html("/wiki/One", article())
-    site.answers["/wiki/Old"] = (301, {"Location": "/wiki/One"}, b"")
-    rows = films(scrape, AAA=site.origin + "/wiki/Old", AAC=site.origin + "/wiki/None")
-    row = rows["AAA"]
-    assert (row["status"], row["reason"], row["revision"]) == ("ok", "", 4711)
-    assert (row["url"], row["url_reached"]) == (site.origin + "/wiki/Old", site.origin + "/wiki/One")
-    packed = (tmp_path / row["path"]).read_bytes()
-    page = gzip.decompress(packed)
+def test_a_row_and_files_a_film(films, server, scrape):
+    server.put("/wiki/One", ok(article(), headers={"ETag": '"1"', "Last-Modified": "Mon, 06 Jul 2026 10:00:00 GMT"}))
+    server.put("/poster", ok(picture(), "image/png", {"ETag": '"p"'}))
+    server.put("/wiki/Old", redirect("/wiki/Older"))
+    server.put("/wiki/Older", redirect(server.origin + "/wiki/One#Plot"))
+    rows = films(scrape, AAA=server.origin + "/wiki/Old", AAC=server.origin + "/wiki/None")
+    row, files = rows["AAA"], films.files()
+    assert (row["status"], row["reason"], row["revision"], row["charset"]) == ("ok", "", 4711, "utf-8")
+    assert (row["url"], row["url_reached"]) == (server.origin + "/wiki/Old", server.origin + "/wiki/One")
+    assert row["redirects"] == [server.origin + "/wiki/Old", server.origin + "/wiki/Older"]
+    assert (row["etag"], row["last_modified"]) == ('"1"', "Mon, 06 Jul 2026 10:00:00 GMT")
+    page = gzip.decompress(files[row["path"]])
     assert page.decode() == article()
-    assert packed == gzip.compress(page, mtime=0)
+    assert files[row["path"]] == gzip.compress(page, mtime=0)
     assert (row["bytes"], row["sha256"]) == (len(page), hashlib.sha256(page).hexdigest())
     assert row["fetched_at"].endswith("+00:00")
-    assert (row["poster_status"], row["poster_url"]) == ("ok", site.origin + "/poster")
-    assert (row["poster_path"], row["poster_sha256"]) == (
-        "data/posters/AAA.png",
-        hashlib.sha256((tmp_path / "data/posters/AAA.png").read_bytes()).hexdigest(),
-    )
+    assert (row["poster_status"], row["poster_url"]) == ("ok", server.origin + "/poster")
+    assert (row["poster_page"], row["poster_etag"]) == (server.origin + "/wiki/File:P.png", '"p"')
+    digest = hashlib.sha256(files["data/posters/AAA.png"]).hexdigest()
+    assert (row["poster_path"], row["poster_sha256"]) == ("data/posters/AAA.png", digest)
     lost = rows["AAC"]
     assert (lost["status"], lost["path"], lost["revision"], lost["bytes"]) == ("not_found", "", None, None)
     assert lost["reason"] == "HTTP 404 Not Found"
-    assert lost["poster_status"] == "none"
-    assert files(tmp_path) == [
+    assert (lost["poster_status"], lost["poster_reason"]) == ("no_page", "no page tells of a poster (not_found)")
+    assert sorted(files) == [
         "data/pages.parquet",
         "data/pages/AAA.html.gz",
         "data/pages/AAA.json",
@@ -81,176 +46,256 @@ def test_a_row_and_files_a_film(films, site, scrape, tmp_path):
     ]
 
 
+def test_the_contact_is_sent(films, server, scrape):
+    films(scrape, replace(CORPUS, contact="me@example.org"), AAA=server.put("/A", ok(article())))
+    assert "(me@example.org)" in server.requests[0].headers["User-Agent"]
+
+
+def test_one_request_at_a_time(films, server, scrape):
+    urls = {f"AA{name}": server.put(f"/{name}", ok(article())) for name in "ABCDEF"}
+    films(scrape, **urls)
+    assert server.most_at_once == 1 and len(server.requests) == 12
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP"])
-def test_extension_comes_from_the_bytes(films, site, scrape, tmp_path, kind):
-    site.html("/wiki/One", article("/poster.exe"))
-    site.answers["/poster.exe"] = (200, {"Content-Type": "image/bmp"}, picture(kind))
-    row = films(scrape, AAA=site.origin + "/wiki/One")["AAA"]
+def test_extension_comes_from_the_bytes(films, server, scrape, kind):
+    server.put("/poster.exe", ok(picture(kind), "image/bmp"))
+    row = films(scrape, AAA=server.put("/a", ok(article("/poster.exe"))))["AAA"]
     assert row["poster_path"] == f"data/posters/AAA.{kind.lower().replace('jpeg', 'jpg')}"
-    assert (tmp_path / row["poster_path"]).read_bytes() == picture(kind)
+    assert films.files()[row["poster_path"]] == picture(kind)
 
 
-@pytest.mark.parametrize(
-    ("answer", "status"),
-    [
-        ((200, {}, b"<html>error page</html>"), "not_an_image"),
-        ((200, {}, b""), "not_an_image"),
-        ((404, {}, b""), "not_found"),
-        ((200, {}, b"x" * 20_001), "too_large"),
-    ],
-)
-def test_a_poster_that_fails_leaves_the_page(films, site, scrape, tmp_path, answer, status):
-    site.html("/wiki/One", article())
-    site.answers["/poster"] = answer
-    row = films(scrape, AAA=site.origin + "/wiki/One")["AAA"]
-    assert (row["status"], row["poster_status"], row["poster_path"]) == ("ok", status, "")
-    assert row["poster_reason"]
-    assert not list((tmp_path / "data/posters").iterdir())
-
-
-def test_image_of_meta_json_wins_even_without_a_page(films, site, scrape):
-    site.html("/wiki/One", article("/shown"))
-    entry = {"wikipedia": site.origin + "/wiki/One", "image": site.origin + "/poster"}
-    rows = films(scrape, AAA=entry, AAB=entry | {"wikipedia": site.origin + "/none"})
-    assert [row["poster_url"] for row in rows.values()] == [site.origin + "/poster"] * 2
+def test_image_of_meta_json_wins_even_without_a_page(films, server, scrape):
+    server.put("/wiki/One", ok(article("/shown")))
+    entry = {"wikipedia": server.origin + "/wiki/One", "image": server.origin + "/poster"}
+    rows = films(scrape, AAA=entry, AAB=entry | {"wikipedia": server.origin + "/none"})
+    assert [row["poster_url"] for row in rows.values()] == [server.origin + "/poster"] * 2
     assert [row["poster_status"] for row in rows.values()] == ["ok", "ok"]
-    assert "/shown" not in site.asked
-
-
-def test_only_html_is_a_page(films, site, scrape):
-    site.html("/wiki/One", article())
-    site.answers["/pdf"] = (200, {"Content-Type": "application/pdf"}, b"%PDF")
-    site.answers["/nothing"] = (200, {}, b"<html>")
-    rows = films(scrape, AAA=site.origin + "/wiki/One", AAB=site.origin + "/pdf", AAC=site.origin + "/nothing")
-    assert [row["status"] for row in rows.values()] == ["ok", "not_html", "not_html"]
+    assert [row["poster_page"] for row in rows.values()] == ["", ""]
+    assert "/shown" not in server.paths()
 
 
 @pytest.mark.parametrize(
-    ("header", "body"),
+    "body",
+    ["<html>Amélie</html>".encode("latin-1"), b"\xef\xbb\xbf<html>Am\xc3\xa9lie</html>", b"<html>\xff\x00\xfe</html>"],
+)
+def test_the_page_is_kept_as_it_came(films, server, scrape, body):
+    row = films(scrape, AAA=server.put("/a", ok(body, "text/html; charset=ISO-8859-1")))["AAA"]
+    assert gzip.decompress(films.files()[row["path"]]) == body
+    assert (row["bytes"], row["sha256"]) == (len(body), hashlib.sha256(body).hexdigest())
+    assert row["charset"] == "iso-8859-1"
+
+
+@pytest.mark.parametrize(
+    ("script", "revision"),
     [
-        ("text/html; charset=iso-8859-1", "<html>Amélie</html>".encode("latin-1")),
-        ("text/html", '<html><meta charset="windows-1252">Amélie</html>'.encode("cp1252")),
-        ("text/html; charset=no-such-thing", "<html>Amélie</html>".encode()),
-        ("text/html; charset=rot13", "<html>Amélie</html>".encode()),
-        ("text/html", b"\xef\xbb\xbf" + "<html>Amélie</html>".encode()),
+        ('"wgRevisionId":12', 12),
+        ('"wgRevisionId":0', None),
+        ('"wgRevisionId":' + "9" * 30, None),
+        ('<html about="https://en.wikipedia.org/wiki/Special:Redirect/revision/77">', 77),
+        ("", None),
     ],
 )
-def test_pages_are_kept_as_utf8(films, site, scrape, tmp_path, header, body):
-    site.answers["/a"] = (200, {"Content-Type": header}, body)
-    row = films(scrape, AAA=site.origin + "/a")["AAA"]
-    assert "Amélie" in gzip.decompress((tmp_path / row["path"]).read_bytes()).decode()
+def test_revision(films, server, scrape, script, revision):
+    assert films(scrape, AAA=server.put("/a", ok(f"<html>{script}")))["AAA"]["revision"] == revision
 
 
-def test_second_run_asks_for_nothing(films, site, scrape, tmp_path):
-    site.html("/wiki/One", article())
-    site.html("/wiki/Bare", "<html>no poster</html>")
-    urls = {"AAA": site.origin + "/wiki/One", "AAB": site.origin + "/gone", "AAC": site.origin + "/wiki/Bare"}
+def test_second_run_asks_for_nothing(films, server, scrape):
+    server.put("/wiki/One", ok(article()))
+    server.put("/wiki/Bare", ok("<html>no poster</html>"))
+    server.put("/wiki/Odd", ok(article("/odd")))
+    server.put("/odd", ok("<html>no image</html>"))
+    names = {"AAA": "/wiki/One", "AAB": "/gone", "AAC": "/wiki/Bare", "AAD": "/wiki/Odd"}
+    urls = {fid: server.origin + name for fid, name in names.items()}
     films(scrape, **urls)
-    before = {name: (tmp_path / name).read_bytes() for name in files(tmp_path)}
-    site.asked.clear()
+    before = films.files()
+    server.forget()
     films(scrape, **urls)
-    assert site.asked == []
-    assert {name: (tmp_path / name).read_bytes() for name in files(tmp_path)} == before
+    assert server.paths() == []
+    assert films.files() == before
 
 
-def test_a_run_asks_for_what_is_missing_changed_or_may_pass(films, site, scrape, tmp_path):
+def test_a_run_asks_for_what_is_missing_changed_or_may_pass(films, server, scrape, tmp_path):
     scrape = replace(scrape, attempts=1)
     for name in "ABCD":
-        site.html(f"/{name}", article(f"/poster?{name}"))
-        site.answers[f"/poster?{name}"] = (200, {}, picture())
-    site.answers["/E"] = (503, {}, b"")
-    site.answers["/poster?D"] = (500, {}, b"")
-    urls = {f"AA{name}": f"{site.origin}/{name}" for name in "ABCDE"}
+        server.put(f"/{name}", ok(article(f"/poster?{name}")))
+        server.put(f"/poster?{name}", ok(picture()))
+    server.put("/E", status(503))
+    server.put("/poster?D", status(500))
+    urls = {f"AA{name}": f"{server.origin}/{name}" for name in "ABCDE"}
     rows = films(scrape, **urls)
     assert (rows["AAE"]["status"], rows["AAD"]["poster_status"]) == ("server_error", "server_error")
 
     (tmp_path / "data/pages/AAA.html.gz").unlink()
     (tmp_path / "data/posters/AAB.png").unlink()
-    site.html("/C2", article("/poster"))
-    site.html("/E", article("/poster"))
-    site.answers["/poster?D"] = (200, {}, picture("GIF"))
-    site.asked.clear()
-    rows = films(scrape, **(urls | {"AAC": site.origin + "/C2"}))
-    assert site.asked == ["/A", "/poster?B", "/C2", "/poster", "/poster?D", "/E", "/poster"]
+    server.put("/C2", ok(article("/poster")))
+    server.put("/E", ok(article("/poster")))
+    server.put("/poster?D", ok(picture("GIF")))
+    server.forget()
+    rows = films(scrape, **(urls | {"AAC": server.origin + "/C2"}))
+    assert server.paths() == ["/A", "/poster?B", "/C2", "/poster", "/poster?D", "/E", "/poster"]
     assert {row["status"] for row in rows.values()} == {row["poster_status"] for row in rows.values()} == {"ok"}
-    assert (tmp_path / "data/posters/AAD.gif").is_file()
+    assert "data/posters/AAD.gif" in films.files()
 
 
-def test_a_killed_run_keeps_what_it_has(films, site, scrape, tmp_path, monkeypatch):
+def test_what_the_parameters_refused_is_asked_again_when_they_change(films, server, scrape):
+    server.put("/long", ok(article() + " " * 30_000))
+    server.put("/poster", ok(picture() + b" " * 30_000))
+    urls = {"AAA": server.origin + "/long", "AAB": server.put("/short", ok(article()))}
+    rows = films(scrape, **urls)
+    assert (rows["AAA"]["status"], rows["AAB"]["poster_status"]) == ("too_large", "too_large")
+    server.forget()
+    films(scrape, **urls)
+    assert server.paths() == []
+    rows = films(replace(scrape, max_page_bytes=40_000, max_poster_bytes=40_000), **urls)
+    assert [(row["status"], row["poster_status"]) for row in rows.values()] == [("ok", "ok")] * 2
+    assert "/short" not in server.paths()
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("moment", ["page", "poster", "row"])
+def test_a_killed_run_keeps_what_it_has(films, server, scrape, tmp_path, monkeypatch, moment):
     for name in "ABC":
-        site.html(f"/{name}", article())
-    urls = {f"AA{name}": f"{site.origin}/{name}" for name in "ABC"}
-    kept = pages_module.write_json
+        server.put(f"/{name}", ok(article(f"/poster{name}")))
+        server.put(f"/poster{name}", ok(picture()))
+    urls = {f"AA{name}": f"{server.origin}/{name}" for name in "ABC"}
+    module, name = {
+        "page": ("pipeline.scrape.page", "write_bytes"),
+        "poster": ("pipeline.scrape.image", "write_bytes"),
+        "row": ("pipeline.scrape.run", "write_json"),
+    }[moment]
+    original = run_module.write_json if moment == "row" else None
 
-    def killed(path, row):
-        if path.stem == "AAB":
-            raise KeyboardInterrupt
-        kept(path, row)
+    def killed(path, value):
+        if path.name.startswith("AAB"):
+            raise Killed
+        if original:
+            original(path, value)
+        else:
+            path.write_bytes(value)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(pages_module, "write_json", killed)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(f"{module}.{name}", killed)
         films(scrape, **urls)
     (tmp_path / "data/pages/.part-xyz.gz").write_bytes(b"half")
-    site.asked.clear()
+    server.forget()
     rows = films(scrape, **urls)
-    assert {row["status"] for row in rows.values()} == {"ok"}
-    assert "/A" not in site.asked and {"/B", "/C"} <= set(site.asked)
-    assert not [name for name in files(tmp_path) if ".part-" in name]
+    assert {row["status"] for row in rows.values()} == {row["poster_status"] for row in rows.values()} == {"ok"}
+    assert server.paths() == ["/B", "/posterB", "/C", "/posterC"]
+    assert not [name for name in films.files() if ".part-" in name]
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", '{"fid": "AAA"}'])
-def test_a_damaged_row_is_fetched_again(films, site, scrape, tmp_path, damage):
-    site.html("/A", article())
-    films(scrape, AAA=site.origin + "/A")
-    (tmp_path / "data/pages/AAA.json").write_text(damage)
-    assert films(scrape, AAA=site.origin + "/A")["AAA"]["status"] == "ok"
-    assert site.asked.count("/A") == 2
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"fid": "AAA"}', "é"])
+def test_a_damaged_row_is_fetched_again(films, server, scrape, tmp_path, damage):
+    url = server.put("/A", ok(article()))
+    films(scrape, AAA=url)
+    (tmp_path / "data/pages/AAA.json").write_text(damage, encoding="latin-1")
+    assert films(scrape, AAA=url)["AAA"]["status"] == "ok"
+    assert server.paths().count("/A") == 2
 
 
-def test_films_that_left_take_their_files_along(films, site, scrape, tmp_path):
-    site.html("/A", article())
-    films(scrape, AAA=site.origin + "/A", AAB=site.origin + "/A")
+def test_films_that_left_take_their_files_along(films, server, scrape, tmp_path):
+    url = server.put("/A", ok(article()))
+    films(scrape, AAA=url, AAB=url)
     (tmp_path / "data/pages/notes.txt").write_text("mine")
-    rows = films(scrape, AAB=site.origin + "/A")
-    assert list(rows) == ["AAB"]
-    assert not [name for name in files(tmp_path) if "AAA" in name]
-    assert "data/pages/notes.txt" in files(tmp_path)
+    assert list(films(scrape, AAB=url)) == ["AAB"]
+    assert not [name for name in films.files() if "AAA" in name]
+    assert "data/pages/notes.txt" in films.files()
 
 
-def test_a_url_that_no_longer_works_takes_the_old_page_along(films, site, scrape, tmp_path):
-    site.html("/A", article())
-    films(scrape, AAA=site.origin + "/A", AAB=site.origin + "/A")
-    rows = films(scrape, AAA=site.origin + "/gone", AAB=site.origin + "/A")
+def test_a_url_that_no_longer_works_takes_the_old_page_along(films, server, scrape):
+    url = server.put("/A", ok(article()))
+    films(scrape, AAA=url, AAB=url)
+    rows = films(scrape, AAA=server.origin + "/gone", AAB=url)
     assert rows["AAA"]["status"] == "not_found"
-    assert [name for name in files(tmp_path) if "AAA" in name] == ["data/pages/AAA.json"]
+    assert [name for name in films.files() if "AAA" in name] == ["data/pages/AAA.json"]
 
 
-def test_the_corpus_serves_its_own_site(films, scrape, tmp_path):
-    corpus = replace(CORPUS, serve="site")
+def test_the_corpus_serves_its_own_site(films, scrape, tmp_path, monkeypatch):
     wiki = tmp_path / "corpus/site/wiki"
     wiki.mkdir(parents=True)
     (wiki / "One.html").write_text(article("/poster.png"))
     (tmp_path / "corpus/site/poster.png").write_bytes(picture())
-    row = films(scrape, corpus, AAA="{origin}/wiki/One")["AAA"]
+    row = films(scrape, SERVED, AAA="{origin}/wiki/One")["AAA"]
     assert (row["url_reached"], row["poster_url"]) == ("{origin}/wiki/One", "{origin}/poster.png")
-    first = (tmp_path / "data/pages.parquet").read_bytes()
-    films(scrape, corpus, AAA="{origin}/wiki/One")
-    assert (tmp_path / "data/pages.parquet").read_bytes() == first
+    assert (row["poster_status"], row["poster_page"]) == ("ok", "{origin}/wiki/File:P.png")
+    first = films.files()
+    with monkeypatch.context() as patch:
+        patch.setattr("requests.Session.get", None)  # nothing is asked for
+        films(scrape, SERVED, AAA="{origin}/wiki/One")
+    assert films.files() == first
 
     (wiki / "One.html").write_text(article("/poster.png", text="Edited"))
     (tmp_path / "corpus/site/poster.png").write_bytes(picture("GIF"))
-    row = films(scrape, corpus, AAA="{origin}/wiki/One")["AAA"]
-    assert "Edited" in gzip.decompress((tmp_path / row["path"]).read_bytes()).decode()
-    assert (tmp_path / "data/posters/AAA.gif").read_bytes() == picture("GIF")
-    assert row["poster_path"] == "data/posters/AAA.gif" and not (tmp_path / "data/posters/AAA.png").exists()
+    row = films(scrape, SERVED, AAA="{origin}/wiki/One")["AAA"]
+    files = films.files()
+    assert "Edited" in gzip.decompress(files[row["path"]]).decode()
+    assert row["poster_path"] == "data/posters/AAA.gif" and files["data/posters/AAA.gif"] == picture("GIF")
+    assert "data/posters/AAA.png" not in files
+
+    (wiki / "One.html").unlink()
+    (wiki / "Two.html").write_text(article())
+    assert films(scrape, SERVED, AAA="{origin}/wiki/One", AAB="{origin}/wiki/Two")["AAA"]["status"] == "not_found"
+    (wiki / "One.html").write_text(article())
+    assert films(scrape, SERVED, AAA="{origin}/wiki/One")["AAA"]["status"] == "ok"
 
 
-def test_stops_with_advice(films, site, scrape, monkeypatch):
-    monkeypatch.delenv("SOUNDTRACK_CONTACT", raising=False)
-    with pytest.raises(ParamsError, match="SOUNDTRACK_CONTACT"):
-        films(scrape, AAA="https://en.wikipedia.org/wiki/Metropolis_(1927_film)")
+def test_a_corpus_in_the_layout_of_the_reference_needs_no_page(films, server, scrape, tmp_path):
+    place = tmp_path / "corpus"
+    (place / "meta").mkdir(parents=True)
+    (place / "image").mkdir()
+    (place / "meta/fid_to_text.json").write_text(json.dumps({"AAA": "1926 film", "AAB": "1927 film"}))
+    (place / "meta/meta.json").write_text(json.dumps({"AAA": {"plot": "One."}, "AAB": {"plot": "Two."}}))
+    (place / "image/AAA.jpg").write_bytes(picture("JPEG"))
+    run_stage(films, replace(scrape, min_success_rate=1.0))
+    rows = films.rows()
+    assert {row["status"] for row in rows.values()} == {"given"}
+    assert rows["AAA"]["reason"] == "the corpus gives title, tags and plot; no page is named"
+    assert (rows["AAA"]["poster_status"], rows["AAA"]["poster_path"]) == ("ok", "data/posters/AAA.jpg")
+    assert (rows["AAB"]["poster_status"], rows["AAB"]["poster_reason"]) == ("none", "the corpus gives no image")
+    first = films.files()
+    run_stage(films, scrape)
+    assert films.files() == first
+
+
+def run_stage(films, scrape):
+    from stages.scrape import main
+
+    main(films.root, CORPUS, scrape)
+
+
+@pytest.mark.parametrize("title", ["../../x", "a\x00b", "x" * 10_000, "🎬", "/etc/passwd", "..\\..\\x"])
+def test_no_title_makes_a_path(films, server, scrape, tmp_path, title):
+    entry = {"wikipedia": server.put("/A", ok(article(f"/{title}"))), "title": title[:500]}
+    films(scrape, AAA=entry)
+    ours = {"corpus", "data", "metrics"}
+    assert {path.name for path in tmp_path.iterdir()} <= ours
+    assert all(name.startswith(("data/pages", "data/posters/AAA.")) for name in films.files())
+
+
+def test_coverage_is_brought_up_to_date(films, server, scrape, tmp_path, caplog):
+    caplog.set_level("INFO")
+    films(scrape, AAA=server.put("/A", ok(article())), AAB=server.origin + "/gone")
+    coverage = json.loads((tmp_path / "metrics/coverage.json").read_text())
+    assert (coverage["films_asked"], coverage["pages_fetched"]) == (2, 1)
+    assert coverage["losses"]["scrape"]["not_found"]["films"] == ["AAB"]
+    assert "not_found" in caplog.text
+
+
+def test_stops_with_advice(films, server, scrape, caplog):
+    caplog.set_level("INFO")
+    for entry in (
+        "https://en.wikipedia.org/wiki/Metropolis_(1927_film)",
+        {"wikipedia": server.origin + "/A", "image": "https://upload.wikimedia.org/a.png"},
+    ):
+        with pytest.raises(ParamsError, match=r"corpus\.contact.*SOUNDTRACK_CONTACT"):
+            films(scrape, AAA=entry)
+    assert server.requests == []
     with pytest.raises(CorpusError, match=r"corpus\.serve"):
         films(scrape, AAA="{origin}/wiki/One")
     with pytest.raises(StageError, match=r"0 of 1 pages succeeded \(1 not_found\)"):
-        films(scrape, AAA=site.origin + "/gone")
-    assert os.environ.get("SOUNDTRACK_CONTACT") is None
+        films(scrape, AAA=server.origin + "/gone")
+    assert "not_found" in caplog.text

@@ -1,0 +1,121 @@
+"""What a response holds: a page or a poster, a failure, or a wish to be left alone.
+
+A host's own words reach a reason only shortened and printable.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from urllib.parse import urldefrag, urljoin
+
+import requests
+
+from pipeline.scrape.body import first_piece, read_body
+from pipeline.scrape.failure import FetchError
+from pipeline.scrape.text import excerpt, one_line, page_text
+
+EXCERPT_BYTES = 1 << 14  # of a refusal's body, read for its first words
+WORDS = 200  # characters of a host's own words in a reason
+HEADER_CHARACTERS = 200  # a longer validator or charset is not kept
+REDIRECTS = (301, 302, 303, 307, 308)
+CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([^\s"';]+)""", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A body that arrived whole, unpacked; `url` is where it was found, `redirects` the URLs that led there.
+
+    `media_type` and `charset` are in lower case. What a header does not say is "".
+    """
+
+    url: str
+    redirects: tuple[str, ...]
+    media_type: str
+    charset: str
+    etag: str
+    last_modified: str
+    data: bytes
+
+
+def redirect_target(response: requests.Response, url: str) -> str | None:
+    """Return where a redirect of `url` leads, escaped; None for another answer. Raise `FetchError` for no URL."""
+    location = response.headers.get("Location")
+    if response.status_code not in REDIRECTS or location is None:
+        return None
+    location = location.encode("latin-1", "replace").decode("utf-8", "replace")  # headers arrive as Latin-1
+    try:
+        return requests.utils.requote_uri(urljoin(url, location.strip()))
+    except (ValueError, requests.RequestException):
+        raise FetchError("bad_redirect", f"is redirected to {one_line(location, WORDS)!r}, which is no URL") from None
+
+
+def wished_pause(response: requests.Response) -> float | None:
+    """Return the seconds for which a busy host, or a redirect, asks to be left alone; None when it does not ask."""
+    code = response.status_code
+    busy = code == HTTPStatus.TOO_MANY_REQUESTS or code >= HTTPStatus.INTERNAL_SERVER_ERROR or code in REDIRECTS
+    return _seconds(response.headers.get("Retry-After", "").strip()) if busy else None
+
+
+def failure(response: requests.Response) -> FetchError | None:
+    """Return what a status other than 200 means; None for 200."""
+    code = response.status_code
+    reason = one_line(f"HTTP {code} {response.reason or ''}", WORDS)
+    if code == HTTPStatus.OK:
+        return None
+    if code in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+        return FetchError("not_found", reason)
+    if code == HTTPStatus.FORBIDDEN:
+        words = excerpt(page_text(first_piece(response)[:EXCERPT_BYTES], ""), WORDS)
+        return FetchError("forbidden", f"{reason}: {words}" if words else reason)
+    if code == HTTPStatus.TOO_MANY_REQUESTS:
+        return FetchError("rate_limited", reason)
+    if code == HTTPStatus.REQUEST_TIMEOUT:
+        return FetchError("timeout", reason)
+    if code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return FetchError("server_error", reason)
+    return FetchError("http_error", reason)
+
+
+def read(
+    response: requests.Response,
+    url: str,
+    redirects: tuple[str, ...],
+    max_bytes: int,
+    seconds: float,
+    clock: Callable[[], float],
+) -> Fetched:
+    """Return what a 200 holds, at most `max_bytes` packed or unpacked, read within `seconds`; raise `FetchError`."""
+    data, headers = read_body(response, max_bytes, seconds, clock), response.headers
+    kind = headers.get("Content-Type", "")
+    charset = CHARSET.search(kind)
+    return Fetched(
+        url=urldefrag(url).url,
+        redirects=redirects,
+        media_type=one_line(kind.partition(";")[0], HEADER_CHARACTERS).lower(),
+        charset=_kept(charset[1].lower()) if charset else "",
+        etag=_kept(headers.get("ETag", "")),
+        last_modified=_kept(headers.get("Last-Modified", "")),
+        data=data,
+    )
+
+
+def _kept(value: str) -> str:
+    """Return a header's value if it can be kept and sent back."""
+    value = value.strip()
+    return value if value.isascii() and value.isprintable() and len(value) <= HEADER_CHARACTERS else ""
+
+
+def _seconds(retry_after: str) -> float | None:
+    """Return what a Retry-After header asks for, given as seconds or as a date; None when it says neither."""
+    if retry_after.isdecimal():
+        return float(retry_after)
+    try:
+        moment = parsedate_to_datetime(retry_after)
+    except (ValueError, OverflowError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())

@@ -1,0 +1,73 @@
+"""A film's article: kept, fetched or revalidated."""
+
+import gzip
+import hashlib
+import re
+from datetime import datetime, timezone
+
+from pipeline.corpus import Film
+from pipeline.files import write_bytes
+from pipeline.scrape.answer import Fetched
+from pipeline.scrape.failure import FetchError
+from pipeline.scrape.poster import shown_poster
+from pipeline.scrape.state import PAGE_COLUMNS, PAGES_FOLDER, Row, Run, validators
+from pipeline.scrape.text import page_text
+
+HTML_TYPES = ("text/html", "application/xhtml+xml")
+REVISION = re.compile(r'"wgRevisionId"\s*:\s*([1-9]\d{0,17})\b|Special:Redirect/revision/([1-9]\d{0,17})\b')
+EMPTY: Row = dict.fromkeys(PAGE_COLUMNS, "") | {"redirects": [], "revision": None, "bytes": None}
+
+
+def page_row(film: Film, before: Row, run: Run) -> Row:
+    """Return the page's part of the film's row, its file written; `before` is the row of an earlier run or {}."""
+    url, path = film.wikipedia, f"{PAGES_FOLDER}/{film.fid}.html.gz"
+    if not url:
+        (run.root / path).unlink(missing_ok=True)
+        return EMPTY | {"status": "given", "reason": "the corpus gives title, tags and plot; no page is named"}
+    kept = {name: before[name] for name in PAGE_COLUMNS} if before.get("url") == url else EMPTY
+    plan = run.plan(url, kept["status"], path, kept["sha256"], before.get("limits", ""))
+    if plan == "keep":
+        return kept
+    known = validators(kept["etag"], kept["last_modified"]) if plan == "revalidate" else {}
+    try:
+        fetched = run.client.get_if_changed(run.site.address(url), run.scrape.max_page_bytes, known)
+        if fetched is None:
+            return kept | {"reason": ""}
+        if fetched.media_type not in HTML_TYPES:
+            raise FetchError("not_html", f"the type is {fetched.media_type or 'not given'}, not text/html")
+    except FetchError as error:
+        if plan == "revalidate":
+            return kept | {"reason": f"not refreshed ({error.status}): {error.reason}"}
+        (run.root / path).unlink(missing_ok=True)
+        redirects = [run.site.name(passed) for passed in error.redirects]
+        return EMPTY | {"status": error.status, "reason": error.reason, "url": url, "redirects": redirects}
+    row = _row_of(fetched, url, path, run)
+    same = row | {"fetched_at": kept["fetched_at"]}
+    if path in run.files and same == kept | {"reason": ""}:
+        return same
+    run.row_path(film.fid).unlink(missing_ok=True)  # it describes the file that is replaced now
+    write_bytes(run.root / path, gzip.compress(fetched.data, mtime=0))
+    return row
+
+
+def _row_of(fetched: Fetched, url: str, path: str, run: Run) -> Row:
+    text = page_text(fetched.data, fetched.charset)
+    shown = shown_poster(text, fetched.url)
+    revision = REVISION.search(text)
+    return {
+        "status": "ok",
+        "reason": "",
+        "url": url,
+        "url_reached": run.site.name(fetched.url),
+        "redirects": [run.site.name(passed) for passed in fetched.redirects],
+        "path": path,
+        "charset": fetched.charset,
+        "revision": int(revision[1] or revision[2]) if revision else None,
+        "etag": fetched.etag,
+        "last_modified": fetched.last_modified,
+        "bytes": len(fetched.data),
+        "sha256": hashlib.sha256(fetched.data).hexdigest(),
+        "fetched_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "shown": run.site.name(shown.url),
+        "shown_page": run.site.name(shown.page),
+    }

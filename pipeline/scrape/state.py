@@ -1,0 +1,97 @@
+"""What a run starts from: its parameters, the files that are here and the rows of earlier runs.
+
+    data/pages/AAA.html.gz   the page as it came, packed
+    data/pages/AAA.json      its row, written last: a film without one was interrupted and is fetched again
+    data/posters/AAA.jpg
+
+A row holds the columns of `PAGES`, and what only the next run needs: `shown` and `shown_page`, the poster of the
+infobox, whether or not `meta.json` names another; `poster_last_modified`; `limits`, the parameters under which a page
+or poster was refused. File names are made of ids alone.
+"""
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pipeline.scrape.client import Client
+from pipeline.scrape.failure import BY_PARAMETERS, NEXT_RUN
+from pipeline.sections import Scrape
+from pipeline.serve import Site
+from pipeline.tables import PAGES
+
+PAGES_FOLDER = "data/pages"
+POSTERS_FOLDER = "data/posters"
+OURS = re.compile(r"(?P<fid>[A-Z]{3})\.(html\.gz|json|jpg|png|gif|webp)|\.part-.*")
+COLUMNS = (*PAGES.names, "poster_last_modified", "shown", "shown_page", "limits")
+POSTER_COLUMNS = tuple(name for name in COLUMNS if name.startswith("poster_"))
+PAGE_COLUMNS = tuple(name for name in COLUMNS if name not in ("fid", *POSTER_COLUMNS, "limits"))
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run; `files` are the paths below `root` of the pages and posters that were here at its start."""
+
+    root: Path
+    scrape: Scrape
+    client: Client
+    site: Site
+    files: frozenset[str]
+
+    @property
+    def limits(self) -> str:
+        """The parameters that decide what is refused."""
+        scrape = self.scrape
+        return f"{scrape.max_page_bytes} {scrape.max_poster_bytes} {' '.join(sorted(scrape.poster_hosts))}"
+
+    def row_path(self, fid: str) -> Path:
+        """Return where the row of a film lies."""
+        return self.root / PAGES_FOLDER / f"{fid}.json"
+
+    def plan(self, url: str, status: str, path: str, sha256: str, limits: str) -> Literal["keep", "ask", "revalidate"]:
+        """Return what to do about `url`, of which an earlier run left this.
+
+        What the corpus itself serves is compared with the file on the disk, for it may have been edited.
+        """
+        here = status == "ok" and path in self.files
+        if self.site.serves(url):
+            return "keep" if here and self.site.sha256(url) == sha256 else "ask"
+        if here:
+            return "revalidate" if self.scrape.refresh else "keep"
+        if status in BY_PARAMETERS and limits != self.limits:
+            return "ask"
+        return "ask" if status in NEXT_RUN or status in ("", "ok") else "keep"
+
+    def read_row(self, fid: str) -> Row:
+        """Return the row of an earlier run; {} when there is none, or none that this version can use."""
+        try:
+            row = json.loads(self.row_path(fid).read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return {}
+        return row if isinstance(row, dict) and row.keys() == set(COLUMNS) else {}
+
+
+def sweep(root: Path, fids: set[str]) -> frozenset[str]:
+    """Remove the files of films that are gone, and what a killed run left half-written; return the others' paths."""
+    files = []
+    for folder in (PAGES_FOLDER, POSTERS_FOLDER):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        with os.scandir(root / folder) as entries:
+            for entry in entries:
+                ours = OURS.fullmatch(entry.name)
+                if ours and ours["fid"] not in fids:
+                    os.unlink(entry.path)
+                else:
+                    files.append(f"{folder}/{entry.name}")
+    return frozenset(files)
+
+
+def validators(etag: str, last_modified: str) -> dict[str, str]:
+    """Return the headers that ask for a file only if it has changed; {} when nothing is known."""
+    if etag:
+        return {"If-None-Match": etag}
+    return {"If-Modified-Since": last_modified} if last_modified else {}
