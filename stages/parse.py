@@ -1,7 +1,7 @@
 """Make films of the saved pages: title, year, tags, plot and an image of fixed shorter side.
 
 Reads: <corpus.folder>/meta.json, data/pages.parquet, data/pages/, data/posters/
-Writes: data/films.parquet, data/image/AAA.jpg
+Writes: data/films.parquet, data/image/AAA.jpg, metrics/coverage.json
 Run: dvc repro parse
 """
 
@@ -9,6 +9,7 @@ import logging
 from pathlib import Path
 
 from pipeline.corpus import load_films
+from pipeline.coverage import report
 from pipeline.parse.films import parse_films
 from pipeline.sections import Corpus, Parse
 from pipeline.stage import launch
@@ -18,11 +19,12 @@ log = logging.getLogger(__name__)
 
 
 def main(root: Path, corpus: Corpus, parse: Parse) -> None:
-    films = load_films(root / corpus.folder)
+    films = load_films(root / corpus.folder, corpus.search)
     pages = read_table(root / "data/pages.parquet", PAGES, "scrape")
     rows = parse_films(root, films, pages, parse)
     write_table(root / "data/films.parquet", rows, FILMS)
     log.info("films: %s", count_by_status(rows))
+    log.info("%s", report(root))
     require_success(rows, parse.min_success_rate, "parse", "films")
 
 

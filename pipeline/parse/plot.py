@@ -7,13 +7,14 @@ comes in four shapes; all are read by the words of the heading, because ids and 
     <div class="mw-heading mw-heading2"><h2 id="Plot">Plot</h2></div> <p>…   from 2024
     <section><h2 id="Plot">Plot</h2> <p>… <section><h3>…                 Parsoid
     <div><h2>Plot</h2></div> <section><p>…                               the mobile site
+
+Where a section has no paragraph itself, those of the plain boxes in it count.
 """
 
-import copy
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
-from bs4 import BeautifulSoup, Tag
+from pipeline.parse.tree import Element, is_unseen, text_of
 
 WORDS = (  # the better first
     "plot",
@@ -21,78 +22,93 @@ WORDS = (  # the better first
     "plot summary",
     "film synopsis",
     "plot synopsis",
+    "film plot",
+    "plot outline",
+    "plot overview",
+    "story summary",
     "premise",
     "story",
+    "storyline",
+    "story line",
     "summary",
+    "outline",
 )
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
-EDIT_LINKS = ".mw-editsection, .editsection, .mw-headline-number"
-MARKS = (  # of references and of editors, and what a reader does not see
-    ".reference, .mw-ref, .noprint, .Inline-Template, .mw-editsection, .error, style, script, "
-    'a[href*="#cite_note"], [style*="display:none"], [style*="display: none"]'
+NOT_PLAIN = frozenset(  # classes of boxes whose paragraphs belong to something else
+    {"ambox", "metadata", "hatnote", "dablink", "noprint", "noexcerpt", "toc", "catlinks", "reflist", "references"}
+    | {"thumb", "thumbinner", "thumbcaption", "gallerybox", "quotebox", "cquote", "templatequote"}
+    | {"infobox", "sidebar", "side-box", "navbox", "vertical-navbox", "sistersitebox", "mbox-small"}
 )
-BRACKETED = re.compile(r"\s*\[.*\]\s*", re.DOTALL)
+EDIT = "[edit]"
+CANDIDATES = 8  # sections that are tried, and ...
+WRAPPERS = 3  # ... boxes around a heading: limits for pages that repeat or nest without end
 
 
-def find_plot(soup: BeautifulSoup) -> str:
+def find_plot(tree: Element) -> str:
     """Return the paragraphs of the best plot section, joined by newlines; "" when there is none with any text."""
-    headings = [heading for heading in soup.find_all(HEADINGS[1:4]) if _words(heading) in WORDS]
-    for heading in sorted(headings, key=lambda heading: (heading.name, WORDS.index(_words(heading)))):
-        paragraphs = [text for element in _section(heading) if (text := _paragraph(element))]
-        if paragraphs:
-            return "\n".join(paragraphs)
+    headings = (
+        heading for heading in tree.iter("h2", "h3", "h4") if next(heading.iterdescendants(*HEADINGS), None) is None
+    )
+    found = [(heading, _words(heading)) for heading in headings]
+    plots = [(heading.tag, WORDS.index(words), heading) for heading, words in found if words in WORDS]
+    for _, _, heading in sorted(plots, key=lambda plot: plot[:2])[:CANDIDATES]:
+        for inside in (_of_sections, _of_boxes):
+            seen = (element for element in _section(heading, inside) if not is_unseen(element))
+            paragraphs = [text for element in seen if (text := text_of(element))]
+            if paragraphs:
+                return "\n".join(paragraphs)
     return ""
 
 
-def _words(heading: Tag) -> str:
-    heading = copy.copy(heading)
-    for link in heading.select(EDIT_LINKS + ", .reference"):
-        link.decompose()
-    text = " ".join(heading.get_text().split()).lower()
-    return text.removesuffix("[edit]").rstrip(" :")
+def _words(heading: Element) -> str:
+    headline = next((span for span in heading.iter("span") if "mw-headline" in span.get("class", "").split()), heading)
+    text = text_of(headline).lower()
+    return text.removeprefix(EDIT).removesuffix(EDIT).strip(" :.")
 
 
-def _section(heading: Tag) -> Iterator[Tag]:
-    """Yield the paragraphs from `heading` to the next one of its level or above."""
+def _section(heading: Element, inside: Callable[[Element], Iterable[Element]]) -> Iterator[Element]:
+    """Yield the paragraphs from `heading` to the next one of its level or above, and those `inside` its siblings."""
     start = heading
-    while start.parent is not None and start.parent.name == "div" and not start.parent.find("p"):
-        start = start.parent  # the wrapper of a heading holds nothing else
-    for sibling in start.next_siblings:
-        if not isinstance(sibling, Tag):
-            continue
-        if _ends(sibling, heading.name):
+    for above in islice(heading.iterancestors(), WRAPPERS):
+        if above.tag != "div" or next(above.iter("p"), None) is not None:
+            break
+        start = above  # the wrapper of a heading holds nothing else
+    for sibling in start.itersiblings():
+        if _ends(sibling, heading.tag):
             return
-        if sibling.name == "p":
+        if sibling.tag == "p":
             yield sibling
-        elif sibling.name == "section":
-            yield from _inside(sibling)
-
-
-def _inside(section: Tag) -> Iterator[Tag]:
-    for child in section.find_all(["p", "section"], recursive=False):
-        if child.name == "p":
-            yield child
         else:
-            yield from _inside(child)
+            yield from inside(sibling)
 
 
-def _ends(element: Tag, level: str) -> bool:
-    if element.name in HEADINGS:
-        return element.name <= level
-    if element.name not in ("div", "section"):
+def _ends(element: Element, level: str) -> bool:
+    if element.tag in HEADINGS:
+        return element.tag <= level
+    if element.tag not in ("div", "section") or not _plain(element):
         return False
-    first = element.find(HEADINGS)
-    return first is not None and first.name <= level
+    first = next(element.iter(*HEADINGS), None)
+    return first is not None and first.tag <= level
 
 
-def _paragraph(element: Tag) -> str:
-    """Return the text of a paragraph with single spaces and without marks."""
-    element = copy.copy(element)
-    for mark in element.select(MARKS):
-        mark.decompose()
-    for raised in element.find_all("sup"):
-        if BRACKETED.fullmatch(raised.get_text()):
-            raised.decompose()
-    for line_break in element.find_all("br"):
-        line_break.replace_with(" ")
-    return " ".join(element.get_text().split())
+def _of_sections(element: Element) -> Iterator[Element]:
+    """Yield the paragraphs of a section and of the sections in it, in their order."""
+    return _paragraphs(element, ("section",))
+
+
+def _of_boxes(element: Element) -> Iterator[Element]:
+    return _paragraphs(element, ("section", "div"))
+
+
+def _paragraphs(element: Element, boxes: tuple[str, ...]) -> Iterator[Element]:
+    waiting = [element]
+    while waiting:
+        node = waiting.pop()
+        if node.tag == "p":
+            yield node
+        elif node.tag in boxes and _plain(node):
+            waiting.extend(reversed(node))
+
+
+def _plain(box: Element) -> bool:
+    return NOT_PLAIN.isdisjoint(box.get("class", "").split()) and box.get("role") not in ("note", "navigation")

@@ -1,6 +1,7 @@
 """A poster as the model reads it: RGB, its shorter side of one fixed length, written as JPEG."""
 
 import struct
+import warnings
 from pathlib import Path
 
 from PIL import Image, ImageOps
@@ -10,6 +11,8 @@ from pipeline.sections import Parse
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
 WHITE = (255, 255, 255)
+BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error)  # what Pillow raises on broken files, and ...
+DAMAGE = (*BROKEN, TypeError, AttributeError, LookupError, ArithmeticError)  # ... on odd values in them
 
 
 class BadPosterError(Exception):
@@ -28,16 +31,26 @@ def save_blank(target: Path, parse: Parse) -> None:
 
 def _decoded(source: Path, max_pixels: int) -> Image.Image:
     """Return the first frame, upright, transparent parts on white."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on size, which is checked here, and on damaged notes of cameras
+        try:
+            with Image.open(source, formats=FORMATS) as image:
+                if image.width * image.height > max_pixels:
+                    raise BadPosterError(f"{image.width} x {image.height} px, more than the {max_pixels} px allowed")
+                image.load()
+                return _rgb(_upright(image))
+        except Image.DecompressionBombError:
+            raise BadPosterError(f"more px than the {max_pixels} allowed, or than Pillow decodes") from None
+        except DAMAGE as error:
+            raise BadPosterError(f"cannot be decoded: {type(error).__name__}") from None
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Return the image as the camera says; as it is where the camera's note is damaged."""
     try:
-        with Image.open(source, formats=FORMATS) as image:
-            if image.width * image.height > max_pixels:
-                raise BadPosterError(f"{image.width} x {image.height} px, more than the {max_pixels} px allowed")
-            image.load()
-            return _rgb(ImageOps.exif_transpose(image))
-    except Image.DecompressionBombError:
-        raise BadPosterError(f"more px than the {max_pixels} allowed") from None
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
-        raise BadPosterError(f"cannot be decoded: {type(error).__name__}") from None
+        return ImageOps.exif_transpose(image)
+    except DAMAGE:  # the image itself is whole
+        return image
 
 
 def _rgb(image: Image.Image) -> Image.Image:

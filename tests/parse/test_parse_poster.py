@@ -9,7 +9,15 @@ from PIL import Image
 from pipeline.parse.poster import BadPosterError, save_blank, save_poster
 from pipeline.sections import Parse
 
-PARSE = Parse(missing="leave_out", short_side=32, jpeg_quality=92, max_pixels=40_000, min_success_rate=0.5)
+PARSE = Parse(
+    tags="words",
+    missing="leave_out",
+    short_side=32,
+    jpeg_quality=92,
+    max_pixels=40_000,
+    processes=1,
+    min_success_rate=0.5,
+)
 
 
 def saved(tmp_path, image, kind="PNG", **options):
@@ -70,20 +78,59 @@ def test_upright_as_the_camera_says(tmp_path):
     assert (width, height) == (48, 32)
 
 
+@pytest.mark.filterwarnings("error")
 def test_size_is_refused_before_decoding(tmp_path):
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    for width, height in ((201, 200), (60_000, 60_000)):
+    for width, height in (
+        (201, 200),
+        (12_000, 9_000),
+        (60_000, 60_000),
+    ):  # the second Pillow warns of, the third it refuses
         header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
         (tmp_path / "bomb").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b""))
         with pytest.raises(BadPosterError, match="40000"):
             save_poster(tmp_path / "bomb", tmp_path / "AAA.jpg", PARSE)
 
 
-def test_a_strip_does_not_blow_up(tmp_path):
+@pytest.mark.parametrize("size", [(1, 5000), (5000, 1), (2, 3000)])
+def test_a_strip_does_not_blow_up(tmp_path, size):
     with pytest.raises(BadPosterError, match="narrow"):
-        saved(tmp_path, Image.new("RGB", (1, 5000)))
+        saved(tmp_path, Image.new("RGB", size))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_damaged_note_of_the_camera_does_not_matter(tmp_path):
+    image = Image.new("RGB", (60, 90), (10, 200, 30))
+    turned = b"\x12\1\3\0\1\0\0\0\6\0\0\0"
+    for note in (
+        b"Exif\0\0",
+        b"Exif\0\0MM\0*\xff\xff\xff\xff",
+        b"Exif\0\0II*\0\x08\0\0\0\2\0" + turned + b"2\1\5\0\1\0\0\0\x32\0\0\0" + bytes(99),
+        b"Exif\0\0II*\0\x08\0\0\0\2\0" + turned + b"\x1a\1\7\0\1\0\0\0\x32\0\0\0" + bytes(99),
+    ):
+        height, width, _ = saved(tmp_path, image, "JPEG", exif=note).shape
+        assert (width, height) == (32, 48)
+
+
+@pytest.mark.parametrize(("width", "height"), [(10, 10), (60_000, 60_000)])
+def test_a_frame_larger_than_its_gif(tmp_path, width, height):
+    frame = struct.pack("<cHHHHB", b",", 0, 0, width, height, 0)
+    (tmp_path / "gif").write_bytes(
+        b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + bytes(6) + frame + b"\2\1\0\0;"
+    )
+    with pytest.raises(BadPosterError):
+        save_poster(tmp_path / "gif", tmp_path / "AAA.jpg", PARSE)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_palette_with_transparent_entries(tmp_path):
+    image = Image.new("P", (40, 40), 0)
+    image.putpalette([255, 0, 0, 0, 0, 255])
+    assert np.abs(saved(tmp_path, image, transparency=b"\0\xff") - 255).max() <= 2
+    image.putdata([1] * 1600)
+    assert np.abs(saved(tmp_path, image, transparency=b"\0\xff") - (0, 0, 255)).max() <= 2
 
 
 def test_broken_files_say_so_and_leave_nothing(tmp_path):

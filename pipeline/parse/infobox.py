@@ -1,0 +1,45 @@
+"""The boxes beside an article, as far as they tell what the article is on, and when it came out."""
+
+from dataclasses import dataclass
+from itertools import islice
+
+from lxml.etree import XPath
+
+from pipeline.parse.tree import Element, having, text_of
+from pipeline.scrape.poster import infoboxes
+
+RELEASE = ("release", "original release", "original air", "original network release", "first shown", "first aired")
+ABOVE = XPath(f".//*[self::th or self::td or self::caption][{having('infobox-above')} or {having('summary')}]")
+
+
+@dataclass(frozen=True)
+class Infobox:
+    """`rows`: the value's cell of each label, labels in lower case with single spaces; `above`: the box's title."""
+
+    rows: dict[str, Element]
+    above: str
+
+    @property
+    def release(self) -> str:
+        """The text of the rows that say when it was released; "" without any."""
+        return " ".join(text_of(cell) for label, cell in self.rows.items() if label.startswith(RELEASE))
+
+
+def read_infoboxes(tree: Element) -> list[Infobox]:
+    """Return the boxes that have labelled rows, in page order; a box inside another belongs to the outer one."""
+    boxes = [Infobox(_rows(table), _above(table)) for table in infoboxes(tree)]
+    return [box for box in boxes if box.rows]
+
+
+def _rows(table: Element) -> dict[str, Element]:
+    rows: dict[str, Element] = {}
+    for row in table.iter("tr"):
+        cells = list(islice(row.iterchildren("th", "td"), 3))
+        if len(cells) == 2 and next(cells[0].iter("tr"), None) is None:
+            rows.setdefault(text_of(cells[0]).lower(), cells[1])
+    return rows
+
+
+def _above(table: Element) -> str:
+    found = ABOVE(table)
+    return text_of(found[0]) if found else ""

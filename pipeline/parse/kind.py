@@ -1,0 +1,116 @@
+"""What an article is on: a film, or one of the things that a film's name leads to by mistake.
+
+The page's own word that it is no article comes first. Then the categories speak, by what each is a category of:
+`1926 films` and `Films based on video games` are of films, `Video games based on films` is of games. The words in
+brackets after the title and the labels of the infobox speak where categories are silent or disagree, the first
+sentence where there is nothing else.
+"""
+
+import re
+from dataclasses import dataclass
+
+from lxml.etree import XPath
+
+from pipeline.parse.infobox import Infobox
+from pipeline.parse.nouns import Kind, is_of_a_decade, is_of_a_year, kind_of_category, kind_of_phrase
+from pipeline.parse.tree import Element, having, text_of
+
+DISAMBIGUATION = re.compile(r"\bdisambiguation pages\b|^Set ind(?:ex articles|ices)\b", re.IGNORECASE)
+IN_BRACKETS = re.compile(r" \(([^()]*)\)$")
+VERB = re.compile(r"\b(?:is|was|are|were|will be) ")
+QUOTED = 100  # characters of an article's text in a reason
+LABELS: tuple[tuple[Kind, frozenset[str], int], ...] = (  # of infoboxes, and how many of them it takes
+    ("person", frozenset({"born"}), 1),
+    ("game", frozenset({"developer(s)", "developer", "developers", "platform(s)", "platform", "platforms"}), 2),
+    ("series", frozenset({"no. of seasons", "no. of series", "no. of episodes", "episodes", "episode no."}), 1),
+    ("film", frozenset({"directed by"}), 1),
+)
+NETWORKS = frozenset({"network", "original network", "channel", "original channel"})  # of series, and of films too
+NO_ARTICLE = XPath(
+    f"(//div | //table)[@id='noarticletext' or {having('noarticletext')} or {having('mw-noarticletext')}]"
+)
+LIST_OF_ARTICLES = XPath(
+    f"(//div | //table)[@id='disambigbox' or @id='setindexbox' or {having('dmbox-disambig')}]"
+    " | //meta[@property='mw:PageProp/disambiguation']"
+)
+DESCRIPTION = XPath(f"//div[{having('shortdescription')}]")
+API_SAYS_MISSING = re.compile(r'"missing"\s*:|missingtitle|nonexistent-title|"(?:httpCode|status)"\s*:\s*404\b')
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A kind, and the clause that says why: "a category says `2003 video games`"."""
+
+    kind: Kind
+    evidence: str
+
+
+def is_missing(text: str, tree: Element) -> bool:
+    """Say whether a page, or an answer of the API, says that there is no such article."""
+    if text.lstrip()[:1] == "{":
+        return API_SAYS_MISSING.search(text) is not None
+    return bool(NO_ARTICLE(tree))
+
+
+def kind_of(tree: Element, categories: list[str], boxes: list[Infobox], title: str) -> Finding:
+    """Return what the article is on."""
+    for name in categories:
+        if DISAMBIGUATION.search(name):
+            return Finding("disambiguation", _category(name))
+    if LIST_OF_ARTICLES(tree):
+        return Finding("disambiguation", "a notice says so")
+    named = [(kind, name) for name in categories if (kind := kind_of_category(name))]
+    said = _of_title(title) or _of_boxes(boxes)
+    dated = next((name for name in categories if is_of_a_year(name)), None)
+    other = next((Finding(kind, _category(name)) for kind, name in named if kind != "film"), None)
+    if person := next((name for kind, name in named if kind == "person"), None):
+        return Finding("person", _category(person))
+    if dated:
+        return said if other and said and said.kind == other.kind else Finding("film", _category(dated))
+    if other:
+        return other
+    if decade := next((name for name in categories if is_of_a_decade(name)), None):
+        return Finding("film", _category(decade))
+    if said:
+        return said
+    if named:
+        return Finding("film", _category(named[0][1]))
+    if categories:
+        shown = ", ".join(f"`{name[:QUOTED]}`" for name in categories[:3])
+        return Finding("not_a_film", f"neither its categories ({shown}) nor an infobox say that it is one")
+    return _of_lead(tree) or Finding("not_a_film", "no category, infobox or first sentence says that it is one")
+
+
+def _of_title(title: str) -> Finding | None:
+    brackets = IN_BRACKETS.search(title)
+    return _worded(brackets[1], f"the title says `{brackets[0].strip()[:QUOTED]}`") if brackets else None
+
+
+def _of_boxes(boxes: list[Infobox]) -> Finding | None:
+    for box in boxes:
+        for kind, labels, needed in LABELS:
+            found = [label for label in box.rows if label in labels]
+            if len(found) >= needed and not (kind == "film" and NETWORKS & box.rows.keys()):
+                return Finding(kind, f"the infobox has a row `{found[0]}`")
+    return None
+
+
+def _of_lead(tree: Element) -> Finding | None:
+    for element in DESCRIPTION(tree)[:1]:
+        described = text_of(element)
+        if found := _worded(described, f"the page is described as `{described[:QUOTED]}`"):
+            return found
+    for paragraph in tree.iter("p"):
+        text = text_of(paragraph)
+        if verb := VERB.search(text):
+            return _worded(text[verb.end() :], f"the text begins `{text[:QUOTED]}`")
+    return None
+
+
+def _worded(text: str, evidence: str) -> Finding | None:
+    kind = kind_of_phrase(text)
+    return Finding(kind, evidence) if kind else None
+
+
+def _category(name: str) -> str:
+    return f"a category says `{name[:QUOTED]}`"

@@ -1,0 +1,43 @@
+"""Work shared among processes: results in the order of the items, whatever the number of processes.
+
+A process whose parent is gone, killed too, ends at once, so that it does not write into the next run's files.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import connection, get_context, parent_process
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+CHUNKS = 8  # a process, at least, so that none waits long for the slowest
+MAX_CHUNK = 32  # items
+
+
+def map_in_order(work: Callable[[Item], Result], items: Sequence[Item], processes: int) -> Iterator[Result]:
+    """Yield `work(item)` of each item; with one process, or one item, in this process.
+
+    `work` must be importable by a new process. Raises `BrokenProcessPool` when a process dies.
+    """
+    processes = min(processes, len(items))
+    if processes <= 1:
+        yield from map(work, items)
+        return
+    chunk = max(1, min(MAX_CHUNK, len(items) // (processes * CHUNKS)))
+    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_end_with_parent)
+    try:
+        yield from pool.map(work, items, chunksize=chunk)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
+    connection.wait([parent_process().sentinel])
+    os._exit(1)
