@@ -1,7 +1,7 @@
 """Fetch every recording that the corpus names and check that it is whole.
 
-Reads: meta.json of the corpus, and its site when it is served
-Writes: data/downloads/AAA/000.webm, …, data/downloads.parquet
+Reads: meta.json of the corpus, its site when it is served, and soundtrack.lock.json beside it
+Writes: data/downloads/AAA/000.webm, …, data/downloads.parquet, soundtrack.lock.json, metrics/coverage.json
 Run: dvc repro download
 """
 
@@ -9,8 +9,11 @@ import logging
 from pathlib import Path
 
 from pipeline.corpus import load_films
-from pipeline.download.fetch import fetch_all
+from pipeline.coverage import report
+from pipeline.download.brake import Brake
+from pipeline.download.lock import Lock
 from pipeline.download.rows import FOLDER, remove_others, requests_of
+from pipeline.download.run import fetch_all, require_answers
 from pipeline.sections import Corpus, Download
 from pipeline.serve import serving
 from pipeline.stage import launch
@@ -22,14 +25,16 @@ log = logging.getLogger(__name__)
 def main(root: Path, corpus: Corpus, download: Download) -> None:
     """Write the recordings and their table; what an earlier run fetched is kept."""
     folder = root / corpus.folder
-    requests = requests_of(load_films(folder))
+    requests = requests_of(load_films(folder, corpus.search))
     (root / FOLDER).mkdir(parents=True, exist_ok=True)
-    with serving(folder, corpus.serve) as origin:
-        rows = fetch_all(root, requests, origin, download)
-    remove_others(root, rows)
-    write_table(root / "data/downloads.parquet", rows, DOWNLOADS)
-    log.info("download: %s", count_by_status(rows))
-    require_success(rows, download.min_success_rate, "download", "URLs")
+    with serving(folder, corpus.serve) as site:
+        outcome = fetch_all(root, requests, site, download, Lock(folder), Brake())
+    remove_others(root, outcome.rows)
+    write_table(root / "data/downloads.parquet", outcome.rows, DOWNLOADS)
+    log.info("download: %s", count_by_status(outcome.rows))
+    log.info("%s", report(root))
+    require_answers(outcome)
+    require_success(outcome.rows, download.min_success_rate, "download", "recordings")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 """Cut every recording into pieces of one length and sample rate.
 
 Reads: data/downloads/, data/downloads.parquet
-Writes: data/audio/A/A/A/0.mp3, …, data/segments.parquet
+Writes: data/audio/A/A/A/0.mp3, …, data/segments.parquet, metrics/coverage.json
 Run: dvc repro segment
 """
 
 import logging
 from pathlib import Path
 
+from pipeline.coverage import report
 from pipeline.sections import Segment
 from pipeline.segment.run import by_recording, segment_all
 from pipeline.stage import launch
@@ -24,6 +25,7 @@ def main(root: Path, segment: Segment) -> None:
     recordings = by_recording(rows)
     log.info("segment: recordings: %s", count_by_status(recordings))
     log.info("segment: segments: %s", count_by_status(rows))
+    log.info("%s", report(root))
     require_success(recordings, segment.min_success_rate, "segment", "recordings")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from av.container import InputContainer
 
 from pipeline.audio import SUFFIXES, NotAudioError, frames, opened
+from pipeline.download.ending import is_cut_off
 
 # How much shorter than stated a whole recording may decode: sites round to whole seconds, encoders pad.
 TOLERANCE_SECONDS = 1.0
@@ -24,18 +25,39 @@ class Check:
     suffix: str  # of the container that it really is
     expected_seconds: float | None
     decoded_seconds: float
+    cut_off: bool  # by its structure, where the site states no length
 
     @property
-    def truncated(self) -> bool:
-        """Whether clearly less was decoded than expected."""
-        return self.expected_seconds is not None and is_short(self.decoded_seconds, self.expected_seconds)
+    def truncated(self) -> str:
+        """In what way the file is not whole; "" when it is, as far as can be told."""
+        if self.expected_seconds is not None and is_short(self.decoded_seconds, self.expected_seconds):
+            return f"only {self.decoded_seconds:.1f} of {self.expected_seconds:.1f} s can be decoded"
+        return "the file lacks its end" if self.cut_off else ""
+
+
+class CutOffError(NotAudioError):
+    """Nothing can be decoded since the file ends too early."""
 
 
 def check(path: Path, stated_seconds: float | None, max_seconds: float) -> Check:
     """Decode `path`, up to `max_seconds`, and return its length beside the one that the site or else the file states.
 
-    Raises `NotAudioError` when nothing can be decoded.
+    Raises `NotAudioError` when nothing can be decoded, `CutOffError` when that is for want of the file's end.
     """
+    try:
+        return _decoded(path, stated_seconds, max_seconds)
+    except NotAudioError:
+        if is_cut_off(path):
+            raise CutOffError("truncated: the file lacks its end and cannot be decoded") from None
+        raise
+
+
+def is_short(decoded_seconds: float, expected_seconds: float) -> bool:
+    """Return whether the decoded length falls short of the expected one by more than the tolerance."""
+    return decoded_seconds < expected_seconds * (1.0 - TOLERANCE_SHARE) - TOLERANCE_SECONDS
+
+
+def _decoded(path: Path, stated_seconds: float | None, max_seconds: float) -> Check:
     with opened(path) as container:
         suffix = SUFFIXES[container.format.name]
         expected = stated_seconds or (container.duration / 1e6 if container.duration else None)
@@ -49,12 +71,10 @@ def check(path: Path, stated_seconds: float | None, max_seconds: float) -> Check
         raise NotAudioError("nothing in it can be decoded")
     if estimated and expected is not None and is_short(decoded, expected):
         expected = None
-    return Check(suffix, expected, decoded)
-
-
-def is_short(decoded_seconds: float, expected_seconds: float) -> bool:
-    """Return whether the decoded length falls short of the expected one by more than the tolerance."""
-    return decoded_seconds < expected_seconds * (1.0 - TOLERANCE_SHARE) - TOLERANCE_SECONDS
+    cut_off = not stated_seconds and is_cut_off(path)
+    if cut_off and expected is not None and not is_short(decoded, expected):
+        expected = None  # the length of what is left
+    return Check(suffix, expected, decoded, cut_off)
 
 
 def _is_estimate(container: InputContainer) -> bool:

@@ -1,40 +1,52 @@
 """yt-dlp as we use it: look a URL up, then save its best audio under a name of ours.
 
-Nothing is converted, no configuration is read, nothing is cached, and `file://` stays refused. Of a playlist, or of a
-search that finds several, the first entry is taken.
+Nothing is converted, no program is called, no configuration and no plugin is read, nothing is cached, and only the web
+is asked: `file://` stays refused. Of a list only the addresses are taken.
 """
 
+import io
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from yt_dlp import YoutubeDL
-from yt_dlp.utils import YoutubeDLError
+from yt_dlp.globals import plugin_dirs
+from yt_dlp.networking.common import Response
+from yt_dlp.networking.exceptions import HTTPError
 
-from pipeline.download.failures import FetchError, meaning
+from pipeline.download.answers import is_live, is_search
+from pipeline.download.failures import LIVE, FetchError, meaning
+from pipeline.download.pace import Pace
+from pipeline.errors import StageError
 from pipeline.sections import Download
 
 log = logging.getLogger(__name__)
 
-TROUBLE = (YoutubeDLError, OSError, UnicodeError)  # the last for a host that is no domain name
-LIVE = ("is_live", "is_upcoming", "post_live")  # values of yt-dlp's `live_status`
+MAX_ANSWER_BYTES = 50_000_000  # of a page that is looked into; YouTube's have 3
+PROTOCOLS = ("http", "https", "m3u8", "m3u8_native", "http_dash_segments", "http_dash_segments_generator")
+NOWHERE = "/nonexistent/ffmpeg"  # a program would be free to open what a manifest names
 
 
 class Client:
-    """One `YoutubeDL` object: use it in one thread only."""
+    """One `YoutubeDL` object: use it in one thread only, from its making on."""
 
-    def __init__(self, settings: Download) -> None:
+    def __init__(self, settings: Download, pace: Pace, cookies: str | None) -> None:
+        """Take the text of a cookies.txt, or None."""
+        plugin_dirs.value = []
         self._settings = settings
-        self._ydl = YoutubeDL(
+        self._ydl = _Downloader(
             {
                 "format": "bestaudio/best",
                 "noplaylist": True,  # of a video inside a playlist, the video
-                "playlist_items": "1",
+                "extract_flat": "in_playlist",
                 "cachedir": False,
+                "cookiefile": None if cookies is None else io.StringIO(cookies),
                 "geo_bypass": False,  # no made-up sender addresses
-                "hls_prefer_native": True,
+                "external_downloader": "native",
+                "ffmpeg_location": NOWHERE,
                 "skip_unavailable_fragments": False,
-                "max_filesize": settings.max_bytes,
                 "progress_hooks": [self._refuse_large],
                 "socket_timeout": settings.timeout_seconds,
                 "retries": 0,  # attempts are counted by us
@@ -45,43 +57,77 @@ class Client:
                 "noprogress": True,
                 "color": "never",
                 "logger": _Quiet(),
-            }
+            },
+            pace,
         )
 
     def look_up(self, url: str) -> dict[str, Any]:
-        """Return yt-dlp's description of the recording; raise `FetchError` when it is not to be downloaded."""
-        try:
+        """Return yt-dlp's description of a recording or a list; raise `FetchError` when there is nothing to be had."""
+        # A search says itself how many it wants.
+        self._ydl.params["playlistend"] = None if is_search(url) else self._settings.max_entries
+        with _failures_as_rows(), self._ydl.looking_up():
             info = self._ydl.extract_info(url, download=False)
-        except TROUBLE as error:
-            raise meaning(error) from error
-        while info and info.get("_type", "video") != "video":
-            info = next((entry for entry in info.get("entries") or () if entry), None)
         if not info:
             raise FetchError("gone", "nothing was found there")
-        if info.get("is_live") or info.get("live_status") in LIVE:
-            raise FetchError("live", "a live stream")
+        if is_live(info):
+            raise FetchError("skipped", "a live stream, or one that is yet to begin", LIVE)
         return info
 
     def save(self, info: dict[str, Any], path: Path) -> None:
         """Download what `look_up` described to `path`, going on with what an earlier attempt left beside it."""
+        if info.get("protocol") not in PROTOCOLS:
+            raise FetchError("skipped", f"it is not on the web, but behind {info.get('protocol')}:")
+        if (info.get("filesize") or 0) > self._settings.max_bytes:
+            raise self._too_large(info["filesize"])
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with _failures_as_rows():
             complete, _ = self._ydl.dl(str(path), info)
-        except TROUBLE as error:
-            raise meaning(error) from error
-        if not complete:  # the one case in which yt-dlp neither downloads nor raises
-            raise self._too_large()
+        if not complete:
+            raise FetchError("transient", "yt-dlp did not download it")
 
     def close(self) -> None:
         """Close the connections."""
         self._ydl.close()
 
     def _refuse_large(self, progress: dict[str, Any]) -> None:
-        if (progress.get("downloaded_bytes") or 0) > self._settings.max_bytes:  # servers need not state a size
-            raise self._too_large()
+        size = max(progress.get("downloaded_bytes") or 0, progress.get("total_bytes") or 0)  # it need not be stated
+        if size > self._settings.max_bytes:
+            raise self._too_large(size)
 
-    def _too_large(self) -> FetchError:
-        return FetchError("too_large", f"more than download.max_bytes ({self._settings.max_bytes})")
+    def _too_large(self, size: int) -> FetchError:
+        reason = f"more than download.max_bytes ({self._settings.max_bytes})"
+        return FetchError("skipped", reason, {"max_bytes": float(size)})
+
+
+class _Downloader(YoutubeDL):
+    """A `YoutubeDL` that keeps the pace, and does not read without end, while it looks something up."""
+
+    def __init__(self, params: dict[str, Any], pace: Pace) -> None:
+        self._pace = pace
+        self._looking_up = False
+        super().__init__(params)
+
+    @contextmanager
+    def looking_up(self) -> Iterator[None]:
+        """Keep the pace during the block; a transfer does not, since it may come in a thousand pieces."""
+        self._looking_up = True
+        try:
+            yield
+        finally:
+            self._looking_up = False
+
+    def urlopen(self, req: Any) -> Response:
+        """Return the answer to a request."""
+        if not self._looking_up:
+            return super().urlopen(req)
+        self._pace.request(req if isinstance(req, str) else req.url)
+        try:
+            response = super().urlopen(req)
+        except HTTPError as error:
+            error.response.read = _limited(error.response.read)
+            raise
+        response.read = _limited(response.read)
+        return response
 
 
 class _Quiet:
@@ -91,3 +137,23 @@ class _Quiet:
         log.debug("%s", message)
 
     info = warning = error = debug
+
+
+@contextmanager
+def _failures_as_rows() -> Iterator[None]:
+    try:
+        yield
+    except (FetchError, StageError):  # ours, out of a hook or the pace
+        raise
+    except Exception as error:  # its extractors read what strangers write, and raise whatever that leads to
+        raise meaning(error) from error
+
+
+def _limited(read: Callable[..., bytes]) -> Callable[..., bytes]:
+    def limited(amount: int | None = None) -> bytes:
+        data = read(MAX_ANSWER_BYTES if amount is None else amount)
+        if amount is None and len(data) == MAX_ANSWER_BYTES:
+            raise FetchError("skipped", f"a page of more than {MAX_ANSWER_BYTES} bytes")
+        return data
+
+    return limited

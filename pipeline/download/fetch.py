@@ -1,169 +1,170 @@
-"""Fetching all that is missing, in threads: each has its own client and waits between its requests."""
+"""Fetching what one request asks for: looked up, saved, decoded to its end, put into its place."""
 
-import hashlib
-import ipaddress
 import logging
 import os
+import random
 import threading
-import time
-import urllib.request
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import closing
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-
-from tqdm import tqdm
 
 from pipeline.audio import NotAudioError
-from pipeline.corpus import ORIGIN
-from pipeline.download.check import check
+from pipeline.download.answers import address_of, chapters_of, entries_of, is_list, is_search, seconds_of, title_of
+from pipeline.download.brake import Brake, Halted
+from pipeline.download.check import CutOffError, check
 from pipeline.download.client import Client
-from pipeline.download.failures import AGAIN_AT_ONCE, FetchError
-from pipeline.download.rows import Request, limit_of, save_row, settled_row
-from pipeline.files import BLOCK_BYTES, sha256_of
+from pipeline.download.failures import COOKIES, DISK_ERRORS, FetchError, disk_error
+from pipeline.download.lock import Lock
+from pipeline.download.pace import Pace, is_loopback
+from pipeline.download.rows import Request, Row, save_row
+from pipeline.files import sha256_of
 from pipeline.sections import Download
-from pipeline.serve import with_origin
+from pipeline.serve import Site
 
 log = logging.getLogger(__name__)
 
-
-def fetch_all(root: Path, requests: Iterable[Request], origin: str, settings: Download) -> list[dict[str, Any]]:
-    """Return a row a request, in their order; fetch those that no earlier run settled."""
-    requests = list(requests)
-    rows = {request: _row_that_holds(root, request, origin, settings) for request in requests}
-    missing = [request for request in requests if rows[request] is None]
-    log.info("download: %d URLs, of which %d are to be fetched", len(requests), len(missing))
-    with closing(_Fetcher(root, origin, settings)) as fetcher, ThreadPoolExecutor(settings.workers) as pool:
-        futures = {pool.submit(fetcher.fetch, request): request for request in missing}
-        try:
-            for future in tqdm(as_completed(futures), total=len(futures), unit="file", disable=None):
-                rows[futures[future]] = future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return [rows[request] for request in requests]
+BACKOFF_SECONDS = 2.0  # before the second attempt; doubled before each further one
+LONGEST_BACKOFF_SECONDS = 60.0
+LOOPBACK_BACKOFF_SECONDS = 0.05
+JITTER = (0.5, 1.5)  # share of the back-off: workers that failed together do not come back together
 
 
-def is_loopback(url: str) -> bool:
-    """Return whether the URL's host is this machine: it is not kept waiting."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+@dataclass(frozen=True)
+class Fetched:
+    """What a request came to: its row, or of a list the requests for what is in it."""
+
+    row: Row | None
+    requests: list[Request]
 
 
-class _Fetcher:
-    """What the threads share: the hosts that asked us to stop, and a client a thread."""
+class Fetcher:
+    """What the workers share; a client a thread."""
 
-    def __init__(self, root: Path, origin: str, settings: Download) -> None:
+    def __init__(
+        self, root: Path, site: Site, settings: Download, lock: Lock, brake: Brake, pace: Pace, cookies: str | None
+    ) -> None:
         self._root = root
-        self._origin = origin
+        self._site = site
         self._settings = settings
+        self._lock = lock
+        self._brake = brake
+        self._pace = pace
+        self._cookies = cookies
         self._local = threading.local()
         self._clients: list[Client] = []
-        self._stopped: dict[str, str] = {}  # host: reason
 
-    def fetch(self, request: Request) -> dict[str, Any]:
-        """Fetch, check and put one recording into its place; return its row, which is saved as well."""
-        url = with_origin(request.url, self._origin)
-        known: dict[str, Any] = {}
-        for attempt in range(1, self._settings.attempts + 1):
-            try:
-                self._wait(url)
-                row = request.row(**self._download(request, url, known), status="ok")
-            except FetchError as error:
-                limit = limit_of(error.status, self._settings)
-                row = request.row(**known, status=error.status, reason=error.reason, limit=limit)
-                if error.stops_host and not is_loopback(url):
-                    self._stopped[_host(url)] = error.reason
-                if error.status in AGAIN_AT_ONCE and attempt < self._settings.attempts:
-                    log.debug("%s: attempt %d: %s", request.url, attempt, error)
-                    continue
-            break
-        save_row(self._root, request, row)
-        return row
+    def fetch(self, request: Request) -> Fetched:
+        """Fetch with as many attempts as it takes; the row is saved, unless the URL was not asked at all.
+
+        Raises `StageError` when the disk is full.
+        """
+        entries = self._lock.entries(request.url) if request.entry is None else None
+        if entries is not None:  # of another film with the same item, since the run began
+            return Fetched(None, request.of(entries))
+        try:
+            self._brake.wait(0.0)
+            fetched = self._with_attempts(request)
+            if fetched.row is not None:
+                save_row(self._root, request, fetched.row)
+        except Halted as error:
+            return Fetched(request.row(status=error.status, reason=error.reason), [])
+        except OSError as error:
+            if error.errno in DISK_ERRORS:
+                raise disk_error(error) from None
+            raise
+        row = fetched.row or {"status": "ok", "reason": ""}
+        self._brake.note(row["status"], row["reason"])
+        return fetched
 
     def close(self) -> None:
         """Close all clients."""
         for client in self._clients:
             client.close()
 
-    def _wait(self, url: str) -> None:
-        if is_loopback(url):
-            return
-        if reason := self._stopped.get(_host(url)):
-            raise FetchError("blocked", f"not asked, since {_host(url)} wants no more requests for now: {reason}")
-        last = getattr(self._local, "last", None)
-        if last is not None:
-            time.sleep(max(0.0, last + self._settings.pause_seconds - time.monotonic()))
-        self._local.last = time.monotonic()
+    def _with_attempts(self, request: Request) -> Fetched:
+        last = None
+        for attempt in count(1):
+            known: Row = {}
+            try:
+                return self._attempt(request, known)
+            except Halted:
+                if last is None:
+                    raise
+                return last
+            except FetchError as error:
+                log.debug("%s: attempt %d: %s", request.address, attempt, error)
+                needs = None if error.needs == COOKIES and self._cookies is not None else error.needs
+                last = Fetched(request.row(**known, status=error.status, reason=error.reason, needs=needs), [])
+                if error.status != "transient" or attempt == self._settings.attempts:
+                    return last
+            try:
+                self._brake.wait(_backoff(self._site.address(request.address), attempt))
+            except Halted:
+                return last
 
-    def _client(self) -> Client:
-        if not hasattr(self._local, "client"):
-            self._local.client = Client(self._settings)
-            self._clients.append(self._local.client)
-        return self._local.client
+    def _attempt(self, request: Request, known: Row) -> Fetched:
+        """Return what was fetched; put into `known` what is worth telling of a failure as well."""
+        url = self._site.address(request.address)
+        if not is_search(url):
+            self._pace.recording(url)
+        info = self._client().look_up(url)
+        if is_list(info):
+            return Fetched(None, self._resolved(request, info))
+        title = request.title or title_of(info)
+        page = request.address if request.entry is not None else self._site.name(address_of(info, url))
+        known |= {"title": title, "video_url": page, "expected_seconds": seconds_of(info)}
+        self._save(request, info, known)
+        return Fetched(request.row(**known, status="ok"), [])
 
-    def _download(self, request: Request, url: str, known: dict[str, Any]) -> dict[str, Any]:
-        """Return the columns of a recording that is in its place; put into `known` what is worth telling anyway."""
-        client, part = self._client(), self._root / request.part
-        known.clear()
-        info = client.look_up(url)
-        known |= {"title": info.get("title") or "", "expected_seconds": _seconds(info.get("duration"))}
-        if (known["expected_seconds"] or 0.0) > self._settings.max_seconds:
-            raise self._too_long()
+    def _resolved(self, request: Request, info: dict[str, Any]) -> list[Request]:
+        if request.entry is not None:
+            raise FetchError("skipped", "a list inside a list: name it in the soundtrack by itself")
+        if self._site.serves(request.url):  # its addresses would hold the port
+            raise FetchError("skipped", "a list among the corpus's own files: name its recordings one by one")
+        entries = entries_of(info)
+        if not entries:
+            raise FetchError("gone", "nothing was found there")
+        return request.of(self._lock.record(request.url, entries))
+
+    def _save(self, request: Request, info: dict[str, Any], known: Row) -> None:
+        """Put the recording into its place and its columns into `known`."""
+        stated = known["expected_seconds"]
+        if (stated or 0.0) > self._settings.max_seconds:
+            raise self._too_long(stated)
+        part = self._root / request.part(f"{info.get('format_id')} {info.get('filesize')}")
         try:
-            client.save(info, part)
-            result = check(part, known["expected_seconds"], self._settings.max_seconds)
+            self._client().save(info, part)
+            result = check(part, stated, self._settings.max_seconds)
             known["expected_seconds"] = result.expected_seconds
             if result.decoded_seconds > self._settings.max_seconds:
-                raise self._too_long()
+                raise self._too_long(result.decoded_seconds)
             known["decoded_seconds"] = result.decoded_seconds
             if result.truncated:
-                lengths = f"{result.decoded_seconds:.1f} of {result.expected_seconds:.1f} s"
-                raise FetchError("truncated", f"only {lengths} can be decoded")
+                raise FetchError("transient", f"truncated: {result.truncated}")
             path = request.stem.with_suffix(result.suffix)
-            facts = {"path": path.as_posix(), "bytes": part.stat().st_size, "sha256": sha256_of(part)}
+            known |= {"bytes": part.stat().st_size, "sha256": sha256_of(part), "path": path.as_posix()}
+            known["chapters"] = chapters_of(info, stated or result.decoded_seconds)
             os.replace(part, self._root / path)
-            return known | facts
+        except CutOffError as error:
+            raise FetchError("transient", str(error)) from None
         except NotAudioError as error:
-            raise FetchError("not_audio", str(error)) from None
+            raise FetchError("skipped", str(error)) from None
         finally:
             part.unlink(missing_ok=True)  # of a transfer that broke off, yt-dlp's own .part file stays
 
-    def _too_long(self) -> FetchError:
-        return FetchError("too_long", f"more than download.max_seconds ({self._settings.max_seconds:g})")
+    def _too_long(self, seconds: float) -> FetchError:
+        reason = f"more than download.max_seconds ({self._settings.max_seconds:g})"
+        return FetchError("skipped", reason, {"max_seconds": seconds})
+
+    def _client(self) -> Client:
+        if not hasattr(self._local, "client"):
+            self._local.client = Client(self._settings, self._pace, self._cookies)
+            self._clients.append(self._local.client)
+        return self._local.client
 
 
-def _row_that_holds(root: Path, request: Request, origin: str, settings: Download) -> dict[str, Any] | None:
-    row = settled_row(root, request, settings)
-    if row is None or not request.url.startswith(ORIGIN):
-        return row
-    # What the corpus itself serves may have been made anew under the same name, and asking costs nothing.
-    served = _digest(with_origin(request.url, origin), settings.timeout_seconds)
-    return row if served is not None and served == row["sha256"] else None
-
-
-def _digest(url: str, timeout_seconds: float) -> str | None:
-    """Return the SHA-256 of what the loopback server gives for `url`, None when it gives nothing."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    digest = hashlib.sha256()
-    try:
-        with opener.open(url, timeout=timeout_seconds) as response:
-            while block := response.read(BLOCK_BYTES):
-                digest.update(block)
-    except OSError:
-        return None
-    return digest.hexdigest()
-
-
-def _host(url: str) -> str:
-    host = urlsplit(url).hostname or "youtube.com"  # a search has none
-    return "youtube.com" if host == "youtu.be" or host.endswith((".youtube.com", "-nocookie.com")) else host
-
-
-def _seconds(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and value > 0 else None
+def _backoff(url: str, attempt: int) -> float:
+    """Return the seconds to wait after the failure of `attempt`, counted from 1."""
+    first = LOOPBACK_BACKOFF_SECONDS if is_loopback(url) else BACKOFF_SECONDS
+    return min(LONGEST_BACKOFF_SECONDS, first * 2.0 ** (attempt - 1)) * random.uniform(*JITTER)

@@ -1,20 +1,22 @@
 """The rows of `data/downloads.parquet`, one JSON file each beside its recording, so that a killed run is resumed.
 
-data/downloads/AAA/000.webm   the recording: number = position in the film's `soundtrack`
-data/downloads/AAA/000.json   its row, and under `limit` the bytes or seconds that it exceeded
-data/downloads/AAA/.part-…    a transfer in progress, named after its URL
+data/downloads/AAA/000.webm      the recording: number = position in the film's `soundtrack`
+data/downloads/AAA/000-01.webm   one of a playlist or search, by its position in it
+data/downloads/AAA/000.json      its row, and under `needs` what would have to change for it to be asked again
+data/downloads/AAA/.part-…       a transfer in progress
 """
 
 import hashlib
 import json
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.corpus import FID, Film
-from pipeline.download.failures import AGAIN_NEXT_RUN
+from pipeline.download.failures import AGAIN_NEXT_RUN, COOKIES, LIVE
+from pipeline.download.lock import Entry
 from pipeline.files import write_json
 from pipeline.sections import Download
 from pipeline.tables import DOWNLOADS
@@ -22,81 +24,113 @@ from pipeline.tables import DOWNLOADS
 FOLDER = Path("data/downloads")  # below the root
 PART = ".part-"
 
+Row = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class Request:
-    """One URL of a film; `{origin}` is not replaced."""
+    """One item of a film's soundtrack, or one recording of the list that it led to; `{origin}` is not replaced."""
 
     fid: str
     number: int
-    url: str
+    url: str  # as in meta.json
+    entry: int | None
+    address: str  # to be asked: of an item, its URL
+    title: str  # in the list; else ""
 
     @property
     def stem(self) -> Path:
         """The path, below the root, of its files without their suffix."""
-        return FOLDER / self.fid / f"{self.number:03d}"
+        name = f"{self.number:03d}" if self.entry is None else f"{self.number:03d}-{self.entry:02d}"
+        return FOLDER / self.fid / name
 
-    @property
-    def part(self) -> Path:
-        """The path, below the root, of the transfer: another URL never goes on with its bytes."""
-        return self.stem.with_name(f"{PART}{self.stem.name}-{hashlib.sha256(self.url.encode()).hexdigest()[:16]}")
+    def part(self, version: str) -> Path:
+        """Return the path, below the root, of the transfer: a changed file never goes on with the old one's bytes."""
+        digest = hashlib.sha256(f"{self.address}\n{version}".encode()).hexdigest()
+        return self.stem.with_name(f"{PART}{self.stem.name}-{digest[:16]}")
 
-    def row(self, **known: Any) -> dict[str, Any]:
-        """Return its row of the table with `limit`; what is not `known` is empty or null."""
-        empty = dict.fromkeys(DOWNLOADS.names) | {"status": "", "reason": "", "path": "", "title": ""}
-        return empty | {"sha256": "", "fid": self.fid, "number": self.number, "url": self.url, "limit": None} | known
+    def of(self, entries: Iterable[Entry]) -> list["Request"]:
+        """Return the requests for the recordings that the item led to."""
+        numbered = enumerate(entries)
+        return [replace(self, entry=index, address=entry.url, title=entry.title) for index, entry in numbered]
+
+    def row(self, **known: Any) -> Row:
+        """Return its row of the table with `needs`; what is not `known` is empty or null."""
+        address = "" if self.entry is None else self.address
+        row = dict.fromkeys(DOWNLOADS.names) | {"status": "", "reason": "", "path": "", "sha256": "", "chapters": []}
+        row |= {"fid": self.fid, "number": self.number, "entry": self.entry, "url": self.url}
+        return row | {"video_url": address, "title": self.title, "needs": None} | known
 
 
 def requests_of(films: Iterable[Film]) -> list[Request]:
-    """Return a request a URL, by film and position."""
-    return [Request(film.fid, number, url) for film in films for number, url in enumerate(film.soundtrack)]
+    """Return a request an item, by film and position."""
+    return [
+        Request(film.fid, number, url, entry=None, address=url, title="")
+        for film in films
+        for number, url in enumerate(film.soundtrack)
+    ]
 
 
-def limit_of(status: str, settings: Download) -> float | None:
-    """Return the limit that a recording of this status exceeds."""
-    return {"too_large": settings.max_bytes, "too_long": settings.max_seconds}.get(status)
+def order_of(request: Request) -> tuple[str, int, int]:
+    """Return where its row stands in the table."""
+    return request.fid, request.number, -1 if request.entry is None else request.entry
 
 
-def save_row(root: Path, request: Request, row: dict[str, Any]) -> None:
+def save_row(root: Path, request: Request, row: Row) -> None:
     """Write the row beside its recording."""
     write_json(root / request.stem.with_suffix(".json"), row)
 
 
-def settled_row(root: Path, request: Request, settings: Download) -> dict[str, Any] | None:
-    """Return the row of an earlier run when it still holds, else None: the URL is to be fetched.
-
-    It does not hold when the URL changed, the file is missing or of another size, the failure may have passed, or the
-    limits allow now what they did not, or no more what they did.
-    """
+def earlier_row(root: Path, request: Request) -> Row | None:
+    """Return the row that an earlier run left for the same address; None when there is none."""
     try:
         row = json.loads((root / request.stem.with_suffix(".json")).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
     if not isinstance(row, dict) or row.keys() != request.row().keys() or row["url"] != request.url:
         return None
+    return row if request.entry is None or row["video_url"] == request.address else None
+
+
+def is_settled(root: Path, row: Row, settings: Download) -> bool:
+    """Return whether an earlier row still holds: its URL need not be asked again.
+
+    It does not when the file is missing or of another size, when the failure may have passed, and when the parameters
+    allow now what they did not, or no more what they did.
+    """
     if row["status"] in AGAIN_NEXT_RUN:
-        return None
+        return False
     if row["status"] == "ok":
         path = root / row["path"]
         whole = path.is_file() and path.stat().st_size == row["bytes"]
-        allowed = row["bytes"] <= settings.max_bytes and row["decoded_seconds"] <= settings.max_seconds
-        return row if whole and allowed else None
-    limit = limit_of(row["status"], settings)
-    return row if limit is None or limit <= row["limit"] else None
+        return whole and row["bytes"] <= settings.max_bytes and row["decoded_seconds"] <= settings.max_seconds
+    return row["needs"] is None or not all(_has(key, least, settings) for key, least in row["needs"].items())
 
 
-def remove_others(root: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Remove what no row names: files of films and URLs that left the corpus, and transfers that broke off."""
+def remove_others(root: Path, rows: Iterable[Row]) -> None:
+    """Remove what no row names: files of films and URLs that left the corpus, and transfers that none goes on with."""
     kept: dict[str, set[str]] = {}
+    begun: dict[str, tuple[str, ...]] = {}
     for row in rows:
         names = kept.setdefault(row["fid"], set())
-        names.add(f"{row['number']:03d}.json")
+        begun.setdefault(row["fid"], ())
+        stem = Request(row["fid"], row["number"], row["url"], row["entry"], "", "").stem.name
+        names.add(f"{stem}.json")
         if row["path"]:
             names.add(Path(row["path"]).name)
+        if row["status"] in AGAIN_NEXT_RUN:
+            begun[row["fid"]] += (f"{PART}{stem}-", f"{stem}-" if row["entry"] is None else f"{PART}{stem}-")
     folders = (root / FOLDER).iterdir() if (root / FOLDER).is_dir() else ()
     for folder in [folder for folder in folders if FID.fullmatch(folder.name)]:
         if folder.name not in kept:
             shutil.rmtree(folder)
             continue
-        for file in [file for file in folder.iterdir() if file.name not in kept[folder.name]]:
-            file.unlink()
+        for file in list(folder.iterdir()):
+            if file.name not in kept[folder.name] and not file.name.startswith(begun[folder.name]):
+                file.unlink()
+
+
+def _has(key: str, least: float, settings: Download) -> bool:
+    if key in LIVE:
+        return True
+    return settings.cookies is not None if key in COOKIES else getattr(settings, key) >= least

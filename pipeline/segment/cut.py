@@ -21,7 +21,7 @@ PADDING_SECONDS = 0.1  # what encoders append; a rest up to this is no music and
 
 
 def segment_film(root: Path, settings: Segment, recordings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Cut the recordings of one film, rows of the downloads table by number; return the rows of the segments table.
+    """Cut the recordings of one film, rows of the downloads table in order; return the rows of the segments table.
 
     A rest under `min_seconds` is a row `too_short`; a recording that is not there or cannot be decoded is a row
     `missing` or `corrupt`.
@@ -83,4 +83,4 @@ def _segments(root: Path, settings: Segment, recording: dict[str, Any], first_nu
 
 def _row(recording: dict[str, Any], **known: Any) -> dict[str, Any]:
     empty = {"number": None, "reason": "", "path": "", "start_seconds": None, "seconds": None, "sha256": ""}
-    return empty | {"fid": recording["fid"], "source": recording["path"], "source_url": recording["url"]} | known
+    return empty | {"fid": recording["fid"], "source": recording["path"], "source_url": recording["video_url"]} | known

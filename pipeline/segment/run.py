@@ -24,7 +24,8 @@ def segment_all(root: Path, downloads: Iterable[dict[str, Any]], settings: Segme
         shutil.rmtree(root / FOLDER)
     (root / FOLDER).mkdir(parents=True)
     whole = [row for row in downloads if row["status"] == "ok"]
-    films = [list(rows) for _, rows in groupby(sorted(whole, key=itemgetter("fid", "number")), key=itemgetter("fid"))]
+    whole.sort(key=lambda row: (row["fid"], row["number"], -1 if row["entry"] is None else row["entry"]))
+    films = [list(rows) for _, rows in groupby(whole, key=itemgetter("fid"))]
     cut = partial(segment_film, root, settings)
     with ProcessPoolExecutor(settings.processes, mp_context=get_context("spawn")) as pool:
         try:

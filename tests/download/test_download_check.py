@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from pipeline.audio import NotAudioError, mono
-from pipeline.download.check import check, is_short
+from pipeline.download.check import CutOffError, check, is_short
+from pipeline.download.ending import is_cut_off
 
 
 @pytest.mark.parametrize(
@@ -18,6 +19,62 @@ def test_the_length_that_the_site_states_wins(tone, tmp_path):
     path.write_bytes(tone(".ogg", 3.0))
     assert check(path, 9.0, 60.0).truncated
     assert not check(path, None, 60.0).truncated
+
+
+@pytest.mark.parametrize("suffix", [".m4a", ".webm", ".mp3", ".ogg", ".wav"])
+@pytest.mark.parametrize("share", [0.3, 0.62, 0.95])
+def test_a_file_without_its_end_is_not_whole(suffix, share, tone, tmp_path):
+    body = tone(suffix, 30.0)
+    path = tmp_path / "a"
+    path.write_bytes(body)
+    result = check(path, None, 60.0)
+    assert not result.truncated and result.expected_seconds == pytest.approx(30.0, abs=0.1)
+    path.write_bytes(body[: int(len(body) * share)])
+    try:
+        result = check(path, None, 60.0)
+    except CutOffError:
+        assert suffix == ".m4a"
+    else:
+        assert result.truncated
+        assert result.expected_seconds is None or result.expected_seconds == pytest.approx(30.0, abs=0.1)
+
+
+@pytest.mark.parametrize("suffix", [".m4a", ".ogg", ".wav"])
+def test_what_stands_behind_a_whole_file_is_no_matter(suffix, tone, tmp_path):
+    (tmp_path / "a").write_bytes(tone(suffix, 2.0) + b"TAG" + bytes(125))
+    assert not check(tmp_path / "a", None, 60.0).truncated
+
+
+def test_an_ogg_of_the_length_that_the_site_states_is_whole(tone, tmp_path):
+    body = tone(".ogg", 5.0)
+    (tmp_path / "a").write_bytes(body[:-20])
+    assert not check(tmp_path / "a", 5.0, 60.0).truncated
+
+
+def test_a_wav_that_was_streamed_states_no_length(tone, tmp_path):
+    body = tone(".wav", 2.0)
+    (tmp_path / "a").write_bytes(body[:4] + b"\xff\xff\xff\xff" + body[8:])
+    assert not check(tmp_path / "a", None, 60.0).truncated
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"", False),
+        (b"OggS", True),
+        (b"OggS" + bytes(23), False),
+        (b"\0\0\0\x08ftyp", True),
+        (b"\0\0\0\x01ftyp" + bytes(9), True),
+        (b"\0\0\0\x02ftyp", True),
+        (b"\0\0\0\x08ftyp\0\0\0\x20moov", True),
+        (b"\0\0\0\x08ftyp\0\0\0\x08moov", False),
+        (b"RIFF\0WAVE", False),
+        (b"<html>", False),
+    ],
+)
+def test_the_end_of_a_header_alone(body, expected, tmp_path):
+    (tmp_path / "a").write_bytes(body)
+    assert is_cut_off(tmp_path / "a") is expected
 
 
 def test_decoding_stops_soon_after_the_limit(tone, tmp_path):

@@ -7,8 +7,9 @@ from pipeline.errors import CorpusError, StageError
 from pipeline.sections import Corpus
 from pipeline.tables import DOWNLOADS, read_table
 from stages.download import main
+from tests.faults import ok, status
 
-CORPUS = Corpus(folder="data/sample", serve="site", contact=None)
+CORPUS = Corpus(folder="data/sample", serve="site", contact=None, search="ytsearch1:{title}")
 
 
 @pytest.fixture
@@ -40,25 +41,31 @@ def test_a_served_corpus(corpus, root, settings, caplog):
         ("AAB", 0, "ok", "data/downloads/AAB/000.m4a", "{origin}/audio/b.m4a"),
         ("AAB", 1, "gone", "", "{origin}/audio/none.mp3"),
     ]
-    assert "2 ok, 1 gone" in caplog.text
-    first = {path: path.stat().st_mtime_ns for path in (root / "data/downloads").rglob("*.[wm]*")}
+    assert [row["video_url"] for row in rows(root)] == ["{origin}/audio/a.webm", "{origin}/audio/b.m4a", ""]
+    assert "2 ok, 1 gone" in caplog.text and "recordings fetched whole" in caplog.text
+    assert json.loads((root / "metrics/coverage.json").read_text())["recordings_ok"] == 2
+    assert not (root / "data/sample/soundtrack.lock.json").exists()
+    first = {path: path.stat().st_mtime_ns for path in (root / "data/downloads").rglob("*.*")}
     table = (root / "data/downloads.parquet").read_bytes()
     main(root, CORPUS, settings)  # on another port
     assert (root / "data/downloads.parquet").read_bytes() == table
-    assert {path: path.stat().st_mtime_ns for path in first} == first
+    assert {path: path.stat().st_mtime_ns for path in (root / "data/downloads").rglob("*.*")} == first
 
 
 def test_audio_that_the_corpus_makes_anew_is_fetched_anew(corpus, root, settings, tone):
-    corpus(AAA=["{origin}/audio/a.webm", "{origin}/audio/b.m4a"])
+    corpus(AAA=["{origin}/audio/a.webm", "{origin}/audio/b.m4a", "{origin}/audio/new.webm"])
     main(root, CORPUS, settings)
     before = rows(root)
-    (root / "data/sample/site/audio/a.webm").write_bytes(tone(".ogg", 2.0))
-    (root / "data/sample/site/audio/b.m4a").unlink()
+    site = root / "data/sample/site/audio"
+    (site / "a.webm").write_bytes(tone(".ogg", 2.0))
+    (site / "b.m4a").unlink()
+    (site / "new.webm").write_bytes(tone(".webm", 1.0))
     main(root, CORPUS, settings)
-    changed, gone = rows(root)
+    changed, gone, new = rows(root)
     assert changed["sha256"] != before[0]["sha256"] and changed["path"] == "data/downloads/AAA/000.ogg"
-    assert gone["status"] == "gone"
-    assert {path.name for path in (root / "data/downloads/AAA").iterdir()} == {"000.ogg", "000.json", "001.json"}
+    assert (gone["status"], before[2]["status"], new["status"]) == ("gone", "gone", "ok")
+    names = {"000.ogg", "000.json", "001.json", "002.webm", "002.json"}
+    assert {path.name for path in (root / "data/downloads/AAA").iterdir()} == names
 
 
 def test_films_that_leave_the_corpus_leave_the_folder(corpus, root, settings):
@@ -70,14 +77,57 @@ def test_films_that_leave_the_corpus_leave_the_folder(corpus, root, settings):
     assert [row["fid"] for row in rows(root)] == ["AAB"]
 
 
+def test_a_list_among_the_corpus_s_own_files_is_no_recording(corpus, root, settings):
+    corpus(AAA=["{origin}/audio/album.xspf", "{origin}/audio/a.webm"])
+    (root / "data/sample/site/audio/album.xspf").write_text(
+        '<?xml version="1.0"?><playlist version="1" xmlns="http://xspf.org/ns/0/"><trackList>'
+        "<track><location>a.webm</location></track></trackList></playlist>"
+    )
+    main(root, CORPUS, settings)
+    assert [(row["entry"], row["status"]) for row in rows(root)] == [(None, "skipped"), (None, "ok")]
+    assert not (root / "data/sample/soundtrack.lock.json").exists()
+
+
+def test_a_playlist_is_locked_beside_the_corpus(corpus, root, settings, server, tone):
+    song = server.put("/song.mp3", ok(tone(".mp3", 1.0), "audio/mpeg"))
+    item = f"<item><title>Song</title><link>{song}</link></item>"
+    album = server.put("/album", ok(f'<?xml version="1.0"?><rss><channel>{item}</channel></rss>'))
+    corpus(AAA=["{origin}/audio/a.webm", album])
+    main(root, CORPUS, settings)
+    assert [(row["entry"], row["status"], row["title"]) for row in rows(root)][1] == (0, "ok", "Song")
+    assert album in json.loads((root / "data/sample/soundtrack.lock.json").read_text())
+
+
+def test_refusals_stop_the_stage_after_the_table_is_written(corpus, root, settings, server, tone, caplog):
+    refused = [server.put(f"/{n}", status(429)) for n in range(5)]
+    corpus(AAA=["{origin}/audio/a.webm"], AAB=refused)
+    with caplog.at_level(logging.INFO), pytest.raises(StageError, match=r"(?s)429.*1 of 6.*5 are left.*dvc repro"):
+        main(root, CORPUS, settings)
+    assert [row["status"] for row in rows(root)] == ["ok"] + ["blocked"] * 5
+    assert "recordings fetched whole" in caplog.text
+    assert (root / "data/downloads/AAA/000.webm").is_file()
+    for n in range(5):
+        server.put(f"/{n}", ok(tone(".mp3", 1.0), "audio/mpeg"))
+    main(root, CORPUS, settings)
+    assert [row["status"] for row in rows(root)] == ["ok"] * 6
+
+
 def test_too_few_recordings_stop_the_stage_after_the_table_is_written(corpus, root, settings):
     corpus(AAA=["{origin}/audio/none.webm"])
-    with pytest.raises(StageError, match=r"0 of 1 URLs succeeded \(1 gone\).*\n.*AAA.*404"):
+    with pytest.raises(StageError, match=r"0 of 1 recordings succeeded \(1 gone\).*\n.*AAA.*404"):
         main(root, CORPUS, settings)
     assert [row["status"] for row in rows(root)] == ["gone"]
+    assert (root / "metrics/coverage.json").is_file()
 
 
 def test_an_origin_without_a_server_is_an_error_of_the_corpus(corpus, root, settings):
     corpus(AAA=["{origin}/audio/a.webm"])
     with pytest.raises(CorpusError, match=r"corpus\.serve"):
-        main(root, Corpus(folder="data/sample", serve=None, contact=None), settings)
+        main(root, Corpus(folder="data/sample", serve=None, contact=None, search=CORPUS.search), settings)
+
+
+def test_a_broken_lock_is_named_before_anything_is_asked(corpus, root, settings):
+    corpus(AAA=["{origin}/audio/a.webm"])
+    (root / "data/sample/soundtrack.lock.json").write_text("{")
+    with pytest.raises(CorpusError, match=r"soundtrack\.lock\.json is not JSON"):
+        main(root, CORPUS, settings)

@@ -41,8 +41,10 @@ def record(tmp_path):
 
     def row(fid, number, path, status="ok"):
         nothing = {"reason": "", "title": "", "expected_seconds": None, "decoded_seconds": None, "bytes": 1}
+        nothing |= {"entry": None, "chapters": []}
         url = f"https://example.org/{fid}/{number}"
-        return nothing | {"fid": fid, "number": number, "status": status, "path": path, "url": url, "sha256": "0"}
+        known = {"fid": fid, "number": number, "status": status, "path": path, "url": url, "video_url": f"{url}/own"}
+        return nothing | known | {"sha256": "0"}
 
     make.row = row
     return make

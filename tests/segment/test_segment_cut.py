@@ -35,7 +35,7 @@ def test_a_recording_becomes_pieces_in_order(suffix, record, settings, tmp_path)
         samples = decoded(tmp_path / row["path"])
         assert len(samples) / 22050 == pytest.approx(row["seconds"], abs=0.06)
         assert pitch(samples[2000:-2000]) == pytest.approx(hertz, abs=5)
-        assert row["source"] == recording["path"] and row["source_url"] == recording["url"]
+        assert row["source"] == recording["path"] and row["source_url"] == recording["video_url"]
 
 
 def test_an_mp3_is_mono_at_the_rate_asked_for(record, settings, tmp_path):

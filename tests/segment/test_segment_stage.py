@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import logging
 
 import pytest
@@ -27,6 +28,8 @@ def test_the_result_does_not_depend_on_the_number_of_processes(record, settings,
     found = [(row["fid"], row["number"], row["status"]) for row in rows(tmp_path)]
     assert found == [("AAA", 0, "ok"), ("AAA", 1, "ok"), ("AAA", 2, "ok"), ("ABB", 0, "ok"), ("ABD", None, "missing")]
     assert "recordings: 3 ok, 1 missing" in caplog.text and "segments: 4 ok, 1 missing" in caplog.text
+    assert json.loads((tmp_path / "metrics/coverage.json").read_text())["segments"] == 4
+    assert "minutes of segments" in caplog.text
     assert sorted(files(tmp_path)) == [row["path"] for row in rows(tmp_path) if row["path"]]
 
     before = files(tmp_path), (tmp_path / "data/segments.parquet").read_bytes()

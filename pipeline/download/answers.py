@@ -1,0 +1,106 @@
+"""What yt-dlp's descriptions say, cleaned: they come from strangers and hold whatever a page held."""
+
+import logging
+import math
+from typing import Any
+from urllib.parse import urljoin
+
+from yt_dlp.utils import unsmuggle_url
+
+from pipeline.corpus.entry import YOUTUBE_ID
+from pipeline.download.failures import printable
+from pipeline.download.lock import Entry, is_address
+
+log = logging.getLogger(__name__)
+
+LONGEST_TITLE = 500  # characters
+LISTS = ("playlist", "multi_video", "compat_list")  # values of yt-dlp's `_type`
+LIVE = ("is_live", "is_upcoming", "post_live")  # values of yt-dlp's `live_status`
+
+
+def is_search(url: str) -> bool:
+    """Return whether a soundtrack's item is a search, which always leads to a list."""
+    return url.startswith("ytsearch")
+
+
+def is_list(info: dict[str, Any]) -> bool:
+    """Return whether a URL led to several recordings."""
+    return info.get("_type") in LISTS
+
+
+def is_live(info: dict[str, Any]) -> bool:
+    """Return whether a recording is not complete yet."""
+    return bool(info.get("is_live")) or info.get("live_status") in LIVE
+
+
+def entries_of(info: dict[str, Any]) -> list[Entry]:
+    """Return what a list leads to, each address once; what is not on the web is left out."""
+    found: dict[str, Entry] = {}
+    for item in info.get("entries") or ():
+        if not isinstance(item, dict):
+            continue
+        inner = entries_of(item) if is_list(item) and item.get("entries") else [_entry(item, info)]
+        for entry in inner:
+            if is_address(entry.url):
+                found.setdefault(entry.url, entry)
+            else:
+                log.warning("%s: left out: %.100r is no address on the web", _page(info), entry.url)
+    return list(found.values())
+
+
+def address_of(info: dict[str, Any], asked: str) -> str:
+    """Return where a recording is found: its page, or `asked` when that is not known."""
+    page = _page(info)
+    return page if is_address(page) else asked
+
+
+def title_of(info: dict[str, Any]) -> str:
+    """Return the title; "" when there is none."""
+    title = info.get("title")
+    return printable(title)[:LONGEST_TITLE].strip() if isinstance(title, str) else ""
+
+
+def seconds_of(info: dict[str, Any]) -> float | None:
+    """Return the length that the site states."""
+    value = _number(info.get("duration"))
+    return value if value else None
+
+
+def chapters_of(info: dict[str, Any], seconds: float) -> list[dict[str, Any]]:
+    """Return the chapters of a recording of `seconds` by their starts; without those that lie outside or are empty."""
+    found = []
+    chapters = info.get("chapters")
+    for chapter in chapters if isinstance(chapters, list) else ():
+        if not isinstance(chapter, dict):
+            continue
+        start, end = _number(chapter.get("start_time")), _number(chapter.get("end_time"))
+        if start is not None and end is not None and start < min(end, seconds):
+            found.append({"title": title_of(chapter), "start_seconds": start, "end_seconds": min(end, seconds)})
+    return sorted(found, key=lambda chapter: (chapter["start_seconds"], chapter["end_seconds"]))
+
+
+def _entry(item: dict[str, Any], parent: dict[str, Any]) -> Entry:
+    page, url = _page(item), item.get("url")
+    # The page of an entry that was described in full is that of its list: then only the file tells it apart.
+    if not page or page == _page(parent):
+        page = unsmuggle_url(url)[0] if isinstance(url, str) else ""
+    if YOUTUBE_ID.fullmatch(page) and str(item.get("ie_key")).startswith("Youtube"):
+        page = f"https://www.youtube.com/watch?v={page}"
+    return Entry(_joined(_page(parent), page), title_of(item), seconds_of(item))
+
+
+def _page(info: dict[str, Any]) -> str:
+    page = info.get("webpage_url")
+    return page if isinstance(page, str) else ""
+
+
+def _joined(base: str, url: str) -> str:
+    try:
+        return urljoin(base, url)
+    except ValueError:
+        return ""
+
+
+def _number(value: Any) -> float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and math.isfinite(value) and value >= 0 else None

@@ -1,0 +1,62 @@
+"""Whether a file ends where its own structure says: one without its end may decode, or not open, without a word on it.
+
+WebM, FLAC, AIFF and MP3 with a Xing header state their length at the beginning, so that decoding tells; raw AAC and
+MPEG transport streams say nothing of their end.
+"""
+
+import struct
+from pathlib import Path
+from typing import BinaryIO
+
+MP4_HEADER = 8  # bytes: length, name
+OGG_HEADER = 27  # bytes, before the table of segments
+RIFF_HEADER = 8  # bytes: name, length
+UNKNOWN_LENGTHS = (0, 0xFFFFFFFF)  # of a RIFF file that was written as a stream
+
+
+def is_cut_off(path: Path) -> bool:
+    """Return whether a file of MP4, Ogg or WAV lacks its end; False for any other."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(12)
+        if start[4:8] == b"ftyp":
+            return _mp4(file, size)
+        if start[:4] == b"OggS":
+            return _ogg(file, size)
+        return start[:4] == b"RIFF" and start[8:12] == b"WAVE" and _wav(start, size)
+
+
+def _mp4(file: BinaryIO, size: int) -> bool:
+    """Say whether the file ends before the box `moov` does, which states its length (ISO/IEC 14496-12, 4.2 and 8.2)."""
+    start = 0
+    while start + MP4_HEADER <= size:
+        file.seek(start)
+        length, name = struct.unpack(">I4s", file.read(MP4_HEADER))
+        if length == 1 and start + 16 <= size:
+            (length,) = struct.unpack(">Q", file.read(8))
+        if length < MP4_HEADER:  # 0: up to the end of the file; less: damaged
+            return name != b"moov"
+        start += length
+        if name == b"moov":
+            return start > size
+    return True
+
+
+def _ogg(file: BinaryIO, size: int) -> bool:
+    """Say whether the file ends inside a page (RFC 3533, 6)."""
+    start = 0
+    while start < size:
+        file.seek(start)
+        header = file.read(OGG_HEADER)
+        if header[:4] != b"OggS"[: len(header)]:  # something else behind the last page
+            return False
+        if len(header) < OGG_HEADER:
+            return True
+        segments = file.read(header[26])
+        start += OGG_HEADER + header[26] + sum(segments)
+    return start > size
+
+
+def _wav(start: bytes, size: int) -> bool:
+    (length,) = struct.unpack("<I", start[4:8])
+    return length not in UNKNOWN_LENGTHS and size + 1 < RIFF_HEADER + length  # the last padding byte is often left out
