@@ -10,6 +10,8 @@ from pipeline.errors import ParamsError
 from pipeline.files import whole_file
 from pipeline.params import load_params
 
+NULL_TAG = "tag:yaml.org,2002:null"
+
 
 def names(root: Path) -> list[str]:
     """Return the names of the presets that there are."""
@@ -23,6 +25,7 @@ def lay(root: Path, name: str) -> int:
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 4096  # never fold a line
+    yaml.representer.add_representer(type(None), lambda dumper, _: dumper.represent_scalar(NULL_TAG, "null"))
     params = yaml.load((root / "params.yaml").read_text(encoding="utf-8"))
     wanted = yaml.load((root / "presets" / f"{name}.yaml").read_text(encoding="utf-8"))
     changes = list(_merge(params, wanted, ""))
@@ -31,7 +34,7 @@ def lay(root: Path, name: str) -> int:
             yaml.dump(params, file)
         load_params(temporary)  # a preset that does not fit leaves params.yaml as it was
     for key, before, after in changes:
-        print(f"{key}: {before} → {after}")
+        print(f"{key}: {_shown(before)} → {_shown(after)}")
     print(f"{len(changes)} parameters changed; `dvc repro` rebuilds what depends on them")
     return 0
 
@@ -43,3 +46,7 @@ def _merge(params: Any, wanted: Any, prefix: str) -> Iterator[tuple[str, Any, An
         elif params.get(key) != value:
             yield f"{prefix}{key}", params.get(key), value
             params[key] = value
+
+
+def _shown(value: Any) -> Any:
+    return "null" if value is None else value

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline import preset
 from pipeline.__main__ import main
+from pipeline.corpus import load_films
 from pipeline.errors import ParamsError
 from pipeline.params import load_params
 
@@ -37,6 +38,20 @@ def test_paper_gives_the_papers_widths_and_keeps_comments(root, capsys):
         line.partition("#")[2] for line in before.splitlines()
     ]
     assert "model.audio.channels: 8 → 128" in capsys.readouterr().out
+
+
+def test_reference_is_a_list_on_the_real_web_and_sample_leads_back(root, capsys):
+    before = (root / "params.yaml").read_text()
+    preset.lay(root, "reference")
+    assert "serve: null " in (root / "params.yaml").read_text()
+    params = load_params(root / "params.yaml")
+    assert (params.corpus.folder, params.corpus.serve) == ("data/reference", None)
+    films = load_films(ROOT / params.corpus.folder, params.corpus.search)
+    assert len(films) >= 150
+    assert not any(url.startswith("{origin}") for film in films for url in (film.wikipedia, *film.soundtrack))
+    preset.lay(root, "sample")
+    assert (root / "params.yaml").read_text().split() == before.split()  # which is what the project comes with
+    assert "corpus.folder: data/reference → data/sample" in capsys.readouterr().out
 
 
 def test_laying_a_preset_twice_changes_nothing_more(root, capsys):
@@ -71,3 +86,4 @@ def test_help_lists_the_commands(capsys):
     out = capsys.readouterr().out
     assert "ui" in out
     assert "preset" in out
+    assert "doctor" in out

@@ -1,0 +1,98 @@
+"""An article as an address in one form, so that two spellings of one can be told to be the same.
+
+`http://en.m.wikipedia.org/wiki/metropolis%20(1927_film)?x=1#Plot` is the article `Metropolis (1927 film)` of
+`https://en.wikipedia.org`. Nothing is asked of any site here.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from urllib.parse import quote, unquote, urlsplit
+
+from pipeline.corpus.entry import is_web, short
+from pipeline.corpus.film import ORIGIN
+
+MOBILE = re.compile(r"([a-z-]+)\.m\.(wiki[a-z]+\.org)")
+NOT_IN_TITLES = re.compile(r"[#<>\[\]|{}\x00-\x1f\x7f-\x9f\ufffd]|~~~")  # MediaWiki's rule, and bytes that are no UTF-8
+DOTS = re.compile(r"(^|/)\.{1,2}(/|$)")
+MAX_TITLE_BYTES = 255  # MediaWiki's
+SAFE = "/:;@!$*(),~'"  # characters that an article's URL shows as they are
+SPACES = re.compile(  # before a colon, where it is no article; every wiki understands the English names
+    r"(?:talk|user|wikipedia|wp|project|file|image|mediawiki|template|help|category|portal|draft|timedtext|module|book|"
+    r"special|media)(?: talk)?",
+    re.IGNORECASE,
+)
+LIST = re.compile(r"(lists?|index|outline) of ", re.IGNORECASE)
+
+
+class NotAnArticleError(Exception):
+    """A URL names no article; the message says why."""
+
+
+@dataclass(frozen=True)
+class Article:
+    """`site` is e.g. `https://en.wikipedia.org`, or `{origin}`; `title` has spaces and begins with a capital."""
+
+    site: str
+    title: str
+
+    @property
+    def url(self) -> str:
+        """The address in its one form."""
+        return f"{self.site}/wiki/{quote(self.title.replace(' ', '_'), safe=SAFE)}"
+
+
+def article_of(url: str) -> Article:
+    """Return the article that `url` names; raise `NotAnArticleError` when it is not of the form SITE/wiki/Title."""
+    if not is_web(url):
+        raise NotAnArticleError("not a URL that begins with https:// or http://")
+    if url.startswith(ORIGIN):
+        site, parts = ORIGIN, urlsplit(url.removeprefix(ORIGIN))
+    else:
+        parts = urlsplit(url)
+        site = _site(parts.scheme, (parts.hostname or "").lower(), parts.port)
+    if not parts.path.startswith("/wiki/"):
+        raise NotAnArticleError("not the address of an article, which is https://en.wikipedia.org/wiki/Title")
+    return Article(site, title_of(unquote(parts.path.removeprefix("/wiki/"))))
+
+
+def title_of(text: str) -> str:
+    """Return a title as MediaWiki writes it; raise `NotAnArticleError` when it cannot be one."""
+    title = unicodedata.normalize("NFC", " ".join(text.replace("_", " ").split()))
+    if found := NOT_IN_TITLES.search(title):
+        raise NotAnArticleError(f"a title cannot hold {short(found[0])}")
+    if not title or title.startswith(":") or DOTS.search(title) or not _is_utf8(title):
+        raise NotAnArticleError(f"{short(title)} cannot be a title")
+    if len(title.encode()) > MAX_TITLE_BYTES:
+        raise NotAnArticleError(f"a title has at most {MAX_TITLE_BYTES} bytes")
+    capital = title[0].upper()
+    return capital + title[1:] if len(capital) == 1 else title
+
+
+def why_no_film(title: str) -> str | None:
+    """Return why an article of this title is not on one film, as far as the title tells; None when it may be."""
+    space, colon, _ = title.partition(":")
+    if colon and SPACES.fullmatch(space):
+        return f"a page of {space}:, not an article"
+    if LIST.match(title):
+        return "a list, not one film"
+    if title.lower().endswith("(disambiguation)"):
+        return "a disambiguation page: name the film's own article"
+    return None
+
+
+def _site(scheme: str, host: str, port: int | None) -> str:
+    if mobile := MOBILE.fullmatch(host):
+        host = f"{mobile[1]}.{mobile[2]}"
+    if re.fullmatch(r".*\.wiki[a-z]+\.org", host):
+        scheme, port = "https", None
+    shown = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown}" + (f":{port}" if port else "")
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
