@@ -139,6 +139,17 @@ def test_tables_have_a_row_for_every_film_and_url(repository):
     assert lost[0]["reason"]
 
 
+def test_coverage_tells_where_each_film_was_lost(repository):
+    meta, coverage = repository.json("data/sample/meta.json"), repository.json("metrics/coverage.json")
+    kept = set(pq.read_table(repository.folder / "data/dataset.parquet")["fid"].to_pylist())
+    lost = [loss for stage in coverage["lost_films"].values() for loss in stage.values()]
+    assert coverage["films_asked"] == len(meta)
+    assert coverage["films_in_data_set"] == len(kept) == len(meta) - sum(loss["count"] for loss in lost)
+    assert coverage["lost_films"]["parse"]["disambiguation"]["count"] == 1
+    assert coverage["losses"]["download"]["gone"]["films"] == ["AAB"]
+    assert "films asked" in repository.first_output
+
+
 def test_files_obey_the_references_layout(repository):
     folder = repository.folder
     sides = {side: repository.json(f"data/meta/{side}.json") for side in ("train", "valid", "eval")}

@@ -19,7 +19,7 @@ def film(fid):
     return {
         "fid": fid, "status": status, "reason": "" if status == "ok" else "why", "title": f"Film {fid}", "year": 1985,
         "tags": f"1985 drama {fid.lower()}", "categories": ["1985 films"], "plot": f"Né — {fid}.\nThen “more”.",
-        "image": f"data/image/{fid}.jpg", "url": f"https://en.wikipedia.org/wiki/{fid}",
+        "image": f"data/image/{fid}.jpg", "poster_url": "", "poster_page": "", "url": f"https://en.wikipedia.org/wiki/{fid}",
     }  # fmt: skip
 
 
@@ -105,6 +105,8 @@ def test_counts_are_reported(root, caplog):
         main(root, SPLIT)
     assert "train: 2 films" in caplog.text and "eval: 1 films" in caplog.text
     assert "3 films left out (2 no_plot, 1 no_audio)" in caplog.text
+    assert "films asked" in caplog.text
+    assert json.loads((root / "metrics/coverage.json").read_text())["films_in_data_set"] == 4
 
 
 def test_no_usable_film_is_an_error_with_the_counts(root):
@@ -112,6 +114,7 @@ def test_no_usable_film_is_an_error_with_the_counts(root):
     with pytest.raises(StageError, match=r"none of the 3 films can be used \(2 no_plot, 1 no_audio\)"):
         main(root, SPLIT)
     assert not (root / "data/dataset.parquet").exists()
+    assert json.loads((root / "metrics/coverage.json").read_text())["films_in_data_set"] == 0
 
 
 @pytest.mark.parametrize(("name", "stage"), [("films", "parse"), ("segments", "segment")])

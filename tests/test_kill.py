@@ -1,0 +1,160 @@
+"""Each acquiring stage, killed at ten moments and run once more, leaves what an undisturbed run leaves."""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import av
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parent.parent
+FILMS = [a + b for a in ("AA", "AB") for b in "ABCDEFGH"]
+KILLS = 10
+PAUSE_SECONDS = 0.004  # of the server before each block of a body, so that a run lasts and is killed inside transfers
+BLOCK_BYTES = 4096
+RUN = """
+import sys, importlib
+from pipeline.stage import launch
+stage = importlib.import_module("stages." + sys.argv[1])
+def run(root, params):
+    print("ready", flush=True)
+    stage.main(root, params.corpus, getattr(params, sys.argv[1]))
+launch(run)
+"""
+PAGE = """<html><head><script>"wgRevisionId":{revision}</script></head><body><h1 id="firstHeading">Film {fid}</h1>
+<table class="infobox"><tr><td><a href="/wiki/File:{fid}.jpg" class="image"><img src="/poster/{fid}.jpg"></a></td></tr>
+<tr><th>Directed by</th><td>Somebody</td></tr></table><h2 id="Plot">Plot</h2><p>{plot}</p>
+<div id="mw-normal-catlinks"><a>Categories</a><ul><li><a>1931 films</a></li><li><a>War films</a></li></ul></div>
+</body></html>"""
+
+
+class SlowHandler(SimpleHTTPRequestHandler):
+    """Serves a folder in small blocks; `/wiki/AAA` is a file without a suffix."""
+
+    extensions_map: ClassVar = {"": "text/html; charset=utf-8", ".jpg": "image/jpeg", ".mp3": "audio/mpeg"}
+
+    def copyfile(self, source, outputfile) -> None:
+        with contextlib.suppress(ConnectionError):
+            while block := source.read(BLOCK_BYTES):
+                time.sleep(PAUSE_SECONDS)
+                outputfile.write(block)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory) -> Path:
+    """Return a folder with params.yaml and a corpus of films on a slow server, to be copied."""
+    site, folder = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("start")
+    for name in ("wiki", "poster", "audio"):
+        (site / name).mkdir()
+    for number, fid in enumerate(FILMS):
+        dice = random.Random(number)
+        plot = " ".join(f"{dice.random()}" for _ in range(2000))
+        (site / "wiki" / fid).write_text(PAGE.format(fid=fid, revision=number + 1, plot=plot))
+        Image.effect_noise((230, 300), 40).save(site / f"poster/{fid}.jpg")
+        (site / f"audio/{fid}.mp3").write_bytes(tone(200.0 + 20 * number))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SlowHandler, directory=str(site)))
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    origin = f"http://127.0.0.1:{server.server_port}"
+    (folder / "corpus").mkdir()
+    meta = {f: {"wikipedia": f"{origin}/wiki/{f}", "soundtrack": [f"{origin}/audio/{f}.mp3"]} for f in FILMS}
+    (folder / "corpus/meta.json").write_text(json.dumps(meta))
+    yaml = YAML()
+    params = yaml.load((ROOT / "params.yaml").read_text())
+    params["corpus"] |= {"folder": "corpus", "serve": None}
+    with (folder / "params.yaml").open("w") as file:
+        yaml.dump(params, file)
+    yield folder
+    server.shutdown()
+    server.server_close()
+
+
+def tone(hertz: float) -> bytes:
+    """Return two seconds of a sine as MP3."""
+    wave = 0.3 * np.sin(2 * np.pi * hertz * np.arange(88_200) / 44_100)
+    frame = av.AudioFrame.from_ndarray(wave.astype(np.float32)[np.newaxis], format="flt", layout="mono")
+    frame.sample_rate = 44_100
+    data = io.BytesIO()
+    with av.open(data, "w", format="mp3") as container:
+        stream = container.add_stream("libmp3lame", rate=44_100, layout="mono")
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return data.getvalue()
+
+
+def launched(stage: str, folder: Path) -> subprocess.Popen:
+    """Return the stage's process at the moment at which its work begins."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN, stage], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.readline()
+    return process
+
+
+def finished(stage: str, folder: Path) -> float:
+    """Run a stage to its end and return the seconds of its work."""
+    process = launched(stage, folder)
+    begin = time.monotonic()
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors.decode()
+    return time.monotonic() - begin
+
+
+def left(folder: Path) -> dict[str, object]:
+    """Return what a run leaves: each file's digest, of tables and rows the content without the time of fetching."""
+    found: dict[str, object] = {}
+    for path in sorted(path for path in (folder / "data").rglob("*") if path.is_file()):
+        name = str(path.relative_to(folder))
+        if path.suffix == ".parquet":
+            rows = pq.read_table(path).to_pylist()
+            found[name] = [{key: value for key, value in row.items() if key != "fetched_at"} for row in rows]
+        elif path.suffix == ".json":
+            found[name] = json.loads(path.read_text()) | {"fetched_at": None}
+        else:
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("stage", "before", "resumes"), [("scrape", [], True), ("parse", ["scrape"], False), ("download", [], True)]
+)
+def test_killed_at_ten_moments(stage, before, resumes, start, tmp_path):
+    undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
+    shutil.copytree(start, undisturbed)
+    for name in before:
+        finished(name, undisturbed)
+    shutil.copytree(undisturbed, disturbed)
+    seconds = finished(stage, undisturbed)
+    dice, killed, launches = random.Random(stage), 0, 0
+    while killed < KILLS:  # one that ended before its moment does not count
+        launches += 1
+        assert launches <= 3 * KILLS
+        process = launched(stage, disturbed)
+        # A stage that goes on where it was is killed early, so that ten kills fall into its work.
+        time.sleep(dice.uniform(0.0, seconds / 8 if resumes else seconds))
+        killed += process.poll() is None
+        process.kill()
+        process.communicate()
+    finished(stage, disturbed)
+    expected = left(undisturbed)
+    assert len(expected) > len(FILMS)
+    assert left(disturbed) == expected
