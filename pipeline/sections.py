@@ -210,7 +210,7 @@ class Train:
 
     seed: Seed
     epochs: Count
-    patience: Count
+    patience: Count | None
     batch_size: Annotated[int, Field(ge=2)]
     learning_rate: Positive
     warmup: Annotated[float, Field(gt=0.0, lt=1.0)]

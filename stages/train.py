@@ -1,4 +1,4 @@
-"""Train one variant on cached features, keeping its best epoch.
+"""Train one variant on cached features.
 
 Reads: data/dataset.parquet, data/features/*.parquet
 Writes: models/<variant>/model.safetensors, config.json, history.csv; a run in MLflow

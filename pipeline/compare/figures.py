@@ -104,10 +104,10 @@ def _learning(figure: Figure, results: list[Result], metric: str) -> None:
         epochs, train, valid = (
             [record[name] for record in result.history] for name in ("epoch", "train_loss", "valid_loss")
         )
-        colour, kept = ACCENT if result is best else INK, int(np.nanargmin(valid)) if not np.isnan(valid).all() else 0
+        colour, lowest = ACCENT if result is best else INK, int(np.nanargmin(valid)) if not np.isnan(valid).all() else 0
         axes.plot(epochs, train, color=MUTED, linewidth=1, linestyle=(0, (3, 2)))
         axes.plot(epochs, valid, color=colour, linewidth=1.5)
-        axes.plot(epochs[kept], valid[kept], "o", color=colour, markersize=5)
+        axes.plot(epochs[lowest], valid[lowest], "o", color=colour, markersize=5)
         axes.set_title(result.variant, loc="left", fontsize=9.5, fontweight="bold", color=colour, pad=3)
         axes.grid(axis="y", color=RULE, linewidth=0.6)
         axes.tick_params(labelcolor=MUTED)
@@ -116,9 +116,9 @@ def _learning(figure: Figure, results: list[Result], metric: str) -> None:
     for axes in list(grid.flat)[len(results) :]:
         axes.set_visible(False)
     for column in grid.T:
-        lowest = [axes for axes in column if axes.get_visible()][-1]
-        lowest.tick_params(labelbottom=True)
-        lowest.set_xlabel("epoch")
+        bottom = [axes for axes in column if axes.get_visible()][-1]
+        bottom.tick_params(labelbottom=True)
+        bottom.set_xlabel("epoch")
     figure.supylabel("loss", color=MUTED, fontsize=9.5)
 
 

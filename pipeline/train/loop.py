@@ -1,4 +1,4 @@
-"""The training loop: contrastive epochs over all films, the best epoch kept by validation loss."""
+"""The training loop: contrastive epochs over all films, the last one kept or the best by validation loss."""
 
 import logging
 import math
@@ -33,7 +33,10 @@ def fit(
     device: torch.device,
     on_epoch: Callable[[Record], None],
 ) -> list[Record]:
-    """Train `model` in place, leave it with the weights of its best epoch, and return a record an epoch (`HISTORY`).
+    """Train `model` in place and return a record an epoch (`HISTORY`).
+
+    With a `patience` training ends so many epochs after its best, whose weights it leaves; without one it goes through
+    all epochs, down to the lowest learning rate, and leaves the last: on few films the validation loss is a poor judge.
 
     The validation loss is the mean over `valid_draws` draws that are the same at every epoch. `on_epoch` is called with
     each record. Raises `StageError` when a side has fewer than two films, `ModelError` when the loss is not finite.
@@ -81,13 +84,16 @@ def fit(
         history.append(record)
         on_epoch(record)
         progress.set_postfix(train=f"{record['train_loss']:.3f}", valid=f"{record['valid_loss']:.3f}")
+        if params.patience is None:
+            continue
         if record["valid_loss"] < best:
             best, best_epoch = record["valid_loss"], epoch
             best_state = {name: value.detach().clone() for name, value in model.state_dict().items()}
         elif epoch - best_epoch >= params.patience:
             break
-    model.load_state_dict(best_state)
-    log.info("best of %d epochs: %d, validation loss %.4f", len(history), best_epoch, best)
+    if params.patience is not None:
+        model.load_state_dict(best_state)
+        log.info("best of %d epochs: %d, validation loss %.4f", len(history), best_epoch, best)
     return history
 
 

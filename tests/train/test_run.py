@@ -76,6 +76,17 @@ def test_best_epoch_is_kept(features, dataset, tmp_path):
     assert best is not records[-1], "the last epoch is the best: the test shows nothing"
 
 
+def test_without_patience_all_epochs_run_and_the_last_is_kept(features, dataset, tmp_path):
+    params = replace(TRAIN, patience=None, learning_rate=0.3)
+    store, records = train(features, dataset, tmp_path / "All", params)
+    model, config = load_model(tmp_path / "All")
+    valid = films_of((row for row in dataset if row["side"] == "valid"), store)
+    loss = validation_loss(model, store, valid, config["window_frames"], params, CPU)
+    assert len(records) == params.epochs
+    assert loss == pytest.approx(records[-1]["valid_loss"], abs=1e-6)
+    assert loss > min(record["valid_loss"] for record in records) + 1e-3, "the last is the best: this shows nothing"
+
+
 def test_patience_ends_a_training_that_no_longer_gets_better(features, dataset, tmp_path):
     _, records = train(features, dataset, tmp_path / "All", replace(TRAIN, epochs=60, patience=2, learning_rate=0.3))
     losses = [record["valid_loss"] for record in records]
