@@ -27,6 +27,12 @@ def whole_file(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def remove_strays(path: Path) -> None:
+    """Remove what killed runs left of `path`, a file that has one writer."""
+    for stray in path.parent.glob(f".part-{path.name}-*"):
+        stray.unlink()
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path` whole."""
     with whole_file(path) as temporary:

@@ -14,7 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import MissingFileError, StageError
-from pipeline.files import whole_file
+from pipeline.files import remove_strays, whole_file
+
+DICTIONARY_BYTES = 1 << 28  # Parquet's default, a megabyte, would store the plots of a large corpus once a row
 
 OUTCOME = [("status", pa.string()), ("reason", pa.string())]
 
@@ -111,23 +113,35 @@ DATASET = pa.schema(  # a row a segment of a usable film, in the order train, va
 def write_table(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema) -> None:
     """Write `rows` whole; a row has every column of `schema`."""
     table = pa.Table.from_pylist([{name: row[name] for name in schema.names} for row in rows], schema=schema)
-    for stray in path.parent.glob(f".part-{path.name}-*"):  # of a killed run; a table has one writer
-        stray.unlink()
+    remove_strays(path)
     with whole_file(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd", dictionary_pagesize_limit=DICTIONARY_BYTES)
 
 
 def read_table(path: Path, schema: pa.Schema, stage: str) -> list[dict[str, Any]]:
     """Return the rows of `path`, which `stage` writes; raise `MissingFileError` when missing or not of `schema`."""
+    texts = [field.name for field in schema if field.type == pa.string()]
     try:
-        table = pq.read_table(path)
+        if not pq.read_schema(path).equals(schema):
+            raise MissingFileError(f"{path} has other columns than expected: remove it and run `dvc repro {stage}`")
+        table = pq.read_table(path, read_dictionary=texts)
     except FileNotFoundError:
         raise MissingFileError(f"{path} is missing: run `dvc repro {stage}`") from None
     except pa.ArrowInvalid as error:
         raise MissingFileError(f"{path} cannot be read ({error}): remove it and run `dvc repro {stage}`") from None
-    if not table.schema.equals(schema):
-        raise MissingFileError(f"{path} has other columns than expected: remove it and run `dvc repro {stage}`")
-    return table.to_pylist()
+    columns = [_values(table.column(name)) for name in schema.names]
+    return [dict(zip(schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """Return the values of a column; equal texts are one object, as a film's plot in all its rows."""
+    if not pa.types.is_dictionary(column.type):
+        return column.to_pylist()
+    values: list[str | None] = []
+    for chunk in column.chunks:
+        words = chunk.dictionary.to_pylist()
+        values += [None if index is None else words[index] for index in chunk.indices.to_pylist()]
+    return values
 
 
 def count_by_status(rows: Iterable[dict[str, Any]]) -> str:

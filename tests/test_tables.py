@@ -1,4 +1,5 @@
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline import tables
@@ -14,6 +15,18 @@ def test_rows_go_round_and_bytes_repeat(tmp_path):
     write_table(tmp_path / "b/t.parquet", iter(ROWS), SCHEMA)
     assert read_table(tmp_path / "a/t.parquet", SCHEMA, "scrape") == ROWS
     assert (tmp_path / "a/t.parquet").read_bytes() == (tmp_path / "b/t.parquet").read_bytes()
+
+
+def test_equal_texts_are_stored_and_held_once(tmp_path):
+    """A film's plot stands in each of its rows."""
+    plots = [f"{number} " * 50_000 for number in range(40)]
+    rows = [{"fid": plots[number % 40], "number": number, "status": None} for number in range(4000)]
+    write_table(tmp_path / "t.parquet", rows, SCHEMA)
+    found = read_table(tmp_path / "t.parquet", SCHEMA, "scrape")
+    assert found == rows
+    assert len({id(row["fid"]) for row in found}) == 40
+    column = pq.read_metadata(tmp_path / "t.parquet").row_group(0).column(0)
+    assert column.total_uncompressed_size < 2 * sum(map(len, plots))
 
 
 def test_empty_table_keeps_its_columns(tmp_path):
