@@ -86,9 +86,13 @@ SEGMENTS = pa.schema(  # a row a segment, and a row for each recording or piece 
         ("path", pa.string()),  # data/audio/A/A/A/0.mp3
         ("source", pa.string()),  # path of the recording
         ("source_url", pa.string()),  # where one can listen to it: its own address, not that of a playlist
-        ("start_seconds", pa.float64()),
+        ("track", pa.string()),  # title of the chapter, else of the recording
+        ("start_seconds", pa.float64()),  # in the recording
         ("seconds", pa.float64()),
+        ("loudness_lufs", pa.float64()),  # integrated, ITU-R BS.1770; null below its gate and under 0.4 s
+        ("peak_dbfs", pa.float64()),  # of the samples; null for digital silence
         ("sha256", pa.string()),  # of the decoded samples
+        ("file_sha256", pa.string()),  # of the file at `path`
     ]
 )
 DATASET = pa.schema(  # a row a segment of a usable film, in the order train, valid, eval; fid; number
@@ -99,6 +103,7 @@ DATASET = pa.schema(  # a row a segment of a usable film, in the order train, va
         ("path", pa.string()),
         ("seconds", pa.float64()),
         ("sha256", pa.string()),
+        ("file_sha256", pa.string()),
         ("title", pa.string()),
         ("year", pa.int32()),
         ("tags", pa.string()),

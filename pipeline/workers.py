@@ -17,16 +17,19 @@ CHUNKS = 8  # a process, at least, so that none waits long for the slowest
 MAX_CHUNK = 32  # items
 
 
-def map_in_order(work: Callable[[Item], Result], items: Sequence[Item], processes: int) -> Iterator[Result]:
+def map_in_order(
+    work: Callable[[Item], Result], items: Sequence[Item], processes: int, max_chunk: int = MAX_CHUNK
+) -> Iterator[Result]:
     """Yield `work(item)` of each item; with one process, or one item, in this process.
 
-    `work` must be importable by a new process. Raises `BrokenProcessPool` when a process dies.
+    A process takes up to `max_chunk` items at a time, 1 where an item is work for seconds. `work` must be importable
+    by a new process. Raises `BrokenProcessPool` when a process dies.
     """
     processes = min(processes, len(items))
     if processes <= 1:
         yield from map(work, items)
         return
-    chunk = max(1, min(MAX_CHUNK, len(items) // (processes * CHUNKS)))
+    chunk = max(1, min(max_chunk, len(items) // (processes * CHUNKS)))
     pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_end_with_parent)
     try:
         yield from pool.map(work, items, chunksize=chunk)

@@ -1,4 +1,4 @@
-"""Cut every recording into pieces of one length and sample rate.
+"""Cut every recording into pieces of one length and sample rate; drop the silent and those that repeat others.
 
 Reads: data/downloads/, data/downloads.parquet
 Writes: data/audio/A/A/A/0.mp3, …, data/segments.parquet, metrics/coverage.json
@@ -12,16 +12,15 @@ from pipeline.coverage import report
 from pipeline.sections import Segment
 from pipeline.segment.run import by_recording, segment_all
 from pipeline.stage import launch
-from pipeline.tables import DOWNLOADS, SEGMENTS, count_by_status, read_table, require_success, write_table
+from pipeline.tables import DOWNLOADS, count_by_status, read_table, require_success
 
 log = logging.getLogger(__name__)
 
 
 def main(root: Path, segment: Segment) -> None:
-    """Write the segments and their table."""
+    """Bring the segments and their table up to date."""
     downloads = read_table(root / "data/downloads.parquet", DOWNLOADS, "download")
     rows = segment_all(root, downloads, segment)
-    write_table(root / "data/segments.parquet", rows, SEGMENTS)
     recordings = by_recording(rows)
     log.info("segment: recordings: %s", count_by_status(recordings))
     log.info("segment: segments: %s", count_by_status(rows))

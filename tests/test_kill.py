@@ -34,7 +34,8 @@ from pipeline.stage import launch
 stage = importlib.import_module("stages." + sys.argv[1])
 def run(root, params):
     print("ready", flush=True)
-    stage.main(root, params.corpus, getattr(params, sys.argv[1]))
+    corpus = [] if sys.argv[1] == "segment" else [params.corpus]
+    stage.main(root, *corpus, getattr(params, sys.argv[1]))
 launch(run)
 """
 PAGE = """<html><head><script>"wgRevisionId":{revision}</script></head><body><h1 id="firstHeading">Film {fid}</h1>
@@ -80,6 +81,8 @@ def start(tmp_path_factory) -> Path:
     yaml = YAML()
     params = yaml.load((ROOT / "params.yaml").read_text())
     params["corpus"] |= {"folder": "corpus", "serve": None}
+    # In one process, so that a moment lies in the work and not in the beginning of others.
+    params["segment"] |= {"seconds": 1.0, "hop_seconds": 0.1, "min_seconds": 0.5, "max_per_film": 8, "processes": 1}
     with (folder / "params.yaml").open("w") as file:
         yaml.dump(params, file)
     yield folder
@@ -135,7 +138,8 @@ def left(folder: Path) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("stage", "before", "resumes"), [("scrape", [], True), ("parse", ["scrape"], False), ("download", [], True)]
+    ("stage", "before", "resumes"),
+    [("scrape", [], True), ("parse", ["scrape"], False), ("download", [], True), ("segment", ["download"], True)],
 )
 def test_killed_at_ten_moments(stage, before, resumes, start, tmp_path):
     undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"

@@ -8,7 +8,8 @@ from pipeline.errors import ParamsError
 
 SAFE_YT_DLP = (2026, 7, 4)  # older ones have known security holes
 DECODERS = ("mp3", "aac", "opus", "vorbis")
-ENCODERS = ("libmp3lame",)
+ENCODERS = ("flac",)
+WRITTEN = ("mp3", "flac", "ogg")  # by LAME, FFmpeg and libsndfile
 
 
 def check_yt_dlp() -> Check:
@@ -47,9 +48,11 @@ def check_javascript(asks_youtube: bool) -> Check:
 
 
 def check_ffmpeg() -> Check:
-    """FFmpeg's libraries inside PyAV, with the codecs that recordings come in and segments are written with."""
+    """FFmpeg's libraries inside PyAV, LAME and libsndfile, with the codecs of recordings and segments."""
     try:
         import av
+        import lameenc  # noqa: F401
+        import soundfile  # noqa: F401
         from av.codec.codec import UnknownCodecError
     except (ImportError, OSError) as error:
         return missing("FFmpeg", str(error), "download, segment and compare", INSTALL)
@@ -63,7 +66,7 @@ def check_ffmpeg() -> Check:
     build = f"{av.ffmpeg_version_info} in PyAV {av.__version__}"
     if lacks:
         return missing("FFmpeg", f"{build}, without {', '.join(lacks)}", "recordings of these kinds", INSTALL)
-    return ok("FFmpeg", f"{build}: reads {', '.join(DECODERS)}; writes mp3")
+    return ok("FFmpeg", f"{build}: reads {', '.join(DECODERS)}; writes {', '.join(WRITTEN)}")
 
 
 def check_cookies(root: Path, cookies: str) -> Check:

@@ -1,86 +1,110 @@
-"""Cutting the recordings of one film. Only one piece is held at a time, however long a recording is.
+"""Where a recording is cut. Only one piece is held at a time, however long a recording is.
 
-Cuts lie on decoded samples: piece i begins at sample i · seconds · sample_rate. A film's segments are numbered from 0
-in the order of their recordings and starts. A segment's SHA-256 is that of its samples before encoding: int16,
-little-endian, mono.
+A recording has a section a chapter, from each chapter's start to the next one's; what comes before the first is one
+too, and a recording without chapters is one. Within a section piece k begins `k * hop_seconds` after its start. All
+positions are samples of the decoded, resampled recording.
 """
 
-import hashlib
+import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any
+from itertools import pairwise
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline.audio import NotAudioError, mono, write_mp3
-from pipeline.files import whole_file
 from pipeline.sections import Segment
 
-FOLDER = Path("data/audio")  # below the root
-PADDING_SECONDS = 0.1  # what encoders append; a rest up to this is no music and gives no row
+PADDING_SECONDS = 0.1  # what encoders append; new material up to this is none
 
 
-def segment_film(root: Path, settings: Segment, recordings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Cut the recordings of one film, rows of the downloads table in order; return the rows of the segments table.
+class Section(NamedTuple):
+    """What lies between two cuts that no piece crosses."""
 
-    A rest under `min_seconds` is a row `too_short`; a recording that is not there or cannot be decoded is a row
-    `missing` or `corrupt`.
+    start: int
+    track: str
+
+
+class Piece(NamedTuple):
+    """A piece, or a rest that is too short for one."""
+
+    track: str
+    start: int
+    samples: np.ndarray  # int16 [t]
+    is_rest: bool
+
+
+def sections_of(recording: dict[str, Any], sample_rate: int) -> list[Section]:
+    """Return the sections of a row of the downloads table, by their starts; the first begins at 0.
+
+    Of chapters, which come from strangers, only the starts count, so they cannot overlap; of two with the same start
+    the longer stays.
     """
-    rows: list[dict[str, Any]] = []
-    number = 0
-    for recording in recordings:
-        for row in _segments(root, settings, recording, number):
-            rows.append(row)
-            number += row["status"] == "ok"
-    return rows
+    found = {0: recording["title"]}
+    for chapter in sorted(recording["chapters"], key=itemgetter("start_seconds", "end_seconds")):
+        start = max(0, round(chapter["start_seconds"] * sample_rate))
+        found[start] = chapter["title"] or recording["title"]
+    return [Section(*item) for item in found.items()]
 
 
-def segment_path(fid: str, number: int) -> Path:
-    """Return the path of a segment below the root, as the reference nests it: data/audio/A/A/A/0.mp3."""
-    return FOLDER.joinpath(*fid) / f"{number}.mp3"
+def cut(stream: "Stream", sections: list[Section], settings: Segment) -> Iterator[Piece]:
+    """Yield the pieces of all sections in order, and the rests that are too short."""
+    ends = [section.start for section in sections[1:]] + [sys.maxsize]
+    for section, end in zip(sections, ends, strict=True):
+        yield from _pieces(stream, section, end, settings)
 
 
-def pieces(blocks: Iterable[np.ndarray], length: int) -> Iterator[np.ndarray]:
-    """Yield the samples of `blocks` again in arrays of `length`, and what is left at the end."""
-    held: list[np.ndarray] = []
-    missing = length
-    for block in blocks:
-        while len(block) >= missing:
-            yield np.concatenate([*held, block[:missing]])
-            block, held, missing = block[missing:], [], length
-        if len(block):
-            held.append(block)
-            missing -= len(block)
-    if held:
-        yield np.concatenate(held)
+class Stream:
+    """The samples of a recording, of which as many are held as lie between `forget` and `reach`."""
+
+    def __init__(self, blocks: Iterable[np.ndarray]) -> None:
+        self._blocks = iter(blocks)
+        self._held: list[np.ndarray] = []
+        self._begin = 0  # position of the first that is held
+        self._needed = 0  # position of the first that is still asked for
+        self.end = 0  # how far it was read
+
+    def reach(self, position: int) -> int:
+        """Read up to `position`; return it, or where the recording ends before it."""
+        while self.end < position:
+            block = next(self._blocks, None)
+            if block is None:
+                return self.end
+            self._held.append(block)
+            self.end += len(block)
+            self.forget(self._needed)
+        return position
+
+    def forget(self, position: int) -> None:
+        """Let go of what lies before `position`."""
+        self._needed = max(self._needed, position)
+        while self._held and self._begin + len(self._held[0]) <= self._needed:
+            self._begin += len(self._held.pop(0))
+
+    def samples(self, start: int, end: int) -> np.ndarray:
+        """Return the samples from `start` to `end`, which were reached and not forgotten."""
+        begins = np.cumsum([self._begin, *(len(block) for block in self._held)]).tolist()
+        parts = zip(self._held, pairwise(begins), strict=True)
+        return np.concatenate([block[max(0, start - a) : max(0, end - a)] for block, (a, b) in parts if a < end])
 
 
-def _segments(root: Path, settings: Segment, recording: dict[str, Any], first_number: int) -> Iterator[dict[str, Any]]:
-    rate, length = settings.sample_rate, round(settings.seconds * settings.sample_rate)
-    number, start = first_number, 0
-    try:
-        for piece in pieces(mono(root / recording["path"], rate), length):
-            facts = {"start_seconds": start / rate, "seconds": len(piece) / rate}
-            if len(piece) >= settings.min_seconds * rate:
-                path = segment_path(recording["fid"], number)
-                with whole_file(root / path) as temporary:
-                    write_mp3(temporary, piece, rate, settings.bit_rate)
-                digest = hashlib.sha256(piece.astype("<i2").tobytes()).hexdigest()
-                yield _row(recording, status="ok", number=number, path=path.as_posix(), sha256=digest, **facts)
-                number += 1
-            elif start == 0 or len(piece) > PADDING_SECONDS * rate:
-                reason = f"{len(piece) / rate:.2f} s are less than segment.min_seconds ({settings.min_seconds:g})"
-                yield _row(recording, status="too_short", reason=reason, **facts)
-            start += len(piece)
-    except FileNotFoundError:
-        yield _row(recording, status="missing", reason=f"{recording['path']} is gone: run `dvc repro download`")
-    except NotAudioError as error:
-        yield _row(recording, status="corrupt", reason=str(error))
-    else:
-        if start == 0:
-            yield _row(recording, status="corrupt", reason="nothing in it can be decoded")
-
-
-def _row(recording: dict[str, Any], **known: Any) -> dict[str, Any]:
-    empty = {"number": None, "reason": "", "path": "", "start_seconds": None, "seconds": None, "sha256": ""}
-    return empty | {"fid": recording["fid"], "source": recording["path"], "source_url": recording["video_url"]} | known
+def _pieces(stream: Stream, section: Section, end: int, settings: Segment) -> Iterator[Piece]:
+    length, hop = (round(value * settings.sample_rate) for value in (settings.seconds, settings.hop_seconds))
+    least = round(settings.min_seconds * settings.sample_rate)
+    padding = round(PADDING_SECONDS * settings.sample_rate)
+    joins = settings.rest == "join" and hop <= length  # else they do not touch
+    start = covered = section.start
+    stream.forget(start)
+    while (reached := stream.reach(min(end, start + length + (least if joins else 0)))) >= start + length:
+        covered = start + length
+        is_last = start + hop + length > reached
+        if joins and is_last and padding < reached - covered < least:
+            covered = reached
+        yield Piece(section.track, start, stream.samples(start, covered), is_rest=False)
+        start += hop
+        stream.forget(start)
+    new = max(start, covered)
+    if reached - new >= least:
+        yield Piece(section.track, start, stream.samples(start, reached), is_rest=False)
+    elif reached - new > padding:
+        yield Piece(section.track, new, stream.samples(new, reached), is_rest=True)

@@ -1,12 +1,11 @@
 """All films, several at a time. The result does not depend on the number of processes."""
 
+import logging
 import shutil
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from itertools import chain, groupby
-from multiprocessing import get_context
+from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -15,33 +14,69 @@ from tqdm import tqdm
 
 from pipeline.errors import StageError
 from pipeline.sections import Segment
-from pipeline.segment.cut import FOLDER, segment_film
+from pipeline.segment.film import Film, segment_film
+from pipeline.segment.numbers import FOLDER
+from pipeline.segment.state import Entry, digest_of, load, save
+from pipeline.workers import map_in_order
+
+SUCCEEDED = ("ok", "surplus", "duplicate")  # the recording could be cut
+
+log = logging.getLogger(__name__)
 
 
 def segment_all(root: Path, downloads: Iterable[dict[str, Any]], settings: Segment) -> list[dict[str, Any]]:
-    """Write `data/audio` anew from the downloads that are ok; return the rows of the segments table."""
-    if (root / FOLDER).exists():
-        shutil.rmtree(root / FOLDER)
-    (root / FOLDER).mkdir(parents=True)
+    """Bring `data/audio` and the segments table in line with the downloads that are ok; return the table's rows.
+
+    A film from which and from whose settings nothing has changed is left as it is.
+    """
     whole = [row for row in downloads if row["status"] == "ok"]
     whole.sort(key=lambda row: (row["fid"], row["number"], -1 if row["entry"] is None else row["entry"]))
-    films = [list(rows) for _, rows in groupby(whole, key=itemgetter("fid"))]
-    cut = partial(segment_film, root, settings)
-    with ProcessPoolExecutor(settings.processes, mp_context=get_context("spawn")) as pool:
-        try:
-            rows = list(tqdm(pool.map(cut, films), total=len(films), unit="film", disable=None))
-        except BrokenProcessPool:
-            raise StageError(
-                "segment: a process died, perhaps for want of memory; "
-                f"lower segment.processes ({settings.processes}) or segment.seconds ({settings.seconds:g})"
-            ) from None
-    return list(chain.from_iterable(rows))
+    before, base = load(root)
+    films = [Film(fid, list(rows), before.get(fid, Entry())) for fid, rows in groupby(whole, key=itemgetter("fid"))]
+    stale = [film for film in films if not film.before.holds(root, digest_of(film.recordings, settings))]
+    if len(stale) < len(films):
+        log.info("segment: %d of %d films are as they were", len(films) - len(stale), len(films))
+    entries = {film.fid: film.before for film in films}
+    _remove_others(root, entries)
+    work = map_in_order(partial(segment_film, root, settings, base), stale, settings.processes, max_chunk=1)
+    try:
+        with tqdm(total=sum(len(film.recordings) for film in stale), unit="recording", disable=None) as progress:
+            for film, entry in zip(stale, work, strict=True):
+                entries[film.fid] = entry
+                progress.update(len(film.recordings))
+    except BrokenProcessPool:
+        raise StageError(
+            "segment: a process died, perhaps for want of memory; "
+            f"lower segment.processes ({settings.processes}) or segment.seconds ({settings.seconds:g})"
+        ) from None
+    save(root, entries)
+    return [row for entry in entries.values() for row in entry.rows]
 
 
 def by_recording(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one row a recording: an ok one where it gave any segment."""
+    """Return one row a recording: an ok one where any piece of it could be used, or was not needed."""
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
-        if row["status"] == "ok" or row["source"] not in found:
-            found[row["source"]] = row
+        if row["status"] in SUCCEEDED:
+            found[row["source"]] = row | {"status": "ok", "reason": ""}
+        else:
+            found.setdefault(row["source"], row)
     return list(found.values())
+
+
+def _remove_others(root: Path, entries: dict[str, Entry]) -> None:
+    """Leave nothing in `data/audio` but the pieces that the entries name."""
+    kept = {root / row["path"] for entry in entries.values() for row in entry.rows if row["status"] == "ok"}
+    folders = {parent for path in kept for parent in path.parents}
+    (root / FOLDER).mkdir(parents=True, exist_ok=True)
+    _prune(root / FOLDER, kept, folders)
+
+
+def _prune(folder: Path, kept: set[Path], folders: set[Path]) -> None:
+    for path in list(folder.iterdir()):
+        if path in folders:
+            _prune(path, kept, folders)
+        elif path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path not in kept:
+            path.unlink()

@@ -53,7 +53,7 @@ def dataset_rows(films: Iterable[Row], tracks: dict[str, list[Row]], sides: dict
     """Return the rows of `data/dataset.parquet`: by side, film and number."""
     known = {film["fid"]: film for film in films}
     texts = ("title", "year", "tags", "plot", "image", "url")
-    sounds = ("fid", "number", "path", "seconds", "sha256", "source_url")
+    sounds = ("fid", "number", "path", "seconds", "sha256", "file_sha256", "source_url")
     return [
         {name: known[fid][name] for name in texts} | {name: track[name] for name in sounds} | {"side": side}
         for side in SIDES

@@ -1,50 +1,67 @@
 """Recordings of known content in any container, as the download stage leaves them."""
 
-import av
 import numpy as np
 import pytest
 
 from pipeline.sections import Segment
-
-CODECS = {
-    ".m4a": ("aac", 44100),
-    ".webm": ("libopus", 48000),
-    ".mp3": ("libmp3lame", 44100),
-    ".ogg": ("libopus", 48000),
-    ".flac": ("flac", 44100),
-}
+from pipeline.segment.film import Film, segment_film
+from pipeline.segment.state import Entry
+from tests.segment.sounds import CODECS, RATE, tone, write
 
 
 @pytest.fixture
 def settings() -> Segment:
     """Pieces of 2 s."""
-    return Segment(seconds=2.0, min_seconds=0.5, sample_rate=22050, bit_rate=64000, processes=1, min_success_rate=0.5)
+    return Segment(
+        seconds=2.0,
+        hop_seconds=2.0,
+        min_seconds=0.5,
+        rest="drop",
+        silence_lufs=-60.0,
+        duplicate_bit_errors=0.25,
+        max_per_film=None,
+        sample_rate=RATE,
+        format="mp3",
+        bit_rate=64000,
+        processes=1,
+        min_success_rate=0.5,
+    )
+
+
+@pytest.fixture
+def film_rows(tmp_path):
+    """Return a function that cuts the recordings of a film and gives its rows."""
+
+    def rows(settings, recordings, before=None):
+        film = Film(recordings[0]["fid"], recordings, before or Entry())
+        return segment_film(tmp_path, settings, "", film).rows
+
+    return rows
 
 
 @pytest.fixture
 def record(tmp_path):
-    """Return a function that writes a recording, a tone a second (hertz), and gives its row of the downloads table."""
+    """Return a function that writes a recording and gives its row of the downloads table.
 
-    def make(fid, number, hertz, suffix=".flac", layout="mono"):
-        codec, rate = CODECS[suffix]
-        tones = [np.sin(2 * np.pi * value * np.arange(rate) / rate) for value in hertz]
-        wave = (0.4 * 32767 * np.concatenate(tones)).astype(np.int16)
-        frame = av.AudioFrame.from_ndarray(wave[np.newaxis], format="s16", layout="mono")
-        frame.sample_rate = rate
+    It is a tone a second (hertz), or, by `record.samples`, any int16 samples [t] of 22,050 Hz.
+    """
+
+    def tones(fid, number, hertz, suffix=".flac", layout="mono"):
+        rate = CODECS[suffix][1]
+        return samples(fid, number, np.concatenate([tone(h, 1.0, rate) for h in hertz]), suffix, layout, rate)
+
+    def samples(fid, number, wave, suffix=".wav", layout="mono", rate=RATE, bit_rate=None, **known):
         path = tmp_path / f"data/downloads/{fid}/{number:03d}{suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        with av.open(str(path), "w") as container:
-            stream = container.add_stream(codec, rate=rate, layout=layout)
-            container.mux(stream.encode(frame))
-            container.mux(stream.encode(None))
-        return row(fid, number, path.relative_to(tmp_path).as_posix())
+        write(path, wave, rate, suffix, layout, bit_rate)
+        return row(fid, number, path.relative_to(tmp_path).as_posix()) | known
 
     def row(fid, number, path, status="ok"):
-        nothing = {"reason": "", "title": "", "expected_seconds": None, "decoded_seconds": None, "bytes": 1}
-        nothing |= {"entry": None, "chapters": []}
+        nothing = {"reason": "", "title": f"Title {number}", "expected_seconds": None, "decoded_seconds": None}
+        nothing |= {"bytes": 1, "entry": None, "chapters": []}
         url = f"https://example.org/{fid}/{number}"
         known = {"fid": fid, "number": number, "status": status, "path": path, "url": url, "video_url": f"{url}/own"}
-        return nothing | known | {"sha256": "0"}
+        return nothing | known | {"sha256": f"{fid}{number}"}
 
-    make.row = row
-    return make
+    tones.samples, tones.row = samples, row
+    return tones

@@ -1,154 +1,149 @@
+"""Where pieces begin and end, on samples that tell their own position."""
+
 import dataclasses
-import hashlib
 import tracemalloc
 
-import av
 import numpy as np
 import pytest
 
-from pipeline.audio import mono
-from pipeline.segment import cut
-from pipeline.segment.cut import pieces, segment_film, segment_path
+from pipeline.segment.cut import Section, Stream, cut, sections_of
+
+RATE = 16000  # Hz
 
 
-def decoded(path):
-    return np.concatenate(list(mono(path, 22050)))
+@pytest.fixture
+def grid(settings):
+    """Return a function that gives the pieces, in seconds: (track, start, end, is_rest)."""
+
+    def pieces(total, chapters=(), **changed):
+        known = {"sample_rate": RATE, "seconds": 30.0, "hop_seconds": 30.0, "min_seconds": 5.0} | changed
+        chapters = [{"title": t, "start_seconds": a, "end_seconds": b} for t, a, b in chapters]
+        sections = sections_of({"title": "whole", "chapters": chapters}, RATE)
+        samples = np.arange(round(total * RATE), dtype=np.int32)
+        blocks = np.split(samples, range(7001, len(samples), 7001))
+        found = []
+        for piece in cut(Stream(blocks), sections, dataclasses.replace(settings, **known)):
+            assert np.array_equal(piece.samples, np.arange(piece.start, piece.start + len(piece.samples)))
+            end = (piece.start + len(piece.samples)) / RATE
+            found.append((piece.track, piece.start / RATE, end, piece.is_rest))
+        return found
+
+    return pieces
 
 
-def pitch(samples):
-    """Return the strongest frequency of int16 samples at 22,050 Hz, in Hz."""
-    return np.abs(np.fft.rfft(samples)).argmax() * 22050 / len(samples)
+def spans(pieces):
+    return [(start, end) for _, start, end, is_rest in pieces if not is_rest]
 
 
-@pytest.mark.parametrize("suffix", [".m4a", ".webm", ".mp3", ".ogg", ".flac"])
-def test_a_recording_becomes_pieces_in_order(suffix, record, settings, tmp_path):
-    recording = record("ABC", 0, [300, 300, 600, 600, 900], suffix, "stereo")
-    rows = segment_film(tmp_path, settings, [recording])
-    assert [(row["number"], row["status"], row["path"]) for row in rows] == [
-        (0, "ok", "data/audio/A/B/C/0.mp3"),
-        (1, "ok", "data/audio/A/B/C/1.mp3"),
-        (2, "ok", "data/audio/A/B/C/2.mp3"),
-    ]
-    assert [row["start_seconds"] for row in rows] == [0.0, 2.0, 4.0]
-    assert [row["seconds"] for row in rows] == pytest.approx([2.0, 2.0, 1.0], abs=0.06)
-    for row, hertz in zip(rows, [300, 600, 900], strict=True):
-        samples = decoded(tmp_path / row["path"])
-        assert len(samples) / 22050 == pytest.approx(row["seconds"], abs=0.06)
-        assert pitch(samples[2000:-2000]) == pytest.approx(hertz, abs=5)
-        assert row["source"] == recording["path"] and row["source_url"] == recording["video_url"]
+def rests(pieces):
+    return [(start, end) for _, start, end, is_rest in pieces if is_rest]
 
 
-def test_an_mp3_is_mono_at_the_rate_asked_for(record, settings, tmp_path):
-    row = segment_film(tmp_path, settings, [record("AAA", 0, [440, 440])])[0]
-    with av.open(str(tmp_path / row["path"])) as container:
-        stream = container.streams.audio[0]
-        assert (container.format.name, stream.rate, stream.channels) == ("mp3", 22050, 1)
+@pytest.mark.parametrize(
+    ("seconds", "changed", "expected", "expected_rests"),
+    [
+        (90, {}, [(0, 30), (30, 60), (60, 90)], []),
+        (96, {}, [(0, 30), (30, 60), (60, 90), (90, 96)], []),
+        (95, {}, [(0, 30), (30, 60), (60, 90), (90, 95)], []),  # exactly min_seconds
+        (94, {}, [(0, 30), (30, 60), (60, 90)], [(90, 94)]),
+        (94, {"rest": "join"}, [(0, 30), (30, 60), (60, 94)], []),
+        (95, {"rest": "join"}, [(0, 30), (30, 60), (60, 90), (90, 95)], []),
+        (90.09, {}, [(0, 30), (30, 60), (60, 90)], []),  # what a codec appends
+        (90.09, {"rest": "join"}, [(0, 30), (30, 60), (60, 90)], []),
+        (4, {}, [], [(0, 4)]),
+        (4, {"rest": "join"}, [], [(0, 4)]),  # nothing to join it to
+        (12, {}, [(0, 12)], []),
+        (0, {}, [], []),
+        # overlapping
+        (60, {"hop_seconds": 15.0}, [(0, 30), (15, 45), (30, 60)], []),
+        (67, {"hop_seconds": 15.0}, [(0, 30), (15, 45), (30, 60), (45, 67)], []),
+        (63, {"hop_seconds": 15.0}, [(0, 30), (15, 45), (30, 60)], [(60, 63)]),
+        (63, {"hop_seconds": 15.0, "rest": "join"}, [(0, 30), (15, 45), (30, 63)], []),
+        (31, {"hop_seconds": 1.0, "rest": "join"}, [(0, 30), (1, 31)], []),
+        (33, {"hop_seconds": 10.0, "rest": "join"}, [(0, 33)], []),
+        # with gaps
+        (150, {"hop_seconds": 60.0}, [(0, 30), (60, 90), (120, 150)], []),
+        (140, {"hop_seconds": 60.0}, [(0, 30), (60, 90), (120, 140)], []),
+        (123, {"hop_seconds": 60.0}, [(0, 30), (60, 90)], [(120, 123)]),
+        (123, {"hop_seconds": 60.0, "rest": "join"}, [(0, 30), (60, 90)], [(120, 123)]),  # they do not touch
+        (110, {"hop_seconds": 60.0}, [(0, 30), (60, 90)], []),  # in a gap
+    ],
+)
+def test_the_grid(grid, seconds, changed, expected, expected_rests):
+    pieces = grid(seconds, **changed)
+    assert spans(pieces) == expected
+    assert rests(pieces) == expected_rests
 
 
-def test_the_hash_is_that_of_the_samples_before_encoding(record, settings, tmp_path):
-    recording = record("AAA", 0, [440, 440, 220])
-    rows = segment_film(tmp_path, settings, [recording])
-    samples = decoded(tmp_path / recording["path"])
-    expected = [hashlib.sha256(part.tobytes()).hexdigest() for part in (samples[:44100], samples[44100:])]
-    assert [row["sha256"] for row in rows] == expected
+@pytest.mark.parametrize("seed", range(40))
+def test_against_a_slow_rule(grid, seed):
+    """All material is covered once by full pieces, a last piece, a joined or a dropped rest."""
+    dice = np.random.default_rng(seed)
+    length, total = float(dice.integers(1, 8)), float(dice.integers(0, 40))
+    hop, least = float(dice.integers(1, 8)), float(dice.integers(1, length + 1))
+    rest = ["drop", "join"][seed % 2]
+    pieces = grid(total, seconds=length, hop_seconds=hop, min_seconds=least, rest=rest)
+    expected, expected_rests = [], []
+    starts = [k * hop for k in range(100) if k * hop + length <= total]
+    expected = [(start, start + length) for start in starts]
+    following = len(starts) * hop
+    covered = expected[-1][1] if expected else 0.0
+    new = total - max(covered, following)
+    if new >= least:
+        expected.append((following, total))
+    elif new > 0.1 and rest == "join" and hop <= length and expected:
+        expected[-1] = (expected[-1][0], total)
+    elif new > 0.1:
+        expected_rests = [(max(covered, following), total)]
+    assert (spans(pieces), rests(pieces)) == (expected, expected_rests)
 
 
-def test_numbers_go_on_over_recordings_and_skip_what_failed(record, settings, tmp_path):
-    (tmp_path / "data/downloads/AAA").mkdir(parents=True)
-    (tmp_path / "data/downloads/AAA/001.webm").write_bytes(b"<html>")
-    recordings = [
-        record("AAA", 0, [200, 200, 300]),
-        record.row("AAA", 1, "data/downloads/AAA/001.webm"),
-        record.row("AAA", 2, "data/downloads/AAA/002.webm"),
-        record("AAA", 3, [400, 400, 500, 500]),
-    ]
-    rows = segment_film(tmp_path, dataclasses.replace(settings, min_seconds=1.5), recordings)
-    assert [(row["number"], row["status"]) for row in rows] == [
-        (0, "ok"), (None, "too_short"), (None, "corrupt"), (None, "missing"), (1, "ok"), (2, "ok"),
+def test_chapters_are_cut_to_the_sample(grid):
+    chapters = [("a", 0.0, 40.00005), ("b", 40.00005, 100.5), ("c", 100.5, 131.0)]
+    pieces = grid(131, chapters)
+    at = round(40.00005 * RATE) / RATE
+    assert [piece[:3] for piece in pieces] == [
+        ("a", 0, 30), ("a", 30, at), ("b", at, at + 30), ("b", at + 30, at + 60), ("b", at + 60, 100.5),
+        ("c", 100.5, 130.5), ("c", 130.5, 131),
     ]  # fmt: skip
-    assert all(bool(row["reason"]) == (row["status"] != "ok") for row in rows)
-    assert rows[1]["start_seconds"] == 2.0 and rows[1]["seconds"] == pytest.approx(1.0)
-    assert sorted(path.name for path in (tmp_path / "data/audio/A/A/A").iterdir()) == ["0.mp3", "1.mp3", "2.mp3"]
+    assert [piece[3] for piece in pieces] == [False, False, False, False, True, False, True]
 
 
-def test_the_padding_that_codecs_append_is_no_row(record, settings, tmp_path):
-    rows = segment_film(tmp_path, settings, [record("AAA", 0, [440, 440], ".m4a")])  # AAC adds 9 ms
-    assert [row["status"] for row in rows] == ["ok"]
+@pytest.mark.parametrize(
+    ("chapters", "expected"),
+    [
+        ([("a", 20, 50)], [("whole", 0, 20), ("a", 20, 50), ("a", 50, 60)]),  # before the first and after the last
+        ([("a", 0.05, 60)], [("a", 0.05, 30.05), ("a", 30.05, 60)]),
+        ([("a", 0, 50), ("b", 20, 60)], [("a", 0, 20), ("b", 20, 50), ("b", 50, 60)]),  # overlapping
+        ([("b", 20, 60), ("a", 0, 20)], [("a", 0, 20), ("b", 20, 50), ("b", 50, 60)]),  # out of order
+        ([("a", 0, 10), ("b", 30, 60)], [("a", 0, 30), ("b", 30, 60)]),  # with a gap
+        ([("a", 0, 10), ("b", 0, 30), ("c", 30, 60)], [("b", 0, 30), ("c", 30, 60)]),  # of one start
+        ([("a", 0, 30), ("b", 30, 60), ("c", 61, 90)], [("a", 0, 30), ("b", 30, 60)]),  # beyond the end
+        ([("a", -3, 30), ("", 30, 60)], [("a", 0, 30), ("whole", 30, 60)]),  # negative; without a title
+        ([("a", 0, 30), ("b", 30, 30.05), ("c", 30.05, 60)], [("a", 0, 30), ("c", 30.05, 60)]),  # next to nothing
+    ],
+)
+def test_odd_chapters(grid, chapters, expected):
+    assert [piece[:3] for piece in grid(60, chapters)] == expected
 
 
-def test_a_recording_that_is_too_short_as_a_whole(record, settings, tmp_path):
-    recording = record("AAA", 0, [440])
-    assert [row["status"] for row in segment_film(tmp_path, settings, [recording])] == ["ok"]
-    longer = dataclasses.replace(settings, min_seconds=1.5)
-    assert [row["status"] for row in segment_film(tmp_path, longer, [recording])] == ["too_short"]
+def test_a_short_chapter_is_a_rest(grid):
+    pieces = grid(60, [("a", 0, 3), ("b", 3, 60)], rest="join")
+    assert pieces == [("a", 0, 3, True), ("b", 3, 33, False), ("b", 33, 60, False)]
 
 
-def test_the_same_recording_gives_the_same_bytes(record, settings, tmp_path):
-    recording = record("AAA", 0, [440, 550, 660], ".webm")
-    first = segment_film(tmp_path, settings, [recording])
-    files = [(tmp_path / row["path"]).read_bytes() for row in first]
-    assert segment_film(tmp_path, settings, [recording]) == first
-    assert [(tmp_path / row["path"]).read_bytes() for row in first] == files
-
-
-def test_a_mix_is_the_mean_of_its_channels(tmp_path):
-    """Opposite channels cancel; a single one is heard at half its level, whatever the codec's sample format."""
-    for suffix, codec in ((".flac", "flac"), (".mp3", "libmp3lame")):
-        wave = (0.8 * 32767 * np.sin(2 * np.pi * 441 * np.arange(44100) / 44100)).astype(np.int16)
-        for right, level in ((0 * wave, 0.4), (-wave, 0.0), (wave, 0.8)):
-            both = np.ascontiguousarray(np.stack([wave, right], axis=1)).reshape(1, -1)
-            frame = av.AudioFrame.from_ndarray(both, format="s16", layout="stereo")
-            frame.sample_rate = 44100
-            with av.open(str(tmp_path / f"a{suffix}"), "w") as container:
-                stream = container.add_stream(codec, rate=44100, layout="stereo")
-                container.mux(stream.encode(frame))
-                container.mux(stream.encode(None))
-            peak = np.abs(decoded(tmp_path / f"a{suffix}")[2000:-2000]).max() / 32768
-            assert peak == pytest.approx(level, abs=0.05)
-
-
-def test_a_change_of_rate_and_channels_within_a_recording(tmp_path):
-    """Two MPEG streams after one another, as radio recordings have them."""
-    parts = []
-    for rate, layout in ((44100, "stereo"), (32000, "mono")):
-        wave = (8000 * np.sin(2 * np.pi * 440 * np.arange(2 * rate) / rate)).astype(np.int16)
-        frame = av.AudioFrame.from_ndarray(wave[np.newaxis], format="s16", layout="mono")
-        frame.sample_rate = rate
-        with av.open(str(tmp_path / "part.mp3"), "w", options={"write_xing": "0", "id3v2_version": "0"}) as container:
-            stream = container.add_stream("libmp3lame", rate=rate, layout=layout)
-            container.mux(stream.encode(frame))
-            container.mux(stream.encode(None))
-        parts.append((tmp_path / "part.mp3").read_bytes())
-    (tmp_path / "a.mp3").write_bytes(b"".join(parts))
-    samples = decoded(tmp_path / "a.mp3")
-    assert len(samples) / 22050 == pytest.approx(4.0, abs=0.2)
-    assert pitch(samples[5000:40000]) == pytest.approx(440, abs=3)
-    assert pitch(samples[50000:85000]) == pytest.approx(440, abs=3)
-
-
-@pytest.mark.parametrize("sizes", [[], [10], [3, 3, 3, 1], [25], [1] * 25, [10, 10], [7, 16, 2]])
-def test_pieces_are_the_samples_again(sizes):
-    samples = np.arange(sum(sizes), dtype=np.int16)
-    found = list(pieces(np.split(samples, np.cumsum(sizes)[:-1]) if sizes else [], 10))
-    assert [len(piece) for piece in found[:-1]] == [10] * (len(found) - 1)
-    assert all(0 < len(piece) <= 10 for piece in found)
-    assert np.array_equal(np.concatenate([*found, samples[:0]]), samples)
-
-
-def test_memory_does_not_grow_with_the_recording(record, settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(cut, "write_mp3", lambda path, *samples: path.write_bytes(b""))
+@pytest.mark.parametrize("changed", [{}, {"rest": "join"}, {"hop_seconds": 1.0}, {"hop_seconds": 600.0}])
+def test_memory_does_not_grow_with_the_recording(settings, changed):
+    settings = dataclasses.replace(settings, **changed)
 
     def peak(seconds):
-        recording = record("AAA", 0, [440] * seconds)
+        blocks = (np.ones(RATE, np.int16) for _ in range(seconds))
         tracemalloc.start()
-        segment_film(tmp_path, settings, [recording])
+        for _ in cut(Stream(blocks), [Section(0, "")], settings):
+            pass
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return most
 
     peak(4)
-    assert peak(120) < peak(12) + 500_000  # 120 s are 5 MB of samples
-
-
-def test_paths_are_nested_letter_by_letter():
-    assert segment_path("NUX", 24).as_posix() == "data/audio/N/U/X/24.mp3"
+    assert peak(3600) < peak(20) + 300_000  # an hour is 115 MB of samples

@@ -29,7 +29,8 @@ def segment(fid, number, status="ok"):
         "fid": fid, "number": number if ok else None, "status": status, "reason": "" if ok else "why",
         "path": f"data/audio/{'/'.join(fid)}/{number}.mp3" if ok else "", "source": f"data/downloads/{fid}/000.webm",
         "source_url": f"https://example.org/{fid}", "start_seconds": 30.0 * number, "seconds": 30.0,
-        "sha256": f"{fid}{number}",
+        "sha256": f"{fid}{number}", "file_sha256": f"file {fid}{number}", "track": "Theme", "loudness_lufs": -20.0,
+        "peak_dbfs": -1.0,
     }  # fmt: skip
 
 
@@ -85,6 +86,7 @@ def test_the_table_joins_films_and_segments(root):
     side = row.pop("side")
     assert row == {
         "fid": "AAD", "number": 1, "path": "data/audio/A/A/D/1.mp3", "seconds": 30.0, "sha256": "AAD1",
+        "file_sha256": "file AAD1",
         "title": "Film AAD", "year": 1985, "tags": "1985 drama aad", "plot": "Né — AAD.\nThen “more”.",
         "image": "data/image/AAD.jpg", "url": "https://en.wikipedia.org/wiki/AAD",
         "source_url": "https://example.org/AAD",
