@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
+LOG_MEL = "log-mel"  # what `features.audio.encoder` calls the spectrogram, which no pretrained model is behind
 Input = Literal["image", "tags", "plot", "tags_plot"]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -18,6 +19,7 @@ Positive = Annotated[float, Field(gt=0.0)]
 NotNegative = Annotated[float, Field(ge=0.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Name = Annotated[str, Field(min_length=1)]
+Pooling = Literal["auto", "cls", "mean", "pooler"]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -117,14 +119,21 @@ class Split:
 
 @dataclass(frozen=True, config=STRICT)
 class AudioFeatures:
-    """The log-mel spectrogram."""
+    """The log-mel spectrogram, or a pretrained encoder of windows."""
 
+    encoder: Name
     sample_rate: Count
     n_fft: Count
     hop_length: Count
     n_mels: Count
     f_min: NotNegative
     f_max: Positive
+    dtype: Literal["float16", "uint8"]
+    pooling: Pooling
+    window_seconds: Positive
+    window_hop_seconds: Positive
+    batch_size: Count
+    processes: Count
 
     def __post_init__(self) -> None:
         if not self.f_min < self.f_max <= self.sample_rate / 2:
@@ -139,6 +148,8 @@ class ImageFeatures:
     """The image encoder."""
 
     encoder: Name
+    pooling: Pooling
+    crops: Count
     batch_size: Count
 
 
@@ -147,6 +158,7 @@ class TextFeatures:
     """The text encoder."""
 
     encoder: Name
+    pooling: Pooling
     max_tokens: Count
     batch_size: Count
 

@@ -12,10 +12,12 @@ from typing import Literal
 
 from pipeline.device import choose_device
 from pipeline.errors import StageError
-from pipeline.features.audio import write_audio_features
+from pipeline.features.audio_frames import write_frames
+from pipeline.features.audio_windows import write_windows
 from pipeline.features.image import write_image_features
+from pipeline.features.table import count_rows
 from pipeline.features.text import write_text_features
-from pipeline.sections import Features
+from pipeline.sections import LOG_MEL, Features
 from pipeline.stage import launch
 from pipeline.tables import DATASET, read_table
 
@@ -29,13 +31,17 @@ def main(root: Path, kind: Literal["audio", "image", "text"], device: str, featu
     if not dataset:
         raise StageError("data/dataset.parquet lists no track: run `dvc repro split`")
     path = root / f"data/features/{kind}.parquet"
-    if kind == "audio":
-        count = write_audio_features(root, path, dataset, features.audio)
+    if kind == "text":
+        computed = write_text_features(path, dataset, features.text, choose_device(device))
     elif kind == "image":
-        count = write_image_features(root, path, dataset, features.image, choose_device(device))
+        computed = write_image_features(root, path, dataset, features.image, choose_device(device))
+    elif features.audio.encoder == LOG_MEL:
+        computed = write_frames(root, path, dataset, features.audio)
     else:
-        count = write_text_features(path, dataset, features.text, choose_device(device))
-    log.info("%s: %d %s of %d films", path, count, KINDS[kind], len({row["fid"] for row in dataset}))
+        computed = write_windows(root, path, dataset, features.audio, choose_device(device))
+    films = len({row["fid"] for row in dataset})
+    log.info("%s: %d rows of %d films", path, count_rows(path), films)
+    log.info("%d %s computed, what else it takes was known", computed, KINDS[kind])
 
 
 if __name__ == "__main__":

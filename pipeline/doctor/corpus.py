@@ -12,13 +12,14 @@ from pipeline.doctor.check import Check, missing, ok, warning
 from pipeline.doctor.machine import INSTALL
 from pipeline.errors import CorpusError, ParamsError
 from pipeline.params import Params
-from pipeline.sections import Corpus
+from pipeline.sections import LOG_MEL, Corpus
 from pipeline.serve import site_folder
 
 # Bytes in all for one that the corpus serves. The embedded 25 MB, of low bit rate, make 190 MB of data and models;
 # audio in the reference's layout is copied, cut at about that bit rate, and gets spectrograms of a third of its size.
 MADE_OF_SITE, MADE_OF_LAYOUT = 10, 3
-FLOAT16_BYTES = 2
+FRAME_BYTES = {"float16": 2, "uint8": 1}
+COPIES = 2  # of a spectrogram: in the table, and laid out for training
 FETCHED = ("pages", "posters", "downloads", "audio", "features")  # folders of data/ that the estimate counts
 GB = 1e9
 
@@ -83,7 +84,8 @@ def needed_bytes(root: Path, params: Params, films: list[Film]) -> int:
     """Return what all stages make of `films`: pages, posters, recordings, segments and spectrograms."""
     web = estimate(films, params.scrape, params.download)
     audio = params.features.audio
-    spectrogram = audio.sample_rate / audio.hop_length * audio.n_mels * FLOAT16_BYTES  # bytes a second
+    frames = audio.sample_rate / audio.hop_length * audio.n_mels * FRAME_BYTES[audio.dtype]  # bytes a second
+    spectrogram = COPIES * frames if audio.encoder == LOG_MEL else 0.0  # vectors are small beside it
     folder = root / params.corpus.folder
     site = site_folder(folder, params.corpus.serve)
     served = _size(site) * (MADE_OF_LAYOUT if reference_layout(folder) else MADE_OF_SITE) if site else 0

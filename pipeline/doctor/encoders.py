@@ -1,16 +1,16 @@
-"""Whether the pretrained encoders of params.yaml are here, or can be had from the Hugging Face hub."""
+"""Whether the encoders of params.yaml are here, or can be had from the Hugging Face hub."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.doctor.check import Check, missing, ok
 from pipeline.doctor.machine import INSTALL
-from pipeline.sections import ImageFeatures, TextFeatures
+from pipeline.sections import LOG_MEL, AudioFeatures, ImageFeatures, TextFeatures
 
 HUB_SECONDS = 4.0  # to wait for an answer
 # What loading reads, by what serves instead of what. Weights are read as safetensors only.
 NEEDED = (("config.json",), ("model.safetensors", "model.safetensors.index.json"))
-PICTURES = (("preprocessor_config.json", "processor_config.json"),)
+EXTRACTOR = (("preprocessor_config.json", "processor_config.json"),)  # of pictures and of sound
 TOKENS = (("tokenizer.json", "vocab.txt", "tokenizer.model", "spiece.model", "vocab.json", "sentencepiece.bpe.model"),)
 
 Files = tuple[tuple[str, ...], ...]
@@ -20,9 +20,14 @@ class _UnreachableError(Exception):
     pass
 
 
+def check_audio_encoder(params: AudioFeatures) -> Check:
+    """The audio encoder: log-mel, or a pretrained model."""
+    return _check("audio encoder", "audio", params.encoder, NEEDED + EXTRACTOR)
+
+
 def check_image_encoder(params: ImageFeatures) -> Check:
     """The image encoder."""
-    return _check("image encoder", "image", params.encoder, NEEDED + PICTURES)
+    return _check("image encoder", "image", params.encoder, NEEDED + EXTRACTOR)
 
 
 def check_text_encoder(params: TextFeatures) -> Check:
@@ -34,20 +39,22 @@ def _check(what: str, kind: str, encoder: str, files: Files) -> Check:
     disables = f"features@{kind}, and all that is trained on it"
     try:
         packaged = _packaged(kind)
-        from pipeline.features.pretrained import packaged_path
+        from pipeline.features.source import packaged_path
     except (ImportError, OSError) as error:
         return missing(what, f"{encoder}: cannot be loaded: {error}", disables, INSTALL)
-    instead = f"set features.{kind}.encoder in params.yaml, e.g. to {next(iter(packaged))}"
+    instead = f"set features.{kind}.encoder in params.yaml, e.g. to {next(iter(packaged), LOG_MEL)}"
+    if kind == "audio" and encoder == LOG_MEL:
+        return ok(what, f"{encoder}: computed here, no model needed")
+    if Path(encoder).is_dir():
+        if lacks := _lacking(files, lambda name: (Path(encoder) / name).is_file()):
+            return missing(what, f"the folder {encoder} lacks {lacks}", disables, instead)
+        return ok(what, f"{encoder}: a folder")
     if encoder in packaged:
         try:
             packaged_path(*packaged[encoder])
         except FileNotFoundError as error:
             return missing(what, f"{encoder}: {error}", disables, INSTALL)
         return ok(what, f"{encoder}: in the package {packaged[encoder][0]}")
-    if Path(encoder).is_dir():
-        if lacks := _lacking(files, lambda name: (Path(encoder) / name).is_file()):
-            return missing(what, f"the folder {encoder} lacks {lacks}", disables, instead)
-        return ok(what, f"{encoder}: a folder")
     return _check_hub(what, encoder, files, disables, instead)
 
 
@@ -70,7 +77,10 @@ def _check_hub(what: str, encoder: str, files: Files, disables: str, instead: st
 
 
 def _packaged(kind: str) -> dict[str, tuple[str, str]]:
-    if kind == "image":
+    """Return the encoders of a kind that come in packages; importing what loads them shows that it can be."""
+    if kind == "audio":
+        from pipeline.features.audio_encoder import PACKAGED
+    elif kind == "image":
         from pipeline.features.image_encoder import PACKAGED
     else:
         from pipeline.features.text_encoder import PACKAGED

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from pipeline.doctor.check import Check, missing
 from pipeline.doctor.corpus import asks_youtube, check_contact, check_disk, load_corpus
-from pipeline.doctor.encoders import check_image_encoder, check_text_encoder
+from pipeline.doctor.encoders import check_audio_encoder, check_image_encoder, check_text_encoder
 from pipeline.doctor.machine import check_machine, check_packages, check_python, check_torch
 from pipeline.doctor.sound import check_cookies, check_ffmpeg, check_javascript, check_yt_dlp
 from pipeline.doctor.stores import check_dvc, check_mlflow
@@ -45,6 +45,7 @@ def examine(root: Path, params: Params) -> Iterator[Check]:
     yield _guarded("Python", check_python)
     yield _guarded("packages", lambda: check_packages(root))
     yield _guarded("PyTorch", lambda: check_torch(params.device))
+    yield _guarded("audio encoder", lambda: check_audio_encoder(params.features.audio))
     yield _guarded("image encoder", lambda: check_image_encoder(params.features.image))
     yield _guarded("text encoder", lambda: check_text_encoder(params.features.text))
     yield _guarded("yt-dlp", check_yt_dlp)

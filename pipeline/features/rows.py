@@ -1,5 +1,6 @@
-"""Rows of data/dataset.parquet, by film and by batch."""
+"""What the tables have in common: rows of data/dataset.parquet by film and by batch, windows of a fixed grid."""
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from itertools import islice
@@ -21,6 +22,17 @@ def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch
+
+
+def window_starts(length: int, window: int, hop: int) -> list[int]:
+    """Return where the windows of a recording of `length` begin: every `hop`, the last one ending with it."""
+    last = max(length - window, 0)
+    return sorted({*range(0, last + 1, hop), last})
+
+
+def digest_of_text(text: str) -> str:
+    """Return the hexadecimal SHA-256 of a text in UTF-8."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def versions(*packages: str) -> dict[str, str]:

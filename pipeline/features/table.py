@@ -1,13 +1,13 @@
 """Feature tables: Parquet files of key columns and one column `vector`, a fixed-size list a row.
 
-Written row group by row group, so that memory does not grow with the corpus. Read through a memory map of the
-decoded column, kept beside the table and named by the digest of its content, so that random access costs
-no decoding and several processes share a copy. Row order is the writer's. No value is null.
+Written row group by row group, so that memory does not grow with the corpus. Row order is the writer's. No value is
+null. `sha256` is that of what a row was computed from: a file, or a text in UTF-8.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,24 +17,36 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import MissingFileError
-from pipeline.files import whole_file
+from pipeline.files import remove_strays, whole_file
 
 VECTOR = "vector"
 METADATA_KEY = b"soundtrack"
-MAPPED_FOLDER = ".mapped"  # beside the tables; safe to delete
 
-AUDIO_KEYS = pa.schema([("fid", pa.string()), ("number", pa.int32()), ("frames", pa.int32())])
-IMAGE_KEYS = pa.schema([("fid", pa.string())])
-TEXT_KEYS = pa.schema([("fid", pa.string()), ("input", pa.string()), ("paragraph", pa.int32())])
+FRAME_KEYS = pa.schema(  # audio: a row a track, its log-mel frames
+    [("fid", pa.string()), ("number", pa.int32()), ("frames", pa.int32()), ("sha256", pa.string())]
+)
+WINDOW_KEYS = pa.schema(  # audio: a row a window, its vector of a pretrained encoder
+    [
+        ("fid", pa.string()),
+        ("number", pa.int32()),
+        ("window", pa.int32()),
+        ("start_seconds", pa.float64()),
+        ("sha256", pa.string()),
+    ]
+)
+IMAGE_KEYS = pa.schema([("fid", pa.string()), ("crop", pa.int32()), ("sha256", pa.string())])
+TEXT_KEYS = pa.schema(
+    [("fid", pa.string()), ("input", pa.string()), ("paragraph", pa.int32()), ("sha256", pa.string())]
+)
 
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """A feature table, opened."""
+    """A feature table, read whole: a vector a row."""
 
     keys: dict[str, np.ndarray]  # a column each, in row order
-    vectors: np.ndarray  # [rows, width], read-only, mapped from disk
-    about: dict[str, Any]  # encoder or spectrogram settings, versions, digest
+    vectors: np.ndarray  # [rows, width]
+    about: dict[str, Any]  # encoder, versions, digest
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -64,9 +76,11 @@ def write_features(
     options = {
         "compression": "zstd",
         "use_dictionary": list(schema.names),
-        "use_byte_stream_split": [f"{VECTOR}.list.element"],
+        # Parquet keeps a byte as an int32, whose empty bytes it parts so. DuckDB cannot read parted bytes of float16.
+        "use_byte_stream_split": [f"{VECTOR}.list.element"] if dtype != np.float16 else False,
         "write_page_checksum": True,
     }
+    remove_strays(path)
     with whole_file(path) as temporary, pq.ParquetWriter(temporary, full, **options) as writer:
         for keys, vectors in groups:
             flat = np.ascontiguousarray(vectors, dtype=dtype).reshape(len(keys), width)
@@ -81,7 +95,22 @@ def write_features(
 
 
 def open_features(path: Path) -> FeatureTable:
-    """Open the table at `path`; raise `MissingFileError` when it is missing or damaged."""
+    """Return the table at `path`; raise `MissingFileError` when it is missing or damaged."""
+    with open_parquet(path) as (file, about):
+        keys = read_keys(file, path)
+        width = file.schema_arrow.field(VECTOR).type.list_size
+        blocks = [read_vectors(file, path, group) for group in range(file.num_row_groups)]
+    return FeatureTable(keys, np.concatenate(blocks) if blocks else np.empty((0, width), np.float32), about)
+
+
+def count_rows(path: Path) -> int:
+    """Return the rows of the table at `path`."""
+    return pq.read_metadata(path).num_rows
+
+
+@contextmanager
+def open_parquet(path: Path) -> Iterator[tuple[pq.ParquetFile, dict[str, Any]]]:
+    """Yield the file of the table at `path` and what its metadata say; raise `MissingFileError` as `open_features`."""
     advice = f"run `dvc repro features@{path.stem}`"
     try:
         file = pq.ParquetFile(path, page_checksum_verification=True)
@@ -91,40 +120,25 @@ def open_features(path: Path) -> FeatureTable:
     except (pa.ArrowInvalid, KeyError, TypeError, json.JSONDecodeError) as error:
         raise MissingFileError(f"{path} is not a feature table ({error}): remove it and {advice}") from None
     with file:
-        names = [name for name in file.schema_arrow.names if name != VECTOR]
-        keys = {name: _read(file, path, name, range(file.num_row_groups)).to_numpy() for name in names}
-        vectors = _mapped_vectors(file, path, about["digest"])
-    return FeatureTable(keys, vectors, about)
+        yield file, about
 
 
-def _mapped_vectors(file: pq.ParquetFile, path: Path, digest: str) -> np.ndarray:
-    mapped = path.parent / MAPPED_FOLDER / f"{path.stem}-{digest[:32]}.npy"
+def read_keys(file: pq.ParquetFile, path: Path) -> dict[str, np.ndarray]:
+    """Return the key columns [rows] by name."""
+    names = [name for name in file.schema_arrow.names if name != VECTOR]
+    table = _read(file, path, range(file.num_row_groups), names)
+    return {name: table.column(name).to_numpy() for name in names}
+
+
+def read_vectors(file: pq.ParquetFile, path: Path, group: int) -> np.ndarray:
+    """Return the vectors [rows, width] of a row group."""
+    column = _read(file, path, [group], [VECTOR]).column(VECTOR).combine_chunks()
+    return column.flatten().to_numpy().reshape(len(column), -1)
+
+
+def _read(file: pq.ParquetFile, path: Path, groups: Iterable[int], names: Sequence[str]) -> pa.Table:
     try:
-        return np.load(mapped, mmap_mode="r")
-    except (FileNotFoundError, EOFError, ValueError):  # not there yet, or cut short
-        _write_map(file, path, mapped)
-    return np.load(mapped, mmap_mode="r")
-
-
-def _write_map(file: pq.ParquetFile, path: Path, mapped: Path) -> None:
-    kind = file.schema_arrow.field(VECTOR).type
-    shape = (file.metadata.num_rows, kind.list_size)
-    with whole_file(mapped) as temporary:
-        array = np.lib.format.open_memmap(temporary, "w+", kind.value_type.to_pandas_dtype(), shape)
-        row = 0
-        for group in range(file.num_row_groups):
-            block = _read(file, path, VECTOR, [group]).combine_chunks().flatten().to_numpy().reshape(-1, kind.list_size)
-            array[row : row + len(block)] = block
-            row += len(block)
-        array.flush()
-    for old in mapped.parent.glob(f"{path.stem}-*.npy"):
-        if old != mapped:
-            old.unlink(missing_ok=True)  # of an earlier content; whoever has it open keeps it
-
-
-def _read(file: pq.ParquetFile, path: Path, name: str, groups: Iterable[int]) -> pa.ChunkedArray:
-    try:
-        return file.read_row_groups(list(groups), columns=[name]).column(name)
+        return file.read_row_groups(list(groups), columns=list(names))
     except (pa.ArrowException, OSError) as error:  # a page that does not unpack is an OSError
         advice = f"remove it and run `dvc repro features@{path.stem}`"
         raise MissingFileError(f"{path} is damaged ({' '.join(str(error).split())}): {advice}") from None

@@ -12,28 +12,40 @@ import torch
 from tqdm import tqdm
 
 from pipeline.errors import MissingFileError
-from pipeline.features.rows import batches, one_row_a_film, versions
+from pipeline.features.cache import FeatureCache, open_cache, write_shard
+from pipeline.features.rows import batches, digest_of_text, one_row_a_film, versions
 from pipeline.features.table import TEXT_KEYS, write_features
-from pipeline.features.text_encoder import TextEncoder, load_text_encoder
+from pipeline.features.text_encoder import load_text_encoder
 from pipeline.sections import TextFeatures
 
-GROUP_BATCHES = 32  # of texts, sorted by length and written at a time
+GROUP_TEXTS = 1024  # sorted by length, encoded and kept at a time
+GROUP_ROWS = 8192  # a row group
+
+Row = dict[str, Any]
 
 
-def write_text_features(path: Path, dataset: list[dict[str, Any]], params: TextFeatures, device: torch.device) -> int:
-    """Write the vectors of the texts of the films of `dataset` to `path` and return their number.
+def write_text_features(path: Path, dataset: list[Row], params: TextFeatures, device: torch.device) -> int:
+    """Write the vectors of the texts of the films of `dataset` to `path`; return how many had to be encoded.
 
     Raises `MissingFileError` for a film without tags or plot, `ModelError` for an encoder that cannot be used.
     """
     texts = [item for film in one_row_a_film(dataset) for item in film_texts(film)]
     encoder = load_text_encoder(params, device)
     about = {"spec": encoder.spec, "versions": versions("torch", "transformers", "tokenizers")}
-    groups = _groups(texts, encoder, params.batch_size)
+    cache = open_cache(path.parent, path.stem, about)
+    by_key = {key["sha256"]: text for key, text in texts}
+    missing = cache.missing(by_key)
+    with tqdm(total=len(missing), desc="texts", unit="", disable=None) as progress:
+        for keys in batches(missing, GROUP_TEXTS):
+            vectors = encoder.encode([by_key[key] for key in keys])
+            cache.add(write_shard(cache.folder, dict(zip(keys, vectors[:, np.newaxis], strict=True))))
+            progress.update(len(keys))
+    groups = _groups(cache, [key for key, _ in texts])
     write_features(path, TEXT_KEYS, groups, encoder.width, np.float32, about)
-    return len(texts)
+    return len(missing)
 
 
-def film_texts(film: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
+def film_texts(film: Row) -> list[tuple[Row, str]]:
     """Return the key row and the text of each row of a film; raise `MissingFileError` when it lacks tags or plot."""
     paragraphs = [paragraph.strip() for paragraph in film["plot"].split("\n") if paragraph.strip()]
     texts = {
@@ -45,7 +57,7 @@ def film_texts(film: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
         if not found:
             raise MissingFileError(f"data/dataset.parquet has no {name} of {film['fid']}: run `dvc repro parse split`")
     return [
-        ({"fid": film["fid"], "input": name, "paragraph": number}, text)
+        ({"fid": film["fid"], "input": name, "paragraph": number, "sha256": digest_of_text(text)}, text)
         for name, found in texts.items()
         for number, text in enumerate(found)
     ]
@@ -56,11 +68,6 @@ def tags_plot_text(tags: str, paragraph: str) -> str:
     return f"<DESCR> {tags} <PLOT> {paragraph}"
 
 
-def _groups(
-    texts: list[tuple[dict[str, Any], str]], encoder: TextEncoder, batch_size: int
-) -> Iterator[tuple[list[dict[str, Any]], np.ndarray]]:
-    with tqdm(total=len(texts), desc="texts", unit="", disable=None) as progress:
-        for group in batches(texts, GROUP_BATCHES * batch_size):
-            keys, group_texts = zip(*group, strict=True)
-            yield list(keys), encoder.encode(group_texts)
-            progress.update(len(group))
+def _groups(cache: FeatureCache, keys: list[Row]) -> Iterator[tuple[list[Row], np.ndarray]]:
+    for group in batches(keys, GROUP_ROWS):
+        yield group, np.concatenate([cache.read(key["sha256"]) for key in group])

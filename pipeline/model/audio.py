@@ -1,6 +1,7 @@
-"""The audio tower: residual convolutions over a log-mel window, then a transformer over its time steps.
+"""The audio towers: residual convolutions over a log-mel window and a transformer over its time steps, or a projection
+of a pretrained encoder's vectors.
 
-Axes: n batch, c channel, m mel band, l frame or time step, d width.
+Axes: n batch, c channel, m mel band, l frame or time step, f feature width, d width.
 """
 
 import torch
@@ -67,3 +68,15 @@ class AudioTower(nn.Module):
         x = torch.cat([self.class_token.expand(len(x), 1, -1), x], dim=1)
         x = self.dropout(x + self.positions[: x.shape[1]])
         return self.transformer(x)[:, 0]
+
+
+class VectorTower(nn.Module):
+    """The vectors of a pretrained encoder to one feature, as the query's inputs are projected."""
+
+    def __init__(self, features: int, width: int) -> None:
+        super().__init__()
+        self.project = nn.Sequential(nn.LayerNorm(features), nn.Linear(features, width, bias=False))
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Return the feature [n, d] of `vectors` [n, l, f]."""
+        return self.project(vectors).mean(dim=1)

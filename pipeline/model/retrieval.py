@@ -3,10 +3,11 @@
 Soundtrack Recommendation for Film Productions: A Multimodal Approach. The query tower is built from the variant's list:
 one projection and one position an input, a fusion transformer over however many tokens there are, one head.
 
-A batch is a dict with a key a column: `audio` [n, frames, n_mels] in dB and an embedding [n, f] for each of the
-variant's inputs (`image`, `tags`, `plot`, `tags_plot`); the model reads only its own.
+A batch is a dict with a key a column: `audio` [n, l, f] and an embedding [n, f] for each of the variant's inputs
+(`image`, `tags`, `plot`, `tags_plot`); the model reads only its own. Audio is a window of log-mel frames in dB, or one
+vector of a pretrained encoder.
 
-Axes: n batch, m input, f feature width, d shared width, e embedding width.
+Axes: n batch, m input, l step, f feature width, d shared width, e embedding width.
 """
 
 import math
@@ -16,7 +17,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline.model.audio import AudioTower
 from pipeline.model.transformer import ProjectionHead, Transformer, learned_table
 from pipeline.sections import Model as ModelParams
 
@@ -27,9 +27,12 @@ class RetrievalModel(nn.Module):
     """Both towers of one variant and the learned temperature of their similarity."""
 
     def __init__(
-        self, params: ModelParams, inputs: Sequence[str], widths: Mapping[str, int], n_mels: int, window_frames: int
+        self, params: ModelParams, inputs: Sequence[str], widths: Mapping[str, int], audio_tower: nn.Module
     ) -> None:
-        """Build the towers for `inputs`, whose embeddings have `widths`, and for windows of `window_frames` frames."""
+        """Build the query tower for `inputs`, whose embeddings have `widths`, beside `audio_tower`.
+
+        The tower takes [n, l, f] to [n, d], where d is `params.audio.width`.
+        """
         super().__init__()
         self.inputs = tuple(inputs)
         self.input_dropout = nn.Dropout(params.query.input_dropout)
@@ -46,7 +49,7 @@ class RetrievalModel(nn.Module):
             query.width, query.layers, query.heads, query.head_width, query.feedforward, query.dropout
         )
         self.query_head = ProjectionHead(len(self.inputs) * query.width, head.hidden, params.embed_dim, head.dropout)
-        self.audio_tower = AudioTower(params.audio, n_mels, window_frames)
+        self.audio_tower = audio_tower
         self.audio_head = ProjectionHead(params.audio.width, head.hidden, params.embed_dim, head.dropout)
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1.0 / params.temperature)))
 

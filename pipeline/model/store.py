@@ -9,10 +9,13 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from pipeline.errors import MissingFileError, ModelError
 from pipeline.files import whole_file, write_json
+from pipeline.model.audio import AudioTower, VectorTower
 from pipeline.model.retrieval import RetrievalModel
+from pipeline.sections import LOG_MEL
 from pipeline.sections import Model as ModelParams
 
 WEIGHTS = "model.safetensors"
@@ -22,21 +25,24 @@ CONFIG = "config.json"
 def build_model(config: dict[str, Any]) -> RetrievalModel:
     """Return a model with fresh weights; `config` as `model_config` makes it."""
     params = TypeAdapter(ModelParams).validate_json(json.dumps(config["model"]))
-    widths = {name: config["features"][name]["width"] for name in config["inputs"]}
-    model = RetrievalModel(
-        params, config["inputs"], widths, config["features"]["audio"]["n_mels"], config["window_frames"]
-    )
+    features, audio = config["features"], config["features"]["audio"]
+    if audio["encoder"] == LOG_MEL:
+        tower: nn.Module = AudioTower(params.audio, audio["width"], config["window_steps"])
+    else:
+        tower = VectorTower(audio["width"], params.audio.width)
+    widths = {name: features[name]["width"] for name in config["inputs"]}
+    model = RetrievalModel(params, config["inputs"], widths, tower)
     return model.to(memory_format=torch.channels_last)  # several times faster convolutions with few channels
 
 
 def model_config(
-    variant: str, inputs: list[str], params: ModelParams, features: dict[str, Any], window_frames: int
+    variant: str, inputs: list[str], params: ModelParams, features: dict[str, Any], window_steps: int
 ) -> dict[str, Any]:
     """Return what `config.json` holds; `features` are the settings behind each input and the audio."""
     return {
         "variant": variant,
         "inputs": list(inputs),
-        "window_frames": window_frames,
+        "window_steps": window_steps,
         "model": asdict(params),
         "features": features,
     }

@@ -28,7 +28,7 @@ def fit(
     store: FeatureStore,
     train_films: list[Film],
     valid_films: list[Film],
-    window_frames: int,
+    window_steps: int,
     params: Train,
     device: torch.device,
     on_epoch: Callable[[Record], None],
@@ -62,8 +62,8 @@ def fit(
         model.train()
         losses = []
         for numbers in film_batches(len(train_films), params.batch_size, rng):
-            batch = draw_batch([train_films[i] for i in numbers], store, window_frames, rng)
-            loss = _loss(model, batch, device)
+            batch = draw_batch([train_films[i] for i in numbers], store, window_steps, rng, device)
+            loss = _loss(model, batch)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), params.max_grad_norm)
@@ -73,7 +73,7 @@ def fit(
         record = {
             "epoch": epoch,
             "train_loss": float(np.mean(losses)),
-            "valid_loss": validation_loss(model, store, valid_films, window_frames, params, device),
+            "valid_loss": validation_loss(model, store, valid_films, window_steps, params, device),
             "logit_scale": model.scale().item(),
             "learning_rate": learning_rate,
         }
@@ -101,7 +101,7 @@ def validation_loss(
     model: RetrievalModel,
     store: FeatureStore,
     films: list[Film],
-    window_frames: int,
+    window_steps: int,
     params: Train,
     device: torch.device,
 ) -> float:
@@ -113,11 +113,10 @@ def validation_loss(
     with torch.inference_mode():
         for _ in range(params.valid_draws):
             for numbers in np.array_split(np.arange(len(films)), batches):
-                batch = draw_batch([films[i] for i in numbers], store, window_frames, rng)
-                losses.append(_loss(model, batch, device).item())
+                batch = draw_batch([films[i] for i in numbers], store, window_steps, rng, device)
+                losses.append(_loss(model, batch).item())
     return float(np.mean(losses))
 
 
-def _loss(model: RetrievalModel, batch: dict[str, torch.Tensor], device: torch.device) -> torch.Tensor:
-    batch = {name: value.to(device) for name, value in batch.items()}
+def _loss(model: RetrievalModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     return contrastive_loss(model.encode_query(batch), model.encode_audio(batch), model.scale())

@@ -31,8 +31,8 @@ def train_variant(
     """Train `variant` on the features of `store` and write its model, config and history to `folder`."""
     torch.set_num_threads(params.threads)
     torch.manual_seed(params.seed)
-    window_frames = store.window_frames(model_params.audio.window_seconds)
-    config = model_config(variant, list(store.inputs), model_params, store.specs(), window_frames)
+    window_steps = store.window_steps(model_params.audio.window_seconds)
+    config = model_config(variant, list(store.inputs), model_params, store.specs(), window_steps)
     model = build_model(config)
     sides = {side: films_of((row for row in dataset if row["side"] == side), store) for side in ("train", "valid")}
     log.info(
@@ -43,7 +43,7 @@ def train_variant(
         sum(weight.numel() for weight in model.parameters()),
         device,
     )
-    history = fit(model, store, sides["train"], sides["valid"], window_frames, params, device, on_epoch)
+    history = fit(model, store, sides["train"], sides["valid"], window_steps, params, device, on_epoch)
     save_model(folder, model, config)
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, HISTORY, lineterminator="\n")

@@ -16,16 +16,16 @@ def film_batches(films: int, batch_size: int, rng: np.random.Generator) -> list[
 
 
 def draw_batch(
-    films: list[Film], store: FeatureStore, window_frames: int, rng: np.random.Generator
+    films: list[Film], store: FeatureStore, window_steps: int, rng: np.random.Generator, device: torch.device
 ) -> dict[str, Tensor]:
-    """Return one example of each film: `audio` [n, frames, n_mels] in dB and each input [n, f], float32."""
-    audio = np.empty((len(films), window_frames, store.n_mels), np.float32)
-    inputs = {name: np.empty((len(films), store.tables[name].width), np.float32) for name in store.inputs}
-    for i, film in enumerate(films):
-        row = film.track_rows[rng.integers(len(film.track_rows))]
-        starts = max(int(store.audio.keys["frames"][row]) - window_frames, 0) + 1
-        audio[i] = store.window(row, int(rng.integers(starts)), window_frames)
+    """Return one example of each film, float32: `audio` [n, window_steps, width] and each input [n, f]."""
+    tracks, starts = [], []
+    rows: dict[str, list[int]] = {name: [] for name in store.inputs}
+    for film in films:
+        track = film.track_rows[rng.integers(len(film.track_rows))]
+        tracks.append(track)
+        starts.append(int(rng.integers(max(int(store.audio.steps[track]) - window_steps, 0) + 1)))
         for name in store.inputs:
-            rows = film.input_rows[name]
-            inputs[name][i] = store.tables[name].vectors[rows[rng.integers(len(rows))]]
-    return {"audio": torch.from_numpy(audio)} | {name: torch.from_numpy(value) for name, value in inputs.items()}
+            rows[name].append(film.input_rows[name][rng.integers(len(film.input_rows[name]))])
+    inputs = {name: store.vectors(name, chosen, device) for name, chosen in rows.items()}
+    return {"audio": store.windows(tracks, starts, window_steps, device)} | inputs

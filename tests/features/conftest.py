@@ -1,6 +1,8 @@
 """No network, tiny models of transformers in folders, and a data set of three films with generated sound."""
 
 import socket
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,10 @@ import pytest
 from PIL import Image
 
 from pipeline.audio import write_mp3
+from pipeline.files import sha256_of
 from pipeline.sections import AudioFeatures, Features, ImageFeatures, TextFeatures
 from pipeline.tables import DATASET, write_table
+from tests.features.tiny import save_tiny
 
 RATE = 22050
 LENGTHS = {("AAA", 0): 22050, ("AAA", 1): 30001, ("AAB", 0): 500, ("AAC", 0): 22050}  # samples of each track
@@ -31,9 +35,23 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def features() -> Features:
     """Small spectrograms and the packaged encoders."""
     return Features(
-        AudioFeatures(sample_rate=RATE, n_fft=1024, hop_length=512, n_mels=16, f_min=0.0, f_max=11025.0),
-        ImageFeatures(encoder="efficientnet-lite0", batch_size=2),
-        TextFeatures(encoder="all-MiniLM-L6-v2", max_tokens=64, batch_size=2),
+        AudioFeatures(
+            encoder="log-mel",
+            sample_rate=RATE,
+            n_fft=1024,
+            hop_length=512,
+            n_mels=16,
+            f_min=0.0,
+            f_max=11025.0,
+            dtype="float16",
+            pooling="auto",
+            window_seconds=0.5,
+            window_hop_seconds=0.25,
+            batch_size=2,
+            processes=1,
+        ),
+        ImageFeatures(encoder="efficientnet-lite0", pooling="auto", crops=1, batch_size=2),
+        TextFeatures(encoder="all-MiniLM-L6-v2", pooling="auto", max_tokens=64, batch_size=2),
     )
 
 
@@ -48,6 +66,7 @@ def dataset(tmp_path: Path) -> list[dict[str, Any]]:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         write_mp3(tmp_path / path, (3000 * rng.standard_normal(length)).astype(np.int16), RATE, 96000)
         row = dict.fromkeys(DATASET.names, "") | {"fid": fid, "number": number, "path": path, "year": 1950}
+        row |= {"file_sha256": sha256_of(tmp_path / path)}
         row |= {"seconds": length / RATE, "tags": f"1950 tag {fid.lower()}", "plot": plots[fid]}
         rows.append(row | {"side": "train", "image": f"data/image/{fid}.jpg"})
     (tmp_path / "data/image").mkdir()
@@ -59,31 +78,18 @@ def dataset(tmp_path: Path) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as save_pretrained writes it: a random BertModel that takes 20 tokens, and its tokenizer."""
-    import torch
-    from transformers import BertConfig, BertModel, BertTokenizerFast
-
-    folder = tmp_path_factory.mktemp("bert")
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "dog", "runs", "home", "war", "begins", "."]
-    tokenizer = BertTokenizerFast(vocab={word: i for i, word in enumerate(words)})
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
-    model = BertModel(BertConfig(vocab_size=len(words), max_position_embeddings=20, **sizes))
-    model.save_pretrained(folder)
-    return folder
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a function that gives the folder of a tiny model of a kind, saved once."""
+    return cache(lambda kind: save_tiny(kind, tmp_path_factory.mktemp(kind)))
 
 
 @pytest.fixture(scope="session")
-def tiny_vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as save_pretrained writes it: a random ViTModel for 32 px, and its preprocessor."""
-    import torch
-    from transformers import ViTConfig, ViTImageProcessorPil, ViTModel
+def tiny_bert(tiny: Callable[[str], Path]) -> Path:
+    """A folder as save_pretrained writes it: a random BertModel that takes 20 tokens, and its tokenizer."""
+    return tiny("bert")
 
-    folder = tmp_path_factory.mktemp("vit")
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
-    ViTModel(ViTConfig(image_size=32, patch_size=8, **sizes)).save_pretrained(folder)
-    ViTImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(folder)
-    return folder
+
+@pytest.fixture(scope="session")
+def tiny_vit(tiny: Callable[[str], Path]) -> Path:
+    """A folder as save_pretrained writes it: a random ViTModel for 32 px, and its preprocessor."""
+    return tiny("vit")

@@ -5,30 +5,35 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from pipeline.errors import MissingFileError, ModelError
 from pipeline.features.films import FeatureStore, films_of, open_store, require_specs
-from pipeline.features.table import AUDIO_KEYS, IMAGE_KEYS, TEXT_KEYS, write_features
+from pipeline.features.table import FRAME_KEYS, IMAGE_KEYS, TEXT_KEYS, WINDOW_KEYS, write_features
 
+CPU = torch.device("cpu")
 MELS, MAX_FRAMES = 2, 9
 FRAMES = {("AAA", 0): 9, ("AAA", 3): 4, ("AAB", 0): 7}
 DATASET = [{"fid": fid, "number": number} for fid, number in FRAMES]
 TEXTS = [("AAB", "tags", 0), ("AAB", "plot", 0), ("AAA", "tags", 0), ("AAA", "plot", 0), ("AAA", "plot", 1)]
+CROPS = [("AAB", 0), ("AAB", 1), ("AAA", 0), ("AAA", 1)]
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Tables whose values tell their place: frame l of a track holds l in both bands."""
     track = np.repeat(np.arange(MAX_FRAMES), MELS)
-    keys = [{"fid": fid, "number": number, "frames": frames} for (fid, number), frames in FRAMES.items()]
-    spec = {"sample_rate": 100, "hop_length": 10, "n_mels": MELS}
+    keys = [{"fid": f, "number": n, "frames": frames, "sha256": f"{f}{n}"} for (f, n), frames in FRAMES.items()]
+    spec = {"encoder": "log-mel", "sample_rate": 100, "hop_length": 10, "n_mels": MELS}
+    about = {"spec": spec, "versions": {}}
     groups = [(keys, np.tile(track, (len(keys), 1)))]
-    write_features(tmp_path / "audio.parquet", AUDIO_KEYS, groups, MAX_FRAMES * MELS, np.float16, {"spec": spec})
-    groups = [([{"fid": fid} for fid in ("AAB", "AAA")], np.eye(2, 5))]
-    write_features(tmp_path / "image.parquet", IMAGE_KEYS, groups, 5, np.float32, {"spec": {"encoder": "eye"}})
-    keys = [dict(zip(TEXT_KEYS.names, text, strict=True)) for text in TEXTS]
-    groups = [(keys, np.eye(5, 4))]
-    write_features(tmp_path / "text.parquet", TEXT_KEYS, groups, 4, np.float32, {"spec": {"encoder": "pen"}})
+    write_features(tmp_path / "audio.parquet", FRAME_KEYS, groups, MAX_FRAMES * MELS, np.float16, about)
+    keys = [{"fid": fid, "crop": crop, "sha256": fid} for fid, crop in CROPS]
+    about = {"spec": {"encoder": "eye"}}
+    write_features(tmp_path / "image.parquet", IMAGE_KEYS, [(keys, np.eye(4, 5))], 5, np.float32, about)
+    keys = [dict(zip(TEXT_KEYS.names, (*text, "".join(map(str, text))), strict=True)) for text in TEXTS]
+    about = {"spec": {"encoder": "pen"}}
+    write_features(tmp_path / "text.parquet", TEXT_KEYS, [(keys, np.eye(5, 4))], 4, np.float32, about)
     return tmp_path
 
 
@@ -42,13 +47,14 @@ def test_films_know_their_rows_in_the_order_of_the_data_set(store):
     assert [film.fid for film in films] == ["AAA", "AAB"]
     assert [film.track_rows for film in films] == [(0, 1), (2,)]
     assert [film.tracks for film in films] == [tuple(DATASET[:2]), tuple(DATASET[2:])]
-    assert [film.input_rows for film in films] == [{"plot": (3, 4), "image": (1,)}, {"plot": (1,), "image": (0,)}]
+    assert [film.input_rows for film in films] == [{"plot": (3, 4), "image": (2, 3)}, {"plot": (1,), "image": (0, 1)}]
+    assert [film.fixed_rows for film in films] == [{"plot": (3, 4), "image": (2,)}, {"plot": (1,), "image": (0,)}]
     assert [film.fid for film in films_of(DATASET[::-1], store)] == ["AAB", "AAA"]
 
 
 def test_only_the_tables_of_the_inputs_are_needed(folder):
     (folder / "text.parquet").unlink()
-    assert films_of(DATASET, open_store(folder, ["image"]))[0].input_rows == {"image": (1,)}
+    assert films_of(DATASET, open_store(folder, ["image"]))[0].input_rows == {"image": (2, 3)}
     with pytest.raises(MissingFileError, match=r"text\.parquet is missing: run `dvc repro features@text`"):
         open_store(folder, ["image", "tags"])
 
@@ -65,11 +71,6 @@ def test_a_film_without_a_text_is_named(folder):
         films_of(DATASET, store)
 
 
-def test_frames_leave_the_padding_out(store):
-    assert store.frames(1).tolist() == [[0, 0], [1, 1], [2, 2], [3, 3]]
-    assert store.frames(0).shape == (9, MELS)
-
-
 @pytest.mark.parametrize(
     ("row", "start", "length", "expected"),
     [
@@ -80,7 +81,7 @@ def test_frames_leave_the_padding_out(store):
     ],
 )
 def test_a_window_lies_in_the_track_or_repeats_it(store, row, start, length, expected):
-    assert store.window(row, start, length)[:, 0].tolist() == expected
+    assert store.windows([row], [start], length, CPU)[0, :, 0].tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -90,18 +91,43 @@ def test_a_window_lies_in_the_track_or_repeats_it(store, row, start, length, exp
 def test_the_grid_covers_a_track_to_its_end(store, row, length, hop, expected):
     assert store.grid(row, length, hop) == expected
     covered = {frame for start in expected for frame in range(start, start + length)}
-    assert set(range(len(store.frames(row)))) <= covered
+    assert set(range(int(store.audio.steps[row]))) <= covered
+
+
+def test_a_batch_of_windows_and_vectors(store):
+    windows = store.windows([2, 1], [1, 0], 5, CPU)
+    assert windows.dtype == torch.float32
+    assert windows[..., 1].tolist() == [[1, 2, 3, 4, 5], [0, 1, 2, 3, 0]]
+    assert store.vectors("plot", [4, 1], CPU).tolist() == np.eye(5, 4)[[4, 1]].tolist()
 
 
 def test_seconds_become_frames_of_the_table(store):
-    assert store.frames_per_second == 10
-    assert store.n_mels == MELS
-    assert store.window_frames(0.5) == 6
+    assert store.steps_per_second == 10
+    assert store.window_steps(0.5) == 6
+    assert (store.hop_steps(0.5), store.hop_steps(0.01)) == (5, 1)
+
+
+def test_a_pretrained_encoders_vector_is_a_window(folder):
+    windows = {("AAA", 0): 3, ("AAA", 3): 1, ("AAB", 0): 2}
+    keys = [
+        {"fid": fid, "number": number, "window": window, "start_seconds": 5.0 * window, "sha256": f"{fid}{number}"}
+        for (fid, number), count in windows.items()
+        for window in range(count)
+    ]
+    about = {"spec": {"encoder": "ear", "window_hop_seconds": 5.0}, "versions": {}}
+    write_features(folder / "audio.parquet", WINDOW_KEYS, [(keys, np.eye(6))], 6, np.float32, about)
+    store = open_store(folder, ["plot"])
+    films = films_of(DATASET, store)
+    assert store.window_steps(9.92) == 1
+    assert [store.hop_steps(seconds) for seconds in (1.0, 5.0, 10.0)] == [1, 1, 2]
+    assert [store.grid(track, 1, 1) for film in films for track in film.track_rows] == [[0, 1, 2], [0], [0, 1]]
+    assert store.windows(films[1].track_rows, [1], 1, CPU).tolist() == [np.eye(6)[5:].tolist()]
+    assert store.specs()["audio"] == {"encoder": "ear", "window_hop_seconds": 5.0, "width": 6}
 
 
 def test_specs_tell_what_a_model_must_be_given_again(store):
     specs = store.specs()
-    assert specs["audio"]["n_mels"] == MELS
+    assert specs["audio"]["n_mels"] == specs["audio"]["width"] == MELS
     assert specs["plot"] == {"encoder": "pen", "width": 4}
     assert specs["image"] == {"encoder": "eye", "width": 5}
     require_specs(specs, json.loads(json.dumps(specs)), "models/All")

@@ -1,14 +1,18 @@
 """The stage on three films: files that fit together, byte for byte the same again."""
 
+import dataclasses
+import logging
+import re
 import runpy
 import sys
 
-import numpy as np
 import pytest
+import torch
 
 import stages.features
 from pipeline.errors import MissingFileError, ParamsError, StageError
 from pipeline.features.films import films_of, open_store
+from pipeline.sections import Features
 from pipeline.tables import DATASET, write_table
 from stages.features import main
 
@@ -35,7 +39,27 @@ def test_the_three_tables_serve_every_input_and_repeat(tmp_path, dataset, featur
         "tags_plot": 384,
     }
     short = films[1].track_rows[0]  # 0.02 s
-    assert np.isfinite(store.window(short, 0, 40)).all()
+    assert store.windows([short], [0], 40, torch.device("cpu")).isfinite().all()
+
+
+def test_what_is_known_is_not_computed_again(tmp_path, dataset, features, caplog):
+    """A film more, and changed parameters of the text encoder: the rest is known, and said to be."""
+
+    def computed(kind: str, rows: list[dict], changed: Features = features) -> int:
+        write_table(tmp_path / "data/dataset.parquet", rows, DATASET)
+        (tmp_path / f"data/features/{kind}.parquet").unlink(missing_ok=True)  # as DVC does
+        caplog.clear()
+        with caplog.at_level(logging.INFO):
+            main(tmp_path, kind, "cpu", changed)
+        return int(re.search(r"(\d+) (tracks|posters|texts) computed", caplog.text)[1])
+
+    fewer = [row for row in dataset if row["fid"] != "AAC"]
+    assert [computed(kind, fewer) for kind in ("audio", "image", "text")] == [3, 2, 3 * 2 + 2]
+    assert [computed(kind, dataset) for kind in ("audio", "image", "text")] == [1, 1, 3]
+    assert [computed(kind, dataset[::-1]) for kind in ("audio", "image", "text")] == [0, 0, 0]
+    shorter = dataclasses.replace(features, text=dataclasses.replace(features.text, max_tokens=32))
+    assert [computed(kind, dataset, shorter) for kind in ("audio", "image", "text")] == [0, 0, 11]
+    assert computed("text", dataset) == 0, "what was computed before is still there"
 
 
 def test_without_a_data_set_the_stage_says_what_to_run(tmp_path, features):

@@ -2,15 +2,21 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from pipeline.features.spectrogram import FLOOR_DB, FLOOR_POWER, LogMel
+from pipeline.features.spectrogram import FLOOR_DB, FLOOR_POWER, LogMel, decibels
+from pipeline.params import load_params
 from pipeline.sections import AudioFeatures
 
 RATE = 22050
-SETTINGS = AudioFeatures(sample_rate=RATE, n_fft=512, hop_length=200, n_mels=32, f_min=50.0, f_max=10000.0)
+DEFAULT = load_params(Path(__file__).parents[2] / "params.yaml").features.audio
+SETTINGS = dataclasses.replace(DEFAULT, n_fft=512, hop_length=200, n_mels=32, f_min=50.0, f_max=10000.0)
+PINNED = [-12.445, -10.015, -8.418, -9.198, 5.096, 16.147]  # dB of six bands in frame 50
+PAPER = dataclasses.replace(DEFAULT, n_fft=1024, hop_length=220, n_mels=128)
 
 
 def slow_log_mel(samples: np.ndarray, params: AudioFeatures) -> np.ndarray:
@@ -45,10 +51,66 @@ def test_equals_the_slow_computation(length):
     assert np.abs(found - expected).max() < 1e-3
 
 
+@pytest.mark.parametrize("params", [DEFAULT, PAPER, SETTINGS], ids=["default", "paper", "other"])
+def test_equals_librosa(params):
+    """On thirty seconds with loud and quiet parts, a tone, noise and digital silence."""
+    import librosa
+
+    rng, t = np.random.default_rng(1), np.arange(30 * RATE) / RATE
+    noise = rng.standard_normal(len(t)) * np.where(t > 8, 0.2, 0.01)
+    samples = 0.3 * np.sin(2 * np.pi * 440 * t) * (t < 12) + noise
+    samples = (samples * np.linspace(1, 1e-3, len(t)) * (t < 25)).clip(-1, 1).astype(np.float32)
+    power = librosa.feature.melspectrogram(
+        y=samples,
+        sr=params.sample_rate,
+        n_fft=params.n_fft,
+        hop_length=params.hop_length,
+        n_mels=params.n_mels,
+        fmin=params.f_min,
+        fmax=params.f_max,
+        pad_mode="reflect",
+        htk=True,
+        norm=None,
+    )
+    expected = 10 * np.log10(np.maximum(power, FLOOR_POWER)).T
+    found = LogMel(params)(samples)
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() < 1e-3
+
+
+def test_values_are_pinned_to_the_version():
+    """The cache is keyed by VERSION: other values for the same sound need another one, then other numbers here."""
+    t = np.arange(RATE) / RATE
+    chirp = (0.5 * np.sin(2 * np.pi * (20 * t + 5000 * t**2)) + 0.1 * np.sin(1e6 * t**3)).astype(np.float32)
+    found = LogMel(PAPER)(chirp)
+    assert LogMel(PAPER).spec["version"] == 1
+    assert found[50, [0, 10, 34, 35, 80, 127]] == pytest.approx(PINNED, abs=2e-3)
+
+
+@pytest.mark.parametrize("params", [DEFAULT, PAPER])
+def test_codes_of_one_byte_are_near_and_hold_the_loudest_sound(params):
+    coded = LogMel(dataclasses.replace(params, dtype="uint8"))
+    spec = json.loads(json.dumps(coded.spec))
+    rng = np.random.default_rng(0)
+    sounds = {
+        "noise": rng.uniform(-1, 1, RATE),
+        "square": np.sign(np.sin(2 * np.pi * 30 * np.arange(RATE) / RATE)),
+        "impulse": np.eye(1, RATE, RATE // 2)[0],
+        "silence": np.zeros(RATE),
+    }
+    for name, samples in sounds.items():
+        frames = coded(samples.astype(np.float32))
+        stored = coded.stored(frames)
+        assert stored.dtype == np.uint8
+        assert np.abs(decibels(torch.from_numpy(stored), spec).numpy() - frames).max() <= spec["scale"] / 2 + 1e-4, name
+    assert spec["scale"] < 0.65
+    assert (decibels(torch.full((1, 4), coded.floor, dtype=torch.uint8), spec) == FLOOR_DB).all()
+
+
 @pytest.mark.parametrize("phase", [0.0, np.pi / 2])
 @pytest.mark.parametrize("hertz", [220.0, 440.0, 3000.0])
 def test_a_tone_peaks_in_its_band_whatever_its_phase(hertz, phase):
-    params = AudioFeatures(sample_rate=RATE, n_fft=2048, hop_length=1024, n_mels=64, f_min=0.0, f_max=11025.0)
+    params = dataclasses.replace(SETTINGS, n_fft=2048, hop_length=1024, n_mels=64, f_min=0.0, f_max=11025.0)
     tone = 0.5 * np.cos(2 * np.pi * hertz * np.arange(RATE) / RATE + phase).astype(np.float32)
     frames = LogMel(params)(tone)[2:-2]
     step = 2595 * np.log10(1 + 11025 / 700) / 65  # mel between centres
@@ -73,6 +135,10 @@ def test_less_than_half_a_window_is_followed_by_silence(length):
 
 def test_spec_holds_every_setting_and_survives_json():
     spec = LogMel(SETTINGS).spec
-    assert dataclasses.asdict(SETTINGS).items() <= spec.items()
+    assert {"sample_rate", "n_fft", "hop_length", "n_mels", "f_min", "f_max", "dtype", "encoder"} <= spec.keys()
+    assert all(spec[name] == getattr(SETTINGS, name) for name in ("n_fft", "hop_length", "f_min", "dtype"))
+    changed = [{"n_fft": 1024}, {"f_max": 9000.0}, {"dtype": "uint8"}, {"n_mels": 16}, {"sample_rate": 24000}]
+    assert all(LogMel(dataclasses.replace(SETTINGS, **change)).spec != spec for change in changed)
+    assert LogMel(dataclasses.replace(SETTINGS, processes=9, batch_size=9)).spec == spec
     assert {"power", "mel_scale", "norm", "center", "pad_mode", "window", "floor_power"} <= spec.keys()
     assert json.loads(json.dumps(spec)) == spec

@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from pipeline.errors import ModelError
+from pipeline.model.audio import AudioTower, VectorTower
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.params import load_params
-from pipeline.sections import AudioTower, Model, Projector, QueryTower
+from pipeline.sections import AudioTower as AudioTowerParams
+from pipeline.sections import Model, Projector, QueryTower
 
 VARIANTS = load_params(Path(__file__).parents[2] / "params.yaml").variants | {"Three": ["tags", "plot", "image"]}
 WIDTHS = {"image": 10, "tags": 6, "plot": 6, "tags_plot": 6}
@@ -18,7 +20,7 @@ SMALL = Model(
     embed_dim=5,
     temperature=0.2,
     max_logit_scale=100.0,
-    audio=AudioTower(
+    audio=AudioTowerParams(
         window_seconds=1.0,
         window_hop_seconds=1.0,
         channels=3,
@@ -38,7 +40,7 @@ SMALL = Model(
 
 def make_model(inputs: list[str], params: Model = SMALL) -> RetrievalModel:
     torch.manual_seed(0)
-    return RetrievalModel(params, inputs, WIDTHS, N_MELS, FRAMES)
+    return RetrievalModel(params, inputs, WIDTHS, AudioTower(params.audio, N_MELS, FRAMES))
 
 
 def make_batch(n: int = 6) -> dict[str, torch.Tensor]:
@@ -111,3 +113,14 @@ def test_tower_that_does_not_fit_the_window_names_the_key(key, value):
     params = replace(SMALL, audio=replace(SMALL.audio, **{key: value}))
     with pytest.raises(ModelError, match=f"model.audio.{key}"):
         make_model(["image"], params)
+
+
+def test_vectors_of_a_pretrained_encoder_are_projected():
+    torch.manual_seed(0)
+    model = RetrievalModel(SMALL, ["image"], WIDTHS, VectorTower(12, SMALL.audio.width)).eval()
+    vectors = torch.randn(6, 1, 12)
+    found = model.encode_audio({"audio": vectors})
+    expected = model.audio_head(model.audio_tower.project(vectors[:, 0]))
+    torch.testing.assert_close(found, torch.nn.functional.normalize(expected, dim=-1))
+    found.sum().backward()
+    assert all(weight.grad.any() for weight in model.audio_tower.parameters())

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.features.table import AUDIO_KEYS, IMAGE_KEYS, TEXT_KEYS, write_features
+from pipeline.features.table import FRAME_KEYS, IMAGE_KEYS, TEXT_KEYS, write_features
 
 MELS, MAX_FRAMES, TRACKS = 8, 20, 3
 
@@ -41,14 +41,19 @@ def features(tmp_path: Path, dataset: list[dict]) -> Path:
         return np.resize(kinds[fid], width) + 0.1 * rng.normal(size=width)
 
     audio = np.stack([noisy(row["fid"], MAX_FRAMES * MELS) for row in dataset])
-    keys = [{"fid": row["fid"], "number": row["number"], "frames": MAX_FRAMES - row["number"]} for row in dataset]
-    about = {"spec": {"sample_rate": 100, "hop_length": 10, "n_mels": MELS}}
-    write_features(folder / "audio.parquet", AUDIO_KEYS, [(keys, audio)], MAX_FRAMES * MELS, np.float16, about)
+    keys = [
+        {"fid": row["fid"], "number": row["number"], "frames": MAX_FRAMES - row["number"], "sha256": row["path"]}
+        for row in dataset
+    ]
+    spec = {"encoder": "log-mel", "sample_rate": 100, "hop_length": 10, "n_mels": MELS}
+    about = {"spec": spec, "versions": {}}
+    write_features(folder / "audio.parquet", FRAME_KEYS, [(keys, audio)], MAX_FRAMES * MELS, np.float16, about)
     image = np.stack([noisy(fid, 10) for fid in fids])
     about = {"spec": {"encoder": "test"}}
-    write_features(folder / "image.parquet", IMAGE_KEYS, [([{"fid": f} for f in fids], image)], 10, np.float32, about)
+    keys = [{"fid": fid, "crop": 0, "sha256": fid} for fid in fids]
+    write_features(folder / "image.parquet", IMAGE_KEYS, [(keys, image)], 10, np.float32, about)
     texts = [("tags", 0), ("plot", 0), ("plot", 1), ("tags_plot", 0), ("tags_plot", 1)]
-    keys = [{"fid": fid, "input": name, "paragraph": paragraph} for fid in fids for name, paragraph in texts]
+    keys = [{"fid": f, "input": name, "paragraph": n, "sha256": f"{f}{name}{n}"} for f in fids for name, n in texts]
     text = np.stack([noisy(key["fid"], 6) for key in keys])
     write_features(folder / "text.parquet", TEXT_KEYS, [(keys, text)], 6, np.float32, about)
     return folder

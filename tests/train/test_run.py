@@ -3,12 +3,14 @@
 import csv
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from pipeline.errors import ModelError, StageError
 from pipeline.features.films import films_of, open_store
+from pipeline.features.table import WINDOW_KEYS, write_features
 from pipeline.model.store import load_model
 from pipeline.sections import AudioTower, Model, Projector, QueryTower, Train
 from pipeline.train.loop import validation_loss
@@ -70,7 +72,7 @@ def test_best_epoch_is_kept(features, dataset, tmp_path):
     store, records = train(features, dataset, tmp_path / "All", replace(TRAIN, learning_rate=0.3))
     model, config = load_model(tmp_path / "All")
     valid = films_of((row for row in dataset if row["side"] == "valid"), store)
-    loss = validation_loss(model, store, valid, config["window_frames"], TRAIN, CPU)
+    loss = validation_loss(model, store, valid, config["window_steps"], TRAIN, CPU)
     best = min(records, key=lambda record: record["valid_loss"])
     assert loss == pytest.approx(best["valid_loss"], abs=1e-6)
     assert best is not records[-1], "the last epoch is the best: the test shows nothing"
@@ -81,7 +83,7 @@ def test_without_patience_all_epochs_run_and_the_last_is_kept(features, dataset,
     store, records = train(features, dataset, tmp_path / "All", params)
     model, config = load_model(tmp_path / "All")
     valid = films_of((row for row in dataset if row["side"] == "valid"), store)
-    loss = validation_loss(model, store, valid, config["window_frames"], params, CPU)
+    loss = validation_loss(model, store, valid, config["window_steps"], params, CPU)
     assert len(records) == params.epochs
     assert loss == pytest.approx(records[-1]["valid_loss"], abs=1e-6)
     assert loss > min(record["valid_loss"] for record in records) + 1e-3, "the last is the best: this shows nothing"
@@ -124,3 +126,22 @@ def test_folder_without_a_model_of_this_version_is_refused(features, dataset, tm
     (tmp_path / "All/model.safetensors").write_bytes(b"not safetensors")
     with pytest.raises(ModelError, match="All"):
         load_model(tmp_path / "All")
+
+
+def test_vectors_of_a_pretrained_audio_encoder_train_as_well(features, dataset, tmp_path):
+    rng, first = np.random.default_rng(0), {}
+    keys = [
+        {"fid": r["fid"], "number": r["number"], "window": w, "start_seconds": 5.0 * w, "sha256": r["path"]}
+        for r in dataset
+        for w in range(1 + r["number"])
+    ]
+    for key in keys:
+        first.setdefault(key["fid"], rng.normal(size=6))
+    vectors = np.stack([first[key["fid"]] + 0.1 * rng.normal(size=6) for key in keys])
+    about = {"spec": {"encoder": "ear", "window_hop_seconds": 5.0}, "versions": {}}
+    write_features(features / "audio.parquet", WINDOW_KEYS, [(keys, vectors)], 6, np.float32, about)
+    _, records = train(features, dataset, tmp_path / "All")
+    assert records[-1]["train_loss"] < 0.5 * records[0]["train_loss"]
+    model, config = load_model(tmp_path / "All")
+    assert config["window_steps"] == 1
+    assert model.encode_audio({"audio": torch.zeros(2, 1, 6)}).shape == (2, MODEL.embed_dim)

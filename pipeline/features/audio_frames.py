@@ -1,0 +1,84 @@
+"""The audio table as log-mel frames: a row a track, in the order of the data set.
+
+`vector` is the track's dB [max_frames · n_mels], frame by frame, float16 or uint8 codes; after the track's own
+`frames` it holds the floor. Always on the CPU, whose result does not depend on the machine's GPU: decoding takes the
+time.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from pipeline.errors import StageError
+from pipeline.features.cache import FeatureCache, open_cache, write_shard
+from pipeline.features.rows import batches, versions
+from pipeline.features.spectrogram import LogMel
+from pipeline.features.table import FRAME_KEYS, write_features
+from pipeline.features.tracks import stated_samples, track_samples
+from pipeline.sections import AudioFeatures
+from pipeline.workers import map_in_order
+
+GROUP_ROWS = 64  # decoded and written at a time; 5 MB of vectors at the default settings, 49 MB at the paper's
+NEEDED = ("path", "seconds", "file_sha256")  # of a row, to compute its frames in another process
+
+Row = dict[str, Any]
+
+
+def write_frames(root: Path, path: Path, dataset: list[Row], params: AudioFeatures) -> int:
+    """Write the log-mel frames of the tracks of `dataset` to `path`; return how many had to be computed.
+
+    Raises `MissingFileError` for a track that is missing, damaged, or not as long as `dataset` says.
+    """
+    log_mel = LogMel(params)
+    about = {"spec": log_mel.spec, "versions": versions("torch", "torchaudio", "av")}
+    cache = open_cache(path.parent, path.stem, about)
+    by_key = {row["file_sha256"]: {name: row[name] for name in NEEDED} for row in dataset}
+    missing = [by_key[key] for key in cache.missing(by_key)]
+    _compute_missing(root, cache, missing, params)
+    max_frames = max(log_mel.frame_count(stated_samples(row, params.sample_rate)) for row in dataset)
+    groups = _groups(cache, dataset, max_frames, log_mel)
+    dtype = np.float16 if params.dtype == "float16" else np.uint8
+    write_features(path, FRAME_KEYS, groups, max_frames * params.n_mels, dtype, about)
+    return len(missing)
+
+
+def _compute_missing(root: Path, cache: FeatureCache, rows: list[Row], params: AudioFeatures) -> None:
+    groups = list(batches(rows, GROUP_ROWS))
+    compute = partial(_compute, root, cache.folder, params)
+    try:
+        with tqdm(total=len(rows), desc="tracks", unit="", disable=None) as progress:
+            for group, shard in zip(groups, map_in_order(compute, groups, params.processes, max_chunk=1), strict=True):
+                cache.add(shard)
+                progress.update(len(group))
+    except BrokenProcessPool:
+        raise StageError(
+            f"features: a process died, perhaps for want of memory; lower features.audio.processes ({params.processes})"
+        ) from None
+
+
+def _compute(root: Path, folder: Path, params: AudioFeatures, rows: list[Row]) -> Path:
+    """Write the frames of `rows` as a shard of the cache and return its path; in a process of its own."""
+    torch.set_num_threads(1)
+    log_mel = LogMel(params)
+    frames = {row["file_sha256"]: log_mel.stored(log_mel(track_samples(root, row, params.sample_rate))) for row in rows}
+    return write_shard(folder, frames)
+
+
+def _groups(
+    cache: FeatureCache, dataset: list[Row], max_frames: int, log_mel: LogMel
+) -> Iterator[tuple[list[Row], np.ndarray]]:
+    for rows in batches(dataset, GROUP_ROWS):
+        tracks = [cache.read(row["file_sha256"]) for row in rows]
+        vectors = np.full((len(rows), max_frames, log_mel.params.n_mels), log_mel.floor, tracks[0].dtype)
+        keys = []
+        for row, track, vector in zip(rows, tracks, vectors, strict=True):
+            vector[: len(track)] = track
+            known = {"fid": row["fid"], "number": row["number"], "sha256": row["file_sha256"]}
+            keys.append(known | {"frames": len(track)})
+        yield keys, vectors

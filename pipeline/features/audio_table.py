@@ -1,0 +1,111 @@
+"""The audio table as training, evaluation and publishing read it: any stretch of any track, without decoding.
+
+A track is an array [steps, width]: log-mel frames of so many bands, or the vectors of a pretrained encoder, a window
+each. Rows of Parquet can only be had by the group, so tracks are read out of the cache, which is filled out of the
+table where the machine that computed it was another one. Memory holds no more than keys and what was asked for.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from torch import Tensor
+
+from pipeline.features.cache import FeatureCache, open_cache, write_shard
+from pipeline.features.spectrogram import decibels
+from pipeline.features.table import open_parquet, read_keys, read_vectors
+from pipeline.sections import LOG_MEL
+
+
+@dataclass(frozen=True)
+class AudioTable:
+    """The tracks of the audio table, by their place in it."""
+
+    index: dict[tuple[str, int], int]  # film and number: track
+    sha256: tuple[str, ...]  # of each track's file
+    steps: np.ndarray  # of each track: its frames, or windows
+    width: int  # mel bands, or values of a vector
+    about: dict[str, Any]  # settings, versions, digest
+    cache: FeatureCache
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """What a model must be given again."""
+        return self.about["spec"]
+
+    @property
+    def is_log_mel(self) -> bool:
+        """Whether a step is a frame and not the vector of a window."""
+        return self.spec["encoder"] == LOG_MEL
+
+    @property
+    def dtype(self) -> np.dtype:
+        """What steps are stored as."""
+        return self.cache.dtype(self.sha256[0])
+
+    def read_into(self, steps: np.ndarray, track: int, start: int) -> None:
+        """Fill `steps` [n, width], of `dtype`, with a track's steps from `start` on; they must be there."""
+        self.cache.read_into(steps, self.sha256[track], start)
+
+    def values(self, stored: Tensor) -> Tensor:
+        """Return stored steps [..., width] as float32: frames in dB, or vectors."""
+        return decibels(stored, self.spec)
+
+
+def open_audio(path: Path) -> AudioTable:
+    """Open the table at `path`; raise `MissingFileError` when it is missing or damaged."""
+    with open_parquet(path) as (file, about):
+        keys = read_keys(file, path)
+        cache = open_cache(path.parent, path.stem, {name: about[name] for name in ("spec", "versions")})
+        if missing := set(cache.missing(keys["sha256"])):
+            _fill(cache, missing, file, path, keys, about["spec"])
+    firsts = np.flatnonzero(_begins(keys))
+    sha256 = tuple(keys["sha256"][firsts])
+    named = zip(keys["fid"][firsts].tolist(), keys["number"][firsts].tolist(), strict=True)
+    return AudioTable(
+        index={key: track for track, key in enumerate(named)},
+        sha256=sha256,
+        steps=np.array([cache.count(key) for key in sha256]),
+        width=cache.width(sha256[0]),
+        about=about,
+        cache=cache,
+    )
+
+
+def _begins(keys: dict[str, np.ndarray]) -> np.ndarray:
+    """Return whether each row is the first of its track."""
+    return keys["window"] == 0 if "window" in keys else np.ones(len(keys["fid"]), bool)
+
+
+def _fill(
+    cache: FeatureCache,
+    missing: set[str],
+    file: pq.ParquetFile,
+    path: Path,
+    keys: dict[str, np.ndarray],
+    spec: dict[str, Any],
+) -> None:
+    for arrays in _tracks(file, path, keys, spec):
+        if wanted := {key: array for key, array in arrays.items() if key in missing}:
+            cache.add(write_shard(cache.folder, wanted))
+
+
+def _tracks(
+    file: pq.ParquetFile, path: Path, keys: dict[str, np.ndarray], spec: dict[str, Any]
+) -> Iterator[dict[str, np.ndarray]]:
+    """Yield the tracks of each row group by key; the writer does not part a track's rows."""
+    row = 0
+    for group in range(file.num_row_groups):
+        vectors = read_vectors(file, path, group)
+        rows = slice(row, row + len(vectors))
+        names = keys["sha256"][rows]
+        row = rows.stop
+        if "frames" in keys:
+            tracks = vectors.reshape(len(vectors), -1, spec["n_mels"])
+            yield {name: track[:n] for name, track, n in zip(names, tracks, keys["frames"][rows], strict=True)}
+        else:
+            parts = np.split(vectors, np.flatnonzero(keys["window"][rows] == 0)[1:])
+            yield dict(zip(names[keys["window"][rows] == 0], parts, strict=True))

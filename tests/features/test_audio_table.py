@@ -1,0 +1,95 @@
+"""The audio table as it is read: stretches of tracks, out of the cache or of a table that came without one."""
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from pipeline.errors import MissingFileError
+from pipeline.features import audio_frames
+from pipeline.features.audio_frames import write_frames
+from pipeline.features.audio_table import AudioTable, open_audio
+from pipeline.features.spectrogram import LogMel
+from pipeline.features.table import WINDOW_KEYS, write_features
+from pipeline.features.tracks import track_samples
+
+
+def values_of(table: AudioTable, track: int, start: int, length: int) -> np.ndarray:
+    """Return steps of a track as float32; of vectors they are what they are."""
+    steps = np.empty((length, table.width), table.dtype)
+    table.read_into(steps, track, start)
+    return table.values(torch.from_numpy(steps)).numpy()
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float16", 0.05), ("uint8", 0.35)])
+@pytest.mark.parametrize("cached", [True, False])
+def test_any_stretch_of_any_track_can_be_read(tmp_path, dataset, features, monkeypatch, dtype, tolerance, cached):
+    monkeypatch.setattr(audio_frames, "GROUP_ROWS", 3)
+    params = dataclasses.replace(features.audio, dtype=dtype)
+    write_frames(tmp_path, tmp_path / "audio.parquet", dataset, params)
+    if not cached:  # as `dvc pull` leaves it
+        shutil.rmtree(tmp_path / ".cache")
+    for _ in range(2):
+        table = open_audio(tmp_path / "audio.parquet")
+        assert (table.width, table.is_log_mel) == (16, True)
+        assert table.index == {(row["fid"], row["number"]): n for n, row in enumerate(dataset)}
+        for track, row in enumerate(dataset):
+            expected = LogMel(params)(track_samples(tmp_path, row, 22050))
+            assert table.steps[track] == len(expected)
+            assert np.abs(values_of(table, track, 0, len(expected)) - expected).max() < tolerance
+            assert np.abs(values_of(table, track, 1, 1) - expected[1:2]).max() < tolerance
+    assert len(list((tmp_path / ".cache/audio").iterdir())) == 1, "reading looks where writing wrote"
+
+
+def test_only_what_the_cache_lacks_is_taken_out_of_the_table(tmp_path, dataset, features, monkeypatch):
+    monkeypatch.setattr(audio_frames, "GROUP_ROWS", 2)
+    write_frames(tmp_path, tmp_path / "audio.parquet", dataset, features.audio)
+    shard, other = sorted((tmp_path / ".cache/audio").glob("*/*.safetensors"))
+    kept = other.stat().st_mtime_ns
+    shard.unlink()
+    table = open_audio(tmp_path / "audio.parquet")
+    assert shard.exists() and other.stat().st_mtime_ns == kept
+    assert all(np.isfinite(values_of(table, track, 0, 2)).all() for track in range(len(dataset)))
+
+
+@pytest.mark.parametrize("tracks_a_group", [1, 2, 3])
+def test_vectors_of_windows_belong_to_their_tracks(tmp_path, tracks_a_group):
+    tracks = {("AAA", 0): 3, ("AAA", 1): 1, ("AAB", 0): 2}
+    groups, number = [], 0
+    for (fid, track), windows in tracks.items():
+        keys = [
+            {"fid": fid, "number": track, "window": w, "start_seconds": 1.0 * w, "sha256": f"{fid}{track}"}
+            for w in range(windows)
+        ]
+        vectors = number + np.arange(windows * 4, dtype=np.float32).reshape(windows, 4)
+        groups.append((keys, vectors))
+        number += 100
+    merged = []
+    for first in range(0, len(groups), tracks_a_group):
+        part = groups[first : first + tracks_a_group]
+        merged.append(([key for keys, _ in part for key in keys], np.concatenate([vectors for _, vectors in part])))
+    about = {"spec": {"encoder": "other", "window_hop_seconds": 1.0}, "versions": {}}
+    write_features(tmp_path / "audio.parquet", WINDOW_KEYS, merged, 4, np.float32, about)
+    table = open_audio(tmp_path / "audio.parquet")
+    assert (table.width, table.is_log_mel, table.steps.tolist()) == (4, False, [3, 1, 2])
+    assert table.index == {key: n for n, key in enumerate(tracks)}
+    for track, (_, vectors) in enumerate(groups):
+        assert np.array_equal(values_of(table, track, 0, len(vectors)), vectors)
+    assert values_of(table, 2, 1, 1).tolist() == [[204, 205, 206, 207]]
+
+
+def test_a_missing_or_damaged_table_is_named(tmp_path, dataset, features):
+    with pytest.raises(MissingFileError, match=r"audio\.parquet is missing: run `dvc repro features@audio`"):
+        open_audio(tmp_path / "audio.parquet")
+    write_frames(tmp_path, tmp_path / "audio.parquet", dataset, features.audio)
+    path = tmp_path / "audio.parquet"
+    data = bytearray(path.read_bytes())
+    column = pq.ParquetFile(path).metadata.row_group(0).column(4)
+    data[column.data_page_offset + column.total_compressed_size // 2] ^= 1
+    path.write_bytes(data)
+    shutil.rmtree(tmp_path / ".cache")
+    with pytest.raises(MissingFileError, match=r"damaged .*dvc repro features@audio"):
+        open_audio(path)

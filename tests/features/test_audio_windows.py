@@ -1,0 +1,67 @@
+"""The audio table as vectors of a pretrained encoder: a row a window of a fixed grid."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.errors import MissingFileError
+from pipeline.features import audio_windows
+from pipeline.features.audio_encoder import load_audio_encoder
+from pipeline.features.audio_table import open_audio
+from pipeline.features.audio_windows import write_windows
+from pipeline.features.table import open_features
+from pipeline.features.tracks import track_samples
+from pipeline.sections import AudioFeatures
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def params(features, tiny) -> AudioFeatures:
+    """Windows of half a second every quarter, through a tiny wav2vec2 at 16 kHz."""
+    return dataclasses.replace(features.audio, encoder=str(tiny("wav2vec2")))
+
+
+def test_rows_are_the_windows_of_a_fixed_grid(tmp_path, dataset, params, monkeypatch):
+    monkeypatch.setattr(audio_windows, "GROUP_TRACKS", 3)
+    monkeypatch.setattr(audio_windows, "GROUP_ROWS", 3)
+    assert write_windows(tmp_path, tmp_path / "audio.parquet", dataset, params, CPU) == len(dataset)
+    table = open_features(tmp_path / "audio.parquet")
+    encoder = load_audio_encoder(params, CPU)
+    length, hop = round(0.5 * encoder.sample_rate), round(0.25 * encoder.sample_rate)
+    row = 0
+    for track in dataset:
+        samples = track_samples(tmp_path, track, encoder.sample_rate)
+        last = max(len(samples) - length, 0)
+        starts = sorted({*range(0, last + 1, hop), last})
+        for window, start in enumerate(starts):
+            keys = {name: table.keys[name][row] for name in table.keys}
+            assert (keys["fid"], keys["number"], keys["window"]) == (track["fid"], track["number"], window)
+            assert keys["start_seconds"] == pytest.approx(start / encoder.sample_rate)
+            expected = encoder.encode([samples[start : start + length]])[0]
+            assert np.abs(table.vectors[row] - expected).max() < 1e-5
+            row += 1
+    assert row == len(table) > len(dataset)
+    assert table.about["spec"] == encoder.spec
+    opened = open_audio(tmp_path / "audio.parquet")
+    assert not opened.is_log_mel
+    assert opened.steps.sum() == len(table)
+
+
+def test_only_new_tracks_are_encoded(tmp_path, dataset, params):
+    path = tmp_path / "audio.parquet"
+    assert write_windows(tmp_path, path, dataset[:2], params, CPU) == 2
+    assert write_windows(tmp_path, path, dataset, params, CPU) == 2
+    grown = path.read_bytes()
+    assert write_windows(tmp_path, path, dataset, params, CPU) == 0
+    assert path.read_bytes() == grown
+    assert write_windows(tmp_path, path, dataset, dataclasses.replace(params, window_hop_seconds=0.3), CPU) == 4
+
+
+def test_a_missing_track_names_the_file_and_the_stage(tmp_path, dataset, params):
+    (tmp_path / dataset[2]["path"]).unlink()
+    with pytest.raises(MissingFileError, match=r"A/A/B/0\.mp3 is missing: run `dvc repro segment`"):
+        write_windows(tmp_path, tmp_path / "audio.parquet", dataset, params, CPU)
+    assert not (tmp_path / "audio.parquet").exists()

@@ -1,0 +1,100 @@
+"""The cache: arrays by content, whole shards only, read a stretch at a time."""
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from pipeline.features.cache import FeatureCache, open_cache, write_shard
+
+ABOUT = {"spec": {"encoder": "test"}, "versions": {"torch": "1"}}
+
+
+def arrays(**counts: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(len(counts))
+    return {key: rng.normal(size=(count, 3)).astype(np.float16) for key, count in counts.items()}
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.uint8])
+def test_what_is_added_is_read_whole_and_in_stretches(tmp_path, dtype):
+    given = {key: (100 * value).astype(dtype) for key, value in arrays(a=5, b=1, c=0).items()}
+    cache = open_cache(tmp_path, "audio", ABOUT)
+    cache.add(write_shard(cache.folder, given))
+    for found in (cache, open_cache(tmp_path, "audio", ABOUT)):
+        for key, array in given.items():
+            assert found.read(key).dtype == dtype
+            assert np.array_equal(found.read(key), array)
+            assert (found.count(key), found.width(key)) == array.shape
+            assert found.dtype(key) == dtype
+        rows = np.empty((2, 3), dtype)
+        found.read_into(rows, "a", 1)
+        assert np.array_equal(rows, given["a"][1:3])
+
+
+def test_missing_keys_are_named_once_in_order(tmp_path):
+    cache = open_cache(tmp_path, "text", ABOUT)
+    cache.add(write_shard(cache.folder, arrays(b=1)))
+    assert cache.missing(["d", "b", "a", "d"]) == ["d", "a"]
+    assert "b" in cache and "a" not in cache
+
+
+def test_another_specification_or_kind_is_another_folder(tmp_path):
+    one = open_cache(tmp_path, "text", ABOUT)
+    one.add(write_shard(one.folder, arrays(a=1)))
+    for kind, about in (("image", ABOUT), ("text", ABOUT | {"versions": {"torch": "2"}}), ("text", {"spec": {}})):
+        assert open_cache(tmp_path, kind, about).missing(["a"]) == ["a"]
+    assert json.loads((one.folder / "about.json").read_text()) == ABOUT
+
+
+def test_a_shard_that_was_cut_short_is_removed_and_the_others_stay(tmp_path):
+    cache = open_cache(tmp_path, "text", ABOUT)
+    whole = write_shard(cache.folder, arrays(a=4))
+    for key, length in {"b": 300, "c": 40, "d": 5, "e": 0}.items():
+        short = write_shard(cache.folder, arrays(**{key: 100}))
+        short.write_bytes(short.read_bytes()[:length])
+    assert open_cache(tmp_path, "text", ABOUT).missing("abcde") == ["b", "c", "d", "e"]
+    assert list(cache.folder.glob("*.safetensors")) == [whole]
+
+
+def test_what_a_killed_run_left_is_removed_and_what_is_being_written_stays(tmp_path):
+    cache = open_cache(tmp_path, "text", ABOUT)
+    left, current = (cache.folder / f".part-{name}-1.safetensors" for name in ("left", "current"))
+    for path in (left, current):
+        path.write_bytes(b"half")
+    os.utime(left, (0, 0))
+    open_cache(tmp_path, "text", ABOUT)
+    assert current.exists() and not left.exists()
+
+
+def test_a_shard_is_a_file_of_safetensors(tmp_path):
+    given = arrays(a=2, b=3)
+    loaded = load_file(write_shard(tmp_path, given))
+    assert loaded.keys() == given.keys()
+    assert all(np.array_equal(loaded[key], given[key]) for key in given)
+
+
+def test_processes_and_threads_may_write_the_same_keys_at_once(tmp_path):
+    given = arrays(a=50, b=50)
+    with ThreadPoolExecutor(8) as pool:
+        paths = set(pool.map(lambda _: write_shard(tmp_path, given), range(40)))
+    assert len(paths) == len(list(tmp_path.iterdir())) == 1
+    assert np.array_equal(FeatureCache(tmp_path).read("b"), given["b"])
+
+
+def test_a_copy_that_dvc_works_in_uses_the_main_repositorys(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "main"))
+    cache = open_cache(tmp_path / "copy/data/features", "audio", ABOUT)
+    assert cache.folder.is_relative_to(tmp_path / "main/data/features/.cache/audio")
+
+
+def test_reading_keeps_no_file_open(tmp_path):
+    cache = open_cache(tmp_path, "audio", ABOUT)
+    for number in range(20):
+        cache.add(write_shard(cache.folder, arrays(**{f"k{number}": 3})))
+    before = len(os.listdir("/dev/fd"))
+    for number in range(20):
+        cache.read(f"k{number}")
+    assert len(os.listdir("/dev/fd")) == before

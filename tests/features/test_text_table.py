@@ -1,0 +1,70 @@
+"""The text table: a row a text, in the order of films."""
+
+import dataclasses
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.errors import MissingFileError
+from pipeline.features import text
+from pipeline.features.table import open_features
+from pipeline.features.text import film_texts, tags_plot_text, write_text_features
+from pipeline.features.text_encoder import load_text_encoder
+from pipeline.sections import TextFeatures
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def params(features, tiny_bert) -> TextFeatures:
+    return dataclasses.replace(features.text, encoder=str(tiny_bert), max_tokens=20)
+
+
+def test_rows_are_tags_then_paragraphs_then_both(tmp_path, dataset, params, monkeypatch):
+    monkeypatch.setattr(text, "GROUP_TEXTS", 3)
+    monkeypatch.setattr(text, "GROUP_ROWS", 3)
+    order = [dataset[3], dataset[0], dataset[1]]
+    assert write_text_features(tmp_path / "text.parquet", order, params, CPU) == 8
+    table = open_features(tmp_path / "text.parquet")
+    texts = {
+        ("AAC", "tags", 0): "1950 tag aac",
+        ("AAC", "plot", 0): "War begins.",
+        ("AAC", "tags_plot", 0): "<DESCR> 1950 tag aac <PLOT> War begins.",
+        ("AAA", "tags", 0): "1950 tag aaa",
+        ("AAA", "plot", 0): "A dog runs away.",
+        ("AAA", "plot", 1): "It comes home.",
+        ("AAA", "tags_plot", 0): "<DESCR> 1950 tag aaa <PLOT> A dog runs away.",
+        ("AAA", "tags_plot", 1): "<DESCR> 1950 tag aaa <PLOT> It comes home.",
+    }
+    assert list(zip(*(table.keys[name] for name in ("fid", "input", "paragraph")), strict=True)) == list(texts)
+    assert table.keys["sha256"].tolist() == [hashlib.sha256(found.encode()).hexdigest() for found in texts.values()]
+    encoder = load_text_encoder(params, CPU)
+    assert np.abs(table.vectors - encoder.encode(list(texts.values()))).max() < 1e-5
+    assert table.about["spec"] == encoder.spec
+
+
+def test_only_new_texts_are_encoded_and_one_text_once(tmp_path, dataset, params):
+    path = tmp_path / "text.parquet"
+    assert write_text_features(path, dataset[:1], params, CPU) == 5
+    assert write_text_features(path, dataset, params, CPU) == 6
+    whole = path.read_bytes()
+    assert write_text_features(path, dataset, params, CPU) == 0
+    assert path.read_bytes() == whole
+    changed = [row | {"plot": "A dog runs away.\nIt stays away."} for row in dataset]
+    assert write_text_features(path, changed, params, CPU) == 1 + 1 + 2 * 2  # the new paragraph; behind tags
+    assert write_text_features(path, dataset, dataclasses.replace(params, max_tokens=19), CPU) == 11
+
+
+def test_blank_lines_are_no_paragraphs_and_other_separators_do_not_part_them():
+    keys = film_texts({"fid": "AAA", "tags": "x", "plot": "\n one\x0btwo \n\n three\u2028four\n"})
+    assert [text for key, text in keys if key["input"] == "plot"] == ["one\x0btwo", "three\u2028four"]
+    assert [key["paragraph"] for key, _ in keys] == [0, 0, 1, 0, 1]
+    assert tags_plot_text("x", "one") == "<DESCR> x <PLOT> one"
+
+
+@pytest.mark.parametrize("lacking", ["tags", "plot"])
+def test_a_film_without_text_is_named(tmp_path, dataset, params, lacking):
+    with pytest.raises(MissingFileError, match=f"no {lacking} of AAA"):
+        write_text_features(tmp_path / "text.parquet", [dataset[0] | {lacking: " \n"}], params, CPU)

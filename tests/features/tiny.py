@@ -1,0 +1,169 @@
+"""Tiny random models of transformers, saved to folders as save_pretrained writes them, so that real code loads them."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+SIZES: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+WORDS = ["a", "dog", "runs", "home", "war", "begins", "."]
+BERT_SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+ROBERTA_SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]  # padding is number 1
+SIZE, PATCH = 32, 8  # px
+TEXT = ("bert", "roberta", "mpnet")
+IMAGE = ("vit", "clip", "siglip", "dinov2")
+AUDIO = ("clap", "clap_fusion", "ast", "wav2vec2", "hubert")
+
+
+def save_tiny(kind: str, folder: Path) -> Path:
+    """Save a model of one of the kinds above with what prepares its input; return the folder."""
+    torch.manual_seed(0)
+    for kinds, save in ((TEXT, _save_text), (IMAGE, _save_image), (AUDIO, _save_audio)):
+        if kind in kinds:
+            save(kind, folder)
+    return folder
+
+
+def save_sentence(bert: Path, folder: Path, pooling: dict[str, Any], *steps: str, **settings: Any) -> Path:
+    """Save a BertModel as sentence-transformers does: transformer, pooling, and further steps; with its settings."""
+    shutil.copytree(bert, folder)
+    kinds = ["Transformer", "Pooling", *steps]
+    modules = [
+        {"idx": i, "name": str(i), "path": f"{i}_{kind}" if i else "", "type": f"sentence_transformers.models.{kind}"}
+        for i, kind in enumerate(kinds)
+    ]
+    (folder / "1_Pooling").mkdir()
+    (folder / "modules.json").write_text(json.dumps(modules))
+    (folder / "1_Pooling/config.json").write_text(json.dumps({"word_embedding_dimension": 16} | pooling))
+    (folder / "sentence_bert_config.json").write_text(json.dumps(settings))
+    return folder
+
+
+def without_weights(source: Path, folder: Path, *prefixes: str) -> Path:
+    """Copy a folder, leaving weights out whose names contain one of `prefixes`."""
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(source, folder)
+    kept = load_file(source / "model.safetensors")
+    kept = {name: value for name, value in kept.items() if not any(prefix in name for prefix in prefixes)}
+    save_file(kept, folder / "model.safetensors", {"format": "pt"})
+    return folder
+
+
+def _save_text(kind: str, folder: Path) -> None:
+    """Save a model that takes 20 tokens, and its tokenizer."""
+    from transformers import (
+        BertConfig,
+        BertModel,
+        BertTokenizerFast,
+        MPNetConfig,
+        MPNetModel,
+        MPNetTokenizerFast,
+        PreTrainedTokenizerFast,
+        RobertaConfig,
+        RobertaModel,
+    )
+
+    vocabulary = {word: i for i, word in enumerate((BERT_SPECIAL if kind == "bert" else ROBERTA_SPECIAL) + WORDS)}
+    sizes = SIZES | {"vocab_size": len(vocabulary)}
+    if kind == "bert":
+        tokenizer, model = (
+            BertTokenizerFast(vocab=vocabulary),
+            BertModel(BertConfig(max_position_embeddings=20, **sizes)),
+        )
+    elif kind == "roberta":
+        tokenizer = PreTrainedTokenizerFast(
+            tokenizer_object=_word_tokenizer(vocabulary), pad_token="<pad>", cls_token="<s>", sep_token="</s>"
+        )
+        model = RobertaModel(RobertaConfig(max_position_embeddings=22, type_vocab_size=1, pad_token_id=1, **sizes))
+    else:
+        vocabulary["[UNK]"] = vocabulary.pop("<unk>")
+        tokenizer = MPNetTokenizerFast(vocab=vocabulary)
+        model = MPNetModel(MPNetConfig(max_position_embeddings=22, pad_token_id=1, **sizes))
+    tokenizer.save_pretrained(folder)
+    model.save_pretrained(folder)
+
+
+def _save_image(kind: str, folder: Path) -> None:
+    """Save a model for pictures of 32 px and its preprocessor."""
+    from transformers import (
+        BitImageProcessorPil,
+        CLIPConfig,
+        CLIPImageProcessorPil,
+        CLIPModel,
+        Dinov2Config,
+        Dinov2Model,
+        SiglipConfig,
+        SiglipImageProcessorPil,
+        SiglipModel,
+        ViTConfig,
+        ViTImageProcessorPil,
+        ViTModel,
+    )
+
+    vision = SIZES | {"image_size": SIZE, "patch_size": PATCH}
+    text = SIZES | {"vocab_size": 20, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}
+    square = {"height": SIZE, "width": SIZE}
+    if kind == "vit":
+        model, processor = ViTModel(ViTConfig(**vision)), ViTImageProcessorPil(size=square)
+    elif kind == "dinov2":
+        model = Dinov2Model(Dinov2Config(**vision))
+        processor = BitImageProcessorPil(size={"shortest_edge": 40}, crop_size=square)
+    elif kind == "clip":
+        model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=12))
+        processor = CLIPImageProcessorPil(size={"shortest_edge": SIZE}, crop_size=square)
+    else:
+        model = SiglipModel(SiglipConfig(text_config=text, vision_config=vision))
+        processor = SiglipImageProcessorPil(size=square)
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+
+
+def _save_audio(kind: str, folder: Path) -> None:
+    """Save a model of windows and its feature extractor."""
+    from transformers import (
+        ASTConfig,
+        ASTFeatureExtractor,
+        ASTModel,
+        ClapConfig,
+        ClapFeatureExtractor,
+        ClapModel,
+        HubertConfig,
+        HubertModel,
+        Wav2Vec2Config,
+        Wav2Vec2FeatureExtractor,
+        Wav2Vec2Model,
+    )
+
+    convolutions = {"conv_dim": [8, 8], "conv_kernel": [10, 8], "conv_stride": [5, 4], "num_feat_extract_layers": 2}
+    waves = SIZES | convolutions | {"num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2, "vocab_size": 8}
+    if kind.startswith("clap"):
+        fusion = kind == "clap_fusion"
+        tower = {"patch_embeds_hidden_size": 16, "depths": [1, 1], "num_attention_heads": [2, 2], "hidden_size": 32}
+        tower |= {"spec_size": 64, "num_mel_bins": 16, "window_size": 4, "enable_fusion": fusion}
+        text = SIZES | {"vocab_size": 20}
+        model = ClapModel(ClapConfig(text_config=text, audio_config=tower, projection_dim=12))
+        extractor = ClapFeatureExtractor(
+            feature_size=16, max_length_s=1, hop_length=480, truncation="fusion" if fusion else "rand_trunc"
+        )
+    elif kind == "ast":
+        model = ASTModel(ASTConfig(max_length=100, num_mel_bins=16, **SIZES))
+        extractor = ASTFeatureExtractor(max_length=100, num_mel_bins=16)
+    elif kind == "wav2vec2":
+        model, extractor = Wav2Vec2Model(Wav2Vec2Config(**waves)), Wav2Vec2FeatureExtractor(do_normalize=True)
+    else:
+        model = HubertModel(HubertConfig(feat_extract_norm="layer", do_stable_layer_norm=True, **waves))
+        extractor = Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=True)
+    model.save_pretrained(folder)
+    extractor.save_pretrained(folder)
+
+
+def _word_tokenizer(vocabulary: dict[str, int]) -> Any:
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
+    return tokenizer
