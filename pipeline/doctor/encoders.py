@@ -8,8 +8,9 @@ from pipeline.doctor.machine import INSTALL
 from pipeline.sections import LOG_MEL, AudioFeatures, ImageFeatures, TextFeatures
 
 HUB_SECONDS = 4.0  # to wait for an answer
-# What loading reads, by what serves instead of what. Weights are read as safetensors only.
-NEEDED = (("config.json",), ("model.safetensors", "model.safetensors.index.json"))
+# What loading reads, by what serves instead of what.
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+NEEDED = (("config.json",), WEIGHTS)
 EXTRACTOR = (("preprocessor_config.json", "processor_config.json"),)  # of pictures and of sound
 TOKENS = (("tokenizer.json", "vocab.txt", "tokenizer.model", "spiece.model", "vocab.json", "sentencepiece.bpe.model"),)
 

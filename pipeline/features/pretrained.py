@@ -1,6 +1,6 @@
 """Pretrained models: how they load, compute, and say what they are, and how one that does not load is explained.
 
-Weights are read as tensors only and no code of a model's own repository runs.
+Weights are read as tensors only, from safetensors where there are some, and no code of a model's own repository runs.
 """
 
 import hashlib
@@ -62,7 +62,7 @@ def load_model(folder: Path, towers: Towers) -> tuple[nn.Module, bool]:
         folder,
         config=config,
         local_files_only=True,
-        use_safetensors=True,
+        weights_only=True,
         trust_remote_code=False,
         dtype=torch.float32,
         ignore_mismatched_sizes=True,  # they count as missing

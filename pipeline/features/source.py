@@ -7,12 +7,17 @@ half downloaded is fetched.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 HUB_SECONDS = 10.0  # to wait for the hub's first answer, for which its library would wait for ever
-HUB_FILES = ["*.json", "*.txt", "*.model", "model.safetensors", "model-*.safetensors"]
+SETTINGS = ["*.json", "*.txt", "*.model"]
+WEIGHTS = (
+    ["model.safetensors", "model-*.safetensors"],
+    ["pytorch_model.bin", "pytorch_model-*.bin"],
+)  # the first there is
 
 
 @dataclass(frozen=True)
@@ -56,8 +61,9 @@ def _fetch(name: str) -> Path:
     from huggingface_hub.errors import HTTPError as ConnectionTrouble  # of whichever client the library uses
 
     try:
-        HfApi().model_info(name, timeout=HUB_SECONDS)
-        return Path(snapshot_download(name, allow_patterns=HUB_FILES))
+        files = [file.rfilename for file in HfApi().model_info(name, timeout=HUB_SECONDS).siblings or ()]
+        weights = next((kind for kind in WEIGHTS if any(fnmatch(file, p) for file in files for p in kind)), [])
+        return Path(snapshot_download(name, allow_patterns=SETTINGS + weights))
     except GatedRepoError:
         reason = "its owner gives it only to those who are signed in and have asked"
     except RepositoryNotFoundError:

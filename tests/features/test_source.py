@@ -46,7 +46,6 @@ def hub(tiny_bert, tmp_path, monkeypatch):
     """Return the paths that a hub on loopback was asked for; it has one model, and a file that nothing reads."""
     folder = shutil.copytree(tiny_bert, tmp_path / "model")
     (folder / "pytorch_model.bin").write_bytes(b"not asked for")
-    entries = [{"type": "file", "path": f.name, "size": f.stat().st_size, "oid": f.name} for f in folder.iterdir()]
     asked = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -54,9 +53,13 @@ def hub(tiny_bert, tmp_path, monkeypatch):
             asked.append(self.path)
             path, _, name = self.path.partition("?")[0].rpartition("/")
             if path == f"/api/models/{NAME}/tree":
-                self.answer(json.dumps(entries).encode())
+                files = [
+                    {"type": "file", "path": f.name, "size": f.stat().st_size, "oid": f.name} for f in folder.iterdir()
+                ]
+                self.answer(json.dumps(files).encode())
             elif f"{path}/{name}".startswith(f"/api/models/{NAME}"):
-                self.answer(json.dumps({"_id": "1", "id": NAME, "sha": COMMIT, "siblings": []}).encode())
+                siblings = [{"rfilename": file.name} for file in folder.iterdir()]
+                self.answer(json.dumps({"_id": "1", "id": NAME, "sha": COMMIT, "siblings": siblings}).encode())
             elif path == f"/{NAME}/resolve/{COMMIT}":
                 self.answer((folder / name).read_bytes(), name)
             else:
@@ -97,6 +100,14 @@ def test_a_model_of_the_hub_is_fetched_once_and_pinned(hub, monkeypatch, tiny_be
     assert not any("/resolve/" in path for path in hub)
     point_to(monkeypatch, 9)
     assert load(NAME).spec == encoder.spec, "no hub, but the cache"
+
+
+def test_weights_of_pytorch_are_fetched_where_there_are_no_safetensors(hub, tmp_path, tiny_bert):
+    from safetensors.torch import load_file
+
+    torch.save(load_file(tiny_bert / "model.safetensors"), tmp_path / "model/pytorch_model.bin")
+    (tmp_path / "model/model.safetensors").unlink()
+    assert np.array_equal(load(NAME).encode(["a dog"]), load(tiny_bert).encode(["a dog"]))
 
 
 def test_a_model_that_the_hub_lacks_is_explained(hub):

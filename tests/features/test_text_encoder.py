@@ -1,7 +1,9 @@
 """Text encoders: the packaged one, tiny ones of each family, and those that cannot be used."""
 
 import json
+import pickle
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -186,11 +188,9 @@ def test_max_tokens_must_suit_the_encoder(tiny, kind, max_tokens):
 
 
 def test_an_unusable_encoder_is_explained(tmp_path, tiny_vit, tiny_bert):
-    from transformers import BertModel
-
     pickled = shutil.copytree(tiny_bert, tmp_path / "pickled")
     (pickled / "model.safetensors").unlink()
-    torch.save(BertModel.from_pretrained(tiny_bert).state_dict(), pickled / "pytorch_model.bin")
+    (pickled / "pytorch_model.bin").write_bytes(pickle.dumps({"cls": Ran(tmp_path / "ran")}))
     no_tokenizer = shutil.copytree(tiny_bert, tmp_path / "no_tokenizer")
     (no_tokenizer / "tokenizer.json").write_text("{}")
     cut = shutil.copytree(tiny_bert, tmp_path / "cut")
@@ -201,6 +201,28 @@ def test_an_unusable_encoder_is_explained(tmp_path, tiny_vit, tiny_bert):
         ) as caught:
             load(value)
         assert str(value) in str(caught.value)
+    assert not (tmp_path / "ran").exists(), "what a pickle asks for was run"
+
+
+class Ran:
+    """Leaves a file behind where it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_weights_of_pytorch_serve_where_there_are_no_safetensors(tiny_bert, tmp_path):
+    from transformers import BertModel
+
+    folder = shutil.copytree(tiny_bert, tmp_path / "model")
+    torch.save(BertModel.from_pretrained(tiny_bert).state_dict(), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    found, expected = load(folder), load(tiny_bert)
+    assert found.spec["weights"] == expected.spec["weights"]
+    assert np.array_equal(found.encode(TEXTS), expected.encode(TEXTS))
 
 
 def test_code_of_a_models_own_repository_is_never_run(tiny_bert, tmp_path):
