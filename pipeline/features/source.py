@@ -14,10 +14,10 @@ from pathlib import Path
 
 HUB_SECONDS = 10.0  # to wait for the hub's first answer, for which its library would wait for ever
 SETTINGS = ["*.json", "*.txt", "*.model"]
-WEIGHTS = (
+WEIGHTS = (  # the first kind that there is
     ["model.safetensors", "model-*.safetensors"],
     ["pytorch_model.bin", "pytorch_model-*.bin"],
-)  # the first there is
+)
 
 
 @dataclass(frozen=True)

@@ -190,7 +190,7 @@ def test_max_tokens_must_suit_the_encoder(tiny, kind, max_tokens):
 def test_an_unusable_encoder_is_explained(tmp_path, tiny_vit, tiny_bert):
     pickled = shutil.copytree(tiny_bert, tmp_path / "pickled")
     (pickled / "model.safetensors").unlink()
-    (pickled / "pytorch_model.bin").write_bytes(pickle.dumps({"cls": Ran(tmp_path / "ran")}))
+    (pickled / "pytorch_model.bin").write_bytes(pickle.dumps({"cls": Ran(tmp_path / "ran")}, protocol=2))
     no_tokenizer = shutil.copytree(tiny_bert, tmp_path / "no_tokenizer")
     (no_tokenizer / "tokenizer.json").write_text("{}")
     cut = shutil.copytree(tiny_bert, tmp_path / "cut")
