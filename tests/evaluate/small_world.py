@@ -69,7 +69,8 @@ def make_world(root: Path, variant: str = "ImPlo", inputs: tuple[str, ...] = ("p
     groups = [(keys[:5], audio[:5]), (keys[5:], audio[5:])]
     write_features(folder / "audio.parquet", FRAME_KEYS, groups, MAX_FRAMES * MELS, np.float16, about)
     about = {"spec": {"encoder": "test"}}
-    image = [([{"fid": fid, "crop": 0, "sha256": fid} for fid in fids], rng.normal(size=(len(fids), 10)))]
+    squares = [{"fid": fid, "crop": n, "sha256": fid} for fid in fids for n in range(3 if fid == fids[-1] else 1)]
+    image = [(squares, rng.normal(size=(len(squares), 10)))]
     write_features(folder / "image.parquet", IMAGE_KEYS, image, 10, np.float32, about)
     texts = [
         {"fid": fid, "input": name, "paragraph": paragraph, "sha256": f"{fid}{name}{paragraph}"}

@@ -49,3 +49,14 @@ def test_draws_repeat_with_the_seed_and_vary_within_it(features, dataset):
     assert torch.equal(first["audio"], again["audio"])
     assert torch.equal(first["plot"], again["plot"])
     assert not torch.equal(first["audio"], second["audio"])
+
+
+def test_every_track_start_and_row_is_drawn(features, dataset):
+    store = open_store(features, ["plot"])
+    films = films_of(dataset, store)[:1]
+    rng = np.random.default_rng(0)
+    batches = [draw_batch(films, store, 17, rng, CPU) for _ in range(400)]
+    plots = {tuple(batch["plot"][0].tolist()) for batch in batches}
+    windows = {tuple(batch["audio"].flatten().tolist()) for batch in batches}
+    assert len(plots) == len(films[0].input_rows["plot"]) == 2
+    assert len(windows) == sum(int(store.audio.steps[track]) - 16 for track in films[0].track_rows)
