@@ -1,11 +1,16 @@
-"""What all tests share: one thread, so that sums are taken in one order, and small parameters."""
+"""What all tests share: one thread, so that sums are taken in one order, parameters, tiny models, a closed network."""
 
+import socket
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from pipeline.params import Params, load_params
+from tests.encoders.tiny import save_tiny
 
 torch.set_num_threads(1)
 
@@ -16,3 +21,32 @@ ROOT = Path(__file__).parent.parent
 def params() -> Params:
     """The parameters of the repository."""
     return load_params(ROOT / "params.yaml")
+
+
+@pytest.fixture
+def without_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every connection and look-up of a name fail the test."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        pytest.fail("a test asked for the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a function that gives the folder of a tiny model of a kind, saved once."""
+    return cache(lambda kind: save_tiny(kind, tmp_path_factory.mktemp(kind)))
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tiny: Callable[[str], Path]) -> Path:
+    """A folder as save_pretrained writes it: a random BertModel that takes 20 tokens, and its tokenizer."""
+    return tiny("bert")
+
+
+@pytest.fixture(scope="session")
+def tiny_vit(tiny: Callable[[str], Path]) -> Path:
+    """A folder as save_pretrained writes it: a random ViTModel for 32 px, and its preprocessor."""
+    return tiny("vit")

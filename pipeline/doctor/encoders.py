@@ -40,7 +40,7 @@ def _check(what: str, kind: str, encoder: str, files: Files) -> Check:
     disables = f"features@{kind}, and all that is trained on it"
     try:
         packaged = _packaged(kind)
-        from pipeline.features.source import packaged_path
+        from pipeline.encoders.source import packaged_path
     except (ImportError, OSError) as error:
         return missing(what, f"{encoder}: cannot be loaded: {error}", disables, INSTALL)
     instead = f"set features.{kind}.encoder in params.yaml, e.g. to {next(iter(packaged), LOG_MEL)}"
@@ -80,11 +80,11 @@ def _check_hub(what: str, encoder: str, files: Files, disables: str, instead: st
 def _packaged(kind: str) -> dict[str, tuple[str, str]]:
     """Return the encoders of a kind that come in packages; importing what loads them shows that it can be."""
     if kind == "audio":
-        from pipeline.features.audio_encoder import PACKAGED
+        from pipeline.encoders.audio import PACKAGED
     elif kind == "image":
-        from pipeline.features.image_encoder import PACKAGED
+        from pipeline.encoders.image import PACKAGED
     else:
-        from pipeline.features.text_encoder import PACKAGED
+        from pipeline.encoders.text import PACKAGED
     return PACKAGED
 
 

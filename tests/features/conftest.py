@@ -1,8 +1,5 @@
-"""No network, tiny models of transformers in folders, and a data set of three films with generated sound."""
+"""No network, and a data set of three films with generated sound."""
 
-import socket
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +11,14 @@ from pipeline.audio import write_mp3
 from pipeline.files import sha256_of
 from pipeline.sections import AudioFeatures, Features, ImageFeatures, TextFeatures
 from pipeline.tables import DATASET, write_table
-from tests.features.tiny import save_tiny
 
 RATE = 22050
 LENGTHS = {("AAA", 0): 22050, ("AAA", 1): 30001, ("AAB", 0): 500, ("AAC", 0): 22050}  # samples of each track
 
 
 @pytest.fixture(autouse=True)
-def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_network(without_network: None) -> None:
     """Let every connection and look-up of a name fail the test."""
-
-    def refuse(*_: Any, **__: Any) -> None:
-        pytest.fail("a test asked for the network")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 
 @pytest.fixture
@@ -75,21 +65,3 @@ def dataset(tmp_path: Path) -> list[dict[str, Any]]:
         Image.fromarray(pixels).save(tmp_path / f"data/image/{fid}.jpg")
     write_table(tmp_path / "data/dataset.parquet", rows, DATASET)
     return rows
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Return a function that gives the folder of a tiny model of a kind, saved once."""
-    return cache(lambda kind: save_tiny(kind, tmp_path_factory.mktemp(kind)))
-
-
-@pytest.fixture(scope="session")
-def tiny_bert(tiny: Callable[[str], Path]) -> Path:
-    """A folder as save_pretrained writes it: a random BertModel that takes 20 tokens, and its tokenizer."""
-    return tiny("bert")
-
-
-@pytest.fixture(scope="session")
-def tiny_vit(tiny: Callable[[str], Path]) -> Path:
-    """A folder as save_pretrained writes it: a random ViTModel for 32 px, and its preprocessor."""
-    return tiny("vit")

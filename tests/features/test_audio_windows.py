@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.encoders.audio import load_audio_encoder
 from pipeline.errors import MissingFileError
 from pipeline.features import audio_windows
-from pipeline.features.audio_encoder import load_audio_encoder
 from pipeline.features.audio_table import open_audio
 from pipeline.features.audio_windows import write_windows
 from pipeline.features.table import open_features

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.encoders.image import load_image_encoder
 from pipeline.errors import MissingFileError
 from pipeline.features import image
 from pipeline.features.image import read_image, write_image_features
-from pipeline.features.image_encoder import load_image_encoder
 from pipeline.features.table import open_features
 from pipeline.files import sha256_of
 from pipeline.sections import ImageFeatures

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.encoders.text import load_text_encoder
 from pipeline.errors import MissingFileError
 from pipeline.features import text
 from pipeline.features.table import open_features
 from pipeline.features.text import film_texts, tags_plot_text, write_text_features
-from pipeline.features.text_encoder import load_text_encoder
 from pipeline.sections import TextFeatures
 
 CPU = torch.device("cpu")

@@ -12,10 +12,10 @@ import pytest
 import torch
 from huggingface_hub import constants
 
+from pipeline.encoders import source
+from pipeline.encoders.source import Source, locate, packaged_path
+from pipeline.encoders.text import load_text_encoder
 from pipeline.errors import ModelError
-from pipeline.features import source
-from pipeline.features.source import Source, locate, packaged_path
-from pipeline.features.text_encoder import load_text_encoder
 from pipeline.sections import TextFeatures
 
 NAME, COMMIT = "someone/model", "0123456789abcdef" * 2 + "01234567"

@@ -15,11 +15,11 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from pipeline.features.pixels import Preparation, read_preparation
-from pipeline.features.pooling import Poolings, chosen
-from pipeline.features.pretrained import digests, explained, inference, load_model, quiet
-from pipeline.features.rows import batches
-from pipeline.features.source import locate
+from pipeline.batches import batches
+from pipeline.encoders.pixels import Preparation, read_preparation
+from pipeline.encoders.pooling import Poolings, chosen
+from pipeline.encoders.pretrained import digests, explained, inference, load_model, quiet
+from pipeline.encoders.source import locate
 from pipeline.sections import ImageFeatures
 
 KEY = "features.image.encoder"

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.encoders import pretrained
+from pipeline.encoders.source import packaged_path
+from pipeline.encoders.text import TextEncoder, load_text_encoder
 from pipeline.errors import ModelError, ParamsError
-from pipeline.features import pretrained
-from pipeline.features.source import packaged_path
-from pipeline.features.text_encoder import TextEncoder, load_text_encoder
 from pipeline.sections import TextFeatures
-from tests.features.tiny import TEXT, save_sentence, without_weights
+from tests.encoders.tiny import TEXT, save_sentence, without_weights
 
 CPU = torch.device("cpu")
 TEXTS = ["a dog runs home .", "war begins", "dog", "", "a a a a a a a a a a a a a a", "war begins"]

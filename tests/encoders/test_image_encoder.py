@@ -10,12 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
+from pipeline.encoders import pretrained
+from pipeline.encoders.image import ImageEncoder, load_image_encoder
+from pipeline.encoders.pixels import Preparation, read_preparation
 from pipeline.errors import ModelError, ParamsError
-from pipeline.features import pretrained
-from pipeline.features.image_encoder import ImageEncoder, load_image_encoder
-from pipeline.features.pixels import Preparation, read_preparation
 from pipeline.sections import ImageFeatures
-from tests.features.tiny import IMAGE, save_tiny, without_weights
+from tests.encoders.tiny import IMAGE, save_tiny, without_weights
 
 CPU = torch.device("cpu")
 PORTRAIT = Path(matplotlib.get_data_path()) / "sample_data/grace_hopper.jpg"  # an admiral in uniform

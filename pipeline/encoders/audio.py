@@ -16,11 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pipeline.batches import batches
+from pipeline.encoders.pooling import Poolings, chosen
+from pipeline.encoders.pretrained import digest_of, digests, explained, inference, load_model, quiet
+from pipeline.encoders.source import locate
 from pipeline.errors import ParamsError
-from pipeline.features.pooling import Poolings, chosen
-from pipeline.features.pretrained import digest_of, digests, explained, inference, load_model, quiet
-from pipeline.features.rows import batches
-from pipeline.features.source import locate
 from pipeline.sections import LOG_MEL, AudioFeatures
 
 KEY = "features.audio.encoder"

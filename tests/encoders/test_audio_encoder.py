@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.encoders import pretrained
+from pipeline.encoders.audio import inputs_of, load_audio_encoder
 from pipeline.errors import ModelError, ParamsError
-from pipeline.features import pretrained
-from pipeline.features.audio_encoder import inputs_of, load_audio_encoder
 from pipeline.sections import AudioFeatures
-from tests.features.tiny import AUDIO, without_weights
+from tests.encoders.tiny import AUDIO, without_weights
 
 CPU = torch.device("cpu")
 AUTO = {"clap": "pooler", "clap_fusion": "pooler", "ast": "pooler", "wav2vec2": "mean", "hubert": "mean"}
