@@ -1,0 +1,85 @@
+"""How a benchmark tells what came out: a table on the terminal, and the same figures as JSON."""
+
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import process_time
+
+from rich.console import Console
+from rich.table import Table
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line: what was measured, beside an alternative in the same run, or beside a goal."""
+
+    what: str
+    ours: float
+    unit: str
+    alternative: float | None
+    alternative_name: str
+    ratio: float | None
+    goal: str
+
+
+def figure(
+    what: str, ours: float, unit: str, alternative: float | None = None, name: str = "", goal: str = ""
+) -> Figure:
+    """Return a line; its ratio is ours to the alternative."""
+    ratio = ours / alternative if alternative else None
+    return Figure(what, ours, unit, alternative, name, ratio, goal)
+
+
+def publish(name: str, figures: list[Figure]) -> None:
+    """Print `figures` and write them to benchmarks/results/<name>.json."""
+    table = Table("what", "ours", "unit", "alternative", "", "ratio", "goal", title=name)
+    for line in figures:
+        ours, alternative, ratio = map(_readable, (line.ours, line.alternative, line.ratio))
+        table.add_row(line.what, ours, line.unit, alternative, line.alternative_name, ratio, line.goal)
+    Console(width=150).print(table)
+    RESULTS.mkdir(exist_ok=True)
+    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
+    content = {"machine": machine, "figures": [asdict(line) for line in figures]}
+    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
+
+
+def best_seconds(work: Callable[[], object], repeats: int) -> float:
+    """Return the least CPU seconds of this process for `work`, after one call to warm up."""
+    work()
+    seconds = []
+    for _ in range(repeats):
+        start = process_time()
+        work()
+        seconds.append(process_time() - start)
+    return min(seconds)
+
+
+def peak_megabytes() -> float:
+    """Return the highest memory in use by this process so far; mapped files count."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def in_own_process(module: str, *arguments: str) -> dict:
+    """Run `python -m module arguments` with one thread and return the JSON object that it prints last."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    root = Path(__file__).parent.parent
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _readable(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -1,0 +1,85 @@
+"""Training items out of the cache, beside decoding an MP3 file for each item as the published implementation does.
+
+An item is a random window of 9.92 s of a random track: log-mel frames at the paper's settings here, samples there. One
+process, one thread, files of 30 s and of three minutes.
+
+    OMP_NUM_THREADS=1 python -m benchmarks.training_items
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+
+from benchmarks.report import Figure, figure, publish
+from pipeline.audio import write_mp3
+from pipeline.features.audio_frames import write_frames
+from pipeline.features.audio_table import open_audio
+from pipeline.features.films import FeatureStore
+from pipeline.params import load_params
+from pipeline.sections import AudioFeatures
+
+RATE, WINDOW_SECONDS = 22050, 9.92
+FILES = 12
+LEAST_SECONDS = 3.0  # that each way is timed for
+
+
+def main() -> None:
+    """Run all and print the figures."""
+    default = load_params(Path(__file__).parent.parent / "params.yaml").features.audio
+    params = replace(default, n_fft=1024, hop_length=220, n_mels=128)
+    publish("training_items", [measure(30, params, ""), measure(180, params, "500 or more")])
+
+
+def measure(seconds: int, params: AudioFeatures, goal: str) -> Figure:
+    """Return the line of files of so many seconds."""
+    window = 1 + int(WINDOW_SECONDS * RATE) // params.hop_length
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        dataset = list(tracks(root, seconds))
+        write_frames(root, root / "audio.parquet", dataset, params)
+        table = open_audio(root / "audio.parquet")
+        store = FeatureStore((), table, {})
+
+        def cached() -> torch.Tensor:
+            track = int(rng.integers(FILES))
+            start = int(rng.integers(table.steps[track] - window + 1))
+            return store.windows([track], [start], window, torch.device("cpu"))
+
+        def decoded() -> np.ndarray:
+            samples, _ = soundfile.read(root / dataset[rng.integers(FILES)]["path"], dtype="float32")
+            length = round(WINDOW_SECONDS * RATE)
+            start = rng.integers(len(samples) - length + 1)
+            return samples[start : start + length]
+
+        ours, theirs = items_a_second(cached), items_a_second(decoded)
+    return figure(f"files of {seconds} s", ours, "items/s", theirs, "decoding each time", goal)
+
+
+def items_a_second(item: Callable[[], object]) -> float:
+    """Return how often a second `item` can be called."""
+    item()
+    start, calls = time.perf_counter(), 0
+    while (elapsed := time.perf_counter() - start) < LEAST_SECONDS:
+        item()
+        calls += 1
+    return calls / elapsed
+
+
+def tracks(root: Path, seconds: int) -> Iterator[dict]:
+    """Write MP3 files of noise and yield their rows of the data set."""
+    rng = np.random.default_rng(0)
+    for number in range(FILES):
+        path = root / f"{number}.mp3"
+        write_mp3(path, rng.integers(-9000, 9000, seconds * RATE, dtype=np.int16), RATE, 96000)
+        yield {"fid": "AAA", "number": number, "path": path.name, "seconds": float(seconds), "file_sha256": str(number)}
+
+
+if __name__ == "__main__":
+    main()
