@@ -21,6 +21,7 @@ from pipeline.audio import write_mp3
 from pipeline.features.audio_frames import write_frames
 from pipeline.features.audio_table import open_audio
 from pipeline.features.films import FeatureStore
+from pipeline.files import sha256_of
 from pipeline.params import load_params
 from pipeline.sections import AudioFeatures
 
@@ -78,7 +79,8 @@ def tracks(root: Path, seconds: int) -> Iterator[dict]:
     for number in range(FILES):
         path = root / f"{number}.mp3"
         write_mp3(path, rng.integers(-9000, 9000, seconds * RATE, dtype=np.int16), RATE, 96000)
-        yield {"fid": "AAA", "number": number, "path": path.name, "seconds": float(seconds), "file_sha256": str(number)}
+        known = {"fid": "AAA", "number": number, "path": path.name, "seconds": float(seconds)}
+        yield known | {"file_sha256": sha256_of(path)}
 
 
 if __name__ == "__main__":

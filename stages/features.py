@@ -40,8 +40,8 @@ def main(root: Path, kind: Literal["audio", "image", "text"], device: str, featu
     else:
         computed = write_windows(root, path, dataset, features.audio, choose_device(device))
     films = len({row["fid"] for row in dataset})
-    log.info("%s: %d rows of %d films", path, count_rows(path), films)
-    log.info("%d %s computed, what else it takes was known", computed, KINDS[kind])
+    what = KINDS[kind]
+    log.info("%s: %d rows of %d films; %d %s computed, the rest known", path, count_rows(path), films, computed, what)
 
 
 if __name__ == "__main__":

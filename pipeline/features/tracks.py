@@ -7,6 +7,7 @@ import numpy as np
 
 from pipeline.audio import NotAudioError, mono
 from pipeline.errors import MissingFileError
+from pipeline.files import sha256_of
 
 TOLERANCE_SECONDS = 0.1  # more than the delay and padding of an MP3 encoder
 INT16_SCALE = 32768.0
@@ -15,11 +16,13 @@ INT16_SCALE = 32768.0
 def track_samples(root: Path, row: dict[str, Any], sample_rate: int) -> np.ndarray:
     """Return a track of the data set as float32 samples [t] in -1 … 1, cut to its stated length.
 
-    Raises `MissingFileError` when it is missing, damaged, or not as long as stated.
+    Raises `MissingFileError` when it is missing, damaged, another file than `segment` wrote, or not as long as stated.
     """
     path = root / row["path"]
     advice = "remove it and run `dvc repro segment`"
     try:
+        if sha256_of(path) != row["file_sha256"]:  # what is computed is kept under this digest
+            raise MissingFileError(f"{path} is not the file that data/dataset.parquet lists: {advice}")
         blocks = list(mono(path, sample_rate))
     except FileNotFoundError:
         raise MissingFileError(f"{path} is missing: run `dvc repro segment`") from None

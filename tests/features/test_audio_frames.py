@@ -119,14 +119,32 @@ def spoil(path: Path, how: str) -> None:
         write_mp3(path, np.zeros(44100, np.int16), 22050, 96000)
 
 
-@pytest.mark.parametrize(
-    ("how", "processes"),
-    [("missing", 1), ("empty", 1), ("other", 1), ("truncated", 1), ("longer", 1), ("truncated", 2)],
-)
-def test_a_spoilt_track_names_the_file_and_the_stage(tmp_path, dataset, features, how, processes, monkeypatch):
-    monkeypatch.setattr(audio_frames, "GROUP_ROWS", 2)
-    spoil(tmp_path / dataset[3]["path"], how)
+@pytest.mark.parametrize("listed", [False, True], ids=["replaced", "listed"])
+@pytest.mark.parametrize("how", ["missing", "empty", "other", "truncated", "longer"])
+def test_a_spoilt_track_names_the_file_and_the_stage(tmp_path, dataset, features, how, listed):
+    """Also where the data set lists the digest of the spoilt file."""
+    path = tmp_path / dataset[3]["path"]
+    spoil(path, how)
+    if listed and how != "missing":
+        dataset[3]["file_sha256"] = sha256_of(path)
     with pytest.raises(MissingFileError, match=r"A/A/C/0\.mp3 .*dvc repro segment"):
-        write(tmp_path, dataset, dataclasses.replace(features.audio, processes=processes))
+        write(tmp_path, dataset, features.audio)
     assert not (tmp_path / "audio.parquet").exists()
     assert not list(tmp_path.glob(".part-*")), "nothing half-written stays"
+
+
+def test_a_track_that_was_replaced_does_not_get_into_the_cache(tmp_path, dataset, features):
+    path = tmp_path / dataset[3]["path"]
+    before = path.read_bytes()
+    write_mp3(path, np.ones(22050, np.int16), 22050, 96000)
+    with pytest.raises(MissingFileError, match=r"is not the file that data/dataset\.parquet lists"):
+        write(tmp_path, dataset, features.audio)
+    path.write_bytes(before)
+    assert write(tmp_path, dataset, features.audio) == 4
+
+
+def test_an_error_in_another_process_comes_through(tmp_path, dataset, features, monkeypatch):
+    monkeypatch.setattr(audio_frames, "GROUP_ROWS", 2)
+    spoil(tmp_path / dataset[3]["path"], "truncated")
+    with pytest.raises(MissingFileError, match=r"A/A/C/0\.mp3 .*dvc repro segment"):
+        write(tmp_path, dataset, dataclasses.replace(features.audio, processes=2))
