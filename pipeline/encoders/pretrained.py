@@ -16,6 +16,7 @@ from torch import nn
 
 from pipeline.errors import ModelError, PipelineError
 
+VERSION = 1  # of all encoders here: raise when the same input would give other values, which are kept by it
 HEADS = ("pooler.", "head.", "visual_projection.", "audio_projection.")  # what only a model's pooled output is made of
 UNREAD = ("masked_spec_embed", "embeddings.mask_token")  # what only pretraining reads, and many checkpoints lack
 BESIDE = ("_name_or_path", "architectures", "dtype", "transformers_version")  # of a configuration: no part of the model
@@ -101,8 +102,11 @@ def halves(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
-def digests(model: nn.Module, head: bool) -> dict[str, str]:
-    """Return the hexadecimal SHA-256 of a model's weights, those of its head only if `head`, and of its settings."""
+def digests(model: nn.Module, head: bool) -> dict[str, Any]:
+    """Return what a model is: `VERSION`, and the hexadecimal SHA-256 of its weights and of its settings.
+
+    Weights of its head are among them only if `head`.
+    """
     weights = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):
         if not name.startswith(UNREAD if head else (*HEADS, *UNREAD)):
@@ -110,7 +114,7 @@ def digests(model: nn.Module, head: bool) -> dict[str, str]:
             weights.update(value.detach().cpu().contiguous().numpy().tobytes())
     settings = model.config.to_dict() if hasattr(model, "config") else {}
     kept = {key: value for key, value in settings.items() if key not in BESIDE}
-    return {"weights": weights.hexdigest(), "config": digest_of(kept)}
+    return {"version": VERSION, "weights": weights.hexdigest(), "config": digest_of(kept)}
 
 
 def digest_of(settings: dict[str, Any]) -> str:

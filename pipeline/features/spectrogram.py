@@ -17,7 +17,7 @@ from torch import Tensor
 
 from pipeline.sections import LOG_MEL, AudioFeatures
 
-VERSION = 1  # raise when the same samples would give other values
+VERSION = 1  # raise when the same file would give other values, which are kept by it
 FLOOR_POWER = 1e-10
 FLOOR_DB = -100.0
 CODES = 255

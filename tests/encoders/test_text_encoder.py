@@ -253,3 +253,9 @@ def test_cuda_is_near_the_cpu(tiny, encoder):
     on_cuda = load(name, device=torch.device("cuda"))
     assert on_cuda.spec == load(name).spec
     assert np.abs(on_cuda.encode(TEXTS) - load(name).encode(TEXTS)).max() < 0.05
+
+
+def test_values_are_kept_by_the_version_of_this_code(tiny_bert, monkeypatch):
+    before = load(tiny_bert).spec
+    monkeypatch.setattr(pretrained, "VERSION", pretrained.VERSION + 1)
+    assert load(tiny_bert).spec == before | {"version": before["version"] + 1}
