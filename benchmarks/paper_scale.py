@@ -28,13 +28,13 @@ from benchmarks.report import figure, in_own_process, peak_megabytes, publish
 from pipeline.batches import batches
 from pipeline.encoders.text import TextEncoder
 from pipeline.features.audio_frames import write_frames
-from pipeline.features.audio_table import AudioTable, open_audio
-from pipeline.features.cache import FeatureCache, open_cache, write_shard
-from pipeline.features.films import FeatureStore, Film
 from pipeline.features.rows import versions
-from pipeline.features.spectrogram import LogMel
 from pipeline.features.text import write_text_features
 from pipeline.params import load_params
+from pipeline.spectrogram import LogMel
+from pipeline.store.audio_table import AudioTable, open_audio
+from pipeline.store.cache import FeatureCache, open_cache, write_shard
+from pipeline.store.films import FeatureStore, Film
 from pipeline.train.sampling import draw_batch, film_batches
 
 FILMS, TRACKS = 7771, 74_000

@@ -19,11 +19,11 @@ import torch
 from benchmarks.report import Figure, figure, publish
 from pipeline.audio import write_mp3
 from pipeline.features.audio_frames import write_frames
-from pipeline.features.audio_table import open_audio
-from pipeline.features.films import FeatureStore
 from pipeline.files import sha256_of
 from pipeline.params import load_params
 from pipeline.sections import AudioFeatures
+from pipeline.store.audio_table import open_audio
+from pipeline.store.films import FeatureStore
 
 RATE, WINDOW_SECONDS = 22050, 9.92
 FILES = 12

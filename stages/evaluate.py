@@ -12,11 +12,11 @@ from pathlib import Path
 from pipeline.device import choose_device
 from pipeline.evaluate.rankings import write_rankings
 from pipeline.evaluate.run import evaluate_model, evaluation_side
-from pipeline.features.films import open_store, require_specs
 from pipeline.files import sha256_of, write_json
 from pipeline.model.store import load_model
 from pipeline.sections import Evaluate
 from pipeline.stage import launch
+from pipeline.store.films import open_store, require_specs
 from pipeline.tables import DATASET, read_table
 from pipeline.tracking import log_evaluation
 

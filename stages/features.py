@@ -15,10 +15,10 @@ from pipeline.errors import StageError
 from pipeline.features.audio_frames import write_frames
 from pipeline.features.audio_windows import write_windows
 from pipeline.features.image import write_image_features
-from pipeline.features.table import count_rows
 from pipeline.features.text import write_text_features
 from pipeline.sections import LOG_MEL, Features
 from pipeline.stage import launch
+from pipeline.store.table import count_rows
 from pipeline.tables import DATASET, read_table
 
 log = logging.getLogger(__name__)

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from pipeline.device import choose_device
 from pipeline.evaluate.embed import embed_tracks
-from pipeline.features.films import films_of, open_store, require_specs
 from pipeline.files import sha256_of, write_bytes, write_json
 from pipeline.model.store import CONFIG, WEIGHTS, load_model
 from pipeline.publish.headline import headline_of
 from pipeline.publish.index import INDEX, write_index
 from pipeline.sections import Evaluate
 from pipeline.stage import launch
+from pipeline.store.films import films_of, open_store, require_specs
 from pipeline.tables import DATASET, read_table
 
 log = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ import argparse
 from pathlib import Path
 
 from pipeline.device import choose_device
-from pipeline.features.films import open_store
 from pipeline.params import Params
 from pipeline.stage import launch
+from pipeline.store.films import open_store
 from pipeline.tables import DATASET, read_table
 from pipeline.tracking import training_run
 from pipeline.train.run import train_variant

@@ -14,8 +14,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pipeline.errors import ModelError
-from pipeline.features.films import FeatureStore, Film
 from pipeline.model.retrieval import RetrievalModel
+from pipeline.store.films import FeatureStore, Film
 
 Place = TypeVar("Place")  # where one row of a batch is read
 

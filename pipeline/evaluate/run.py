@@ -15,9 +15,9 @@ from pipeline.evaluate.embed import embed_films, embed_tracks
 from pipeline.evaluate.metrics import BEST_RANK, over_films, query_metrics
 from pipeline.evaluate.ranking import rank_candidates
 from pipeline.evaluate.reference import pooled_figures
-from pipeline.features.films import FeatureStore, Film, films_of
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.sections import Evaluate
+from pipeline.store.films import FeatureStore, Film, films_of
 
 Row = dict[str, Any]
 

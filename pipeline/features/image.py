@@ -15,12 +15,12 @@ from tqdm import tqdm
 from pipeline.batches import batches
 from pipeline.encoders.image import ImageEncoder, load_image_encoder
 from pipeline.errors import MissingFileError
-from pipeline.features.cache import FeatureCache, open_cache, write_shard
 from pipeline.features.rows import one_row_a_film, versions
-from pipeline.features.table import IMAGE_KEYS, write_features
 from pipeline.files import sha256_of
 from pipeline.pictures import BadPictureError, read_picture
 from pipeline.sections import ImageFeatures
+from pipeline.store.cache import FeatureCache, open_cache, write_shard
+from pipeline.store.table import IMAGE_KEYS, write_features
 
 GROUP_FILMS = 256  # encoded and kept at a time
 GROUP_ROWS = 8192  # films whose vectors are a row group

@@ -1,4 +1,4 @@
-"""What the tables have in common: rows of data/dataset.parquet by film, digests, windows of a fixed grid."""
+"""What the tables have in common: rows of data/dataset.parquet by film, digests, versions."""
 
 import hashlib
 from collections.abc import Iterable
@@ -12,12 +12,6 @@ def one_row_a_film(dataset: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     for row in dataset:
         rows.setdefault(row["fid"], row)
     return list(rows.values())
-
-
-def window_starts(length: int, window: int, hop: int) -> list[int]:
-    """Return where the windows of a recording of `length` begin: every `hop`, the last one ending with it."""
-    last = max(length - window, 0)
-    return sorted({*range(0, last + 1, hop), last})
 
 
 def digest_of_text(text: str) -> str:

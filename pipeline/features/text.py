@@ -14,10 +14,10 @@ from tqdm import tqdm
 from pipeline.batches import batches
 from pipeline.encoders.text import load_text_encoder
 from pipeline.errors import MissingFileError
-from pipeline.features.cache import FeatureCache, open_cache, write_shard
 from pipeline.features.rows import digest_of_text, one_row_a_film, versions
-from pipeline.features.table import TEXT_KEYS, write_features
 from pipeline.sections import TextFeatures
+from pipeline.store.cache import FeatureCache, open_cache, write_shard
+from pipeline.store.table import TEXT_KEYS, write_features
 
 GROUP_TEXTS = 1024  # sorted by length, encoded and kept at a time
 GROUP_ROWS = 8192  # a row group

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline.features.films import Film
-from pipeline.features.table import write_features
+from pipeline.store.films import Film
+from pipeline.store.table import write_features
 
 INDEX = "tracks.parquet"
 KEYS = pa.schema(

@@ -9,9 +9,9 @@ import torch
 from tqdm import tqdm
 
 from pipeline.errors import ModelError, StageError
-from pipeline.features.films import FeatureStore, Film
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.sections import Train
+from pipeline.store.films import FeatureStore, Film
 from pipeline.train.loss import contrastive_loss
 from pipeline.train.sampling import draw_batch, film_batches
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
-from pipeline.features.films import FeatureStore, films_of
 from pipeline.files import write_bytes
 from pipeline.model.store import build_model, model_config, save_model
 from pipeline.sections import Model, Train
+from pipeline.store.films import FeatureStore, films_of
 from pipeline.train.loop import HISTORY, Record, fit
 
 log = logging.getLogger(__name__)

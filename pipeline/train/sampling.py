@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.features.films import FeatureStore, Film
+from pipeline.store.films import FeatureStore, Film
 
 
 def film_batches(films: int, batch_size: int, rng: np.random.Generator) -> list[np.ndarray]:

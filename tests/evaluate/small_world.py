@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipeline.features.films import open_store
-from pipeline.features.table import FRAME_KEYS, IMAGE_KEYS, TEXT_KEYS, write_features
 from pipeline.model.store import build_model, model_config, save_model
 from pipeline.sections import AudioTower, Evaluate, Model, Projector, QueryTower
+from pipeline.store.films import open_store
+from pipeline.store.table import FRAME_KEYS, IMAGE_KEYS, TEXT_KEYS, write_features
 from pipeline.tables import DATASET, write_table
 
 TRACKS = {"train": [2, 1], "valid": [2], "eval": [1, 3, 2, 4, 1]}  # of each film of a side

@@ -6,8 +6,8 @@ import torch
 
 from pipeline.errors import ModelError
 from pipeline.evaluate.embed import embed_films, embed_tracks
-from pipeline.features.films import films_of, open_store
 from pipeline.model.store import load_model
+from pipeline.store.films import films_of, open_store
 
 CPU = torch.device("cpu")
 

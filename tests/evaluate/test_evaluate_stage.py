@@ -13,8 +13,8 @@ from pipeline.errors import MissingFileError, ModelError, StageError
 from pipeline.evaluate.embed import embed_films, embed_tracks
 from pipeline.evaluate.rankings import read_rankings
 from pipeline.evaluate.run import digest_of, metrics_of, ranking_rows
-from pipeline.features.films import films_of, open_store
 from pipeline.model.store import load_model, save_model
+from pipeline.store.films import films_of, open_store
 from pipeline.tables import DATASET, write_table
 from tests.evaluate.small_world import EVALUATE, World
 

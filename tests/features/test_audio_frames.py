@@ -11,10 +11,10 @@ from pipeline.audio import mono, write_mp3
 from pipeline.errors import MissingFileError
 from pipeline.features import audio_frames
 from pipeline.features.audio_frames import write_frames
-from pipeline.features.audio_table import open_audio
-from pipeline.features.spectrogram import FLOOR_DB, LogMel, decibels
-from pipeline.features.table import open_features
 from pipeline.files import sha256_of
+from pipeline.spectrogram import FLOOR_DB, LogMel, decibels
+from pipeline.store.audio_table import open_audio
+from pipeline.store.table import open_features
 
 
 def write(root: Path, dataset, params, name: str = "audio.parquet") -> int:

@@ -11,10 +11,10 @@ import torch
 from pipeline.errors import MissingFileError
 from pipeline.features import audio_frames
 from pipeline.features.audio_frames import write_frames
-from pipeline.features.audio_table import AudioTable, open_audio
-from pipeline.features.spectrogram import LogMel
-from pipeline.features.table import WINDOW_KEYS, write_features
 from pipeline.features.tracks import track_samples
+from pipeline.spectrogram import LogMel
+from pipeline.store.audio_table import AudioTable, open_audio
+from pipeline.store.table import WINDOW_KEYS, write_features
 
 
 def values_of(table: AudioTable, track: int, start: int, length: int) -> np.ndarray:

@@ -9,11 +9,11 @@ import torch
 from pipeline.encoders.audio import load_audio_encoder
 from pipeline.errors import MissingFileError
 from pipeline.features import audio_windows
-from pipeline.features.audio_table import open_audio
 from pipeline.features.audio_windows import write_windows
-from pipeline.features.table import open_features
 from pipeline.features.tracks import track_samples
 from pipeline.sections import AudioFeatures
+from pipeline.store.audio_table import open_audio
+from pipeline.store.table import open_features
 
 CPU = torch.device("cpu")
 

@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from pipeline.features.audio_frames import write_frames
-from pipeline.features.spectrogram import LogMel
-from pipeline.features.table import IMAGE_KEYS, write_features
 from pipeline.features.tracks import track_samples
+from pipeline.spectrogram import LogMel
+from pipeline.store.table import IMAGE_KEYS, write_features
 
 READERS = {
     "pandas": pd.read_parquet,

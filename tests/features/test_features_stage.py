@@ -11,8 +11,8 @@ import torch
 
 import stages.features
 from pipeline.errors import MissingFileError, ParamsError, StageError
-from pipeline.features.films import films_of, open_store
 from pipeline.sections import Features
+from pipeline.store.films import films_of, open_store
 from pipeline.tables import DATASET, write_table
 from stages.features import main
 

@@ -10,9 +10,9 @@ from pipeline.encoders.image import load_image_encoder
 from pipeline.errors import MissingFileError
 from pipeline.features import image
 from pipeline.features.image import read_image, write_image_features
-from pipeline.features.table import open_features
 from pipeline.files import sha256_of
 from pipeline.sections import ImageFeatures
+from pipeline.store.table import open_features
 
 CPU = torch.device("cpu")
 

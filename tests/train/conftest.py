@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.features.table import FRAME_KEYS, IMAGE_KEYS, TEXT_KEYS, write_features
+from pipeline.store.table import FRAME_KEYS, IMAGE_KEYS, TEXT_KEYS, write_features
 
 MELS, MAX_FRAMES, TRACKS = 8, 20, 3
 

@@ -9,10 +9,10 @@ import torch
 from safetensors.torch import load_file
 
 from pipeline.errors import ModelError, StageError
-from pipeline.features.films import films_of, open_store
-from pipeline.features.table import WINDOW_KEYS, write_features
 from pipeline.model.store import load_model
 from pipeline.sections import AudioTower, Model, Projector, QueryTower, Train
+from pipeline.store.films import films_of, open_store
+from pipeline.store.table import WINDOW_KEYS, write_features
 from pipeline.train.loop import validation_loss
 from pipeline.train.run import train_variant
 

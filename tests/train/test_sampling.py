@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.features.films import films_of, open_store
+from pipeline.store.films import films_of, open_store
 from pipeline.train.sampling import draw_batch, film_batches
 
 CPU = torch.device("cpu")

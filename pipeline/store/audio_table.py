@@ -14,10 +14,10 @@ import numpy as np
 import pyarrow.parquet as pq
 from torch import Tensor
 
-from pipeline.features.cache import FeatureCache, open_cache, write_shard
-from pipeline.features.spectrogram import decibels
-from pipeline.features.table import open_parquet, read_keys, read_vectors
 from pipeline.sections import LOG_MEL
+from pipeline.spectrogram import decibels
+from pipeline.store.cache import FeatureCache, open_cache, write_shard
+from pipeline.store.table import open_parquet, read_keys, read_vectors
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import MissingFileError
-from pipeline.features.table import FRAME_KEYS, IMAGE_KEYS, count_rows, open_features, write_features
+from pipeline.store.table import FRAME_KEYS, IMAGE_KEYS, count_rows, open_features, write_features
 
 WIDTH = 6
 

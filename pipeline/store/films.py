@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from pipeline.errors import MissingFileError, ModelError
-from pipeline.features.audio_table import AudioTable, open_audio
-from pipeline.features.rows import window_starts
-from pipeline.features.table import FeatureTable, open_features
+from pipeline.store.audio_table import AudioTable, open_audio
+from pipeline.store.table import FeatureTable, open_features
+from pipeline.store.windows import window_starts
 
 INPUT_TABLES = {"image": "image", "tags": "text", "plot": "text", "tags_plot": "text"}  # input of a variant: its table
 

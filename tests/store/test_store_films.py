@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from pipeline.errors import MissingFileError, ModelError
-from pipeline.features.films import FeatureStore, films_of, open_store, require_specs
-from pipeline.features.table import FRAME_KEYS, IMAGE_KEYS, TEXT_KEYS, WINDOW_KEYS, write_features
+from pipeline.store.films import FeatureStore, films_of, open_store, require_specs
+from pipeline.store.table import FRAME_KEYS, IMAGE_KEYS, TEXT_KEYS, WINDOW_KEYS, write_features
 
 CPU = torch.device("cpu")
 MELS, MAX_FRAMES = 2, 9

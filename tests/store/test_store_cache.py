@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from pipeline.features.cache import FeatureCache, open_cache, write_shard
+from pipeline.store.cache import FeatureCache, open_cache, write_shard
 
 ABOUT = {"spec": {"encoder": "test"}, "versions": {"torch": "1"}}
 
