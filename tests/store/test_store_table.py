@@ -1,4 +1,4 @@
-"""Feature tables: what is written is read, a group at a time, through the map; damage is named."""
+"""Feature tables: what is written is read again, a group of rows at a time; damage is named."""
 
 from pathlib import Path
 
