@@ -7,6 +7,7 @@ from pathlib import Path
 try:
     from pipeline import preset, ui
     from pipeline.catalog import command as catalog
+    from pipeline.checkpoint import command as checkpoint
     from pipeline.doctor.run import diagnose
     from pipeline.errors import PipelineError
 except ModuleNotFoundError as error:  # `doctor` is what one runs when something is missing
@@ -28,6 +29,7 @@ def main(arguments: list[str]) -> int:
     lay.add_argument("name", metavar="NAME", help=f"one of {', '.join(preset.names(Path()))}")
     lay.set_defaults(run=lambda options: preset.lay(Path(), options.name))
     catalog.register(commands)
+    checkpoint.register(commands)
     options = parser.parse_args(arguments)
     try:
         return options.run(options)

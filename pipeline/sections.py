@@ -124,6 +124,7 @@ class AudioFeatures:
     encoder: Name
     sample_rate: Count
     n_fft: Count
+    spectrum: Literal["power", "real"]
     hop_length: Count
     n_mels: Count
     f_min: NotNegative
@@ -195,7 +196,7 @@ class QueryTower:
 
     input_dropout: Dropout
     width: Count
-    layers: Count
+    layers: Annotated[int, Field(ge=0)]
     heads: Count
     head_width: Count
     feedforward: Count
@@ -227,14 +228,28 @@ class Train:
     """The training loop."""
 
     seed: Seed
+    encoders: Literal["frozen", "finetune"]
     epochs: Count
-    patience: Count | None
     batch_size: Annotated[int, Field(ge=2)]
+    micro_batch_size: Annotated[int, Field(ge=4)] | None
+    sampler: Literal["films", "tracks"]
+    shuffle: bool
+    same_film: Literal["masked", "positives", "negatives"]
+    optimizer: Literal["adamw", "adam"]
     learning_rate: Positive
-    warmup: Annotated[float, Field(gt=0.0, lt=1.0)]
+    encoder_learning_rate: Positive
+    schedule: Literal["cosine", "plateau", "plateau-reversed"]
+    warmup: Share
+    plateau_epochs: Count
+    plateau_factor: Annotated[float, Field(gt=0.0, lt=1.0)]
     weight_decay: NotNegative
-    max_grad_norm: Positive
+    max_grad_norm: Positive | None
+    monitor: Literal["loss", "recall_at_10"]
+    patience: Count | None
     valid_draws: Count
+    precision: Literal["auto", "float32", "bfloat16"]
+    compile: bool
+    processes: Count
     threads: Count
 
 

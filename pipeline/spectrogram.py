@@ -1,7 +1,8 @@
 """The log-mel spectrogram, the same for caching, training and recommending.
 
 Axes: t samples, l frame, k frequency bin, m mel band. Frame l is centred on sample l · hop_length; samples beyond
-either end are reflected. Power is |X|², in dB relative to a full-scale power of 1, not below `FLOOR_DB`.
+either end are reflected. Power is |X|², in dB relative to a full-scale power of 1, not below `FLOOR_DB`; with
+`spectrum: real` it is Re(X)² instead, which depends on where a frame begins: a fault that published checkpoints need.
 
 Frames are stored as float16, or as uint8 codes: dB = FLOOR_DB + code · step, where code 255 is more than any sound
 within full scale can reach (by Parseval's theorem no band's power exceeds n_fft · Σ window²).
@@ -22,7 +23,7 @@ FLOOR_POWER = 1e-10
 FLOOR_DB = -100.0
 CODES = 255
 BLOCK_FRAMES = 128  # at a time: what a processor's cache holds, twice as fast as all at once
-SETTINGS = ("sample_rate", "n_fft", "hop_length", "n_mels", "f_min", "f_max", "dtype")
+SETTINGS = ("sample_rate", "n_fft", "spectrum", "hop_length", "n_mels", "f_min", "f_max", "dtype")
 
 
 class LogMel:
@@ -41,7 +42,7 @@ class LogMel:
     def spec(self) -> dict[str, Any]:
         """All settings that the stored values depend on."""
         chosen = {name: getattr(self.params, name) for name in SETTINGS}
-        fixed = {"power": 2.0, "mel_scale": "htk", "norm": None, "center": True, "pad_mode": "reflect"}
+        fixed = {"mel_scale": "htk", "norm": None, "center": True, "pad_mode": "reflect"}
         spec = {"encoder": LOG_MEL, "version": VERSION, "window": "hann", "floor_power": FLOOR_POWER} | fixed | chosen
         return spec | {"scale": self._step, "offset": FLOOR_DB} if self.params.dtype == "uint8" else spec
 
@@ -85,7 +86,8 @@ class LogMel:
 
     def _power(self, frames: Tensor) -> Tensor:
         spectrum = torch.fft.rfft(frames * self._window)  # [l, k]
-        return torch.addcmul(spectrum.real * spectrum.real, spectrum.imag, spectrum.imag)
+        power = spectrum.real * spectrum.real
+        return torch.addcmul(power, spectrum.imag, spectrum.imag) if self.params.spectrum == "power" else power
 
 
 def decibels(stored: Tensor, spec: dict[str, Any]) -> Tensor:

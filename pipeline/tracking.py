@@ -6,8 +6,11 @@ metrics files are the truth.
 """
 
 import functools
+import hashlib
+import json
 import logging
 import os
+import platform
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +27,8 @@ log = logging.getLogger(__name__)
 URI = "MLFLOW_TRACKING_URI"
 EXPERIMENT = "soundtrack-retrieval"
 DIGEST_TAG = "model.digest"
+KEY_TAG = "training.key"  # all that decides a training, by which one that was killed is found
+PROCESS_TAG = "process"
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 
 
@@ -53,12 +58,20 @@ class TrainingRun:
     """The MLflow run of one training; every method warns instead of raising."""
 
     @_never_fails
-    def __init__(self, root: Path, variant: str, params: Params, dataset_digest: str) -> None:
+    def __init__(self, root: Path, variant: str, params: Params, dataset_digest: str, logs: bool, gpu: bool) -> None:
         self.run_id = None
+        if not logs:
+            return
         mlflow = _connected(root)
-        inputs = params.inputs(variant)
-        run = mlflow.start_run(run_name=variant, tags=_tags(root, variant, inputs) | {"dataset.digest": dataset_digest})
+        inputs, values = params.inputs(variant), _flat_params(params, variant)
+        key = hashlib.sha256(json.dumps([values, dataset_digest], sort_keys=True, default=str).encode()).hexdigest()
+        interrupted = _interrupted(mlflow, key)
+        tags = _tags(root, variant, inputs) | {"dataset.digest": dataset_digest, KEY_TAG: key, PROCESS_TAG: _process()}
+        run = mlflow.start_run(interrupted, run_name=variant, tags=tags, log_system_metrics=gpu)
         self.run_id = run.info.run_id
+        if interrupted:
+            log.info("MLflow: going on with run %s, whose process ended before it did", interrupted)
+            return
         source = mlflow.data.sources.LocalArtifactDatasetSource("data/dataset.parquet")
         mlflow.log_input(
             mlflow.data.meta_dataset.MetaDataset(
@@ -66,7 +79,7 @@ class TrainingRun:
             ),
             context="training",
         )
-        mlflow.log_params(_flat_params(params, variant))
+        mlflow.log_params(values)
 
     @_never_fails
     def log_epoch(self, record: Mapping[str, float]) -> None:
@@ -95,9 +108,15 @@ class TrainingRun:
 
 
 @contextmanager
-def training_run(root: Path, variant: str, params: Params, dataset_digest: str) -> Iterator[TrainingRun]:
-    """Yield the run of one training; it ends as FAILED when the block raises."""
-    run = TrainingRun(root, variant, params, dataset_digest)
+def training_run(
+    root: Path, variant: str, params: Params, dataset_digest: str, logs: bool = True, gpu: bool = False
+) -> Iterator[TrainingRun]:
+    """Yield the run of one training; it ends as FAILED when the block raises.
+
+    The run of the same training that was killed is gone on with. With `gpu` the memory and power of GPUs are logged as
+    well; without `logs`, as in all processes of a training but the first, nothing is.
+    """
+    run = TrainingRun(root, variant, params, dataset_digest, logs, gpu)
     status = "FAILED"
     try:
         yield run
@@ -144,6 +163,35 @@ def _connected(root: Path) -> ModuleType:
             mlflow.create_experiment(EXPERIMENT, artifacts)
     mlflow.set_experiment(EXPERIMENT)
     return mlflow
+
+
+def _interrupted(mlflow: ModuleType, key: str) -> str | None:
+    """Return the run of the training `key` that still counts as running though its process has ended, if any."""
+    found = mlflow.search_runs(
+        experiment_names=[EXPERIMENT],
+        filter_string=f"tags.`{KEY_TAG}` = '{key}' and attributes.status = 'RUNNING'",
+        order_by=["attributes.start_time DESC"],
+        output_format="list",
+    )
+    return next((run.info.run_id for run in found if _has_ended(run.data.tags.get(PROCESS_TAG, ""))), None)
+
+
+def _process() -> str:
+    return f"{platform.node()} {os.getpid()}"
+
+
+def _has_ended(process: str) -> bool:
+    """Return whether a process of this machine is there no more; of another machine's nothing is known."""
+    machine, _, number = process.rpartition(" ")
+    if machine != platform.node():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 def _tags(root: Path, variant: str, inputs: list[str]) -> dict[str, str]:

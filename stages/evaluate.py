@@ -13,10 +13,9 @@ from pipeline.device import choose_device
 from pipeline.evaluate.rankings import write_rankings
 from pipeline.evaluate.run import evaluate_model, evaluation_side
 from pipeline.files import sha256_of, write_json
-from pipeline.model.store import load_model
+from pipeline.model.store import load_model, open_for_model
 from pipeline.sections import Evaluate
 from pipeline.stage import launch
-from pipeline.store.films import open_store, require_specs
 from pipeline.tables import DATASET, read_table
 from pipeline.tracking import log_evaluation
 
@@ -27,8 +26,7 @@ def main(root: Path, variant: str, inputs: list[str], evaluate: Evaluate, device
     rows = evaluation_side(read_table(root / "data/dataset.parquet", DATASET, "split"))
     folder = root / "models" / variant
     model, config = load_model(folder)
-    store = open_store(root / "data/features", inputs)
-    require_specs(store.specs(), config["features"], str(folder))
+    store = open_for_model(root, rows, variant, inputs, config)
     metrics, rankings = evaluate_model(model, config, store, rows, evaluate, choose_device(device))
     metrics["model"] = {name: sha256_of(folder / name) for name in ("model.safetensors", "history.csv")}
     write_rankings(root / f"metrics/rankings/{variant}.parquet", rankings)

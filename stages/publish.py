@@ -9,14 +9,14 @@ import logging
 from pathlib import Path
 
 from pipeline.device import choose_device
-from pipeline.evaluate.embed import embed_tracks
 from pipeline.files import sha256_of, write_bytes, write_json
-from pipeline.model.store import CONFIG, WEIGHTS, load_model
+from pipeline.model.embed import embed_tracks
+from pipeline.model.store import CONFIG, WEIGHTS, load_model, open_for_model
 from pipeline.publish.headline import headline_of
 from pipeline.publish.index import INDEX, write_index
 from pipeline.sections import Evaluate
 from pipeline.stage import launch
-from pipeline.store.films import films_of, open_store, require_specs
+from pipeline.store.films import films_of
 from pipeline.tables import DATASET, read_table
 
 log = logging.getLogger(__name__)
@@ -27,8 +27,7 @@ def main(root: Path, variant: str, inputs: list[str], evaluate: Evaluate, device
     rows = read_table(root / "data/dataset.parquet", DATASET, "split")
     folder, published = root / "models" / variant, root / "models/published"
     model, config = load_model(folder)
-    store = open_store(root / "data/features", inputs)
-    require_specs(store.specs(), config["features"], str(folder))
+    store = open_for_model(root, rows, variant, inputs, config)
     films = films_of(rows, store)
     vectors = embed_tracks(model, store, films, config, evaluate.batch_size, choose_device(device))
     about = {"variant": variant, "model": sha256_of(folder / WEIGHTS), "audio": store.audio.about["digest"]}

@@ -125,7 +125,21 @@ def test_spec_holds_every_setting_and_survives_json():
     assert {"sample_rate", "n_fft", "hop_length", "n_mels", "f_min", "f_max", "dtype", "encoder"} <= spec.keys()
     assert all(spec[name] == getattr(SETTINGS, name) for name in ("n_fft", "hop_length", "f_min", "dtype"))
     changed = [{"n_fft": 1024}, {"f_max": 9000.0}, {"dtype": "uint8"}, {"n_mels": 16}, {"sample_rate": 24000}]
+    changed += [{"spectrum": "real"}]
     assert all(LogMel(dataclasses.replace(SETTINGS, **change)).spec != spec for change in changed)
     assert LogMel(dataclasses.replace(SETTINGS, processes=9, batch_size=9)).spec == spec
-    assert {"power", "mel_scale", "norm", "center", "pad_mode", "window", "floor_power"} <= spec.keys()
+    assert {"spectrum", "mel_scale", "norm", "center", "pad_mode", "window", "floor_power"} <= spec.keys()
     assert json.loads(json.dumps(spec)) == spec
+
+
+def test_real_spectrum_is_the_square_of_the_real_part_alone():
+    samples = np.random.default_rng(0).normal(0, 0.1, 5000).astype(np.float32)
+    log_mel = LogMel(dataclasses.replace(SETTINGS, spectrum="real"))
+    window = torch.hann_window(SETTINGS.n_fft)
+    spectrum = torch.stft(
+        torch.from_numpy(samples), SETTINGS.n_fft, SETTINGS.hop_length, window=window, return_complex=True
+    )
+    bands = log_mel._mel.T @ spectrum.real.square()
+    expected = 10 * bands.clamp(min=1e-10).log10().T.numpy()
+    assert np.abs(log_mel(samples) - expected).max() < 1e-3
+    assert np.abs(LogMel(SETTINGS)(samples) - expected).max() > 1.0

@@ -1,6 +1,11 @@
 """MLflow: one run a variant in the repository's own store, found again by its model, and never in a stage's way."""
 
+import dataclasses
 import logging
+import os
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -108,3 +113,73 @@ def test_evaluation_of_a_model_without_a_run_warns(tmp_path, model, params, capl
     with caplog.at_level(logging.WARNING):
         tracking.log_evaluation(tmp_path, model, METRICS)
     assert "no run trained" in caplog.text
+
+
+def killed_run(root, params, process):
+    """Return the id of a run that was never ended, begun by `process`."""
+    import mlflow
+
+    run = tracking.TrainingRun(root, "Im", params, "00", logs=True, gpu=False)
+    run.log_epoch({"epoch": 1, "train_loss": 2.0})
+    mlflow.set_tag(tracking.PROCESS_TAG, process)
+    mlflow.end_run("RUNNING")
+    return run.run_id
+
+
+def begun_again(root, params, digest="00"):
+    with tracking.training_run(root, "Im", params, digest) as run:
+        run.log_epoch({"epoch": 2, "train_loss": 1.0})
+    return run.run_id
+
+
+@pytest.fixture
+def ended() -> str:
+    """A process of this machine that is there no more."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return f"{platform.node()} {process.pid}"
+
+
+def test_killed_training_goes_on_in_its_own_run(tmp_path, params, ended):
+    from mlflow import MlflowClient
+
+    first = killed_run(tmp_path, params, ended)
+    assert begun_again(tmp_path, params) == first
+    client = MlflowClient(tracking.tracking_uri(tmp_path))
+    assert [point.step for point in client.get_metric_history(first, "train_loss")] == [1, 2]
+    assert client.get_run(first).info.status == "FINISHED"
+    assert begun_again(tmp_path, params) != first, "what has finished is another run's business"
+
+
+@pytest.mark.parametrize("process", [f"{platform.node()} {os.getpid()}", "elsewhere 99999999", ""])
+def test_run_of_a_process_that_may_be_alive_is_left_alone(tmp_path, params, process):
+    first = killed_run(tmp_path, params, process)
+    assert begun_again(tmp_path, params) != first
+    assert stored_run(tmp_path, first).info.status == "RUNNING"
+
+
+def test_other_trainings_do_not_go_on_in_a_killed_run(tmp_path, params, ended):
+    first = killed_run(tmp_path, params, ended)
+    other = dataclasses.replace(params, train=dataclasses.replace(params.train, seed=7))
+    assert begun_again(tmp_path, other) != first
+    assert begun_again(tmp_path, params, digest="01") != first
+
+
+def test_processes_beside_the_first_log_nothing(tmp_path, params, model):
+    with tracking.training_run(tmp_path, "Im", params, "00", logs=False) as run:
+        run.log_epoch({"epoch": 1, "train_loss": 2.0})
+        run.log_model(model)
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_system_metrics_are_logged_where_there_is_a_gpu(tmp_path, params, monkeypatch):
+    import mlflow
+
+    asked, start = [], mlflow.start_run
+    monkeypatch.setattr(
+        mlflow, "start_run", lambda *a, **k: asked.append(k.pop("log_system_metrics")) or start(*a, **k)
+    )
+    for gpu in (True, False):
+        with tracking.training_run(tmp_path, "Im", params, "00", gpu=gpu):
+            pass
+    assert asked == [True, False]

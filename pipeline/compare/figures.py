@@ -104,10 +104,14 @@ def _learning(figure: Figure, results: list[Result], metric: str) -> None:
         epochs, train, valid = (
             [record[name] for record in result.history] for name in ("epoch", "train_loss", "valid_loss")
         )
-        colour, lowest = ACCENT if result is best else INK, int(np.nanargmin(valid)) if not np.isnan(valid).all() else 0
+        colour = ACCENT if result is best else INK
         axes.plot(epochs, train, color=MUTED, linewidth=1, linestyle=(0, (3, 2)))
         axes.plot(epochs, valid, color=colour, linewidth=1.5)
-        axes.plot(epochs[lowest], valid[lowest], "o", color=colour, markersize=5)
+        if epochs:
+            lowest = int(np.nanargmin(valid)) if not np.isnan(valid).all() else 0
+            axes.plot(epochs[lowest], valid[lowest], "o", color=colour, markersize=5)
+        else:
+            axes.text(0.5, 0.5, "not trained here", transform=axes.transAxes, ha="center", color=MUTED, fontsize=9)
         axes.set_title(result.variant, loc="left", fontsize=9.5, fontweight="bold", color=colour, pad=3)
         axes.grid(axis="y", color=RULE, linewidth=0.6)
         axes.tick_params(labelcolor=MUTED)

@@ -77,12 +77,15 @@ def _read_result(root: Path, variant: str, inputs: list[str]) -> Result:
 
 
 def _read_history(path: Path) -> list[dict[str, float]]:
+    """Return the records of a training; there is none of a model that was imported."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            rows = [{name: float(row[name]) for name in LOSSES} for row in csv.DictReader(file)]
+            reader = csv.DictReader(file)
+            complete = set(LOSSES) <= set(reader.fieldnames or ())
+            rows = [{name: float(row[name]) for name in LOSSES} for row in reader]
     except (KeyError, TypeError, ValueError):
-        rows = []
-    if not rows:
+        complete = False
+    if not complete:
         advice = f"remove it and run `dvc repro train@{path.parent.name}`"
         raise MissingFileError(f"{path} is not a table with the columns {', '.join(LOSSES)}: {advice}")
     return rows

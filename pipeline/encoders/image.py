@@ -6,8 +6,6 @@ The pooling `auto` is the class token after the last norm where a model has one 
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,15 +34,12 @@ TOWERS = {
 EFFICIENTNET_MEAN, EFFICIENTNET_STD = [127 / 255] * 3, [128 / 255] * 3
 BICUBIC = 3  # Pillow's number
 
-Network = Callable[[Tensor], Poolings]  # of pixels [n, 3, size, size]
-
 
 @dataclass(frozen=True)
 class ImageEncoder:
     """A frozen network and how pictures are prepared for it."""
 
     model: nn.Module
-    network: Network
     preparation: Preparation
     device: torch.device
     batch_size: int
@@ -54,10 +49,11 @@ class ImageEncoder:
     def encode(self, images: Sequence[Image.Image]) -> np.ndarray:
         """Return float32 [len(images), f], in order; a picture's vector does not depend on the others."""
         vectors = np.empty((len(images), self.width), np.float32)
+        pooling = self.spec["pooling"]
         for rows in batches(range(len(images)), self.batch_size):
             pixels = torch.stack([self.preparation.pixels(images[row]) for row in rows]).to(self.device)
             with inference(self.device):
-                vectors[rows] = self.network(pixels)[self.spec["pooling"]]().float().cpu().numpy()
+                vectors[rows] = image_poolings(self.model, pooling == "pooler", pixels)[pooling]().float().cpu().numpy()
         return vectors
 
     def crops(self, image: Image.Image, count: int) -> list[Image.Image]:
@@ -74,15 +70,14 @@ def load_image_encoder(params: ImageFeatures, device: torch.device) -> ImageEnco
         source = locate(params.encoder, PACKAGED)
         if source.path.is_dir():
             model, head = load_model(source.path, TOWERS)
-            network: Network = partial(_transformer, model, head)
             preparation = read_preparation(source.path)
         else:
-            model = _efficientnet(source.path)
-            network = partial(_mean_of_map, model)
+            model, head = efficientnet(), False
+            model.load_state_dict(torch.load(source.path, map_location="cpu", weights_only=True))
             size = model.input_image_size
             preparation = Preparation(size, size, BICUBIC, 1 / 255, EFFICIENTNET_MEAN, EFFICIENTNET_STD)
         with inference(torch.device("cpu")):
-            ways = network(torch.zeros(2, 3, preparation.size, preparation.size))
+            ways = image_poolings(model, head, torch.zeros(2, 3, preparation.size, preparation.size))
             pooling = chosen("features.image.pooling", params.encoder, params.pooling, next(iter(ways), ""), ways)
             width = ways[pooling]().shape[1]
         spec = {
@@ -93,23 +88,23 @@ def load_image_encoder(params: ImageFeatures, device: torch.device) -> ImageEnco
             **asdict(preparation),
         }
         model.to(device, memory_format=torch.channels_last)  # convolutions are half as fast again
-        return ImageEncoder(model, network, preparation, device, params.batch_size, width, spec)
+        return ImageEncoder(model, preparation, device, params.batch_size, width, spec)
 
 
-def _efficientnet(weights: Path) -> nn.Module:
+def efficientnet() -> nn.Module:
+    """Return EfficientNet-Lite0 in evaluation mode, with fresh weights."""
     from efficientnet_lite_pytorch import EfficientNet
 
-    model = EfficientNet.from_name("efficientnet-lite0")
-    model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    return model.eval()
+    return EfficientNet.from_name("efficientnet-lite0").eval()
 
 
-def _mean_of_map(model: nn.Module, pixels: Tensor) -> Poolings:
-    return {"mean": lambda: model.extract_features(pixels).float().mean((2, 3))}
+def image_poolings(model: nn.Module, head: bool, pixels: Tensor) -> Poolings:
+    """Return the ways from `pixels` [n, 3, size, size] to [n, f], the model's own first.
 
-
-def _transformer(model: nn.Module, head: bool, pixels: Tensor) -> Poolings:
-    """Return the ways from pixels to [n, f], the model's own first; no pooler without a whole `head`."""
+    There is no pooler without a whole `head`.
+    """
+    if hasattr(model, "extract_features"):  # EfficientNet, which is no model of transformers
+        return {"mean": lambda: model.extract_features(pixels).float().mean((2, 3))}
     output = model(pixel_values=pixels)
     states = output.last_hidden_state.float()  # [n, tokens, f]
     if states.ndim != 3:

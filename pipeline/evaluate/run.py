@@ -11,10 +11,10 @@ import torch
 from pipeline.errors import StageError
 from pipeline.evaluate.bootstrap import confidence_intervals
 from pipeline.evaluate.chance import chance_metrics
-from pipeline.evaluate.embed import embed_films, embed_tracks
 from pipeline.evaluate.metrics import BEST_RANK, over_films, query_metrics
 from pipeline.evaluate.ranking import rank_candidates
 from pipeline.evaluate.reference import pooled_figures
+from pipeline.model.embed import embed_films, embed_tracks
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.sections import Evaluate
 from pipeline.store.films import FeatureStore, Film, films_of

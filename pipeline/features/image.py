@@ -9,22 +9,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from tqdm import tqdm
 
 from pipeline.batches import batches
 from pipeline.encoders.image import ImageEncoder, load_image_encoder
 from pipeline.errors import MissingFileError
-from pipeline.features.rows import one_row_a_film, versions
+from pipeline.features.rows import versions
 from pipeline.files import sha256_of
-from pipeline.pictures import BadPictureError, read_picture
 from pipeline.sections import ImageFeatures
 from pipeline.store.cache import FeatureCache, open_cache, write_shard
+from pipeline.store.posters import read_poster
 from pipeline.store.table import IMAGE_KEYS, write_features
+from pipeline.store.texts import one_row_a_film
 
 GROUP_FILMS = 256  # encoded and kept at a time
 GROUP_ROWS = 8192  # films whose vectors are a row group
-MAX_PIXELS = 50_000_000  # parse writes posters of some 224 px
 
 Row = dict[str, Any]
 
@@ -52,19 +51,9 @@ def write_image_features(
     return len(missing)
 
 
-def read_image(path: Path) -> Image.Image:
-    """Return the picture at `path` in RGB; raise `MissingFileError` when it is missing or damaged."""
-    try:
-        return read_picture(path, MAX_PIXELS)
-    except FileNotFoundError:
-        raise MissingFileError(f"{path} is missing: run `dvc repro parse`") from None
-    except BadPictureError as error:
-        raise MissingFileError(f"{path} cannot be read ({error}): remove it and run `dvc repro parse`") from None
-
-
 def _encode(root: Path, encoder: ImageEncoder, films: list[Row], crops: int) -> list[np.ndarray]:
     """Return the vectors [squares, f] of each film's poster."""
-    squares = [encoder.crops(read_image(root / film["image"]), crops) for film in films]
+    squares = [encoder.crops(read_poster(root / film["image"]), crops) for film in films]
     ends = np.cumsum([len(of_film) for of_film in squares])
     return np.split(encoder.encode([square for of_film in squares for square in of_film]), ends[:-1])
 

@@ -13,11 +13,11 @@ from tqdm import tqdm
 
 from pipeline.batches import batches
 from pipeline.encoders.text import load_text_encoder
-from pipeline.errors import MissingFileError
-from pipeline.features.rows import digest_of_text, one_row_a_film, versions
+from pipeline.features.rows import versions
 from pipeline.sections import TextFeatures
 from pipeline.store.cache import FeatureCache, open_cache, write_shard
 from pipeline.store.table import TEXT_KEYS, write_features
+from pipeline.store.texts import film_texts, one_row_a_film
 
 GROUP_TEXTS = 1024  # sorted by length, encoded and kept at a time
 GROUP_ROWS = 8192  # a row group
@@ -44,29 +44,6 @@ def write_text_features(path: Path, dataset: list[Row], params: TextFeatures, de
     groups = _groups(cache, [key for key, _ in texts])
     write_features(path, TEXT_KEYS, groups, encoder.width, np.float32, about)
     return len(missing)
-
-
-def film_texts(film: Row) -> list[tuple[Row, str]]:
-    """Return the key row and the text of each row of a film; raise `MissingFileError` when it lacks tags or plot."""
-    paragraphs = [paragraph.strip() for paragraph in film["plot"].split("\n") if paragraph.strip()]
-    texts = {
-        "tags": [film["tags"]] if film["tags"].strip() else [],
-        "plot": paragraphs,
-        "tags_plot": [tags_plot_text(film["tags"], paragraph) for paragraph in paragraphs],
-    }
-    for name, found in texts.items():
-        if not found:
-            raise MissingFileError(f"data/dataset.parquet has no {name} of {film['fid']}: run `dvc repro parse split`")
-    return [
-        ({"fid": film["fid"], "input": name, "paragraph": number, "sha256": digest_of_text(text)}, text)
-        for name, found in texts.items()
-        for number, text in enumerate(found)
-    ]
-
-
-def tags_plot_text(tags: str, paragraph: str) -> str:
-    """Return tags and one paragraph of the plot as one text, in the form of the published method."""
-    return f"<DESCR> {tags} <PLOT> {paragraph}"
 
 
 def _groups(cache: FeatureCache, keys: list[Row]) -> Iterator[tuple[list[Row], np.ndarray]]:

@@ -1,6 +1,7 @@
 """A model's folder: `model.safetensors`, and `config.json` with all that is needed to build it and to feed it."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,44 +12,67 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from pipeline.encoders.tuned import build_tuned
 from pipeline.errors import MissingFileError, ModelError
 from pipeline.files import whole_file, write_json
 from pipeline.model.audio import AudioTower, VectorTower
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.sections import LOG_MEL
 from pipeline.sections import Model as ModelParams
+from pipeline.store.films import INPUT_TABLES, FeatureStore, open_store, require_specs
+from pipeline.store.raw import raw_tables
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 
+Config = dict[str, Any]
 
-def build_model(config: dict[str, Any]) -> RetrievalModel:
-    """Return a model with fresh weights; `config` as `model_config` makes it."""
+
+def build_model(config: Config, encoders: Mapping[str, nn.Module] | None = None) -> RetrievalModel:
+    """Return a model with fresh weights; `config` as `model_config` makes it.
+
+    Text and image encoders that are part of it are `encoders`, or else built with fresh weights as well.
+    """
     params = TypeAdapter(ModelParams).validate_json(json.dumps(config["model"]))
     features, audio = config["features"], config["features"]["audio"]
     if audio["encoder"] == LOG_MEL:
         tower: nn.Module = AudioTower(params.audio, audio["width"], config["window_steps"])
     else:
         tower = VectorTower(audio["width"], params.audio.width)
-    widths = {name: features[name]["width"] for name in config["inputs"]}
-    model = RetrievalModel(params, config["inputs"], widths, tower)
+    settings = config["encoders"]
+    if encoders is None:
+        encoders = {kind: build_tuned(kind, settings[kind]) for kind in settings}
+    widths = {name: settings.get(INPUT_TABLES[name], features.get(name))["width"] for name in config["inputs"]}
+    model = RetrievalModel(params, config["inputs"], widths, tower, encoders, config["fuse_single"])
     return model.to(memory_format=torch.channels_last)  # several times faster convolutions with few channels
 
 
 def model_config(
-    variant: str, inputs: list[str], params: ModelParams, features: dict[str, Any], window_steps: int
-) -> dict[str, Any]:
-    """Return what `config.json` holds; `features` are the settings behind each input and the audio."""
+    variant: str,
+    inputs: Sequence[str],
+    params: ModelParams,
+    features: Config,
+    window_steps: int,
+    encoders: Config | None = None,
+    fuse_single: bool = True,
+) -> Config:
+    """Return what `config.json` holds.
+
+    `features` are the settings behind the audio and each input that is an embedding, `encoders` those of the encoders
+    that are part of the model.
+    """
     return {
         "variant": variant,
         "inputs": list(inputs),
         "window_steps": window_steps,
+        "fuse_single": fuse_single,
         "model": asdict(params),
         "features": features,
+        "encoders": encoders or {},
     }
 
 
-def save_model(folder: Path, model: RetrievalModel, config: dict[str, Any]) -> None:
+def save_model(folder: Path, model: RetrievalModel, config: Config) -> None:
     """Write the weights and `config` to `folder`."""
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     with whole_file(folder / WEIGHTS) as temporary:
@@ -56,7 +80,7 @@ def save_model(folder: Path, model: RetrievalModel, config: dict[str, Any]) -> N
     write_json(folder / CONFIG, config)
 
 
-def load_model(folder: Path) -> tuple[RetrievalModel, dict[str, Any]]:
+def load_model(folder: Path) -> tuple[RetrievalModel, Config]:
     """Return the model of `folder` in evaluation mode, and its config."""
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
@@ -70,3 +94,22 @@ def load_model(folder: Path) -> tuple[RetrievalModel, dict[str, Any]]:
     except (json.JSONDecodeError, SafetensorError, KeyError, ValidationError, RuntimeError) as error:
         raise ModelError(f"{folder} does not hold a model of this version ({error}): run `dvc repro --force`") from None
     return model.eval(), config
+
+
+def open_for_model(
+    root: Path, dataset: list[dict[str, Any]], variant: str, inputs: Sequence[str], config: Config
+) -> FeatureStore:
+    """Open what the model of `config` reads of the films of `dataset`: features, or tokens and pixels.
+
+    Raises `ModelError` when the model is not of `variant` with `inputs`, or was trained on other features.
+    """
+    folder = root / "models" / variant
+    if set(config["inputs"]) != set(inputs):
+        raise ModelError(
+            f"{folder} holds a model of {', '.join(config['inputs'])} (variant {config['variant']}), but "
+            f"variants.{variant} is {', '.join(inputs)}: run `dvc repro train@{variant}`"
+        )
+    raw = raw_tables(root, dataset, config["inputs"], config["encoders"])
+    store = open_store(root / "data/features", config["inputs"], raw)
+    require_specs(store.specs(), config["features"], str(folder))
+    return store

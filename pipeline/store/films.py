@@ -2,13 +2,14 @@
 
 A film's query inputs are rows of the image and text tables (several where a plot has several paragraphs); its tracks
 are tracks of the audio table. A window is so many consecutive steps of a track: frames of its log-mel, repeated where
-it is shorter, or one vector of a pretrained encoder.
+it is shorter, or one vector of a pretrained encoder. What is read is as it is stored; it becomes what a model reads
+(a batch) on the model's device.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -20,6 +21,20 @@ from pipeline.store.table import FeatureTable, open_features
 from pipeline.store.windows import window_starts
 
 INPUT_TABLES = {"image": "image", "tags": "text", "plot": "text", "tags_plot": "text"}  # input of a variant: its table
+
+Stored = Tensor | dict[str, Tensor]  # a tensor, or tokens with their mask
+
+
+class InputTable(Protocol):
+    """The rows of a kind of input: vectors of a frozen encoder, or the tokens or pixels of `pipeline.store.raw`."""
+
+    keys: dict[str, np.ndarray]  # a column each, in row order
+
+    def read(self, rows: Sequence[int]) -> Any:
+        """Return `rows` as they are stored."""
+
+    def values(self, stored: Any) -> Any:
+        """Return what the model reads, on the device of `stored`."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +50,11 @@ class Film:
 
 @dataclass(frozen=True)
 class FeatureStore:
-    """The feature tables that one variant reads."""
+    """The tables that one variant reads."""
 
     inputs: tuple[str, ...]
     audio: AudioTable
-    tables: dict[str, FeatureTable]  # by input
+    tables: dict[str, InputTable]  # by input
 
     @property
     def steps_per_second(self) -> float:
@@ -48,8 +63,11 @@ class FeatureStore:
         return spec["sample_rate"] / spec["hop_length"] if self.audio.is_log_mel else 1 / spec["window_hop_seconds"]
 
     def specs(self) -> dict[str, Any]:
-        """Return what a model must be given again: the settings behind each feature, and its width."""
-        tables = {"audio": self.audio} | {name: self.tables[name] for name in self.inputs}
+        """Return what a model must be given again: the settings behind each feature, and its width.
+
+        Tokens and pixels are not among them: a model that reads those brings its encoders' settings itself.
+        """
+        tables = {"audio": self.audio} | {n: t for n, t in self.tables.items() if isinstance(t, FeatureTable)}
         return {name: table.about["spec"] | {"width": table.width} for name, table in tables.items()}
 
     def window_steps(self, seconds: float) -> int:
@@ -60,11 +78,8 @@ class FeatureStore:
         """Return the steps between the windows of a grid every `seconds`."""
         return max(1, int(seconds * self.steps_per_second))
 
-    def windows(self, tracks: Sequence[int], starts: Sequence[int], length: int, device: torch.device) -> Tensor:
-        """Return `length` steps of each track from its start on, float32 [n, length, width]; a short one is repeated.
-
-        They go to `device` as they are stored, and become float32 there.
-        """
+    def read_windows(self, tracks: Sequence[int], starts: Sequence[int], length: int) -> Tensor:
+        """Return `length` steps of each track from its start on, [n, length, width]; a short one is repeated."""
         windows = np.empty((len(tracks), length, self.audio.width), self.audio.dtype)
         for window, track, start in zip(windows, tracks, starts, strict=True):
             steps = int(self.audio.steps[track])
@@ -73,20 +88,41 @@ class FeatureStore:
             else:
                 self.audio.read_into(window[:steps], track, 0)
                 window[:] = window[np.arange(start, start + length) % steps]
-        return self.audio.values(torch.from_numpy(windows).to(device))
+        return torch.from_numpy(windows)
 
-    def vectors(self, name: str, rows: Sequence[int], device: torch.device) -> Tensor:
-        """Return rows of an input's table, float32 [n, f]."""
-        return torch.from_numpy(self.tables[name].vectors[list(rows)]).to(device)
+    def read_inputs(self, rows: Mapping[str, Sequence[int]]) -> dict[str, Stored]:
+        """Return the rows of each input's table."""
+        return {name: self.tables[name].read(of_input) for name, of_input in rows.items()}
+
+    def batch(self, stored: Mapping[str, Stored], device: torch.device) -> dict[str, Stored]:
+        """Return what a model reads of what was read: float32, tokens int64, on `device`.
+
+        They go there as they are stored, a quarter or half of what they become.
+        """
+        moved = {name: _moved(value, device) for name, value in stored.items()}
+        return {n: self.audio.values(v) if n == "audio" else self.tables[n].values(v) for n, v in moved.items()}
+
+    def windows(self, tracks: Sequence[int], starts: Sequence[int], length: int, device: torch.device) -> Tensor:
+        """Return windows as a model reads them, float32 [n, length, width]."""
+        return self.batch({"audio": self.read_windows(tracks, starts, length)}, device)["audio"]
+
+    def query(self, rows: Mapping[str, Sequence[int]], device: torch.device) -> dict[str, Stored]:
+        """Return rows of each input's table as a model reads them."""
+        return self.batch(self.read_inputs(rows), device)
 
     def grid(self, track: int, length: int, hop: int) -> list[int]:
         """Return the first steps of a track's windows, every `hop` steps, the last one ending with the track."""
         return window_starts(int(self.audio.steps[track]), length, hop)
 
 
-def open_store(folder: Path, inputs: Sequence[str]) -> FeatureStore:
-    """Open the tables under `folder` that `inputs` need, and the audio table."""
-    opened = {name: open_features(folder / f"{name}.parquet") for name in sorted({INPUT_TABLES[i] for i in inputs})}
+def open_store(folder: Path, inputs: Sequence[str], raw: Mapping[str, InputTable] | None = None) -> FeatureStore:
+    """Open the tables under `folder` that `inputs` need, and the audio table.
+
+    `raw` are tables of tokens and pixels by kind (text, image), which stand in for the feature tables of theirs.
+    """
+    opened: dict[str, InputTable] = dict(raw or {})
+    for kind in sorted({INPUT_TABLES[name] for name in inputs} - set(opened)):
+        opened[kind] = open_features(folder / f"{kind}.parquet")
     audio = open_audio(folder / "audio.parquet")
     return FeatureStore(tuple(inputs), audio, {name: opened[INPUT_TABLES[name]] for name in inputs})
 
@@ -125,8 +161,8 @@ def require_specs(found: dict[str, Any], expected: dict[str, Any], model: str) -
             )
 
 
-def _rows_by_film(name: str, table: FeatureTable, every_crop: bool) -> dict[str, list[int]]:
-    wanted = np.ones(len(table), bool)
+def _rows_by_film(name: str, table: InputTable, every_crop: bool) -> dict[str, list[int]]:
+    wanted = np.ones(len(table.keys["fid"]), bool)
     if "input" in table.keys:
         wanted = table.keys["input"] == name
     elif not every_crop:
@@ -135,3 +171,9 @@ def _rows_by_film(name: str, table: FeatureTable, every_crop: bool) -> dict[str,
     for row in np.flatnonzero(wanted):
         rows.setdefault(table.keys["fid"][row], []).append(int(row))
     return rows
+
+
+def _moved(stored: Stored, device: torch.device) -> Stored:
+    if isinstance(stored, dict):
+        return {name: value.to(device, non_blocking=True) for name, value in stored.items()}
+    return stored.to(device, non_blocking=True)

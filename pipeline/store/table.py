@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
+from torch import Tensor
 
 from pipeline.errors import MissingFileError
 from pipeline.files import remove_strays, whole_file
@@ -55,6 +57,14 @@ class FeatureTable:
     def width(self) -> int:
         """Values a row."""
         return self.vectors.shape[1]
+
+    def read(self, rows: Sequence[int]) -> Tensor:
+        """Return the vectors [n, width] of `rows`."""
+        return torch.from_numpy(self.vectors[list(rows)])
+
+    def values(self, stored: Tensor) -> Tensor:
+        """Return what the model reads."""
+        return stored
 
 
 def write_features(

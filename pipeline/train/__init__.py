@@ -1,1 +1,1 @@
-"""Training: one data set, one loss, one loop for every variant."""
+"""Training: one sampler, one loss, one loop for every variant."""

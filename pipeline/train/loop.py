@@ -1,122 +1,241 @@
-"""The training loop: contrastive epochs over all films, the last one kept or the best by validation loss."""
+"""The training loop: contrastive epochs, the last one kept or the best by a figure of the validation side."""
 
+import itertools
 import logging
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
-from pipeline.errors import ModelError, StageError
+from pipeline.encoders.pretrained import halves
+from pipeline.errors import ModelError, ParamsError, StageError
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.sections import Train
 from pipeline.store.films import FeatureStore, Film
-from pipeline.train.loss import contrastive_loss
-from pipeline.train.sampling import draw_batch, film_batches
+from pipeline.train.group import Group
+from pipeline.train.optimizer import make_optimizer
+from pipeline.train.progress import Progress
+from pipeline.train.resume import Resume
+from pipeline.train.sampling import Plan, ReadAhead, epoch_plans, pinned
+from pipeline.train.schedule import Schedule, is_better
+from pipeline.train.step import backward
+from pipeline.train.validation import Validation
 
 log = logging.getLogger(__name__)
 
-HISTORY = ("epoch", "train_loss", "valid_loss", "logit_scale", "learning_rate")
+HISTORY = ("epoch", "train_loss", "valid_loss", "valid_recall_at_10", "logit_scale", "learning_rate")
 MIN_FILMS = 2  # one film alone has no negative
+FIGURES = {"loss": "valid_loss", "recall_at_10": "valid_recall_at_10"}  # of `train.monitor`
 
 Record = dict[str, float]
+State = dict[str, Any]
 
 
-def fit(
-    model: RetrievalModel,
-    store: FeatureStore,
-    train_films: list[Film],
-    valid_films: list[Film],
-    window_steps: int,
-    params: Train,
-    device: torch.device,
-    on_epoch: Callable[[Record], None],
-) -> list[Record]:
-    """Train `model` in place and return a record an epoch (`HISTORY`).
+class NotFiniteError(ModelError):
+    """The loss is not a number any more."""
 
-    With a `patience` training ends so many epochs after its best, whose weights it leaves; without one it goes through
-    all epochs, down to the lowest learning rate, and leaves the last: on few films the validation loss is a poor judge.
 
-    The validation loss is the mean over `valid_draws` draws that are the same at every epoch. `on_epoch` is called with
-    each record. Raises `StageError` when a side has fewer than two films, `ModelError` when the loss is not finite.
-    """
-    for side, films in (("train", train_films), ("valid", valid_films)):
+class Trainer:
+    """One training: a model, its data, and where it stands after so many epochs."""
+
+    def __init__(
+        self,
+        model: RetrievalModel,
+        config: dict[str, Any],
+        store: FeatureStore,
+        sides: dict[str, list[Film]],
+        params: Train,
+        group: Group,
+    ) -> None:
+        """Prepare the training on `sides["train"]`; raise `StageError` or `ParamsError` for too few films."""
+        self.films, self.store, self.params, self.group = sides["train"], store, params, group
+        self.window_steps = config["window_steps"]
+        self.examples = len(self.films) if params.sampler == "films" else sum(len(f.track_rows) for f in self.films)
+        _require(sides, self.examples, params, group)
+        self.validation = Validation(sides["valid"], store, config, params) if group.first else None
+        self.model = group.joined(model)
+        if params.compile:
+            for part in (model.audio_tower, *model.encoders.values()):
+                part.compile(dynamic=None)
+        self.optimizer = make_optimizer(model, params, group.device)
+        self.steps = -(-self.examples // params.batch_size)  # an epoch
+        self.schedule = Schedule(params, params.epochs * self.steps)
+        self.history: list[Record] = []
+        self.best: State = {}  # epoch, figure and weights, where the best epoch is kept
+
+    def fit(self, resume: Resume, on_epoch: Callable[[Record], None]) -> list[Record]:
+        """Train to the end and return a record an epoch (`HISTORY`).
+
+        With a `patience` training ends so many epochs after its best, whose weights it leaves; without one it goes
+        through all epochs and leaves the last: on few films a validation figure is a poor judge. `on_epoch` is called
+        with each record and how fast it went. Raises `NotFiniteError`, after which the model and `history` are those of
+        the last good epoch, and `ModelError` when memory does not suffice.
+        """
+        if state := resume.load():
+            self._restore(state)
+            log.info("going on after epoch %d, where a training with the same parameters had stopped", self._epoch)
+        progress = Progress(self.params.epochs, self.examples, self._epoch) if self.group.first else None
+        while self._epoch < self.params.epochs and not self._out_of_patience():
+            try:
+                with enough_memory(self.params):
+                    record, speed = self._train_epoch(self._epoch + 1, progress)
+            except NotFiniteError:
+                if state := resume.load():
+                    self._restore(state)
+                    self._leave_best()
+                raise
+            if self.group.first:
+                on_epoch(record | speed)
+                progress.epoch(record | speed)
+                resume.save(self._state())
+        if progress:
+            progress.close()
+        self._leave_best()
+        return self.history
+
+    @property
+    def _epoch(self) -> int:
+        """Whole epochs so far."""
+        return len(self.history)
+
+    def _train_epoch(self, epoch: int, progress: Progress | None) -> tuple[Record, Record]:
+        begin, step = time.perf_counter(), (epoch - 1) * self.steps
+        seeds = np.random.SeedSequence([self.params.seed, epoch])
+        torch.manual_seed(seeds.generate_state(1 + self.group.rank)[-1].item())  # dropout
+        plans = epoch_plans(self.films, self.store, self.window_steps, self.params, np.random.default_rng(seeds))
+        reader = ReadAhead(plans, self._read)
+        self.model.train()
+        losses = []
+        for plan, parts in reader:
+            losses.append(self._step(step, plan, parts))
+            step += 1
+            if progress:
+                progress.step(len(plan), losses[-1])
+        losses = torch.stack(losses).tolist()
+        seconds = time.perf_counter() - begin
+        self._require_finite(losses, f"epoch {epoch}, step {{}} of {len(losses)}")
+        figures = [0.0] * len(FIGURES)
+        if self.validation:
+            figures = list(self.validation(self.model, self.group.device, self.precision).values())
+        figures = self.group.told(figures)
+        self._require_finite(figures[:1], f"epoch {epoch}, on the validation side")
+        rate = self.params.learning_rate * self.schedule.share((epoch - 1) * self.steps)  # at the epoch's beginning
+        values = [epoch, float(np.mean(losses)), *figures, self.model.scale().item(), rate]
+        record = dict(zip(HISTORY, values, strict=True))
+        self._take_in(record)
+        speed = {"examples_per_second": self.examples / seconds, "seconds": time.perf_counter() - begin}
+        return record, speed | {"input_wait": reader.waited / seconds}
+
+    def _step(self, step: int, plan: Plan, stored: list[dict[str, Any]]) -> torch.Tensor:
+        for of_group in self.optimizer.param_groups:
+            of_group["lr"] = of_group["highest"] * self.schedule.share(step)
+        self.optimizer.zero_grad(set_to_none=True)
+        parts = [partial(self.store.batch, part, self.group.device) for part in stored]
+        films = torch.from_numpy(plan.films).to(self.group.device)
+        loss = backward(self.model, parts, films, self.params.same_film, self.group, self.precision)
+        if self.params.max_grad_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.params.max_grad_norm)
+        self.optimizer.step()
+        return loss
+
+    def _read(self, plan: Plan) -> list[dict[str, Any]]:
+        """Return this process's share of a batch, in parts of `train.micro_batch_size`; each process has as many."""
+        begin, end = self.group.share(len(plan))
+        largest = -(-len(plan) // self.group.size)
+        count = -(-largest // (self.params.micro_batch_size or largest))
+        edges = [begin + (end - begin) * i // count for i in range(count + 1)]
+        parts = [plan.part(*pair).read(self.store, self.window_steps) for pair in itertools.pairwise(edges)]
+        return [pinned(part) for part in parts] if self.group.device.type == "cuda" else parts
+
+    def precision(self) -> AbstractContextManager:
+        """Return the context in which encoders compute."""
+        device, wanted = self.group.device, self.params.precision
+        if wanted == "bfloat16" or (wanted == "auto" and halves(device)):
+            return torch.autocast(device.type, torch.bfloat16)
+        return nullcontext()
+
+    def _require_finite(self, losses: list[float], where: str) -> None:
+        for number, loss in enumerate(losses, 1):
+            if not math.isfinite(loss):
+                raise NotFiniteError(
+                    f"the loss is {loss} at {where.format(number)}: lower train.learning_rate (found "
+                    f"{self.params.learning_rate:g}) or train.max_grad_norm (found {self.params.max_grad_norm})"
+                )
+
+    def _take_in(self, record: Record) -> None:
+        """Add an epoch to the history, to the schedule, and to what is best so far."""
+        self.history.append(record)
+        figure = record[FIGURES[self.params.monitor]]
+        self.schedule.after_epoch(figure)
+        if self.params.patience is None:
+            return
+        if not self.best or is_better(figure, self.best["figure"], self.params):
+            weights = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+            self.best = {"epoch": record["epoch"], "figure": figure, "weights": weights}
+
+    def _out_of_patience(self) -> bool:
+        return bool(self.best) and self._epoch - self.best["epoch"] >= self.params.patience
+
+    def _leave_best(self) -> None:
+        if self.best:
+            self.model.load_state_dict(self.best["weights"])
+            log.info("best of %d epochs: %d, %s %.4f", self._epoch, *self._best_figure())
+
+    def _best_figure(self) -> tuple[int, str, float]:
+        return self.best["epoch"], FIGURES[self.params.monitor], self.best["figure"]
+
+    def _state(self) -> State:
+        return {
+            "history": self.history,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state(),
+            "best": self.best,
+        }
+
+    def _restore(self, state: State) -> None:
+        self.history = state["history"]
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.restore(state["schedule"])
+        self.best = state["best"]
+
+
+@contextmanager
+def enough_memory(params: Train) -> Iterator[None]:
+    """Turn a lack of memory in the block into a `ModelError` that names the parameters to lower."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, RuntimeError) as error:
+        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+            raise
+        raise ModelError(
+            f"memory does not suffice: lower train.micro_batch_size (found {params.micro_batch_size or 'null'}; the "
+            f"loss stays that of the batch), or train.batch_size (found {params.batch_size}), or the widths under "
+            f"model.audio; or raise train.processes, where there are more GPUs ({str(error).splitlines()[0]})"
+        ) from error
+
+
+def _require(sides: dict[str, list[Film]], examples: int, params: Train, group: Group) -> None:
+    for side, films in sides.items():
         if len(films) < MIN_FILMS:
             raise StageError(
                 f"split.{side}: the {side} side has {len(films)} films, a contrastive loss needs {MIN_FILMS} or more; "
                 "raise its share or add films"
             )
-    rng = np.random.default_rng(params.seed)
-    model.to(device)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay)
-    steps = params.epochs * -(-len(train_films) // params.batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, params.learning_rate, total_steps=steps, pct_start=params.warmup, cycle_momentum=False
-    )
-    history: list[Record] = []
-    best_state, best = {}, math.inf
-    progress = tqdm(range(1, params.epochs + 1), "epochs", disable=None)
-    for epoch in progress:
-        learning_rate = optimizer.param_groups[0]["lr"]
-        model.train()
-        losses = []
-        for numbers in film_batches(len(train_films), params.batch_size, rng):
-            batch = draw_batch([train_films[i] for i in numbers], store, window_steps, rng, device)
-            loss = _loss(model, batch)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), params.max_grad_norm)
-            optimizer.step()
-            schedule.step()
-            losses.append(loss.item())
-        record = {
-            "epoch": epoch,
-            "train_loss": float(np.mean(losses)),
-            "valid_loss": validation_loss(model, store, valid_films, window_steps, params, device),
-            "logit_scale": model.scale().item(),
-            "learning_rate": learning_rate,
-        }
-        if not math.isfinite(record["train_loss"] + record["valid_loss"]):
-            raise ModelError(
-                f"the loss of epoch {epoch} is not finite: lower train.learning_rate ({params.learning_rate:g})"
-            )
-        history.append(record)
-        on_epoch(record)
-        progress.set_postfix(train=f"{record['train_loss']:.3f}", valid=f"{record['valid_loss']:.3f}")
-        if params.patience is None:
-            continue
-        if record["valid_loss"] < best:
-            best, best_epoch = record["valid_loss"], epoch
-            best_state = {name: value.detach().clone() for name, value in model.state_dict().items()}
-        elif epoch - best_epoch >= params.patience:
-            break
-    if params.patience is not None:
-        model.load_state_dict(best_state)
-        log.info("best of %d epochs: %d, validation loss %.4f", len(history), best_epoch, best)
-    return history
-
-
-def validation_loss(
-    model: RetrievalModel,
-    store: FeatureStore,
-    films: list[Film],
-    window_steps: int,
-    params: Train,
-    device: torch.device,
-) -> float:
-    """Return the contrastive loss of `films` in evaluation mode, over draws that only `params.seed` decides."""
-    rng = np.random.default_rng(params.seed)
-    batches = -(-len(films) // params.batch_size)
-    model.eval()
-    losses = []
-    with torch.inference_mode():
-        for _ in range(params.valid_draws):
-            for numbers in np.array_split(np.arange(len(films)), batches):
-                batch = draw_batch([films[i] for i in numbers], store, window_steps, rng, device)
-                losses.append(_loss(model, batch).item())
-    return float(np.mean(losses))
-
-
-def _loss(model: RetrievalModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    return contrastive_loss(model.encode_query(batch), model.encode_audio(batch), model.scale())
+    smallest = examples // -(-examples // params.batch_size)
+    if smallest < group.size:
+        raise ParamsError(
+            f"train.processes: found {group.size}, a batch has {smallest} examples and each process needs one; lower it"
+        )
+    if examples < params.batch_size:
+        log.warning(
+            "train.batch_size: found %d, the train side has %d examples; each batch is all of them",
+            params.batch_size,
+            examples,
+        )

@@ -1,17 +1,33 @@
 """The contrastive loss between films and windows of their music."""
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+SameFilm = Literal["masked", "positives", "negatives"]
 
-def contrastive_loss(query: Tensor, audio: Tensor, scale: Tensor) -> Tensor:
+
+def contrastive_loss(query: Tensor, audio: Tensor, scale: Tensor, films: Tensor, same_film: SameFilm) -> Tensor:
     """Return the symmetric InfoNCE of unit vectors `query` and `audio` [n, e], whose rows i belong together.
 
     The mean of the cross-entropies over rows and over columns of scale · cosine (van den Oord et al. 2018, eq. 4; both
-    directions as in Radford et al. 2021, figure 3). Each film may stand in the batch only once: every other row is a
-    negative. A scalar, ln(n) when all similarities are equal.
+    directions as in Radford et al. 2021, figure 3). `films` [n] tells whose film each row is. Another row of the same
+    film is left out of the sum (masked), counts as a further positive, all of a row's positives being weighed alike
+    (Khosla et al. 2020, eq. 2), or is a negative as any other. A scalar, ln(n) when all similarities and no films are
+    equal.
     """
     logits = scale * query @ audio.T  # [n, n]
-    target = torch.arange(len(logits), device=logits.device)
-    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+    same = films[:, None] == films[None, :]
+    own = torch.eye(len(films), dtype=torch.bool, device=films.device)
+    if same_film == "masked":
+        logits = logits.masked_fill(same & ~own, -torch.inf)
+    positives = same if same_film == "positives" else own
+    return (_cross_entropy(logits, positives) + _cross_entropy(logits.T, positives)) / 2
+
+
+def _cross_entropy(logits: Tensor, positives: Tensor) -> Tensor:
+    """Return the mean over rows of -log softmax, averaged over each row's positives."""
+    own = F.log_softmax(logits, dim=1).masked_fill(~positives, 0.0)  # [n, n]
+    return -(own.sum(1) / positives.sum(1)).mean()

@@ -3,50 +3,118 @@
 import csv
 import io
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
+from pipeline.encoders.tuned import load_tuned
+from pipeline.errors import ModelError
 from pipeline.files import write_bytes
 from pipeline.model.store import build_model, model_config, save_model
-from pipeline.sections import Model, Train
-from pipeline.store.films import FeatureStore, films_of
-from pipeline.train.loop import HISTORY, Record, fit
+from pipeline.sections import Features, Model, Train
+from pipeline.store.films import INPUT_TABLES, FeatureStore, Film, films_of, open_store
+from pipeline.store.raw import raw_tables
+from pipeline.train.group import Group
+from pipeline.train.loop import HISTORY, NotFiniteError, Record, Trainer
+from pipeline.train.resume import resume_of
 
 log = logging.getLogger(__name__)
 
+Row = dict[str, Any]
+NOT_DECISIVE = ("processes", "compile")  # of the parameters of a training: how it is computed, not what
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a variant is trained on, and the pretrained encoders that are trained with it."""
+
+    store: FeatureStore
+    networks: dict[str, nn.Module] = field(default_factory=dict)  # by kind: text, image
+    settings: dict[str, Any] = field(default_factory=dict)  # of each
+
+
+def open_material(root: Path, dataset: list[Row], inputs: Sequence[str], features: Features, params: Train) -> Material:
+    """Open what a variant of `inputs` reads: features, or tokens and pixels where encoders are fine-tuned."""
+    networks, settings = {}, {}
+    if params.encoders == "finetune":
+        kinds = dict.fromkeys(INPUT_TABLES[name] for name in inputs)
+        torch.manual_seed(params.seed)  # of the vectors of new words
+        networks, settings = load_tuned(kinds, features, marks="tags_plot" in inputs)
+    raw = raw_tables(root, dataset, inputs, settings)
+    return Material(open_store(root / "data/features", inputs, raw), networks, settings)
+
 
 def train_variant(
-    folder: Path,
+    root: Path,
     variant: str,
-    store: FeatureStore,
-    dataset: list[dict[str, Any]],
+    material: Material,
+    dataset: list[Row],
     model_params: Model,
     params: Train,
-    device: torch.device,
+    group: Group,
     on_epoch: Callable[[Record], None],
 ) -> None:
-    """Train `variant` on the features of `store` and write its model, config and history to `folder`."""
+    """Train `variant` and write its model, config and history to models/<variant>.
+
+    A loss that is not a number ends the training with a `ModelError`; what it had reached is written.
+    """
     torch.set_num_threads(params.threads)
+    if group.device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
     torch.manual_seed(params.seed)
+    store = material.store
     window_steps = store.window_steps(model_params.audio.window_seconds)
-    config = model_config(variant, list(store.inputs), model_params, store.specs(), window_steps)
-    model = build_model(config)
+    config = model_config(variant, store.inputs, model_params, store.specs(), window_steps, material.settings)
+    model = build_model(config, material.networks)
     sides = {side: films_of((row for row in dataset if row["side"] == side), store) for side in ("train", "valid")}
-    log.info(
-        "%s: %d training and %d validation films, %d weights, on %s",
-        variant,
-        len(sides["train"]),
-        len(sides["valid"]),
-        sum(weight.numel() for weight in model.parameters()),
-        device,
-    )
-    history = fit(model, store, sides["train"], sides["valid"], window_steps, params, device, on_epoch)
-    save_model(folder, model, config)
+    trainer = Trainer(model, config, store, sides, params, group)
+    if group.first:
+        films = [len(of_side) for of_side in sides.values()]
+        weights = sum(weight.numel() for weight in model.parameters())
+        where = f"{group.device}" + (f" of {group.size} processes" if group.size > 1 else "")
+        log.info("%s: %d training and %d validation films, %d weights, on %s", variant, *films, weights, where)
+    resume = resume_of(root, variant, _decisive(config, params, store, sides))
+    folder, failure = root / "models" / variant, None
+    try:
+        trainer.fit(resume, on_epoch)
+    except NotFiniteError as error:
+        failure = error
+    if group.first and trainer.history:
+        save_model(folder, model, config)
+        write_history(folder / "history.csv", trainer.history)
+    if failure:
+        kept = (
+            f"{folder} holds the model as it was after epoch {len(trainer.history)}"
+            if trainer.history
+            else "no epoch went well"
+        )
+        raise ModelError(f"{failure}; {kept}")
+    if group.first:
+        resume.remove()
+
+
+def write_history(path: Path, history: list[Record]) -> None:
+    """Write the records of a training, a row an epoch."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, HISTORY, lineterminator="\n")
     writer.writeheader()
     writer.writerows(history)
-    write_bytes(folder / "history.csv", text.getvalue().encode())
+    write_bytes(path, text.getvalue().encode())
+
+
+def _decisive(
+    config: dict[str, Any], params: Train, store: FeatureStore, sides: dict[str, list[Film]]
+) -> dict[str, Any]:
+    """Return all that the result of a training depends on."""
+    tables = {"audio": store.audio, **store.tables}
+    rows = {side: [(film.tracks[0], len(film.tracks)) for film in films] for side, films in sides.items()}
+    return {
+        "config": config,
+        "params": {name: value for name, value in asdict(params).items() if name not in NOT_DECISIVE},
+        "features": {name: table.about["digest"] for name, table in tables.items() if hasattr(table, "about")},
+        "films": rows,
+    }

@@ -1,31 +1,121 @@
-"""What a training batch is made of: each film once, with a random track, window and paragraph.
+"""What a training batch is made of: examples of films, each a random window of a track and random rows of its inputs.
 
-Everything random comes from a NumPy generator that the caller seeds, so that a run can be repeated.
+Everything random comes from a NumPy generator that the caller seeds, so that a run can be repeated. Batches are planned
+whole and read in parts, so that several processes, or what fits into memory at once, make the same batch.
 """
 
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
 import numpy as np
-import torch
 from torch import Tensor
 
-from pipeline.store.films import FeatureStore, Film
+from pipeline.sections import Train
+from pipeline.store.films import FeatureStore, Film, Stored
+
+READERS = 4  # threads that read batches ahead
+AHEAD = 4  # batches read ahead
 
 
-def film_batches(films: int, batch_size: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Return shuffled film numbers, all of them, in batches of nearly equal size, at most `batch_size`."""
-    return np.array_split(rng.permutation(films), -(-films // batch_size))
+@dataclass(frozen=True)
+class Plan:
+    """Where the examples of a batch lie."""
+
+    films: np.ndarray  # the number of each example's film, int64
+    tracks: np.ndarray  # of the audio table
+    starts: np.ndarray  # steps
+    rows: dict[str, np.ndarray]  # of each input's table
+
+    def __len__(self) -> int:
+        return len(self.films)
+
+    def part(self, begin: int, end: int) -> "Plan":
+        """Return some of the examples."""
+        where = slice(begin, end)
+        rows = {name: of_input[where] for name, of_input in self.rows.items()}
+        return Plan(self.films[where], self.tracks[where], self.starts[where], rows)
+
+    def read(self, store: FeatureStore, window_steps: int) -> dict[str, Stored]:
+        """Return the examples as they are stored: `audio` [n, window_steps, width] and each input."""
+        audio = store.read_windows(self.tracks.tolist(), self.starts.tolist(), window_steps)
+        return {"audio": audio, **store.read_inputs({name: of.tolist() for name, of in self.rows.items()})}
 
 
-def draw_batch(
-    films: list[Film], store: FeatureStore, window_steps: int, rng: np.random.Generator, device: torch.device
-) -> dict[str, Tensor]:
-    """Return one example of each film, float32: `audio` [n, window_steps, width] and each input [n, f]."""
-    tracks, starts = [], []
-    rows: dict[str, list[int]] = {name: [] for name in store.inputs}
-    for film in films:
-        track = film.track_rows[rng.integers(len(film.track_rows))]
-        tracks.append(track)
-        starts.append(int(rng.integers(max(int(store.audio.steps[track]) - window_steps, 0) + 1)))
-        for name in store.inputs:
-            rows[name].append(film.input_rows[name][rng.integers(len(film.input_rows[name]))])
-    inputs = {name: store.vectors(name, chosen, device) for name, chosen in rows.items()}
-    return {"audio": store.windows(tracks, starts, window_steps, device)} | inputs
+def epoch_plans(
+    films: list[Film], store: FeatureStore, window_steps: int, params: Train, rng: np.random.Generator
+) -> Iterator[Plan]:
+    """Yield the batches of an epoch, of nearly equal size, at most `params.batch_size`.
+
+    By `params.sampler` an epoch is every film once or every track once, by `params.shuffle` in random order.
+    """
+    numbers = np.arange(len(films))
+    if params.sampler == "tracks":
+        numbers = np.repeat(numbers, [len(film.track_rows) for film in films])
+    places = np.arange(len(numbers)) - np.searchsorted(numbers, numbers)  # of a track among its film's
+    order = rng.permutation(len(numbers)) if params.shuffle else np.arange(len(numbers))
+    for chosen in np.array_split(order, -(-len(order) // params.batch_size)):
+        tracks = None if params.sampler == "films" else places[chosen]
+        yield draw(films, numbers[chosen], tracks, store, window_steps, rng)
+
+
+def draw(
+    films: list[Film],
+    numbers: np.ndarray,
+    places: np.ndarray | None,
+    store: FeatureStore,
+    window_steps: int,
+    rng: np.random.Generator,
+) -> Plan:
+    """Return an example of each of `films[numbers]`: a random window, random rows of inputs, and a random track.
+
+    `places` say which of a film's tracks where that is not to be random.
+    """
+    chosen = [films[number] for number in numbers]
+    if places is None:
+        places = _below([len(film.track_rows) for film in chosen], rng)
+    tracks = np.array([film.track_rows[place] for film, place in zip(chosen, places, strict=True)])
+    starts = _below(np.maximum(store.audio.steps[tracks] - window_steps, 0) + 1, rng)
+    rows = {}
+    for name in store.inputs:
+        of_films = [film.input_rows[name] for film in chosen]
+        picked = _below([len(of_film) for of_film in of_films], rng)
+        rows[name] = np.array([of_film[pick] for of_film, pick in zip(of_films, picked, strict=True)])
+    return Plan(np.asarray(numbers, np.int64), tracks, starts, rows)
+
+
+class ReadAhead:
+    """Batches that threads read while the one before is computed, in order; `waited` counts seconds without one."""
+
+    def __init__(self, plans: Iterable[Plan], read: Callable[[Plan], Any]) -> None:
+        self.plans, self.read, self.waited = plans, read, 0.0
+
+    def __iter__(self) -> Iterator[tuple[Plan, Any]]:
+        waiting: deque[tuple[Plan, Future]] = deque()
+        with ThreadPoolExecutor(READERS) as pool:
+            for plan in self.plans:
+                waiting.append((plan, pool.submit(self.read, plan)))
+                if len(waiting) > AHEAD:
+                    yield self._first(waiting)
+            while waiting:
+                yield self._first(waiting)
+
+    def _first(self, waiting: deque[tuple[Plan, Future]]) -> tuple[Plan, Any]:
+        plan, future = waiting.popleft()
+        begin = perf_counter()
+        stored = future.result()
+        self.waited += perf_counter() - begin
+        return plan, stored
+
+
+def pinned(stored: dict[str, Stored]) -> dict[str, Stored]:
+    """Return tensors in memory that a GPU copies from by itself."""
+    return {name: v.pin_memory() if isinstance(v, Tensor) else pinned(v) for name, v in stored.items()}
+
+
+def _below(ends: Any, rng: np.random.Generator) -> np.ndarray:
+    """Return a random whole number from 0 to below each of `ends`."""
+    return rng.integers(np.asarray(ends, np.int64))

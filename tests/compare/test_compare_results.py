@@ -3,6 +3,7 @@ import shutil
 
 import pytest
 
+from pipeline.compare.figures import draw_figures
 from pipeline.compare.results import read_results
 from pipeline.errors import MissingFileError, ParamsError, StageError
 from pipeline.evaluate.rankings import read_rankings, write_rankings
@@ -80,3 +81,11 @@ def test_damaged_files_name_the_command(root, inputs, name, content, command):
     (root / name).write_text(content)
     with pytest.raises(MissingFileError, match=rf"{name}.*remove it and run `dvc repro {command}`"):
         read_results(root, inputs.variants, "mrr")
+
+
+def test_an_imported_model_has_no_training_to_show(root, inputs):
+    path = root / "models/Im/history.csv"
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+    results = read_results(root, inputs.variants, "mrr")
+    assert [len(result.history) for result in results if result.variant == "Im"] == [0]
+    assert "not trained here" in draw_figures(results, "mrr")["learning"]

@@ -19,7 +19,15 @@ RATES = {"clap": 48000, "clap_fusion": 48000, "ast": 16000, "wav2vec2": 16000, "
 
 
 def load(encoder, pooling="auto", device=CPU, window_seconds=0.5):
-    fixed = {"sample_rate": 22050, "n_fft": 1024, "hop_length": 512, "n_mels": 16, "f_min": 0.0, "f_max": 11025.0}
+    fixed = {
+        "sample_rate": 22050,
+        "n_fft": 1024,
+        "spectrum": "power",
+        "hop_length": 512,
+        "n_mels": 16,
+        "f_min": 0.0,
+        "f_max": 11025.0,
+    }
     fixed |= {"dtype": "float16", "window_hop_seconds": 0.25, "batch_size": 2, "processes": 1}
     params = AudioFeatures(encoder=str(encoder), pooling=pooling, window_seconds=window_seconds, **fixed)
     return load_audio_encoder(params, device)

@@ -110,6 +110,15 @@ def test_weights_of_pytorch_are_fetched_where_there_are_no_safetensors(hub, tmp_
     assert np.array_equal(load(NAME).encode(["a dog"]), load(tiny_bert).encode(["a dog"]))
 
 
+def test_settings_are_fetched_without_weights_where_those_are_not_wanted(hub):
+    folder = locate(NAME, {}, weights=False).path
+    assert (folder / "config.json").exists()
+    assert (folder / "tokenizer.json").exists()
+    assert not any(path.endswith((".safetensors", ".bin")) for path in hub)
+    load(NAME)
+    assert any(path.endswith("model.safetensors") for path in hub), "fetched when they are"
+
+
 def test_a_model_that_the_hub_lacks_is_explained(hub):
     with pytest.raises(ModelError, match="'someone/else' cannot be used: there is no such folder"):
         load("someone/else")

@@ -10,9 +10,9 @@ import torch
 
 import stages.evaluate
 from pipeline.errors import MissingFileError, ModelError, StageError
-from pipeline.evaluate.embed import embed_films, embed_tracks
 from pipeline.evaluate.rankings import read_rankings
 from pipeline.evaluate.run import digest_of, metrics_of, ranking_rows
+from pipeline.model.embed import embed_films, embed_tracks
 from pipeline.model.store import load_model, save_model
 from pipeline.store.films import films_of, open_store
 from pipeline.tables import DATASET, write_table
@@ -172,7 +172,9 @@ def test_a_model_of_other_features_is_refused(world, evaluate):
 
 
 def test_a_model_of_other_inputs_than_the_variant_now_has_is_refused(world, evaluate):
-    with pytest.raises(ModelError, match="models/ImPlo was trained on image features"):
+    with pytest.raises(
+        ModelError, match=r"models/ImPlo holds a model of plot, image .*but variants\.ImPlo is plot: run"
+    ):
         evaluate(replace(world, inputs=["plot"]))
 
 

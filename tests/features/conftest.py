@@ -29,6 +29,7 @@ def features() -> Features:
             encoder="log-mel",
             sample_rate=RATE,
             n_fft=1024,
+            spectrum="power",
             hop_length=512,
             n_mels=16,
             f_min=0.0,

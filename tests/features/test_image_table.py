@@ -9,9 +9,10 @@ import torch
 from pipeline.encoders.image import load_image_encoder
 from pipeline.errors import MissingFileError
 from pipeline.features import image
-from pipeline.features.image import read_image, write_image_features
+from pipeline.features.image import write_image_features
 from pipeline.files import sha256_of
 from pipeline.sections import ImageFeatures
+from pipeline.store.posters import read_poster
 from pipeline.store.table import open_features
 
 CPU = torch.device("cpu")
@@ -33,7 +34,7 @@ def test_rows_are_films_in_order_of_appearance(tmp_path, dataset, params, monkey
     posters = [tmp_path / f"data/image/{fid}.jpg" for fid in table.keys["fid"]]
     assert table.keys["sha256"].tolist() == [sha256_of(poster) for poster in posters]
     encoder = load_image_encoder(params, CPU)
-    assert np.abs(table.vectors - encoder.encode([read_image(poster) for poster in posters])).max() < 1e-5
+    assert np.abs(table.vectors - encoder.encode([read_poster(poster) for poster in posters])).max() < 1e-5
     assert encoder.spec.items() <= table.about["spec"].items()
 
 
@@ -67,7 +68,7 @@ def test_a_spoilt_poster_names_the_file_and_the_stage(tmp_path, dataset, how):
     data = {"empty": b"", "truncated": path.read_bytes()[:9000], "other": b"GIF89a" + bytes(50)}
     path.unlink() if how == "missing" else path.write_bytes(data[how])
     with pytest.raises(MissingFileError, match=r"image/AAC\.jpg .*dvc repro parse"):
-        read_image(path)
+        read_poster(path)
 
 
 def test_a_spoilt_missing_or_unnamed_poster_stops_the_table(tmp_path, dataset, params):

@@ -12,9 +12,9 @@ import torch
 import stages.evaluate
 import stages.publish
 from pipeline.errors import MissingFileError, ModelError
-from pipeline.evaluate.embed import embed_films
 from pipeline.evaluate.rankings import read_rankings
 from pipeline.files import sha256_of
+from pipeline.model.embed import embed_films
 from pipeline.model.store import load_model, save_model
 from pipeline.publish import index as index_module
 from pipeline.store.films import films_of, open_store

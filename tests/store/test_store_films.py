@@ -98,7 +98,7 @@ def test_a_batch_of_windows_and_vectors(store):
     windows = store.windows([2, 1], [1, 0], 5, CPU)
     assert windows.dtype == torch.float32
     assert windows[..., 1].tolist() == [[1, 2, 3, 4, 5], [0, 1, 2, 3, 0]]
-    assert store.vectors("plot", [4, 1], CPU).tolist() == np.eye(5, 4)[[4, 1]].tolist()
+    assert store.query({"plot": [4, 1]}, CPU)["plot"].tolist() == np.eye(5, 4)[[4, 1]].tolist()
 
 
 def test_seconds_become_frames_of_the_table(store):

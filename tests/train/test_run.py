@@ -1,6 +1,8 @@
 """A whole training on small features: it learns, repeats, keeps its best epoch, and says what is wrong."""
 
 import csv
+import logging
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -8,124 +10,186 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pipeline.errors import ModelError, StageError
+from pipeline.errors import ModelError, ParamsError, StageError
 from pipeline.model.store import load_model
-from pipeline.sections import AudioTower, Model, Projector, QueryTower, Train
-from pipeline.store.films import films_of, open_store
+from pipeline.store.films import films_of
 from pipeline.store.table import WINDOW_KEYS, write_features
-from pipeline.train.loop import validation_loss
-from pipeline.train.run import train_variant
+from pipeline.train import loop, validation
+from pipeline.train.group import Group
+from pipeline.train.loop import HISTORY
+from pipeline.train.validation import Validation
+from tests.train.recipe import ALONE, MODEL, TRAIN, train
 
-CPU = torch.device("cpu")
-MODEL = Model(
-    embed_dim=8,
-    temperature=0.2,
-    max_logit_scale=100.0,
-    audio=AudioTower(
-        window_seconds=0.8,
-        window_hop_seconds=0.4,
-        channels=4,
-        blocks=2,
-        width=8,
-        layers=1,
-        heads=2,
-        head_width=4,
-        feedforward=8,
-        positions=9,
-        dropout=0.0,
-    ),
-    query=QueryTower(input_dropout=0.0, width=8, layers=1, heads=2, head_width=4, feedforward=8, dropout=0.0),
-    projector=Projector(hidden=16, dropout=0.0),
-)
-TRAIN = Train(
-    seed=0,
-    epochs=12,
-    patience=12,
-    batch_size=8,
-    learning_rate=0.02,
-    warmup=0.2,
-    weight_decay=0.01,
-    max_grad_norm=1.0,
-    valid_draws=2,
-    threads=1,
-)
+FILES = ("model.safetensors", "config.json", "history.csv")
 
 
-def train(features, dataset, folder, params=TRAIN, inputs=("tags_plot", "image"), variant="All"):
-    records = []
-    store = open_store(features, inputs)
-    train_variant(folder, variant, store, dataset, MODEL, params, CPU, records.append)
-    return store, records
+@pytest.fixture
+def root(tmp_path, features):
+    """A root folder with feature tables."""
+    return tmp_path
+
+
+def figures_of(root, store, dataset, params=TRAIN, variant="All"):
+    """Return the figures of a trained model on the validation side."""
+    model, config = load_model(root / "models" / variant)
+    films = films_of((row for row in dataset if row["side"] == "valid"), store)
+    return Validation(films, store, config, params)(model, ALONE.device, torch.no_grad)
 
 
 def test_training_learns_and_repeats_with_its_seed(features, dataset, tmp_path):
-    _, records = train(features, dataset, tmp_path / "one")
-    train(features, dataset, tmp_path / "two")
+    roots = [tmp_path / name for name in ("one", "two", "three")]
+    _, records = train(roots[0], dataset, features=features)
+    train(roots[1], dataset, features=features)
     assert records[-1]["train_loss"] < 0.5 * records[0]["train_loss"]
-    for name in ("model.safetensors", "config.json", "history.csv"):
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-    train(features, dataset, tmp_path / "three", replace(TRAIN, seed=1))
-    assert (tmp_path / "one/history.csv").read_bytes() != (tmp_path / "three/history.csv").read_bytes()
+    for name in FILES:
+        assert (roots[0] / "models/All" / name).read_bytes() == (roots[1] / "models/All" / name).read_bytes()
+    train(roots[2], dataset, replace(TRAIN, seed=1), features=features)
+    histories = [(root / "models/All/history.csv").read_bytes() for root in roots]
+    assert histories[0] != histories[2]
 
 
-def test_best_epoch_is_kept(features, dataset, tmp_path):
-    store, records = train(features, dataset, tmp_path / "All", replace(TRAIN, learning_rate=0.3))
-    model, config = load_model(tmp_path / "All")
-    valid = films_of((row for row in dataset if row["side"] == "valid"), store)
-    loss = validation_loss(model, store, valid, config["window_steps"], TRAIN, CPU)
-    best = min(records, key=lambda record: record["valid_loss"])
-    assert loss == pytest.approx(best["valid_loss"], abs=1e-6)
-    assert best is not records[-1], "the last epoch is the best: the test shows nothing"
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sampler": "tracks"},
+        {"sampler": "tracks", "same_film": "positives"},
+        {"sampler": "tracks", "same_film": "negatives", "shuffle": False},
+        {"optimizer": "adam", "schedule": "plateau", "max_grad_norm": None},
+        {"micro_batch_size": 4},
+        {"precision": "bfloat16"},
+        {"compile": True},
+    ],
+    ids=str,
+)
+def test_every_way_of_training_learns(root, dataset, changes, monkeypatch):
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda module, **_: module)  # which needs minutes and a compiler
+    _, records = train(root, dataset, replace(TRAIN, **changes))
+    assert min(record["train_loss"] for record in records) < 0.7 * records[0]["train_loss"]
 
 
-def test_without_patience_all_epochs_run_and_the_last_is_kept(features, dataset, tmp_path):
+@pytest.mark.parametrize("monitor", ["loss", "recall_at_10"])
+def test_best_epoch_by_the_figure_that_params_name_is_kept(root, dataset, monitor, monkeypatch):
+    monkeypatch.setattr(validation, "CUT", 4)  # of 12 tracks, so that the recall is no whole number
+    params = replace(TRAIN, learning_rate=0.3, monitor=monitor)
+    store, records = train(root, dataset, params)
+    name, sign = {"loss": ("valid_loss", 1), "recall_at_10": ("valid_recall_at_10", -1)}[monitor]
+    best = min(records, key=lambda record: sign * record[name])
+    assert figures_of(root, store, dataset)[name] == pytest.approx(best[name], abs=1e-6)
+    assert best[name] != records[-1][name], "the last epoch is the best: the test shows nothing"
+
+
+def test_without_patience_all_epochs_run_and_the_last_is_kept(root, dataset):
     params = replace(TRAIN, patience=None, learning_rate=0.3)
-    store, records = train(features, dataset, tmp_path / "All", params)
-    model, config = load_model(tmp_path / "All")
-    valid = films_of((row for row in dataset if row["side"] == "valid"), store)
-    loss = validation_loss(model, store, valid, config["window_steps"], params, CPU)
+    store, records = train(root, dataset, params)
+    loss = figures_of(root, store, dataset)["valid_loss"]
     assert len(records) == params.epochs
     assert loss == pytest.approx(records[-1]["valid_loss"], abs=1e-6)
     assert loss > min(record["valid_loss"] for record in records) + 1e-3, "the last is the best: this shows nothing"
 
 
-def test_patience_ends_a_training_that_no_longer_gets_better(features, dataset, tmp_path):
-    _, records = train(features, dataset, tmp_path / "All", replace(TRAIN, epochs=60, patience=2, learning_rate=0.3))
+def test_patience_ends_a_training_that_no_longer_gets_better(root, dataset):
+    _, records = train(root, dataset, replace(TRAIN, epochs=60, patience=2, learning_rate=0.3))
     losses = [record["valid_loss"] for record in records]
     assert len(records) < 60
     assert len(losses) - 1 - losses.index(min(losses)) == 2
 
 
-def test_history_is_what_was_reported(features, dataset, tmp_path):
-    _, records = train(features, dataset, tmp_path / "All")
-    rows = list(csv.DictReader((tmp_path / "All/history.csv").open()))
-    assert [{key: float(value) for key, value in row.items()} for row in rows] == records
+def test_history_is_what_was_reported(root, dataset):
+    _, records = train(root, dataset)
+    rows = list(csv.DictReader((root / "models/All/history.csv").open()))
+    kept = [{name: record[name] for name in HISTORY} for record in records]
+    assert [{name: float(value) for name, value in row.items()} for row in rows] == kept
+    assert all(record["examples_per_second"] > 0 and 0 <= record["input_wait"] <= 1 for record in records)
 
 
-def test_weights_are_those_of_the_variant_alone(features, dataset, tmp_path):
-    train(features, dataset, tmp_path / "Im", inputs=("image",), variant="Im")
-    weights = load_file(tmp_path / "Im/model.safetensors")
+def test_learning_rates_of_an_epoch_are_told(root, dataset):
+    _, records = train(root, dataset, replace(TRAIN, epochs=10, batch_size=2, warmup=0.4))
+    rates = [record["learning_rate"] for record in records]
+    assert rates.index(max(rates)) == 4
+    assert max(rates) == pytest.approx(TRAIN.learning_rate)
+    assert rates[-1] < 0.1 * TRAIN.learning_rate
+
+
+def test_weights_are_those_of_the_variant_alone(root, dataset):
+    train(root, dataset, inputs=("image",), variant="Im")
+    weights = load_file(root / "models/Im/model.safetensors")
     assert {name.split(".")[1] for name in weights if name.startswith("input_projections")} == {"image"}
 
 
 @pytest.mark.parametrize("side", ["train", "valid"])
-def test_side_with_one_film_is_refused_by_name(features, dataset, tmp_path, side):
+def test_side_with_one_film_is_refused_by_name(root, dataset, side):
     films = sorted({row["fid"] for row in dataset if row["side"] == side})
     short = [row for row in dataset if row["fid"] not in films[1:]]
-    with pytest.raises(StageError, match=f"split.{side}.*1 film"):
-        train(features, short, tmp_path / "All")
+    with pytest.raises(StageError, match=rf"split\.{side}.*1 film"):
+        train(root, short)
 
 
-def test_loss_that_is_not_finite_stops_the_training(features, dataset, tmp_path):
-    with pytest.raises(ModelError, match=r"epoch 1 .*train.learning_rate"):
-        train(features, dataset, tmp_path / "All", replace(TRAIN, learning_rate=1e30, max_grad_norm=1e30))
+def test_side_with_fewer_films_than_a_batch_is_said_and_trains(root, dataset, caplog):
+    with caplog.at_level(logging.WARNING):
+        train(root, dataset, replace(TRAIN, batch_size=64))
+    assert "train.batch_size: found 64, the train side has 8 examples; each batch is all of them" in caplog.text
 
 
-def test_folder_without_a_model_of_this_version_is_refused(features, dataset, tmp_path):
-    train(features, dataset, tmp_path / "All")
-    (tmp_path / "All/model.safetensors").write_bytes(b"not safetensors")
+def test_more_processes_than_examples_are_refused(root, dataset):
+    with pytest.raises(ParamsError, match=r"train\.processes: found 9, a batch has 8 examples"):
+        train(root, dataset, group=Group(0, 9, torch.device("cpu")))
+
+
+def test_loss_that_is_not_finite_at_once_writes_no_model(root, dataset):
+    with pytest.raises(ModelError, match=r"epoch 1, step 2 of 4: lower train\.learning_rate .*no epoch went well"):
+        train(root, dataset, replace(TRAIN, batch_size=2, learning_rate=1e30, max_grad_norm=None, warmup=0.0))
+    assert not (root / "models/All").exists()
+
+
+@pytest.mark.parametrize("patience", [None, 12])
+def test_loss_that_is_not_finite_later_keeps_the_last_good_epoch(root, dataset, monkeypatch, patience):
+    calls, true_loss = [], loop.backward
+
+    def broken(model, *rest):
+        calls.append(1)
+        loss = true_loss(model, *rest)
+        if len(calls) == 10:  # the second step of the fifth epoch
+            model.logit_scale.data.fill_(math.nan)
+            return loss * math.nan
+        return loss
+
+    monkeypatch.setattr(loop, "backward", broken)
+    params = replace(TRAIN, batch_size=4, patience=patience)
+    with pytest.raises(ModelError, match=r"nan at epoch 5, step 2 of 2: .*models/All holds .* after epoch 4") as caught:
+        train(root, dataset, params)
+    assert "train.learning_rate (found 0.02)" in str(caught.value)
+    rows = list(csv.DictReader((root / "models/All/history.csv").open()))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
+    model, _ = load_model(root / "models/All")
+    assert all(weight.isfinite().all() for weight in model.state_dict().values())
+
+
+def test_lack_of_memory_names_the_parameters_to_lower(root, dataset, monkeypatch):
+    def exhausted(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore")
+
+    monkeypatch.setattr(loop, "backward", exhausted)
+    with pytest.raises(
+        ModelError, match=r"train\.micro_batch_size \(found null.*train\.batch_size \(found 8"
+    ) as caught:
+        train(root, dataset)
+    assert str(caught.value).endswith("Tried to allocate 2.00 GiB.)")
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory(root, dataset, monkeypatch):
+    def wrong(*_):
+        raise RuntimeError("shapes differ")
+
+    monkeypatch.setattr(loop, "backward", wrong)
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        train(root, dataset)
+
+
+def test_folder_without_a_model_of_this_version_is_refused(root, dataset):
+    train(root, dataset)
+    (root / "models/All/model.safetensors").write_bytes(b"not safetensors")
     with pytest.raises(ModelError, match="All"):
-        load_model(tmp_path / "All")
+        load_model(root / "models/All")
 
 
 def test_vectors_of_a_pretrained_audio_encoder_train_as_well(features, dataset, tmp_path):
@@ -140,8 +204,8 @@ def test_vectors_of_a_pretrained_audio_encoder_train_as_well(features, dataset, 
     vectors = np.stack([first[key["fid"]] + 0.1 * rng.normal(size=6) for key in keys])
     about = {"spec": {"encoder": "ear", "window_hop_seconds": 5.0}, "versions": {}}
     write_features(features / "audio.parquet", WINDOW_KEYS, [(keys, vectors)], 6, np.float32, about)
-    _, records = train(features, dataset, tmp_path / "All")
+    _, records = train(tmp_path, dataset)
     assert records[-1]["train_loss"] < 0.5 * records[0]["train_loss"]
-    model, config = load_model(tmp_path / "All")
+    model, config = load_model(tmp_path / "models/All")
     assert config["window_steps"] == 1
     assert model.encode_audio({"audio": torch.zeros(2, 1, 6)}).shape == (2, MODEL.embed_dim)

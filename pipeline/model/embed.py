@@ -1,4 +1,4 @@
-"""Films and tracks as unit vectors: what evaluation ranks and what publishing keeps.
+"""Films and tracks as unit vectors: what evaluation ranks, what publishing keeps, what training is watched by.
 
 Nothing is random: a track is the mean over all windows of a fixed grid, a film the mean over all its paragraphs, each
 normalised again. Windows are read batch by batch, so memory does not grow with the length of the audio.
@@ -71,7 +71,7 @@ def embed_films(
 
     def encode(places: Sequence[dict[str, int]]) -> Tensor:
         rows = {name: [place[name] for place in places] for name in store.inputs}
-        return model.encode_query({name: store.vectors(name, of_input, device) for name, of_input in rows.items()})
+        return model.encode_query(store.query(rows, device))
 
     model.to(device).eval()
     total = _sums(len(films), config["model"]["embed_dim"], paragraphs(), encode, batch_size)

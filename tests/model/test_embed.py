@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pipeline.errors import ModelError
-from pipeline.evaluate.embed import embed_films, embed_tracks
+from pipeline.model.embed import embed_films, embed_tracks
 from pipeline.model.store import load_model
 from pipeline.store.films import films_of, open_store
 

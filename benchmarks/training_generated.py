@@ -1,0 +1,179 @@
+"""Training on generated films at the sizes of the published method, with random weights of its encoders' sizes.
+
+Tracks lie in a feature cache and posters in JPEG files, so that reading, decoding and copying to the device are part
+of a step as in any training; texts are random tokens, as many as tags and a paragraph of a plot have. Films share
+tracks and posters, which leaves what is read in the system's file cache.
+"""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import BertConfig, ViTConfig
+
+from pipeline.batches import batches
+from pipeline.encoders.pixels import Preparation
+from pipeline.encoders.tuned import build_tuned
+from pipeline.model.store import load_model
+from pipeline.params import Params
+from pipeline.spectrogram import LogMel
+from pipeline.store.audio_table import AudioTable
+from pipeline.store.cache import FeatureCache, write_shard
+from pipeline.store.films import FeatureStore
+from pipeline.store.raw import READERS, PixelTable, TokenTable
+from pipeline.store.table import FeatureTable
+from pipeline.train.group import Group
+from pipeline.train.resume import Resume
+from pipeline.train.run import Material, Record, Row, train_variant
+from pipeline.train.step import backward
+
+INPUTS = {"tags_plot": "text", "image": "image"}  # of M-All, and their kinds of encoder
+VALID_FILMS = 2  # the fewest: validation is not what is measured
+VARIANT = "All"
+SHARD_TRACKS = 64
+COUNTED = 2  # examples whose operations are counted
+PRODUCTS, TRIES = 10, 5  # matrix products in a row, and how often
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is generated, and the sizes of the encoders."""
+
+    films: int  # to train on
+    tracks: int  # that they share
+    posters: int  # that they share
+    track_seconds: float
+    tokens: tuple[int, int]  # of the shortest and the longest text
+    text: dict[str, int]  # of a BertConfig, where it is not BERT-base
+    image: dict[str, int]  # of a ViTConfig, where it is not ViT-base
+    product: int  # rows of the matrices whose product is the yardstick
+
+
+PAPER = Sizes(5120, 2000, 512, 30.0, (40, 300), {}, {}, 8192)
+_NARROW = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+TINY = Sizes(24, 6, 4, 12.0, (4, 30), _NARROW, _NARROW | {"image_size": 32, "patch_size": 8}, 256)
+
+
+def generate(folder: Path, sizes: Sizes, params: Params) -> None:
+    """Write tracks and posters."""
+    rng = np.random.default_rng(0)
+    log_mel = LogMel(params.features.audio)
+    frames = log_mel.frame_count(int(sizes.track_seconds * params.features.audio.sample_rate))
+    noise = rng.normal(-40, 15, (frames, params.features.audio.n_mels)).astype(np.float32)
+    for numbers in batches(range(sizes.tracks), SHARD_TRACKS):
+        shifts = rng.integers(frames, size=len(numbers))
+        tracks = [log_mel.stored(np.roll(noise, shift, axis=0)) for shift in shifts]
+        write_shard(folder / "tracks", dict(zip(map(str, numbers), tracks, strict=True)))
+    (folder / "posters").mkdir()
+    for number in range(sizes.posters):  # 224 × 330 px, with the detail that pictures have
+        coarse = Image.fromarray(rng.integers(0, 256, (66, 45, 3), dtype=np.uint8))
+        coarse.resize((224, 330), Image.Resampling.BICUBIC).save(folder / f"posters/{number}.jpg", quality=92)
+
+
+def material(folder: Path, sizes: Sizes, params: Params) -> Material:
+    """Open what `generate` wrote, with random embeddings, or with texts, posters and encoders of random weights."""
+    rng, fids = np.random.default_rng(0), [row["fid"] for row in dataset(sizes)]
+    text, image = BertConfig(**sizes.text), ViTConfig(**sizes.image)
+    cache = FeatureCache(folder / "tracks")
+    keys = tuple(map(str, range(sizes.tracks)))
+    about = {"spec": LogMel(params.features.audio).spec, "digest": ""}
+    index = {(fid, 0): n % sizes.tracks for n, fid in enumerate(fids)}
+    steps = np.array([cache.count(key) for key in keys])
+    audio = AudioTable(index, keys, steps, params.features.audio.n_mels, about, cache)
+    named = {"tags_plot": {"input": np.full(len(fids), "tags_plot")}, "image": {"crop": np.zeros(len(fids), int)}}
+    if params.train.encoders == "frozen":
+        tables = {}
+        for name, config in zip(INPUTS, (text, image), strict=True):
+            vectors = rng.normal(size=(len(fids), config.hidden_size)).astype(np.float32)
+            tables[name] = FeatureTable({"fid": np.array(fids), **named[name]}, vectors, {"spec": {}, "digest": ""})
+        return Material(FeatureStore(tuple(INPUTS), audio, tables))
+    ends = np.cumsum(rng.integers(*sizes.tokens, len(fids), endpoint=True))
+    tokens = rng.integers(1, text.vocab_size, ends[-1], dtype=np.int32)
+    crops, side = params.features.image.crops, image.image_size
+    squares = {"fid": np.repeat(fids, crops), "crop": np.tile(np.arange(crops), len(fids))}
+    paths = [folder / f"posters/{n % sizes.posters}.jpg" for n in range(len(fids))]
+    preparation = Preparation(side, side, Image.Resampling.BILINEAR, 1 / 255, [0.5] * 3, [0.5] * 3)
+    tables = {
+        "tags_plot": TokenTable({"fid": np.array(fids), **named["tags_plot"]}, tokens, ends, padding=0),
+        "image": PixelTable(squares, paths, crops, preparation, ThreadPoolExecutor(READERS)),
+    }
+    settings = {
+        kind: {"width": config.hidden_size, "config": config.to_dict(), "pooling": "cls", "normalised": False}
+        for kind, config in (("text", text), ("image", image))
+    }
+    networks: dict[str, nn.Module] = {kind: build_tuned(kind, settings[kind]) for kind in settings}
+    return Material(FeatureStore(tuple(INPUTS), audio, tables), networks, settings)
+
+
+def dataset(sizes: Sizes) -> list[Row]:
+    """Return the rows of the films, a track each."""
+    sides = ["train"] * sizes.films + ["valid"] * VALID_FILMS
+    return [{"fid": f"{n:05}", "number": 0, "side": side, "path": str(n)} for n, side in enumerate(sides)]
+
+
+def train(
+    root: Path, variant: str, opened: Material, rows: list[Row], params: Params, device: torch.device
+) -> list[Record]:
+    """Train as the stage does, but keep no state to resume from; return what was reported of each epoch."""
+    records: list[Record] = []
+    with mock.patch.object(Resume, "save"):
+        group = Group(0, 1, device)
+        train_variant(root, variant, opened, rows, params.model, params.train, group, records.append)
+    return records
+
+
+def speed(records: list[Record], examples: int, batch_size: int) -> dict[str, float]:
+    """Return seconds a step, examples a second and the share of the time spent waiting for data, medians of epochs."""
+    rate = median(record["examples_per_second"] for record in records)
+    steps = -(-examples // batch_size)
+    wait = median(record["input_wait"] for record in records)
+    return {"seconds": examples / rate / steps, "rate": rate, "wait": wait, "examples": examples / steps}
+
+
+def operations(root: Path, store: FeatureStore, device: torch.device) -> float:
+    """Return the floating-point operations of an example's forward and backward, those of the trained model in `root`.
+
+    Products and convolutions count, once each: neither what gradients in parts encode again nor padding is useful work.
+    A text is as long as the mean of all.
+    """
+    model, config = load_model(root / "models" / VARIANT)
+    model.to(device).train()
+    stored: dict[str, Any] = store.read_inputs({name: range(COUNTED) for name in INPUTS})
+    texts = store.tables["tags_plot"]
+    if isinstance(texts, TokenTable):
+        ids = torch.from_numpy(texts.tokens).long()[: COUNTED * (len(texts.tokens) // len(texts.ends))]
+        ids = ids.view(COUNTED, -1)
+        stored["tags_plot"] = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    stored["audio"] = store.read_windows(range(COUNTED), [0] * COUNTED, config["window_steps"])
+    batch, films = store.batch(stored, device), torch.arange(COUNTED, device=device)
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):  # whose products are counted
+        backward(model, [lambda: batch], films, "masked", Group(0, 1, device), nullcontext)
+    return counter.get_total_flops() / COUNTED
+
+
+def product_rate(rows: int, device: torch.device) -> float:
+    """Return the operations a second of a product of two square bfloat16 matrices, best of several."""
+    a, b = (torch.randn(rows, rows, device=device, dtype=torch.bfloat16) for _ in "ab")
+    out = torch.empty_like(a)
+    wait: Callable[[], Any] = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    best = 0.0
+    for _ in range(TRIES):
+        wait()
+        begin = time.perf_counter()
+        for _ in range(PRODUCTS):
+            torch.mm(a, b, out=out)
+        wait()
+        best = max(best, PRODUCTS * 2.0 * rows**3 / (time.perf_counter() - begin))
+    return best

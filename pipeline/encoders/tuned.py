@@ -1,0 +1,135 @@
+"""Text and image encoders as parts of a model that is trained: built from their settings, without files or a network.
+
+Settings are JSON, kept in the model's `config.json`: the network's own configuration, how its output becomes one
+vector, and how texts become tokens or pictures pixels. At the start they give the vectors that frozen encoders give.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.encoders.image import TOWERS, ImageEncoder, efficientnet, image_poolings, load_image_encoder
+from pipeline.encoders.pretrained import BESIDE, quiet
+from pipeline.encoders.text import TextEncoder, load_text_encoder, text_vectors
+from pipeline.errors import ModelError
+from pipeline.sections import Features
+
+CPU = torch.device("cpu")
+MARKS = ("<DESCR>", "<PLOT>")  # of the text `tags_plot`, words of their own as in the published method
+EFFICIENTNET = "efficientnet"  # a kind that transformers lacks
+
+Settings = dict[str, Any]
+
+
+class TextNetwork(nn.Module):
+    """Tokens to one vector a text."""
+
+    def __init__(self, network: nn.Module, settings: Settings) -> None:
+        super().__init__()
+        self.network = network
+        self.pooling, self.normalised = settings["pooling"], settings["normalised"]
+
+    def forward(self, tokens: Mapping[str, Tensor]) -> Tensor:
+        """Return [n, f] of `input_ids` and `attention_mask`, int64 [n, l]; the mask is 0 where a text was padded."""
+        output = self.network(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"])
+        return text_vectors(output, tokens["attention_mask"], self.pooling, self.normalised)
+
+
+class ImageNetwork(nn.Module):
+    """Pixels to one vector a picture."""
+
+    def __init__(self, network: nn.Module, settings: Settings) -> None:
+        super().__init__()
+        self.network, self.pooling = network, settings["pooling"]
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return [n, f] of normalised `pixels` [n, 3, size, size]."""
+        return image_poolings(self.network, self.pooling == "pooler", pixels)[self.pooling]()
+
+
+def load_tuned(kinds: Iterable[str], features: Features, marks: bool) -> tuple[dict[str, nn.Module], Settings]:
+    """Return the networks of `kinds` (text, image) that `features` names, and the settings to build them again.
+
+    With `marks` the marks of the text `tags_plot` become words of the vocabulary, with vectors to be learned.
+    """
+    networks: dict[str, nn.Module] = {}
+    settings: Settings = {}
+    for kind in kinds:
+        if kind == "text":
+            encoder: Any = load_text_encoder(features.text, CPU)
+            settings[kind] = text_settings(encoder, marks)
+            networks[kind] = TextNetwork(encoder.model, settings[kind])
+        else:
+            encoder = load_image_encoder(features.image, CPU)
+            settings[kind] = image_settings(encoder, features.image.crops)
+            networks[kind] = ImageNetwork(encoder.model, settings[kind])
+        networks[kind].train()
+    return networks, settings
+
+
+def build_tuned(kind: str, settings: Settings) -> nn.Module:
+    """Return the network of `settings` with fresh weights; raise `ModelError` for a kind that is not known."""
+    with quiet():
+        network = _network(settings["config"])
+    return (TextNetwork if kind == "text" else ImageNetwork)(network, settings)
+
+
+def text_settings(encoder: TextEncoder, marks: bool) -> Settings:
+    """Return the settings of a text encoder, whose vocabulary grows by the marks if asked for."""
+    tokenizer = getattr(encoder.tokenizer, "backend_tokenizer", None)
+    if tokenizer is None:
+        raise ModelError(
+            f"features.text.encoder: {encoder.spec['encoder']!r} has no fast tokenizer, which fine-tuning needs; name "
+            "another, or set train.encoders to frozen"
+        )
+    if marks:
+        encoder.tokenizer.add_tokens(list(MARKS), special_tokens=True)
+        if len(encoder.tokenizer) > encoder.model.config.vocab_size:
+            with quiet():
+                encoder.model.resize_token_embeddings(len(encoder.tokenizer))
+    names = ("pooling", "normalised", "lower_case", "max_tokens")
+    return {
+        "encoder": encoder.spec["encoder"],
+        "revision": encoder.spec["revision"],
+        "width": encoder.width,
+        "config": _settings_of(encoder.model),
+        **{name: encoder.spec[name] for name in names},
+        "padding": encoder.tokenizer.pad_token_id,
+        "tokenizer": tokenizer.to_str(),
+    }
+
+
+def image_settings(encoder: ImageEncoder, crops: int) -> Settings:
+    """Return the settings of an image encoder; training draws one of `crops` squares of a poster."""
+    return {
+        "encoder": encoder.spec["encoder"],
+        "revision": encoder.spec["revision"],
+        "width": encoder.width,
+        "config": _settings_of(encoder.model),
+        "pooling": encoder.spec["pooling"],
+        "crops": crops,
+        "preparation": asdict(encoder.preparation),
+    }
+
+
+def _settings_of(network: nn.Module) -> Settings:
+    if not hasattr(network, "config"):
+        return {"model_type": EFFICIENTNET}
+    return {name: value for name, value in network.config.to_dict().items() if name not in BESIDE}
+
+
+def _network(settings: Settings) -> nn.Module:
+    kind = settings.get("model_type")
+    if kind == EFFICIENTNET:
+        return efficientnet()
+    import transformers
+
+    if kind not in transformers.CONFIG_MAPPING:
+        raise ModelError(f"an encoder of the kind {kind!r}: transformers {transformers.__version__} does not have it")
+    config = transformers.CONFIG_MAPPING[kind].from_dict(settings)
+    if kind in TOWERS:
+        return getattr(transformers, TOWERS[kind][0])(config)
+    return transformers.AutoModel.from_config(config)

@@ -1,0 +1,123 @@
+"""Texts as tokens and posters as pixels: what a model reads whose text and image encoders are trained with it.
+
+Rows are those of the feature tables: a text or paragraph each, and a square of a poster each. Tokens are held in
+memory, posters are decoded when they are read.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.encoders.pixels import Preparation
+from pipeline.errors import MissingFileError, ModelError
+from pipeline.store.posters import read_poster
+from pipeline.store.texts import film_texts, one_row_a_film
+
+READERS = 8  # threads that decode posters; Pillow leaves the others running meanwhile
+
+Settings = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class TokenTable:
+    """The texts of films, as tokens."""
+
+    keys: dict[str, np.ndarray]  # fid, input and paragraph of each row
+    tokens: np.ndarray  # of all rows, int32
+    ends: np.ndarray  # where the tokens of each row end
+    padding: int
+
+    def read(self, rows: Sequence[int]) -> dict[str, Tensor]:
+        """Return `input_ids` and `attention_mask`, int64 [n, l], as long as the longest of `rows`."""
+        texts = [self.tokens[self.ends[row - 1] if row else 0 : self.ends[row]] for row in rows]
+        ids = np.full((len(rows), max(map(len, texts))), self.padding, np.int64)
+        mask = np.zeros_like(ids)
+        for i, text in enumerate(texts):
+            ids[i, : len(text)] = text
+            mask[i, : len(text)] = 1
+        return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+
+    def values(self, stored: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return what the model reads."""
+        return stored
+
+
+@dataclass(frozen=True)
+class PixelTable:
+    """The posters of films, as squares cut out of them."""
+
+    keys: dict[str, np.ndarray]  # fid and crop of each row; crop 0 is the centre
+    paths: list[Path]  # of each film
+    crops: int
+    preparation: Preparation
+    readers: ThreadPoolExecutor
+
+    def read(self, rows: Sequence[int]) -> Tensor:
+        """Return uint8 [n, size, size, 3]; raise `MissingFileError` for a poster that is missing or damaged."""
+        return torch.from_numpy(np.stack(list(self.readers.map(self._square, rows))))
+
+    def values(self, stored: Tensor) -> Tensor:
+        """Return float32 [n, 3, size, size], normalised as the encoder wants it."""
+        return self.preparation.values(stored)
+
+    def _square(self, row: int) -> np.ndarray:
+        squares = self.preparation.squares(read_poster(self.paths[row // self.crops]), self.crops)
+        return self.preparation.centre(squares[row % self.crops % len(squares)])  # a square poster has one
+
+
+def raw_tables(
+    root: Path, dataset: Iterable[dict[str, Any]], inputs: Sequence[str], encoders: Mapping[str, Settings]
+) -> dict[str, TokenTable | PixelTable]:
+    """Return the table of each kind in `encoders`, a model's settings as `pipeline.encoders.tuned` makes them.
+
+    `dataset` are rows of data/dataset.parquet. Raises `MissingFileError` for a film that lacks its texts or image.
+    """
+    films = one_row_a_film(dataset)
+    tables: dict[str, TokenTable | PixelTable] = {}
+    if "text" in encoders:
+        tables["text"] = _tokens(films, inputs, encoders["text"])
+    if "image" in encoders:
+        tables["image"] = _pixels(root, films, encoders["image"])
+    return tables
+
+
+def _tokens(films: list[dict[str, Any]], inputs: Sequence[str], settings: Settings) -> TokenTable:
+    from tokenizers import Tokenizer
+
+    if settings["tokenizer"] is None:
+        raise ModelError(
+            "the model was imported without a tokenizer and reads no texts: run `python -m pipeline import-reference` "
+            "again with --text naming a folder, or a model of the hub, that has one"
+        )
+    tokenizer = Tokenizer.from_str(settings["tokenizer"])
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(settings["max_tokens"])
+    rows = [(key, text) for film in films for key, text in film_texts(film) if key["input"] in inputs]
+    texts = [text.lower() if settings["lower_case"] else text for _, text in rows]
+    tokens = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
+    return TokenTable(
+        {name: np.array([key[name] for key, _ in rows]) for name in ("fid", "input", "paragraph")},
+        np.concatenate([np.array(text, np.int32) for text in tokens]),
+        np.cumsum([len(text) for text in tokens]),
+        settings["padding"],
+    )
+
+
+def _pixels(root: Path, films: list[dict[str, Any]], settings: Settings) -> PixelTable:
+    for film in films:
+        if not film["image"]:
+            raise MissingFileError(f"data/dataset.parquet names no image of {film['fid']}: run `dvc repro parse split`")
+    crops = settings["crops"]
+    return PixelTable(
+        {"fid": np.repeat([film["fid"] for film in films], crops), "crop": np.tile(np.arange(crops), len(films))},
+        [root / film["image"] for film in films],
+        crops,
+        Preparation(**settings["preparation"]),
+        ThreadPoolExecutor(READERS),
+    )

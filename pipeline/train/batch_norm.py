@@ -1,0 +1,55 @@
+"""Batch normalisation over the examples of several processes."""
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.distributed.nn.functional import all_reduce
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+def synchronised(model: nn.Module) -> nn.Module:
+    """Return `model` with batch normalisation that takes its statistics over all processes; names stay the same."""
+    if next(model.parameters()).is_cuda:
+        return nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, _BatchNorm):
+                setattr(parent, name, _CpuBatchNorm.of(child))
+    return model
+
+
+class _CpuBatchNorm(_BatchNorm):
+    """What PyTorch has for GPUs only: sums over all processes, through which gradients flow."""
+
+    @classmethod
+    def of(cls, module: _BatchNorm) -> "_CpuBatchNorm":
+        """Return a layer with the weights and statistics of `module`."""
+        made = cls(module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats)
+        made.load_state_dict(module.state_dict())
+        return made.to(module.running_mean.dtype).train(module.training)
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        pass
+
+    def forward(self, given: Tensor) -> Tensor:
+        """Return `given` [n, c, …] normalised by channel, sums being taken in the statistics' own dtype."""
+        if not self.training:
+            return F.batch_norm(given, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        x = given.to(self.running_mean.dtype)
+        over = [axis for axis in range(x.ndim) if axis != 1]
+        count = x.new_tensor([x.numel() / x.shape[1]])
+        dist.all_reduce(count)
+        mean = all_reduce(x.sum(over)) / count
+        centred = x - _channels(mean, x)
+        variance = all_reduce(centred.square().sum(over)) / count
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+            self.num_batches_tracked += 1
+        scaled = centred * _channels(torch.rsqrt(variance + self.eps) * self.weight, x)
+        return (scaled + _channels(self.bias, x)).to(given.dtype)
+
+
+def _channels(values: Tensor, like: Tensor) -> Tensor:
+    return values.view(1, -1, *[1] * (like.ndim - 2))

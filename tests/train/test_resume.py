@@ -1,0 +1,158 @@
+"""A training killed at any moment and begun again leaves what an undisturbed one leaves; only the same one goes on."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline.model.store import load_model
+from tests.train.recipe import MODEL, TRAIN, train
+
+ROOT = Path(__file__).parents[2]
+FILES = ("model.safetensors", "config.json", "history.csv")
+DROPPED = replace(MODEL, audio=replace(MODEL.audio, dropout=0.2), projector=replace(MODEL.projector, dropout=0.2))
+LONG = replace(TRAIN, batch_size=3, epochs=10, patience=4, learning_rate=0.1, schedule="plateau")
+
+
+class Killed(BaseException):
+    """What stops a process between two of its statements."""
+
+
+def left(root: Path) -> dict[str, bytes]:
+    return {name: (root / "models/All" / name).read_bytes() for name in FILES}
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"schedule": "cosine"}, {"patience": None, "batch_size": 8, "micro_batch_size": 4}], ids=str
+)
+def test_interrupted_training_ends_as_an_undisturbed_one(features, dataset, tmp_path, changes):
+    params, whole, parts = replace(LONG, **changes), tmp_path / "whole", tmp_path / "parts"
+    train(whole, dataset, params, model=DROPPED, features=features)
+
+    def stop_at(epoch):
+        def on_epoch(record):
+            if record["epoch"] == epoch:
+                raise Killed
+
+        return on_epoch
+
+    for epoch in (1, 2, 3, 5):
+        with pytest.raises(Killed):
+            train(parts, dataset, params, model=DROPPED, features=features, on_epoch=stop_at(epoch))
+    _, records = train(parts, dataset, params, model=DROPPED, features=features)
+    assert records[0]["epoch"] == 5, "what was done was done again"
+    assert left(parts) == left(whole)
+    assert list((parts / "models/.resume").iterdir()) == []
+
+
+RUN = """
+import json, sys
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from tests.train.recipe import train
+from tests.train.test_resume import DROPPED, LONG
+root, features, dataset = map(Path, sys.argv[1:])
+def on_epoch(record):
+    print(record["epoch"], flush=True)
+train(root, json.loads(dataset.read_text()), LONG, model=DROPPED, features=features, on_epoch=on_epoch)
+"""
+
+
+def test_killed_process_goes_on_to_the_same_result(features, dataset, tmp_path):
+    (tmp_path / "dataset.json").write_text(json.dumps(dataset))
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+    def launched(root):
+        command = [sys.executable, "-c", RUN, root, features, tmp_path / "dataset.json"]
+        return subprocess.Popen(list(map(str, command)), env=environment, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+
+    for moment, pause in ((3, 0.0), (4, 0.004), (6, 0.02)):  # between epochs, while the state is written, within one
+        process = launched(tmp_path / "parts")
+        while int(process.stdout.readline() or 99) < moment:
+            pass
+        time.sleep(pause)
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=60)
+    for root in ("parts", "whole"):
+        process = launched(tmp_path / root)
+        process.communicate(timeout=120)
+        assert process.returncode == 0
+    assert left(tmp_path / "parts") == left(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"params": replace(LONG, seed=1)},
+        {"params": replace(LONG, epochs=11)},
+        {"model": MODEL},
+        {"inputs": ("plot", "image")},
+        {"variant": "Other"},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_another_training_does_not_go_on_from_it(features, dataset, tmp_path, other):
+    def on_epoch(record):
+        raise Killed
+
+    given = {"params": LONG, "model": DROPPED}
+    for arguments in (given, given | other):
+        with pytest.raises(Killed):
+            train(
+                tmp_path,
+                dataset,
+                features=features,
+                on_epoch=lambda record: record["epoch"] == 2 and on_epoch(record),
+                **arguments,
+            )
+    _, records = train(tmp_path, dataset, features=features, **given | other)
+    assert records[0]["epoch"] == 2
+    assert len(list((tmp_path / "models/.resume").iterdir())) == 1, "that of the first one"
+
+
+def test_number_of_processes_and_compiling_do_not_make_another_training(features, dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda module, **_: module)
+
+    def on_epoch(record):
+        if record["epoch"] == 3:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(tmp_path, dataset, LONG, features=features, on_epoch=on_epoch)
+    _, records = train(tmp_path, dataset, replace(LONG, compile=True, processes=2), features=features)
+    assert records[0]["epoch"] == 3
+
+
+def test_copy_that_dvc_works_in_keeps_it_in_the_main_repository(features, dataset, tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "main"))
+
+    def on_epoch(record):
+        if record["epoch"] == 3:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(tmp_path / "copy", dataset, LONG, features=features, on_epoch=on_epoch)
+    _, records = train(tmp_path / "another copy", dataset, LONG, features=features)
+    assert records[0]["epoch"] == 3
+    assert load_model(tmp_path / "another copy/models/All")
+
+
+def test_going_on_is_said(features, dataset, tmp_path, caplog):
+    def on_epoch(record):
+        if record["epoch"] == 3:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(tmp_path, dataset, LONG, features=features, on_epoch=on_epoch)
+    with caplog.at_level(logging.INFO):
+        train(tmp_path, dataset, LONG, features=features)
+    assert "going on after epoch 2" in caplog.text

@@ -1,0 +1,118 @@
+"""The stage as it is run: in one process or two, with MLflow, without it, and without the packages of experiments."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+import stages.train
+from pipeline.params import load_params
+from pipeline.tables import DATASET, write_table
+from tests.evaluate.small_world import dataset_rows
+from tests.train.recipe import MODEL
+
+ROOT = Path(__file__).parents[2]
+FILES = ("model.safetensors", "config.json", "history.csv")
+WITHOUT = """
+import sys
+for name in ("mlflow", "dvc", "ruamel", "filelock", "requests", "bs4", "yt_dlp", "matplotlib"):
+    sys.modules[name] = None
+import json
+from pathlib import Path
+import torch
+from pipeline.sections import Model, Train
+from pydantic import TypeAdapter
+from pipeline.store.films import open_store
+from pipeline.tables import DATASET, read_table
+from pipeline.train.group import Group
+from pipeline.train.run import Material, train_variant
+model, train = json.loads(sys.argv[1])
+dataset = read_table(Path("data/dataset.parquet"), DATASET, "split")
+store = open_store(Path("data/features"), ["plot", "image"])
+given = [TypeAdapter(cls).validate_json(json.dumps(v)) for cls, v in ((Model, model), (Train, train))]
+train_variant(Path(), "Bare", Material(store), dataset, *given, Group(0, 1, torch.device("cpu")), print)
+"""
+
+
+@pytest.fixture
+def root(tmp_path, features, dataset, monkeypatch):
+    """A repository's root with data set, features and a short recipe; nothing of the caller's environment counts."""
+    for name in list(os.environ):
+        if name.startswith(("DVC_", "MLFLOW_")) or name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+            monkeypatch.delenv(name)
+    full = dataset_rows()[0]
+    write_table(tmp_path / "data/dataset.parquet", [full | row for row in dataset], DATASET)
+    yaml = YAML()
+    params = yaml.load((ROOT / "params.yaml").read_text())
+    model = json.loads(json.dumps(MODEL, default=lambda section: section.__dict__))
+    params["model"] = model
+    params["train"] |= {"epochs": 3, "batch_size": 8, "learning_rate": 0.01}
+    params["device"] = "cpu"
+    with (tmp_path / "params.yaml").open("w") as file:
+        yaml.dump(params, file)
+    return tmp_path
+
+
+def changed(root, **train):
+    yaml = YAML()
+    params = yaml.load((root / "params.yaml").read_text())
+    params["train"] |= train
+    with (root / "params.yaml").open("w") as file:
+        yaml.dump(params, file)
+
+
+def run(root, *command):
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.run([sys.executable, *command], cwd=root, env=environment, capture_output=True, text=True)
+
+
+def runs(root):
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{root}/mlflow.db")
+    return client, client.search_runs([client.get_experiment_by_name("soundtrack-retrieval").experiment_id])
+
+
+def test_stage_trains_and_tracks_each_epoch(root):
+    stages.train.main(root, "ImPlo", load_params(root / "params.yaml"))
+    assert all((root / "models/ImPlo" / name).is_file() for name in FILES)
+    client, (found,) = runs(root)
+    assert found.info.status == "FINISHED"
+    for name in ("train_loss", "valid_loss", "valid_recall_at_10", "examples_per_second", "input_wait"):
+        assert [point.step for point in client.get_metric_history(found.info.run_id, name)] == [1, 2, 3]
+
+
+def test_two_processes_write_one_model_and_one_run(root):
+    changed(root, processes=2)
+    done = run(root, "-m", "stages.train", "--variant", "Im")
+    assert done.returncode == 0, done.stderr
+    assert "on cpu of 2 processes" in done.stderr
+    assert all((root / "models/Im" / name).is_file() for name in FILES)
+    assert len(runs(root)[1]) == 1
+
+
+def test_what_is_wrong_in_several_processes_is_said_and_is_the_exit_status(root):
+    changed(root, processes=2, batch_size=2)
+    (root / "data/features/image.parquet").unlink()
+    done = run(root, "-m", "stages.train", "--variant", "Im")
+    assert done.returncode != 0
+    assert "image.parquet is missing: run `dvc repro features@image`" in done.stderr
+
+
+def test_mlflow_that_is_not_installed_stops_nothing(root, monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    stages.train.main(root, "Im", load_params(root / "params.yaml"))
+    assert (root / "models/Im/model.safetensors").is_file()
+    assert "going on without it" in caplog.text
+
+
+def test_training_needs_no_packages_of_experiments(root):
+    raw = YAML(typ="safe").load((root / "params.yaml").read_text())
+    done = run(root, "-c", WITHOUT, json.dumps([raw["model"], raw["train"]]))
+    assert done.returncode == 0, done.stderr
+    assert "'epoch': 3" in done.stdout
+    assert all((root / "models/Bare" / name).is_file() for name in FILES)

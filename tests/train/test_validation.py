@@ -1,0 +1,50 @@
+"""What training is watched by: the same at every call, and the recall that evaluation means."""
+
+import contextlib
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.evaluate.metrics import recall_at as recall_of_ranks
+from pipeline.evaluate.ranking import rank_candidates
+from pipeline.model.store import build_model, model_config
+from pipeline.store.films import films_of, open_store
+from pipeline.train.validation import Validation, recall_at
+from tests.train.recipe import MODEL, TRAIN
+
+CPU = torch.device("cpu")
+
+
+def test_recall_is_that_of_the_evaluation():
+    rng = np.random.default_rng(0)
+    queries, candidates = (rng.normal(size=(n, 5)).astype(np.float32) for n in (9, 40))
+    films = np.sort(np.concatenate([np.arange(9), rng.integers(9, size=31)]))
+    own = [np.flatnonzero(films == film) for film in range(9)]
+    for k in (1, 10, 25):
+        rankings = rank_candidates(queries, candidates, own, k)
+        expected = np.mean([recall_of_ranks(ranking.ranks, k) for ranking in rankings])
+        found = recall_at(k, torch.from_numpy(queries @ candidates.T), torch.from_numpy(films))
+        assert found == pytest.approx(expected, abs=1e-12)
+        assert 0 < found < 1
+
+
+def test_model_that_tells_nothing_apart_finds_nothing():
+    assert recall_at(10, torch.zeros(3, 30), torch.arange(30) % 3) == 0.0
+
+
+def test_figures_repeat_and_leave_the_random_numbers_alone(features, dataset):
+    store = open_store(features, ["plot", "image"])
+    films = films_of(dataset, store)
+    config = model_config("x", store.inputs, MODEL, store.specs(), store.window_steps(0.8))
+    torch.manual_seed(0)
+    model = build_model(config)
+    validation = Validation(films, store, config, TRAIN)
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    first, second = (validation(model, CPU, contextlib.nullcontext) for _ in range(2))
+    assert first == second
+    assert torch.equal(torch.get_rng_state(), before)
+    assert list(first) == ["valid_loss", "valid_recall_at_10"]
+    again = Validation(films, store, config, TRAIN)(model, CPU, contextlib.nullcontext)
+    assert again == first
