@@ -2,6 +2,7 @@
 
     python -m benchmarks.recipes             # as in `dvc repro`, whose features it needs; tried on the evaluation side
     python -m benchmarks.recipes --select    # without the evaluation side: five splits of the films that remain
+    python -m benchmarks.recipes --variants  # every variant by the default recipe, beside the one that is published
 
 A recipe is params.yaml with some values changed. Each differs from the one that it is compared with in what its name
 says. A film's figure is its mean over seeds (and splits); differences are tested over films, by a paired randomisation
@@ -46,10 +47,11 @@ Changes = dict[str, Any]  # by section
 
 @dataclass(frozen=True)
 class Recipe:
-    """Some values of params.yaml, and the recipe that it is a step away from."""
+    """Some values of params.yaml, the recipe that it is a step away from, and the variant that is trained by it."""
 
     changes: Changes
     beside: str
+    variant: str = load_params(ROOT / "params.yaml").variant
 
 
 def recipes() -> dict[str, Recipe]:
@@ -75,11 +77,19 @@ def recipes() -> dict[str, Recipe]:
         ),
         "films not shuffled": Recipe({"train": {"shuffle": False}}, ours),
         "batch of 8": Recipe({"train": {"batch_size": 8}}, ours),
-        "batch of 16": Recipe({"train": {"batch_size": 16}}, ours),
+        "batch of 32": Recipe({"train": {"batch_size": 32}}, ours),
         "batch of 64 (all films)": Recipe({"train": {"batch_size": 64}}, ours),
         "no fusion layer": Recipe({"model": {"query": {"layers": 0}}}, ours),
         "no dropout of inputs": Recipe({"model": {"query": {"input_dropout": 0.0}}}, ours),
     }
+
+
+def variants() -> dict[str, Recipe]:
+    """Return the default recipe for every variant, after the one that is published."""
+    params = load_params(ROOT / "params.yaml")
+    first = Recipe({}, "")
+    others = [name for name in params.variants if name != first.variant]
+    return {first.variant: first, **{name: Recipe({}, first.variant, name) for name in others}}
 
 
 def _rate_of_default(reference: Changes) -> Changes:
@@ -128,11 +138,11 @@ def without_evaluation_side(dataset: list[dict[str, Any]], split: int) -> list[d
     return [row | {"side": sides[row["fid"]]} for row in dataset if row["fid"] in sides]
 
 
-def figures(chosen: dict[str, Recipe], variant: str, select: bool) -> dict[str, np.ndarray]:
+def figures(chosen: dict[str, Recipe], select: bool) -> dict[str, np.ndarray]:
     """Return the figures [films] of each recipe, films in one order."""
     splits: list[int | None] = list(range(SPLITS)) if select else [None]
     tasks = [(name, seed, split) for name in chosen for seed in SEEDS for split in splits]
-    work = [(variant, chosen[name].changes, seed, split) for name, seed, split in tasks]
+    work = [(chosen[name].variant, chosen[name].changes, seed, split) for name, seed, split in tasks]
     found: dict[str, dict[str, list[float]]] = {name: {} for name in chosen}
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
         for (name, _, _), of_films in zip(tasks, tqdm(pool.map(recalls, work), total=len(work)), strict=True):
@@ -141,9 +151,9 @@ def figures(chosen: dict[str, Recipe], variant: str, select: bool) -> dict[str, 
     return {name: np.array([np.mean(of[fid]) for fid in sorted(of)]) for name, of in found.items()}
 
 
-def main(select: bool, variant: str) -> None:
-    chosen = recipes()
-    values = figures(chosen, variant, select)
+def main(select: bool, of_variants: bool) -> None:
+    chosen = variants() if of_variants else recipes()
+    values = figures(chosen, select)
     lines = []
     for name, recipe in chosen.items():
         line = {"recipe": name, METRIC: float(values[name].mean()), "films": len(values[name])}
@@ -152,8 +162,8 @@ def main(select: bool, variant: str) -> None:
             line |= {"beside": recipe.beside, "difference": difference.mean, "p": difference.p}
             line |= {"low": difference.low, "high": difference.high}
         lines.append(line)
-    kind = "recipes-select" if select else "recipes"
-    table = Table("recipe", METRIC, "beside", "difference", "95 %", "p", title=f"{kind}: {variant}, {len(SEEDS)} seeds")
+    kind = ("variants" if of_variants else "recipes") + ("-select" if select else "")
+    table = Table("recipe", METRIC, "beside", "difference", "95 %", "p", title=f"{kind}, {len(SEEDS)} seeds")
     for line in lines:
         numbers = ["", "", "", ""]
         if "beside" in line:
@@ -167,6 +177,6 @@ def main(select: bool, variant: str) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--select", action="store_true", help="leave the evaluation side out")
-    parser.add_argument("--variant", default=load_params(ROOT / "params.yaml").variant)
+    parser.add_argument("--variants", action="store_true", help="every variant by the default recipe")
     arguments = parser.parse_args()
-    main(arguments.select, arguments.variant)
+    main(arguments.select, arguments.variants)

@@ -1,33 +1,41 @@
-"""Training on generated films at the sizes of the published method, with random weights of its encoders' sizes.
+"""A training step at the sizes of the published method: M-All on generated films, its encoders with random weights.
 
 Tracks lie in a feature cache and posters in JPEG files, so that reading, decoding and copying to the device are part
 of a step as in any training; texts are random tokens, as many as tags and a paragraph of a plot have. Films share
-tracks and posters, which leaves what is read in the system's file cache.
+tracks and posters, which leaves what is read in the system's file cache. Each case runs in a process of its own; all
+of it is started by `benchmarks.training`.
 """
 
+import json
+import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import product
 from pathlib import Path
-from statistics import median
 from typing import Any
 from unittest import mock
 
 import numpy as np
 import torch
 from PIL import Image
+from ruamel.yaml import YAML
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, ViTConfig
 
+from benchmarks.recipes import changed
+from benchmarks.report import Figure, figure, in_own_process, peak_megabytes
 from pipeline.batches import batches
 from pipeline.encoders.pixels import Preparation
 from pipeline.encoders.tuned import build_tuned
+from pipeline.errors import ModelError
 from pipeline.model.store import load_model
-from pipeline.params import Params
+from pipeline.params import Params, load_params
 from pipeline.spectrogram import LogMel
 from pipeline.store.audio_table import AudioTable
 from pipeline.store.cache import FeatureCache, write_shard
@@ -39,12 +47,18 @@ from pipeline.train.resume import Resume
 from pipeline.train.run import Material, Record, Row, train_variant
 from pipeline.train.step import backward
 
-INPUTS = {"tags_plot": "text", "image": "image"}  # of M-All, and their kinds of encoder
+ROOT = Path(__file__).parent.parent
+INPUTS = ("tags_plot", "image")  # of M-All
 VALID_FILMS = 2  # the fewest: validation is not what is measured
 VARIANT = "All"
 SHARD_TRACKS = 64
 COUNTED = 2  # examples whose operations are counted
 PRODUCTS, TRIES = 10, 5  # matrix products in a row, and how often
+
+CPU_BATCH, CPU_PARTS, CPU_THREADS = 16, (None, 4), 2
+REFERENCE_SECONDS, REFERENCE_MEGABYTES = 45.0, 16_800.0  # such a step of the published code, on two cores
+REFERENCE = "published code, quoted"
+GPU_FROZEN_BATCH, GPU_EPOCHS = 512, 3
 
 
 @dataclass(frozen=True)
@@ -63,7 +77,100 @@ class Sizes:
 
 PAPER = Sizes(5120, 2000, 512, 30.0, (40, 300), {}, {}, 8192)
 _NARROW = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
-TINY = Sizes(24, 6, 4, 12.0, (4, 30), _NARROW, _NARROW | {"image_size": 32, "patch_size": 8}, 256)
+TINY = Sizes(16, 6, 4, 3.0, (4, 30), _NARROW, _NARROW | {"image_size": 32, "patch_size": 8}, 256)
+TINY_PARAMS = {
+    "model": {"audio": {"window_seconds": 1.0, "channels": 4}},
+    "train": {"batch_size": 8, "micro_batch_size": 4},
+}
+
+
+def on_cpu() -> Iterator[Figure]:
+    """Yield the lines of a step on the CPU: the batch whole, and in parts."""
+    sizes = replace(PAPER, films=CPU_BATCH, tracks=CPU_BATCH, posters=CPU_BATCH)
+    with tempfile.TemporaryDirectory() as folder:
+        generate(Path(folder), sizes, paper_params())
+        for micro in CPU_PARTS:
+            how = {"batch_size": CPU_BATCH, "micro_batch_size": micro, "epochs": 1, "threads": CPU_THREADS}
+            found = _in_own_process(folder, "cpu", sizes, False, how)
+            title = f"published sizes, batch of {CPU_BATCH}" + (f" in parts of {micro}" if micro else "")
+            yield figure(f"{title}: a step", found["seconds"], "s", REFERENCE_SECONDS, REFERENCE)
+            yield figure(f"{title}: highest memory", found["memory"], "MB", REFERENCE_MEGABYTES, REFERENCE)
+
+
+def on_gpu(device: str, tiny: bool) -> list[Figure]:
+    """Return the lines of frozen and fine-tuned encoders, the batch in parts and whole, compiled or not."""
+    params, sizes = paper_params(tiny).train, TINY if tiny else PAPER
+    cases = list(product(("frozen", "finetune"), (params.micro_batch_size, None), (False, True)))
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        generate(Path(folder), sizes, paper_params(tiny))
+        for encoders, micro, compiled in cases:
+            batch = GPU_FROZEN_BATCH if encoders == "frozen" and not tiny else params.batch_size
+            how = {"encoders": encoders, "batch_size": batch, "micro_batch_size": micro, "compile": compiled}
+            how |= {"epochs": GPU_EPOCHS, "patience": None, "precision": "bfloat16"}
+            found[encoders, micro, compiled] = _in_own_process(folder, device, sizes, tiny, how)
+    highest = max(of_case["product"] for of_case in found.values())
+    return [line for case in cases for line in _gpu_lines(case, found, highest)]
+
+
+def _gpu_lines(
+    case: tuple[str, int | None, bool], found: dict[Any, dict[str, Any]], highest: float
+) -> Iterator[Figure]:
+    encoders, micro, compiled = case
+    of_case, plain = found[case], found[encoders, micro, False] if compiled else {}
+    title = f"{encoders}, {f'parts of {micro}' if micro else 'whole'}{', compiled' if compiled else ''}"
+    if "seconds" not in of_case:
+        yield figure(f"{title}: does not fit into", of_case["capacity"], "MB of GPU memory")
+        return
+    beside = "not compiled" if "seconds" in plain else ""
+    yield figure(f"{title}: a step of {of_case['examples']:.0f}", of_case["seconds"], "s", plain.get("seconds"), beside)
+    yield figure(f"{title}: speed", of_case["rate"], "examples/s", plain.get("rate"), beside)
+    reached = of_case["operations"] * of_case["rate"]
+    goal = "0.35 or more" if encoders == "finetune" else ""
+    yield figure(f"{title}: useful work", reached / 1e12, "TFLOP/s", highest / 1e12, "large product", goal)
+    yield figure(f"{title}: input wait", of_case["wait"], "of the time", goal="under 0.05")
+    yield figure(f"{title}: highest GPU memory", of_case["memory"], "MB")
+
+
+def _in_own_process(folder: str, device: str, sizes: Sizes, tiny: bool, how: dict[str, Any]) -> dict[str, Any]:
+    given = json.dumps([folder, device, asdict(sizes), tiny, how])
+    return in_own_process("benchmarks.training_generated", given)
+
+
+def measure(folder: str, device_name: str, sizes_given: dict[str, Any], tiny: bool, how: dict[str, Any]) -> dict:
+    """Return the speed and the highest memory of a training with `how` laid over its section.
+
+    With a GPU's precision also `operations` of an example and `product`, the yardstick; with too little memory on a
+    GPU no speed, but its `capacity`.
+    """
+    device, sizes = torch.device(device_name), Sizes(**sizes_given)
+    params, cuda = changed(paper_params(tiny), {"train": how}), device.type == "cuda"
+    opened, found = material(Path(folder), sizes, params), {}
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        try:
+            records = train(root, VARIANT, opened, dataset(sizes), params, device)
+        except ModelError as error:
+            if not isinstance(error.__cause__, torch.OutOfMemoryError):
+                raise
+            found["capacity"] = torch.cuda.get_device_properties(device).total_memory / 2**20
+        else:
+            found |= speed(records, sizes.films, params.train.batch_size)
+            found["memory"] = torch.cuda.max_memory_allocated(device) / 2**20 if cuda else peak_megabytes()
+            if params.train.precision == "bfloat16":
+                found["operations"] = operations(root, opened.store, device)
+    if params.train.precision == "bfloat16":
+        found["product"] = product_rate(sizes.product, device)
+    return found
+
+
+def paper_params(tiny: bool = False) -> Params:
+    """Return params.yaml with presets/paper.yaml laid over it; where `tiny`, not its widths and batches."""
+    preset = YAML(typ="safe").load((ROOT / "presets/paper.yaml").read_text(encoding="utf-8"))
+    if tiny:
+        preset["model"] = TINY_PARAMS["model"]
+        preset["train"] |= TINY_PARAMS["train"]
+    return changed(load_params(ROOT / "params.yaml"), preset)
 
 
 def generate(folder: Path, sizes: Sizes, params: Params) -> None:
@@ -135,11 +242,13 @@ def train(
 
 
 def speed(records: list[Record], examples: int, batch_size: int) -> dict[str, float]:
-    """Return seconds a step, examples a second and the share of the time spent waiting for data, medians of epochs."""
-    rate = median(record["examples_per_second"] for record in records)
-    steps = -(-examples // batch_size)
-    wait = median(record["input_wait"] for record in records)
-    return {"seconds": examples / rate / steps, "rate": rate, "wait": wait, "examples": examples / steps}
+    """Return seconds a step, examples of it and a second, and the share of the time spent waiting for data.
+
+    They are those of the fastest epoch after the first, which warms up.
+    """
+    best = max(records[1:] or records, key=lambda record: record["examples_per_second"])
+    rate, steps = best["examples_per_second"], -(-examples // batch_size)
+    return {"seconds": examples / rate / steps, "rate": rate, "wait": best["input_wait"], "examples": examples / steps}
 
 
 def operations(root: Path, store: FeatureStore, device: torch.device) -> float:
@@ -177,3 +286,7 @@ def product_rate(rows: int, device: torch.device) -> float:
         wait()
         best = max(best, PRODUCTS * 2.0 * rows**3 / (time.perf_counter() - begin))
     return best
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(*json.loads(sys.argv[1]))))

@@ -1,0 +1,226 @@
+"""How fast a training step is, each beside an alternative in the same run.
+
+    python -m benchmarks.training                      # on the CPU; needs what `dvc repro` leaves in data/
+    python -m benchmarks.training --gpu                # the published sizes on a GPU; needs nothing
+    python -m benchmarks.training --gpu --device cpu --tiny    # the same path at toy sizes, only to see that it works
+
+On the CPU, one thread:
+1. Each variant of params.yaml on frozen embeddings, beside computing these at every step: decoding each track and
+   transforming its window, and running both encoders.
+2. Each variant with fine-tuned encoders, beside texts that are padded to the encoder's `max_tokens`.
+3. The default variant as `dvc repro` trains it: the share of time spent waiting for data, and the highest memory.
+4. M-All at the published sizes and a batch of 16, with random weights, one step on two threads: beside what the
+   published implementation was measured to take, on two cores of another day. Whole, and in parts of 4.
+
+On the GPU, bfloat16: M-All at the published sizes on frozen embeddings (batches of 512) and fine-tuned (of
+presets/paper.yaml), whole and in parts, with and without torch.compile; useful operations a second, without those that
+encoding in parts repeats, as a share of what a large matrix product reaches. What does not fit into memory says so.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from benchmarks.recipes import changed
+from benchmarks.report import figure, in_own_process, peak_megabytes, publish
+from benchmarks.training_generated import ROOT, VALID_FILMS, on_cpu, on_gpu, speed, train
+from pipeline.encoders.image import load_image_encoder
+from pipeline.encoders.text import load_text_encoder
+from pipeline.errors import MissingFileError
+from pipeline.features.tracks import track_samples
+from pipeline.params import Params, load_params
+from pipeline.spectrogram import LogMel
+from pipeline.store.films import INPUT_TABLES, open_store
+from pipeline.store.posters import read_poster
+from pipeline.store.raw import TokenTable
+from pipeline.store.texts import film_texts, one_row_a_film
+from pipeline.tables import DATASET, read_table
+from pipeline.tracking import URI, training_run
+from pipeline.train.group import Group
+from pipeline.train.run import Row, open_material, train_variant
+
+CPU = torch.device("cpu")
+FROZEN_EPOCHS, FINETUNE_EPOCHS = 12, 3
+REPEATS = 3  # of computing an input
+ALTERNATIVES = {"frozen": "encoders run at every step", "finetune": "padded to max_tokens"}
+
+
+def main() -> None:
+    """Run all parts on the CPU and print the figures."""
+    try:
+        params = load_params(ROOT / "params.yaml")
+        data()
+        open_store(ROOT / "data/features", [name for inputs in params.variants.values() for name in inputs])
+    except MissingFileError as error:
+        sys.exit(f"{error}\nThis benchmark trains on what `dvc repro` leaves in data/: run that first.")
+    lines = []
+    for part, alternative in ALTERNATIVES.items():
+        for variant, found in in_own_process("benchmarks.training", part).items():
+            title, examples, slow = f"{variant}, {part}", found["examples"], found["alternative"]
+            name, slow_rate = (alternative, examples / slow) if slow else ("", None)
+            lines.append(figure(f"{title}: a step of {examples:g}", found["seconds"], "s", slow, name))
+            lines.append(figure(f"{title}: speed", found["rate"], "examples/s", slow_rate, name))
+    found = in_own_process("benchmarks.training", "default")
+    title = f"{params.variant} as `dvc repro` trains it"
+    lines.append(figure(f"{title}: input wait", found["wait"], "of the time", goal="under 0.05"))
+    lines.append(figure(f"{title}: highest memory", found["memory"], "MB", goal="under 3,000"))
+    publish("training", [*lines, *on_cpu()])
+
+
+def gpu(device: str, tiny: bool) -> None:
+    """Run all cases on a GPU and print the figures; those of toy sizes are not kept."""
+    if device == "cuda" and not torch.cuda.is_available():
+        sys.exit("--gpu: PyTorch finds no CUDA device; add `--device cpu --tiny` to try the same path without one")
+    lines = on_gpu(device, tiny)
+    if tiny:
+        print(*lines, sep="\n")
+    else:
+        publish("training-gpu", lines)
+
+
+def frozen() -> dict[str, Any]:
+    """Return the speed of each variant on frozen embeddings, and of a step that computes its inputs itself."""
+    params, rows = load_params(ROOT / "params.yaml"), data()
+    rows = [row for row in rows if row["side"] == "train"] + few_valid(rows)
+    fast = changed(params, {"train": {"encoders": "frozen", "epochs": FROZEN_EPOCHS, "patience": None}})
+    found = {variant: speed_of(variant, rows, fast) for variant in params.variants}
+    films = one_row_a_film(rows)[: round(found[params.variant]["examples"])]
+    seconds = computing(films, params)
+    for variant, inputs in params.variants.items():
+        own = sum(seconds[name] for name in ("audio", *inputs))
+        found[variant]["alternative"] = found[variant]["seconds"] + own
+    return found
+
+
+def computing(films: list[Row], params: Params) -> dict[str, float]:
+    """Return the seconds that a step needs to compute each input of `films` out of files and texts."""
+    features, model = params.features, params.model.audio
+    text, image = load_text_encoder(features.text, CPU), load_image_encoder(features.image, CPU)
+    log_mel, rate = LogMel(features.audio), features.audio.sample_rate
+
+    def windows() -> None:
+        for film in films:
+            log_mel(track_samples(ROOT, film, rate)[: int(model.window_seconds * rate)])
+
+    works: dict[str, Callable[[], Any]] = {
+        "audio": windows,
+        "image": lambda: image.encode([read_poster(ROOT / film["image"]) for film in films]),
+    }
+    for name in ("tags", "plot", "tags_plot"):
+        texts = [next(found for key, found in film_texts(film) if key["input"] == name) for film in films]
+        works[name] = partial(text.encode, texts)
+    return {name: min(seconds_of(work) for _ in range(REPEATS)) for name, work in works.items()}
+
+
+def finetune() -> dict[str, Any]:
+    """Return the speed of each variant with fine-tuned encoders, an epoch being one step, and with padded texts.
+
+    Padded, a text is as good as any other: the alternative is measured once for all variants of the same encoders.
+    """
+    params, rows = load_params(ROOT / "params.yaml"), data()
+    films = one_row_a_film(row for row in rows if row["side"] == "train")[: params.train.batch_size]
+    rows = [*films, *few_valid(rows)]
+    params = changed(params, {"train": {"encoders": "finetune", "epochs": FINETUNE_EPOCHS, "patience": None}})
+    found, padded = {}, {}
+    for variant, inputs in params.variants.items():
+        found[variant] = speed_of(variant, rows, params)
+        kinds = frozenset(INPUT_TABLES[name] for name in inputs)
+        if "text" in kinds and kinds not in padded:
+            padded[kinds] = speed_of(variant, rows, params, padded=True)["seconds"]
+        found[variant]["alternative"] = padded.get(kinds)
+    return found
+
+
+@dataclass(frozen=True)
+class PaddedTable(TokenTable):
+    """Texts as long as the encoder takes."""
+
+    length: int
+
+    def read(self, rows: Any) -> dict[str, torch.Tensor]:
+        """Return tokens and mask, int64 [n, length]."""
+        fillers = {"input_ids": self.padding, "attention_mask": 0}
+        return {n: F.pad(v, (0, self.length - v.shape[1]), value=fillers[n]) for n, v in super().read(rows).items()}
+
+
+def speed_of(variant: str, rows: list[Row], params: Params, padded: bool = False) -> dict[str, float]:
+    """Return the speed of a training on `rows`."""
+    material = open_material(ROOT, rows, params.inputs(variant), params.features, params.train)
+    if padded:
+        length = material.settings["text"]["max_tokens"]
+        tables = {
+            name: PaddedTable(**vars(table), length=length) if isinstance(table, TokenTable) else table
+            for name, table in material.store.tables.items()
+        }
+        material = replace(material, store=replace(material.store, tables=tables))
+    with tempfile.TemporaryDirectory() as folder:
+        records = train(Path(folder), variant, material, rows, params, CPU)
+    examples = len({row["fid"] for row in rows if row["side"] == "train"})
+    return speed(records, examples, params.train.batch_size)
+
+
+def default() -> dict[str, float]:
+    """Train the default variant as its stage does, tracking included; return the input wait and the highest memory."""
+    params, rows = load_params(ROOT / "params.yaml"), data()
+    variant, records = params.variant, []
+    os.environ.pop(URI, None)  # into a store of its own
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        material = open_material(ROOT, rows, params.inputs(variant), params.features, params.train)
+        with training_run(root, variant, params, material.store.audio.about["digest"]) as run:
+
+            def report(record: dict[str, float]) -> None:
+                records.append(record)
+                run.log_epoch(record)
+
+            train_variant(root, variant, material, rows, params.model, params.train, Group(0, 1, CPU), report)
+            run.log_model(root / "models" / variant)
+    seconds = [1 / record["examples_per_second"] for record in records]  # an epoch, but for a factor
+    wait = np.average([record["input_wait"] for record in records], weights=seconds)
+    return {"wait": float(wait), "memory": peak_megabytes()}
+
+
+def data() -> list[Row]:
+    """Return the rows of the data set."""
+    return read_table(ROOT / "data/dataset.parquet", DATASET, "split")
+
+
+def few_valid(rows: list[Row]) -> list[Row]:
+    """Return the fewest rows to validate on: that is not what is measured."""
+    return one_row_a_film(row for row in rows if row["side"] == "valid")[:VALID_FILMS]
+
+
+def seconds_of(work: Callable[[], Any]) -> float:
+    """Return the seconds that `work` takes."""
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+PARTS = {"frozen": frozen, "finetune": finetune, "default": default}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", nargs="?", choices=PARTS, help="one part of the CPU's, in this process, as JSON")
+    parser.add_argument("--gpu", action="store_true", help="the published sizes on a GPU")
+    parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"), help="with --gpu")
+    parser.add_argument("--tiny", action="store_true", help="with --gpu: toy sizes")
+    arguments = parser.parse_args()
+    if arguments.part:
+        print(json.dumps(PARTS[arguments.part]()))
+    elif arguments.gpu:
+        gpu(arguments.device, arguments.tiny)
+    else:
+        main()
