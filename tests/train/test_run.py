@@ -48,6 +48,20 @@ def test_training_learns_and_repeats_with_its_seed(features, dataset, tmp_path):
     assert histories[0] != histories[2]
 
 
+def test_every_epoch_draws_anew(root, dataset, monkeypatch):
+    plans, true_plans = [], loop.epoch_plans
+
+    def kept(*given):
+        plans.append(list(true_plans(*given)))
+        return plans[-1]
+
+    monkeypatch.setattr(loop, "epoch_plans", kept)
+    train(root, dataset, replace(TRAIN, epochs=3))
+    orders = {tuple(film for plan in of_epoch for film in plan.films) for of_epoch in plans}
+    starts = {tuple(start for plan in of_epoch for start in plan.starts) for of_epoch in plans}
+    assert len(orders) == len(starts) == 3
+
+
 @pytest.mark.parametrize(
     "changes",
     [
