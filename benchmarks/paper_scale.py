@@ -35,7 +35,7 @@ from pipeline.spectrogram import LogMel
 from pipeline.store.audio_table import AudioTable, open_audio
 from pipeline.store.cache import FeatureCache, open_cache, write_shard
 from pipeline.store.films import FeatureStore, Film
-from pipeline.train.sampling import draw_batch, film_batches
+from pipeline.train.sampling import epoch_plans
 
 FILMS, TRACKS = 7771, 74_000
 SHARD_TRACKS = 64
@@ -139,9 +139,10 @@ def rate(table: AudioTable, window: int) -> float:
         of_film.setdefault(fid, []).append(track)
     films = [Film(fid, (), tuple(tracks), {}, {}) for fid, tracks in of_film.items()]
     store, rng = FeatureStore((), table, {}), np.random.default_rng(0)
+    params = replace(load_params(Path(__file__).parent.parent / "params.yaml").train, batch_size=BATCH_FILMS)
     start = time.perf_counter()
-    for numbers in film_batches(len(films), BATCH_FILMS, rng):
-        draw_batch([films[number] for number in numbers], store, window, rng, torch.device("cpu"))
+    for plan in epoch_plans(films, store, window, params, rng):
+        store.batch(plan.read(store, window), torch.device("cpu"))
     return len(films) / (time.perf_counter() - start)
 
 

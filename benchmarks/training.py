@@ -10,7 +10,8 @@ On the CPU, one thread:
 2. Each variant with fine-tuned encoders, beside texts that are padded to the encoder's `max_tokens`.
 3. The default variant as `dvc repro` trains it: the share of time spent waiting for data, and the highest memory.
 4. M-All at the published sizes and a batch of 16, with random weights, one step on two threads: beside what the
-   published implementation was measured to take, on two cores of another day. Whole, and in parts of 4.
+   published implementation was measured to take, on two cores of another day. Whole, which needs 17 GB of
+   memory, and in parts of 4.
 
 On the GPU, bfloat16: M-All at the published sizes on frozen embeddings (batches of 512) and fine-tuned (of
 presets/paper.yaml), whole and in parts, with and without torch.compile; useful operations a second, without those that
