@@ -74,8 +74,8 @@ def in_own_process(module: str, *arguments: str) -> dict:
     root = Path(__file__).parent.parent
     command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(done.stderr)
+    if done.returncode:  # of one that was killed, for want of memory say, nothing else tells
+        sys.exit(f"{done.stderr}\n{module} ended with {done.returncode}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
