@@ -33,8 +33,8 @@ class LogMel:
         from torchaudio.functional import melscale_fbanks  # not needed where stored frames are only read
 
         self.params = params
-        self._window = torch.hann_window(params.n_fft)
-        self._mel = melscale_fbanks(
+        self.window = torch.hann_window(params.n_fft)  # [n_fft]
+        self.bands = melscale_fbanks(
             params.n_fft // 2 + 1, params.f_min, params.f_max, params.n_mels, params.sample_rate, None, "htk"
         )  # [k, m]
 
@@ -65,7 +65,7 @@ class LogMel:
             power = torch.empty(len(frames), self.params.n_mels)
             for start in range(0, len(frames), BLOCK_FRAMES):
                 block = slice(start, start + BLOCK_FRAMES)
-                torch.mm(self._power(frames[block]), self._mel, out=power[block])
+                torch.mm(self._power(frames[block]), self.bands, out=power[block])
             return power.clamp_(min=FLOOR_POWER).log10_().mul_(10.0).numpy()
 
     def stored(self, decibels: np.ndarray) -> np.ndarray:
@@ -81,11 +81,11 @@ class LogMel:
 
     @property
     def _step(self) -> float:
-        highest = 10.0 * math.log10(self.params.n_fft * self._window.square().sum().item())
+        highest = 10.0 * math.log10(self.params.n_fft * self.window.square().sum().item())
         return (highest - FLOOR_DB) / CODES
 
     def _power(self, frames: Tensor) -> Tensor:
-        spectrum = torch.fft.rfft(frames * self._window)  # [l, k]
+        spectrum = torch.fft.rfft(frames * self.window)  # [l, k]
         power = spectrum.real * spectrum.real
         return torch.addcmul(power, spectrum.imag, spectrum.imag) if self.params.spectrum == "power" else power
 

@@ -1,5 +1,6 @@
 """Presets lie over params.yaml: comments stay, changes are said, what does not fit changes nothing."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -7,11 +8,13 @@ import pytest
 
 from pipeline import preset
 from pipeline.__main__ import main
+from pipeline.checkpoint.published import ARCHITECTURE, AUDIO
 from pipeline.corpus import load_films
 from pipeline.errors import ParamsError
 from pipeline.params import load_params
 
 ROOT = Path(__file__).parent.parent
+BESIDE = {"batch_size": 1, "processes": 1}  # of the audio features: what no value depends on
 
 
 @pytest.fixture
@@ -31,6 +34,13 @@ def test_paper_gives_the_papers_widths_and_keeps_comments(root, capsys):
         1024,
         220,
         128,
+    )
+    assert params.model == ARCHITECTURE  # to which published checkpoints are held
+    assert dataclasses.replace(params.features.audio, spectrum="real", **BESIDE) == dataclasses.replace(AUDIO, **BESIDE)
+    assert (params.features.text.pooling, params.features.image.pooling, params.train.encoders) == (
+        "cls",
+        "cls",
+        "finetune",
     )
     assert params.split == load_params(ROOT / "params.yaml").split
     after = (root / "params.yaml").read_text()

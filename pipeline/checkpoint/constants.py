@@ -1,9 +1,9 @@
 """What the reference keeps among its weights although nothing trains it: its Hann window and its mel filterbank."""
 
-import torch
 from torch import Tensor
 
 from pipeline.checkpoint.published import AUDIO
+from pipeline.spectrogram import LogMel
 
 TOLERANCE = 1e-4  # their last digits are those of the machine that made them
 WINDOW = "audio_encoder.audio_representation.spec_fn.window"
@@ -17,9 +17,5 @@ MEANING = {
 
 def constants() -> dict[str, Tensor]:
     """Return both by their names, as `pipeline.spectrogram` computes them: [n_fft] and [k, m]."""
-    from torchaudio.functional import melscale_fbanks
-
-    bands = melscale_fbanks(
-        AUDIO.n_fft // 2 + 1, AUDIO.f_min, AUDIO.f_max, AUDIO.n_mels, AUDIO.sample_rate, None, "htk"
-    )
-    return {WINDOW: torch.hann_window(AUDIO.n_fft), FILTERBANK: bands}
+    log_mel = LogMel(AUDIO)
+    return {WINDOW: log_mel.window, FILTERBANK: log_mel.bands}

@@ -61,7 +61,7 @@ class Trainer:
         self.model = group.joined(model)
         if params.compile:
             for part in (model.audio_tower, *model.encoders.values()):
-                part.compile(dynamic=None)
+                part.compile()
         self.optimizer = make_optimizer(model, params, group.device)
         self.steps = -(-self.examples // params.batch_size)  # an epoch
         self.schedule = Schedule(params, params.epochs * self.steps)
@@ -211,7 +211,7 @@ def enough_memory(params: Train) -> Iterator[None]:
     """Turn a lack of memory in the block into a `ModelError` that names the parameters to lower."""
     try:
         yield
-    except (torch.OutOfMemoryError, RuntimeError) as error:
+    except RuntimeError as error:
         if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
             raise
         raise ModelError(

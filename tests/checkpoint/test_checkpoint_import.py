@@ -11,8 +11,8 @@ import torch.nn.functional as F
 
 from pipeline import preset
 from pipeline.checkpoint import encoders
-from pipeline.checkpoint.constants import FILTERBANK, WINDOW, constants
-from pipeline.checkpoint.published import AUDIO, WINDOW_STEPS
+from pipeline.checkpoint.constants import FILTERBANK, WINDOW
+from pipeline.checkpoint.published import WINDOW_STEPS
 from pipeline.errors import ModelError
 from pipeline.model.store import load_model
 from pipeline.params import load_params
@@ -114,12 +114,6 @@ def test_the_presets_features_are_those_that_the_model_wants(import_state, state
     assert 1 + int(9.92 * audio.sample_rate / audio.hop_length) == WINDOW_STEPS
     with pytest.raises(ModelError, match="was trained on audio features"):
         require_specs({"audio": LogMel(before).spec | {"width": before.n_mels}}, config["features"], "the model")
-
-
-def test_constants_are_those_of_the_spectrogram():
-    log_mel = LogMel(AUDIO)
-    assert torch.equal(constants()[WINDOW], log_mel._window)
-    assert torch.equal(constants()[FILTERBANK], log_mel._mel)
 
 
 def test_text_comes_first_whatever_the_order_in_params(import_state, state_of, work):
