@@ -17,7 +17,7 @@ from pipeline.files import sha256_of
 from pipeline.tables import DATASET, write_table
 
 ROOT = Path(__file__).parents[2]
-TRACKS, KILLS = 80, 6
+TRACKS, KILLS, FEWEST = 160, 6, 3
 RUN = """
 import torchaudio.functional  # so that its seconds do not fall into the work
 from pipeline.features import audio_frames
@@ -70,18 +70,23 @@ def test_killed_at_random_moments(start, tmp_path):
     process = launched(undisturbed)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors.decode()
-    dice, kept = random.Random(0), set()
+    dice, kept, kills = random.Random(0), set(), 0
     for _ in range(KILLS):
         process = launched(disturbed)
         more = len(kept) + dice.randint(0, 4)
-        while len(shards(disturbed)) < more:
+        while len(shards(disturbed)) < more and process.poll() is None:
             time.sleep(0.002)
         time.sleep(dice.uniform(0.0, 0.03))
-        assert process.poll() is None, "it has ended: the test shows nothing"
+        if process.poll() is not None:  # a busy machine woke this test up too late
+            process.communicate()
+            break
         process.kill()
         process.communicate()
+        kills += 1
         assert kept <= shards(disturbed), "what was finished is lost"
         kept = shards(disturbed)
+    assert kills >= FEWEST, "it has ended too soon: the test shows nothing"
+    kept = shards(disturbed)
     (disturbed / "data/features/.part-audio.parquet-1.parquet").write_bytes(b"PAR1")  # killed while it wrote the table
     process = launched(disturbed)
     _, errors = process.communicate(timeout=120)
