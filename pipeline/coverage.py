@@ -69,7 +69,7 @@ def measure(tables: Mapping[str, list[Row] | None]) -> dict[str, Any]:
         losses["posters"] = _by_status(posters)
     if films is not None:
         for field in ("image", "plot", "tags"):
-            coverage[f"films_with_{field}"] = sum(bool(film[field]) and not _stands_in(film, field) for film in films)
+            coverage[f"films_with_{field}"] = sum(bool(film[field]) and not stands_in(film, field) for film in films)
         coverage["films_usable"] = _got(films)
         losses["parse"] = _by_status((row["fid"], row["status"], row["reason"]) for row in films)
     if downloads is not None:
@@ -121,7 +121,7 @@ def _minutes(seconds: Iterable[float | None]) -> float:
     return round(sum(value or 0.0 for value in seconds) / 60, 2)
 
 
-def _stands_in(film: Row, field: str) -> bool:
+def stands_in(film: Row, field: str) -> bool:
     """Say whether the field holds a placeholder: parse then writes `plot is 'this is a plot' (why)` as the reason."""
     return film["status"] in GOT and f"{field} is '" in film["reason"]
 

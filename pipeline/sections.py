@@ -258,7 +258,11 @@ class Evaluate:
     """Metrics and their intervals."""
 
     batch_size: Count
+    pool: Literal["eval", "all"]
+    paragraphs: Literal["mean", "first", "best"]
     ks: Annotated[list[Count], Field(min_length=1)]
+    genres: list[Name]
+    min_slice_films: Count
     bootstrap_samples: Count
     seed: Seed
 

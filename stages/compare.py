@@ -1,14 +1,15 @@
 """Compare all variants: a table, the differences that are real, figures, and a report to read and listen to.
 
 Reads: metrics/evaluate/*.json, metrics/rankings/*.parquet, models/*/history.csv, data/{dataset.parquet,image,audio}
-Writes: metrics/comparison.json, metrics/comparison.csv, metrics/figures/*.svg, metrics/report.html
+Writes: metrics/comparison.json, metrics/comparison.csv, metrics/{figures/*.svg,plots/*.csv}, metrics/report.html
 Run: dvc repro compare
 """
 
 from pathlib import Path
 
 from pipeline.compare.figures import draw_figures
-from pipeline.compare.films import film_cards
+from pipeline.compare.films import film_cards, film_names
+from pipeline.compare.plots import plot_tables
 from pipeline.compare.report import render_report
 from pipeline.compare.results import ranked, read_results
 from pipeline.compare.significance import compare_pairs
@@ -28,12 +29,14 @@ def main(root: Path, variants: dict[str, list[str]], evaluate: Evaluate, compare
     values = {result.variant: result.rankings[compare.metric].to_numpy() for result in results}
     differences = compare_pairs(values, evaluate.bootstrap_samples, compare.permutations, evaluate.seed)
     figures = draw_figures(results, compare.metric)
-    report = render_report(root, results, differences, figures, cards, compare)
+    report = render_report(root, results, differences, figures, cards, film_names(dataset), compare)
 
     write_json(root / "metrics/comparison.json", summarise(results, differences, compare.metric))
     write_bytes(root / "metrics/comparison.csv", csv_table(results).encode())
     for name, svg in figures.items():
         write_bytes(root / f"metrics/figures/{name}.svg", svg.encode())
+    for name, table in plot_tables(results, compare.metric).items():
+        write_bytes(root / f"metrics/plots/{name}.csv", table.encode())
     write_bytes(root / "metrics/report.html", report.encode())
     print_table(results, compare.metric)
 

@@ -1,52 +1,28 @@
-"""The comparison's figures as SVG text: the same results give the same bytes.
+"""The comparison's figures: values with intervals, ranks, slices and learning curves; the best variant stands out."""
 
-Drawn small (a phone's width) in few colours, which the report swaps for its own; text stays text.
-"""
-
-import io
-from collections.abc import Callable
 from math import ceil
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+from pipeline.compare.canvas import ACCENT, INK, MUTED, PAPER, RULE, WIDTH, rows_of, to_svg
+from pipeline.compare.films import beginning
 from pipeline.compare.results import Result, ranked
-from pipeline.compare.wording import metric_label, number
-from pipeline.evaluate.chance import none_among_first
+from pipeline.compare.slices import Slice, slices_of
+from pipeline.compare.wording import kind_label, metric_label, number, pool_label
+from pipeline.evaluate.first_hit import none_among_first
 
-INK, MUTED, RULE, ACCENT, PAPER = "#1d2329", "#626b75", "#d9dcd6", "#8a3b12", "#fffefb"
-WIDTH = 4.6  # inches
-ROW = 0.34  # inches a variant
-MARGIN = 0.75  # inches for the axis below
+LABEL_CHARACTERS = 20  # of a slice's name; more would leave no room for the axis
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)  # thin line, thick line, dot
-STYLE = {
-    "svg.fonttype": "none",
-    "font.size": 9.5,
-    "axes.edgecolor": RULE,
-    "axes.labelcolor": MUTED,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.facecolor": PAPER,
-    "figure.facecolor": PAPER,
-    "xtick.color": MUTED,
-    "ytick.color": INK,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "xtick.minor.size": 0,
-    "text.color": INK,
-}
 
 
 def draw_figures(results: list[Result], metric: str) -> dict[str, str]:
-    """Return the figures `intervals`, `ranks` and `learning` as SVG; rows are sorted by `metric`, best on top."""
+    """Return the figures `intervals`, `ranks`, `slices` and `learning` as SVG; variants are sorted by `metric`."""
+    drawings = {"intervals": _intervals, "ranks": _ranks, "slices": _slices, "learning": _learning}
     return {
-        "intervals": _svg("intervals", _intervals, results, metric),
-        "ranks": _svg("ranks", _ranks, results, metric),
-        "learning": _svg("learning", _learning, results, metric),
+        name: to_svg(name, lambda figure, draw=draw: draw(figure, results, metric)) for name, draw in drawings.items()
     }
 
 
@@ -61,7 +37,8 @@ def chance_quantiles(relevant: np.ndarray, candidates: int) -> list[int]:
 
 def _intervals(figure: Figure, results: list[Result], metric: str) -> None:
     order = ranked(results, metric)
-    axes = _rows(figure, [result.variant for result in order])
+    axes = rows_of(figure, [result.variant for result in order])
+    _stand_out(axes, 0)
     for row, result in enumerate(order):
         value, ends = result.metrics[metric], result.metrics["ci95"][metric]
         colour = ACCENT if row == 0 else INK
@@ -73,12 +50,13 @@ def _intervals(figure: Figure, results: list[Result], metric: str) -> None:
         f"chance {number(metric, at)}", (at, -0.62), (4, 0), textcoords="offset points", color=MUTED, va="center"
     )
     axes.set_xlim(left=0)
-    axes.set_xlabel(f"{metric_label(metric)}, 95 % interval over films")
+    axes.set_xlabel(f"{metric_label(metric)}, 95 % interval over films\n{pool_label(results[0])}")
 
 
 def _ranks(figure: Figure, results: list[Result], metric: str) -> None:
     order, first = ranked(results, metric), results[0].rankings
-    axes = _rows(figure, [*(result.variant for result in order), "chance"])
+    axes = rows_of(figure, [*(result.variant for result in order), "chance"])
+    _stand_out(axes, 0)
     candidates = int(first["candidates"].iloc[0])
     rows = [np.quantile(result.rankings["best_rank"], QUANTILES, method="inverted_cdf") for result in order]
     rows.append(chance_quantiles(first["relevant"].to_numpy(), candidates))
@@ -91,7 +69,33 @@ def _ranks(figure: Figure, results: list[Result], metric: str) -> None:
     axes.set_xscale("log")
     axes.set_xlim(0.85, candidates * 1.1)
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    axes.set_xlabel(f"rank of the film's best placed own track, of {candidates:,}")
+    axes.set_xlabel(f"rank of the film's best placed own track\n{pool_label(results[0])}")
+
+
+def _slices(figure: Figure, results: list[Result], metric: str) -> None:
+    order = ranked(results, metric)
+    rows: list[Slice | str] = []
+    for kind, slices in slices_of(results, metric).items():
+        large = [part for part in slices if not part.small]
+        rows += [kind_label(kind), *large] if large else []
+    axes = rows_of(figure, [_slice_label(row) for row in rows])
+    for row, part in enumerate(rows):
+        if isinstance(part, str):
+            axes.get_yticklabels()[row].set(color=MUTED, fontsize=8.5)
+            continue
+        others = [part.values[result.variant] for result in order[1:]]
+        axes.plot(others, [row] * len(others), "o", color=PAPER, markeredgecolor=MUTED, markersize=4.5, clip_on=False)
+        best = order[0].variant
+        if part.intervals[best] is not None:
+            axes.plot(part.intervals[best], [row, row], color=ACCENT, linewidth=2, solid_capstyle="round")
+        axes.plot(part.values[best], row, "D", color=ACCENT, markersize=6, clip_on=False)
+        if part.chance is not None:
+            axes.plot([part.chance] * 2, [row - 0.35, row + 0.35], color=MUTED, linewidth=1.5)
+    if not rows:
+        axes.text(0.5, 0.5, "all slices are too small to draw", transform=axes.transAxes, ha="center", color=MUTED)
+    axes.tick_params(axis="y", pad=8)  # room for a ring at 0
+    axes.set_xlim(0, None if rows else 1)
+    axes.set_xlabel(f"{metric_label(metric)} of the films of a group\n{pool_label(results[0])}")
 
 
 def _learning(figure: Figure, results: list[Result], metric: str) -> None:
@@ -126,23 +130,9 @@ def _learning(figure: Figure, results: list[Result], metric: str) -> None:
     figure.supylabel("loss", color=MUTED, fontsize=9.5)
 
 
-def _rows(figure: Figure, labels: list[str]) -> Axes:
-    figure.set_size_inches(WIDTH, MARGIN + ROW * (len(labels) + 0.5))
-    axes = figure.subplots()
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_ylim(len(labels) - 0.5, -1)
-    axes.spines["left"].set_visible(False)
-    axes.grid(axis="x", color=RULE, linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.get_yticklabels()[0].set(color=ACCENT, fontweight="bold")
-    return axes
+def _stand_out(axes: Axes, row: int) -> None:
+    axes.get_yticklabels()[row].set(color=ACCENT, fontweight="bold")
 
 
-def _svg(name: str, draw: Callable[[Figure, list[Result], str], None], results: list[Result], metric: str) -> str:
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
-        figure = Figure(layout="constrained")
-        FigureCanvasSVG(figure)
-        draw(figure, results, metric)
-        file = io.StringIO()
-        figure.savefig(file, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    return "".join(line.rstrip() + "\n" for line in file.getvalue().splitlines())
+def _slice_label(row: Slice | str) -> str:
+    return row if isinstance(row, str) else f"{beginning(row.name, LABEL_CHARACTERS)} ({row.films:,})"

@@ -10,6 +10,7 @@ import pandas
 from pipeline.compare.results import Result
 from pipeline.errors import StageError
 
+SIDES = ("train", "valid", "eval")
 TOP = 5  # tracks shown of each ranking
 PLOT_CHARACTERS = 420
 
@@ -41,7 +42,7 @@ class Listing:
 
     variant: str
     inputs: list[str]
-    best_rank: int
+    best_rank: float  # between two whole ranks where scores tie
     places: list[Place]
 
 
@@ -66,12 +67,18 @@ def film_cards(results: list[Result], dataset: Iterable[dict[str, Any]], number:
     reciprocal rank averaged over variants, so that what fails shows as well as what works. Raises `StageError` when a
     ranking names a track that `dataset` does not have.
     """
-    rows = {row["path"]: row for row in dataset if row["side"] == "eval"}
-    films = {row["fid"]: row for row in rows.values()}
+    sides = ("eval",) if results[0].metrics["pool"] == "eval" else SIDES
+    rows = {row["path"]: row for row in dataset if row["side"] in sides}
+    films = {row["fid"]: row for row in rows.values() if row["side"] == "eval"}
     rankings = {result.variant: result.rankings.set_index("fid") for result in results}
     for result in results:
         _require_known(result, rows, films)
     return [_card(films[fid], results, rankings, rows) for fid in choose_films(results, number)]
+
+
+def film_names(dataset: Iterable[dict[str, Any]]) -> dict[str, tuple[str, int | None]]:
+    """Return title and year of every film of `dataset` by fid."""
+    return {row["fid"]: (row["title"] or row["fid"], row["year"]) for row in dataset}
 
 
 def choose_films(results: list[Result], number: int) -> list[str]:
@@ -102,7 +109,7 @@ def _card(
             Place(_track(rows[path]), float(score), rows[path]["fid"] == film["fid"])
             for path, score in zip(ranking["top_paths"][:TOP], ranking["top_scores"][:TOP], strict=True)
         ]
-        listings.append(Listing(result.variant, result.inputs, int(ranking["best_rank"]), places))
+        listings.append(Listing(result.variant, result.inputs, float(ranking["best_rank"]), places))
     return Card(
         fid=film["fid"],
         title=film["title"] or film["fid"],
@@ -124,6 +131,6 @@ def _require_known(result: Result, rows: dict[str, Any], films: dict[str, Any]) 
     unknown += [path for paths in result.rankings["top_paths"] for path in paths if path not in rows]
     if unknown:
         raise StageError(
-            f"metrics/rankings/{result.variant}.parquet names {unknown[0]}, which the eval side of "
-            f"data/dataset.parquet does not have: run `dvc repro evaluate@{result.variant}`"
+            f"metrics/rankings/{result.variant}.parquet names {unknown[0]}, which data/dataset.parquet "
+            f"does not have among its films and candidates: run `dvc repro evaluate@{result.variant}`"
         )

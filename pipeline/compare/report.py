@@ -3,18 +3,22 @@
 import base64
 import hashlib
 import re
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.compare import wording
+from pipeline.compare.canvas import ACCENT, INK, MUTED, PAPER, RULE
 from pipeline.compare.excerpts import embed_excerpts, poster, tracks_in_order
-from pipeline.compare.figures import ACCENT, INK, MUTED, PAPER, RULE
 from pipeline.compare.films import Card
 from pipeline.compare.results import Result, ranked
 from pipeline.compare.significance import Difference, within_reach
+from pipeline.compare.slices import FEW, slices_of
 from pipeline.compare.summary import metric_names
+from pipeline.compare.wins import wins_of
 from pipeline.sections import Compare
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -33,10 +37,13 @@ def render_report(
     differences: list[Difference],
     figures: dict[str, str],
     cards: list[Card],
+    names: dict[str, tuple[str, int | None]],
     params: Compare,
 ) -> str:
-    """Return the report; posters and tracks of `cards` are read below `root`."""
+    """Return the report; posters and tracks of `cards` are read below `root`, `names` are titles and years by fid."""
     order = ranked(results, params.metric)
+    pool, reverse_pool = wording.pool_label(results[0]), wording.reverse_pool_label(results[0])
+    slices = slices_of(results, params.metric)
     differences = _by_rank(differences, order)
     tracks = tracks_in_order(cards)
     script = _template_file("report.js")
@@ -51,16 +58,27 @@ def render_report(
             order=order,
             metric=params.metric,
             columns=wording.columns_beside(params.metric),
-            all_metrics=metric_names(results[0]),
-            best_of={name: _best(results, name) for name in metric_names(results[0])},
+            reverse_columns=wording.reverse_columns(params.metric, results[0].metrics["music_to_film"]),
+            pool=pool,
+            reverse_pool=reverse_pool,
+            directions=[
+                ("From a film to its music", pool, [result.metrics for result in results]),
+                ("From a track to its film", reverse_pool, [result.metrics["music_to_film"] for result in results]),
+            ],
             first=order[0],
             own=results[0].rankings["relevant"],
             differences=differences,
             real=sum(pair.real for pair in differences),
-            wins=_wins(differences),
+            beaten=_beaten(differences),
             reachable=within_reach(len(results[0].rankings), len(differences), params.permutations),
             above_chance=[result for result in order if _above_chance(result, params.metric)],
             not_above_chance=[result for result in order if not _above_chance(result, params.metric)],
+            wins=wins_of(results, params.metric),
+            values={result.variant: result.rankings.set_index("fid")[params.metric].to_dict() for result in results},
+            names=names,
+            slices=slices,
+            few=FEW,
+            highest=max((max(part.values.values()) for part in chain(*slices.values()) if not part.small), default=0),
             figures={name: Markup(inline_svg(name, svg)) for name, svg in figures.items()},
             cards=cards,
             posters={card.fid: poster(root, card) for card in cards},
@@ -96,8 +114,17 @@ def _environment() -> Environment:
         "inputs": wording.inputs_label,
         "signed": wording.signed,
         "words": wording.listed,
+        "counted": wording.counted,
+        "kind": wording.kind_label,
+        "pool": wording.pool_name,
     }
-    environment.globals |= {"number": wording.number, "interval": wording.interval, "chance": wording.chance}
+    environment.globals |= {
+        "number": wording.number,
+        "interval": wording.interval,
+        "chance": wording.chance,
+        "metric_names": metric_names,
+        "best": _best,
+    }
     return environment
 
 
@@ -109,8 +136,11 @@ def _above_chance(result: Result, metric: str) -> bool:
     return result.metrics["ci95"][metric][0] > result.metrics["chance"][metric]
 
 
-def _best(results: list[Result], name: str) -> float:
-    values = [result.metrics[name] for result in results]
+def _best(of_variants: list[dict[str, Any]], name: str) -> float | None:
+    """Return the best of the variants' values; None where all are the same."""
+    values = [metrics[name] for metrics in of_variants]
+    if min(values) == max(values):
+        return None
     return min(values) if name.endswith("_rank") else max(values)
 
 
@@ -128,9 +158,9 @@ def _by_rank(differences: list[Difference], order: list[Result]) -> list[Differe
     return sorted(oriented, key=lambda pair: (not pair.real, place[pair.first], place[pair.second]))
 
 
-def _wins(differences: list[Difference]) -> dict[str, list[str]]:
-    wins: dict[str, list[str]] = {}
+def _beaten(differences: list[Difference]) -> dict[str, list[str]]:
+    beaten: dict[str, list[str]] = {}
     for pair in differences:
         if pair.real:
-            wins.setdefault(pair.first, []).append(pair.second)
-    return wins
+            beaten.setdefault(pair.first, []).append(pair.second)
+    return beaten

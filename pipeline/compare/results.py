@@ -12,8 +12,8 @@ import pandas
 from pipeline.errors import MissingFileError, ParamsError, StageError
 from pipeline.evaluate.rankings import read_rankings
 
-FIXED = ("queries", "candidates", "dataset")  # the same for all variants of a comparison
-KEYS = (*FIXED, "ci95", "chance")
+FIXED = ("pool", "queries", "candidates", "dataset")  # the same for all variants of a comparison
+KEYS = (*FIXED, "ci95", "chance", "music_to_film", "hubness", "slices")
 LOSSES = ("epoch", "train_loss", "valid_loss")
 
 
@@ -115,9 +115,20 @@ def _require_same_data(results: list[Result]) -> None:
             raise StageError(f"variants were evaluated on different data ({key}: {found}): run `dvc repro evaluate`")
     first = results[0]
     for other in results[1:]:
+        if _films_of_slices(first) != _films_of_slices(other):
+            raise StageError(
+                f"metrics/evaluate: {first.variant} and {other.variant} have other slices: run `dvc repro evaluate`"
+            )
         for column in ("fid", "relevant", "candidates"):
             if first.rankings[column].tolist() != other.rankings[column].tolist():
                 raise StageError(
                     f"metrics/rankings: {first.variant} and {other.variant} rank for different films "
                     f"(column {column}): run `dvc repro evaluate`"
                 )
+
+
+def _films_of_slices(result: Result) -> dict[str, list[tuple[str, int, int]]]:
+    return {
+        kind: [(name, part["films"], part["tracks"]) for name, part in slices.items()]
+        for kind, slices in result.metrics["slices"].items()
+    }

@@ -13,8 +13,10 @@ from itertools import combinations
 
 import numpy as np
 
+from pipeline.evaluate.bootstrap import draws
+
 ALPHA = 0.05  # goes with the 95 % intervals
-BLOCK = 1000  # resamples held at once
+BLOCK = 1000  # sign changes held at once
 EQUAL = 1e-12  # sums of the same numbers in another order differ by less
 
 
@@ -58,9 +60,7 @@ def bootstrap_intervals(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the low and high ends [p] of the 95 % intervals of the mean over films of `differences` [n, p]."""
     films = len(differences)
-    means = [
-        generator.multinomial(films, np.full(films, 1 / films), size) @ differences / films for size in _blocks(samples)
-    ]
+    means = [weights @ differences / films for weights in draws(films, samples, generator)]
     low, high = np.quantile(np.concatenate(means), [ALPHA / 2, 1 - ALPHA / 2], axis=0)
     return low, high
 
@@ -69,7 +69,8 @@ def randomisation_test(differences: np.ndarray, permutations: int, generator: np
     """Return the two-sided p-values [p] of `differences` [n, p]; never 0, for the observed signs count as one draw."""
     observed = np.abs(differences.sum(axis=0)) - EQUAL
     as_extreme = np.ones_like(observed)
-    for size in _blocks(permutations):
+    for start in range(0, permutations, BLOCK):
+        size = min(BLOCK, permutations - start)
         signs = generator.integers(0, 2, (size, len(differences)), dtype=np.int8) * 2.0 - 1.0  # [b, n]
         as_extreme += (np.abs(signs @ differences) >= observed).sum(axis=0)
     return as_extreme / (permutations + 1)
@@ -88,7 +89,3 @@ def within_reach(films: int, pairs: int, permutations: int) -> bool:
     """Whether any difference could be called real at all with so few films, so many pairs and so few permutations."""
     smallest = max(2.0 ** (1 - films), 1 / (permutations + 1))
     return smallest * pairs <= ALPHA
-
-
-def _blocks(total: int) -> list[int]:
-    return [min(BLOCK, total - start) for start in range(0, total, BLOCK)]

@@ -1,9 +1,13 @@
 """How names and numbers are written for people, the same in the terminal and in the report."""
 
+from typing import Any
+
 from pipeline.compare.results import Result
 
 COMPANIONS = ("mrr", "median_rank")  # shown beside `compare.metric`
 WORDS = {"mrr": "MRR", "map": "MAP", "ndcg": "nDCG", "hit_rate": "Hit rate"}
+POOLS = {"eval": "the evaluation side", "all": "all sides"}  # whose tracks are the candidates
+KINDS = {"files": "Own tracks", "missing": "Missing inputs"}
 
 
 def metric_label(name: str) -> str:
@@ -12,9 +16,48 @@ def metric_label(name: str) -> str:
     return WORDS.get(stem, stem.replace("_", " ").capitalize()) + ("@" + k if at else "")
 
 
+def pool_name(pool: str) -> str:
+    """Return whose tracks are the candidates, e.g. `the evaluation side`."""
+    return POOLS.get(pool, pool)
+
+
+def pool_label(result: Result) -> str:
+    """Return how much is behind a figure, e.g. `31 films, 142 tracks of the evaluation side`."""
+    metrics = result.metrics
+    tracks = f"{counted(metrics['candidates'], 'track')} of {pool_name(metrics['pool'])}"
+    return f"{counted(metrics['queries'], 'film')}, {tracks}"
+
+
+def reverse_pool_label(result: Result) -> str:
+    """Return the same of the other direction, e.g. `142 tracks ask, 31 films of the evaluation side are ranked`."""
+    metrics = result.metrics["music_to_film"]
+    queries, candidates = metrics["queries"], metrics["candidates"]
+    films = f"{counted(candidates, 'film')} of {pool_name(result.metrics['pool'])}"
+    return (
+        f"{counted(queries, 'track')} {'asks' if queries == 1 else 'ask'}, "
+        f"{films} {'is' if candidates == 1 else 'are'} ranked"
+    )
+
+
+def counted(number: int, noun: str) -> str:
+    """Return e.g. `1 film` or `1,200 films`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def kind_label(kind: str) -> str:
+    """Return what films of a kind of slice have in common, e.g. `Decade`."""
+    return KINDS.get(kind, kind.replace("_", " ").capitalize())
+
+
 def columns_beside(metric: str) -> list[str]:
     """Return the metrics of a short table: `metric` and its companions."""
     return [metric, *(name for name in COMPANIONS if name != metric)]
+
+
+def reverse_columns(metric: str, metrics: dict[str, Any]) -> list[str]:
+    """Return those of the other direction that `metrics` has; a track has one film, so recall is hit rate there."""
+    names = [name.replace("recall_at_", "hit_rate_at_") for name in columns_beside(metric)]
+    return [name for name in dict.fromkeys(names) if name in metrics]
 
 
 def number(name: str, value: float) -> str:
@@ -24,15 +67,15 @@ def number(name: str, value: float) -> str:
     return f"{value:.3f}"
 
 
-def interval(result: Result, name: str) -> str:
+def interval(metrics: dict[str, Any], name: str) -> str:
     """Return a metric's 95 % interval, e.g. `0.250–0.380`; empty when it has none."""
-    ends = result.metrics["ci95"].get(name)
+    ends = metrics["ci95"].get(name)
     return "–".join(number(name, end) for end in ends) if ends else ""
 
 
-def chance(result: Result, name: str) -> str:
+def chance(metrics: dict[str, Any], name: str) -> str:
     """Return what a random ranking is expected to reach; empty when that is not known."""
-    value = result.metrics["chance"].get(name)
+    value = metrics["chance"].get(name)
     return "" if value is None else number(name, value)
 
 

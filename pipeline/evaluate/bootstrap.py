@@ -1,18 +1,61 @@
-"""How sure the averages over films are: the percentile bootstrap (Efron and Tibshirani 1993, section 13.3)."""
+"""How sure averages are: the percentile bootstrap over films (Efron and Tibshirani 1993, section 13.3).
+
+Films are drawn, for they are what a user has others of. Where a film asks several queries (each of its tracks asks for
+its film), it brings all of them each time it is drawn: the cluster bootstrap (Davison and Hinkley 1997, section 3.8).
+"""
+
+from collections.abc import Iterator
 
 import numpy as np
 
-from pipeline.evaluate.metrics import Columns, over_films
+from pipeline.evaluate.metrics import BEST_RANK, Columns
 
 TAILS = (0.025, 0.975)  # of a 95 % interval
+BLOCK = 1 << 21  # weights held at once: 16 MB
 
 
-def confidence_intervals(columns: Columns, samples: int, seed: int) -> dict[str, list[float]]:
-    """Return [low, high] of every average, from `samples` draws of as many films with replacement."""
-    rng = np.random.default_rng(seed)
-    films = len(next(iter(columns.values())))
-    draws = []
-    for _ in range(samples):
-        rows = rng.integers(films, size=films)
-        draws.append(over_films({name: values[rows] for name, values in columns.items()}))
-    return {name: np.quantile([draw[name] for draw in draws], TAILS).tolist() for name in draws[0]}
+def confidence_intervals(
+    columns: Columns, samples: int, seed: int, films: np.ndarray | None = None
+) -> dict[str, list[float]]:
+    """Return [low, high] of every average, from `samples` draws of as many films with replacement.
+
+    `films` [n] says whose each query is, from 0 on without a gap; without it each query is another film's.
+    """
+    films = np.arange(len(columns[BEST_RANK])) if films is None else films
+    means = [name for name in columns if name != BEST_RANK]
+    number = int(films.max()) + 1
+    totals = np.zeros((number, len(means) + 2))  # the metrics, the best rank, and 1
+    np.add.at(
+        totals, films, np.column_stack([*(columns[name] for name in means), columns[BEST_RANK], np.ones(len(films))])
+    )
+    order = np.argsort(columns[BEST_RANK], kind="stable")
+    best, owners = columns[BEST_RANK][order], films[order]
+    drawn, medians = [], []
+    for weights in draws(number, samples, np.random.default_rng(seed), width=len(films)):
+        sums = weights @ totals
+        drawn.append(sums[:, :-1] / sums[:, -1:])
+        medians.append(_medians(best, weights[:, owners]))
+    ends = np.quantile(np.concatenate(drawn), TAILS, axis=0).T
+    intervals = dict(zip(means, ends.tolist(), strict=False))
+    return intervals | {
+        "median_rank": np.quantile(np.concatenate(medians), TAILS).tolist(),
+        "mean_rank": ends[-1].tolist(),
+    }
+
+
+def draws(films: int, samples: int, generator: np.random.Generator, width: int | None = None) -> Iterator[np.ndarray]:
+    """Yield how often each film is drawn, float64 [b, films], in blocks that together are `samples` draws.
+
+    A block is as long as leaves `width` numbers a draw (`films`, unless given) within `BLOCK`.
+    """
+    size = max(1, BLOCK // max(films, width or 0))
+    for start in range(0, samples, size):
+        yield generator.multinomial(films, np.full(films, 1 / films), min(size, samples - start)).astype(np.float64)
+
+
+def _medians(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the median of each draw: of ascending `values` [n], each as often as `weights` [b, n] says."""
+    through = np.cumsum(weights, axis=1)
+    total = through[:, -1]
+    middle = [np.argmax(through > place[:, np.newaxis], axis=1) for place in ((total - 1) // 2, total // 2)]
+    return (values[middle[0]] + values[middle[1]]) / 2

@@ -1,74 +1,65 @@
-"""What every metric is worth under a random ranking: expected for each film's own number of tracks, then averaged.
+"""What every metric is worth under a random ranking: expected for each query's own number of tracks, then averaged.
 
-Of N candidates in random order, R are relevant. The first relevant one stands behind rank j with probability
-S(j) = Π_{i<j} (N − R − i) / (N − i), the hypergeometric chance of none among the first j. Everything is exact but
-`median_rank`, which is the mean over simulated rankings of all films.
+All of it is exact. A random ranking is one in which all candidates are tied, so the metrics themselves give their
+expectations; `median_rank` is the expectation of the median over queries whose rankings are independent.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.evaluate.metrics import NDCG_CUT, gain
+from pipeline.evaluate.first_hit import none_among_first
+from pipeline.evaluate.metrics import BEST_RANK, query_metrics
+from pipeline.evaluate.ranks import at_random
+
+NEGLIGIBLE = 1e-15  # probability left out, and share of a sum left out
 
 
-def chance_metrics(
-    relevant: Sequence[int], candidates: int, ks: Sequence[int], samples: int, seed: int
-) -> dict[str, float]:
-    """Return the expectation of every average over films that have `relevant` tracks among `candidates` each."""
-    films = Counter(relevant)
-    weights = [count / len(relevant) for count in films.values()]
-    expected = [expected_metrics(number, candidates, ks) for number in films]
-    result = {
-        name: float(sum(weight * of_film[name] for weight, of_film in zip(weights, expected, strict=True)))
-        for name in expected[0]
-    }
-    mean_rank = result.pop("mean_rank")
-    return result | {"median_rank": simulated_median_rank(films, candidates, samples, seed), "mean_rank": mean_rank}
+def chance_metrics(relevant: Sequence[int], candidates: int, ks: Sequence[int]) -> dict[str, float]:
+    """Return the expectation of every average over queries that have `relevant` tracks among `candidates` each."""
+    numbers, counts = np.unique(relevant, return_counts=True)
+    columns = query_metrics(at_random(numbers, candidates), ks)
+    expected = {name: float(np.average(values, weights=counts)) for name, values in columns.items()}
+    mean_rank = expected.pop(BEST_RANK)
+    return expected | {"median_rank": expected_median_rank(numbers, counts, candidates), "mean_rank": mean_rank}
 
 
-def expected_metrics(relevant: int, candidates: int, ks: Sequence[int]) -> dict[str, float]:
-    """Return the expectation of every metric of one film with R = `relevant` tracks among N = `candidates`.
+def expected_median_rank(numbers: np.ndarray, counts: np.ndarray, candidates: int) -> float:
+    """Return the expectation of the median best rank of `counts` queries with `numbers` relevant candidates each.
 
-    recall K/N; mrr Σ_j P(first = j)/j; map (H_N + (R−1)(N−H_N)/(N−1)) / N (Bestgen 2015); ndcg by linearity, each rank
-    relevant with probability R/N; mean_rank (N+1)/(R+1).
+    The k-th smallest of n independent ranks exceeds j when fewer than k are at most j, so its expectation is the sum
+    of that probability over all j; of an even n the median is the mean of the two in the middle.
     """
-    n, r = candidates, relevant
-    ranks = np.arange(1, n + 1)
-    behind = none_among_first(r, n)
-    first = behind[:-1] * r / (n + 1 - ranks)  # P(first = j) = S(j − 1) · R / (N − j + 1)
-    harmonic = np.sum(1.0 / ranks)
-    pairs = (r - 1) / (n - 1) if n > 1 else 0.0
-    cut = min(NDCG_CUT, n)
-    return {
-        **{f"hit_rate_at_{k}": float(1.0 - behind[min(k, n)]) for k in ks},
-        **{f"recall_at_{k}": min(k, n) / n for k in ks},
-        "mrr": float(np.sum(first / ranks)),
-        "map": float((harmonic + pairs * (n - harmonic)) / n),
-        f"ndcg_at_{NDCG_CUT}": float(r / n * gain(ranks[:cut]) / gain(ranks[: min(cut, r)])),
-        "ndcg": float(r / n * gain(ranks) / gain(ranks[:r])),
-        "mean_rank": (n + 1) / (r + 1),
-    }
+    queries = int(counts.sum())
+    within = np.stack([1.0 - none_among_first(int(number), candidates) for number in numbers])[:, :-1]  # [u, j]
+    middle = [(queries - 1) // 2 + 1, queries // 2 + 1]
+    return float(np.mean([np.sum(fewer_than(k, within, counts)) for k in middle]))
 
 
-def none_among_first(relevant: int, candidates: int) -> np.ndarray:
-    """Return S(0) … S(N): the probability that no relevant track is among the first j."""
-    before = np.arange(candidates)
-    return np.cumprod(np.concatenate([[1.0], np.maximum(candidates - relevant - before, 0) / (candidates - before)]))
+def fewer_than(k: int, chances: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the probability [j] that fewer than k events happen: `counts` [u] independent ones of `chances` [u, j].
 
-
-def simulated_median_rank(films: Counter[int], candidates: int, samples: int, seed: int) -> float:
-    """Return the mean, over `samples` random rankings for every film, of the median over films of the best rank.
-
-    `films` counts films by their number of relevant tracks. A best rank is drawn from its exact distribution.
+    The Poisson binomial law by its characteristic function (Hong 2013, On computing the distribution function for the
+    Poisson binomial distribution, eq. 7). Where Hoeffding's inequality leaves no doubt, it is 0 or 1.
     """
-    rng = np.random.default_rng(seed)
-    best = np.empty((samples, films.total()), np.int32)
-    column = 0
-    for relevant, count in films.items():
-        within = 1.0 - none_among_first(relevant, candidates)  # P(first ≤ j), from 0 to 1
-        drawn = np.searchsorted(within, rng.random((samples, count)), side="right")  # the first j with u < P(first ≤ j)
-        best[:, column : column + count] = np.minimum(drawn, candidates)
-        column += count
-    return float(np.mean(np.median(best, axis=1)))
+    events = int(counts.sum())
+    means = counts @ chances
+    doubt = np.sqrt(events * np.log(1 / NEGLIGIBLE) / 2)
+    result = (means < k).astype(np.float64)
+    for j in np.flatnonzero(np.abs(means - k) <= doubt + 1):
+        result[j] = _fewer_than(k, chances[:, j], counts, events)
+    return result
+
+
+def _fewer_than(k: int, chances: np.ndarray, counts: np.ndarray, events: int) -> float:
+    if k > events:
+        return 1.0
+    variance = counts @ (chances * (1 - chances))
+    angles = 2 * np.pi * np.arange(1, (events + 1) // 2 + 1) / (events + 1)  # the others are their conjugates
+    angles = angles[2 * variance * np.sin(angles / 2) ** 2 <= -np.log(NEGLIGIBLE)]  # the rest is that much smaller
+    turns = np.exp(1j * angles)
+    with np.errstate(divide="ignore"):  # an event of chance 1/2 at half a turn: log 0, whose exponential is 0
+        law = np.exp(counts @ np.log1p(chances[:, np.newaxis] * (turns - 1)))
+    terms = np.real(law * (1 - turns**-k) / (1 - 1 / turns))
+    weights = np.where(np.isclose(angles, np.pi), 1.0, 2.0)
+    return float(np.clip((k + np.sum(weights * terms)) / (events + 1), 0.0, 1.0))

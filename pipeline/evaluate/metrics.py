@@ -1,12 +1,16 @@
-"""Retrieval metrics of one query from the ranks of its relevant tracks, and their averages over queries.
+"""Retrieval metrics of every query from where its relevant candidates stand, and their averages over queries.
 
-`ranks` are the 1-based ranks of all relevant tracks of one query, ascending, float64 or int; there is at least one.
-A cut-off k may exceed the number of candidates.
+In the formulas r₁ < r₂ < … are the ranks of the R relevant candidates of a query, 1 = best; of tied ones each metric is
+the expectation over all orders (`pipeline.evaluate.ranks`). A metric is float64 [n], a value a query. A cut-off k may
+exceed the number of candidates.
 """
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+
+from pipeline.evaluate.first_hit import any_among_first, expected_reciprocal
+from pipeline.evaluate.ranks import Ranks
 
 NDCG_CUT = 10  # of `ndcg_at_10`, the cut that retrieval benchmarks report (Thakur et al. 2021, BEIR)
 BEST_RANK = "best_rank"
@@ -14,43 +18,79 @@ BEST_RANK = "best_rank"
 Columns = Mapping[str, np.ndarray]  # a metric: its value for each query
 
 
-def hit_rate_at(ranks: np.ndarray, k: int) -> float:
-    """Return 1 when any relevant track is among the first k, else 0 (Karypis 2001, section 5.1)."""
-    return float(ranks[0] <= k)
+def hit_rate_at(ranks: Ranks, k: int) -> np.ndarray:
+    """Return 1 where any relevant candidate is among the first k, else 0 (Karypis 2001, section 5.1)."""
+    above, tied, own = ranks.above[ranks.first], ranks.tied[ranks.first], ranks.own[ranks.first]
+    found = (above < k).astype(np.float64)
+    for row in np.flatnonzero((above < k) & (k < above + tied) & (own < tied)):  # k cuts through a group
+        found[row] = any_among_first(int(k - above[row]), int(own[row]), int(tied[row]))
+    return found
 
 
-def recall_at(ranks: np.ndarray, k: int) -> float:
-    """Return |{r ≤ k}| / |r|, the share of the relevant tracks among the first k (Manning et al. 2008, eq. 8.2)."""
-    return float(np.mean(ranks <= k))
+def recall_at(ranks: Ranks, k: int) -> np.ndarray:
+    """Return |{r ≤ k}| / R, the share of the relevant candidates among the first k (Manning et al. 2008, eq. 8.2)."""
+    return ranks.sums(ranks.own * share_among_first(ranks, k)) / ranks.relevant
 
 
-def reciprocal_rank(ranks: np.ndarray) -> float:
-    """Return 1 / r₁, of the first relevant track (Voorhees 1999, TREC-8 question answering track)."""
-    return float(1.0 / ranks[0])
+def reciprocal_rank(ranks: Ranks) -> np.ndarray:
+    """Return 1 / r₁, of the first relevant candidate (Voorhees 1999, TREC-8 question answering track)."""
+    above, tied, own = ranks.above[ranks.first], ranks.tied[ranks.first], ranks.own[ranks.first]
+    found = 1.0 / (above + 1)
+    for row in np.flatnonzero(own < tied):
+        found[row] = expected_reciprocal(int(own[row]), int(tied[row]), int(above[row]))
+    return found
 
 
-def average_precision(ranks: np.ndarray) -> float:
-    """Return (1/|r|) Σᵢ i / rᵢ, the mean precision at the relevant tracks (Manning et al. 2008, eq. 8.8)."""
-    return float(np.mean(np.arange(1, len(ranks) + 1) / ranks))
+def average_precision(ranks: Ranks) -> np.ndarray:
+    """Return (1/R) Σᵢ i / rᵢ, the mean precision at the relevant candidates (Manning et al. 2008, eq. 8.8).
+
+    Of a group of m at ranks g + 1 … g + m, of which o are relevant and b relevant ones stand before, a place j holds a
+    relevant one with probability o/m, and then b + 1 + (o − 1)(j − 1)/(m − 1) are expected up to there.
+    """
+    inverse = summed(ranks, 1.0 / np.arange(1, ranks.candidates + 1))
+    later = ranks.tied - (ranks.above + 1) * inverse  # Σⱼ (j − 1) / (g + j)
+    others = np.where(ranks.own > 1, (ranks.own - 1) * later / np.maximum(ranks.tied - 1, 1), 0.0)
+    return ranks.sums(ranks.own / ranks.tied * ((ranks.before + 1) * inverse + others)) / ranks.relevant
 
 
-def ndcg_at(ranks: np.ndarray, k: int) -> float:
-    """Return Σ_{r ≤ k} 1/log₂(r + 1) over the same sum of ranks 1 … min(k, |r|) (Järvelin and Kekäläinen 2002)."""
-    return float(gain(ranks[ranks <= k]) / gain(np.arange(1, min(k, len(ranks)) + 1)))
+def ndcg_at(ranks: Ranks, k: int) -> np.ndarray:
+    """Return Σ_{r ≤ k} 1/log₂(r + 1) over the same sum of ranks 1 … min(k, R) (Järvelin and Kekäläinen 2002)."""
+    gains = gains_of(ranks.candidates)
+    gains[k:] = 0.0
+    ideal = np.cumsum(gains)[ranks.relevant - 1]
+    return ranks.sums(ranks.own / ranks.tied * summed(ranks, gains)) / ideal
 
 
-def ndcg(ranks: np.ndarray) -> float:
+def ndcg(ranks: Ranks) -> np.ndarray:
     """Return `ndcg_at` without a cut-off."""
-    return float(gain(ranks) / gain(np.arange(1, len(ranks) + 1)))
+    return ndcg_at(ranks, ranks.candidates)
 
 
-def gain(ranks: np.ndarray) -> np.float64:
-    """Return the discounted cumulative gain of relevant tracks at `ranks`, Σ 1/log₂(r + 1)."""
-    return np.sum(1.0 / np.log2(np.asarray(ranks) + 1.0))
+def best_rank(ranks: Ranks) -> np.ndarray:
+    """Return r₁; of a group of m with o relevant ones (m + 1) / (o + 1) is expected within it."""
+    first = ranks.first
+    return ranks.above[first] + (ranks.tied[first] + 1) / (ranks.own[first] + 1)
 
 
-def query_metrics(ranks: np.ndarray, ks: Sequence[int]) -> dict[str, float]:
-    """Return every metric of one query by name, in the order of the metrics file."""
+def gains_of(places: int) -> np.ndarray:
+    """Return what a relevant candidate at each rank adds to the discounted cumulative gain, 1/log₂(r + 1)."""
+    return 1.0 / np.log2(np.arange(2, places + 2))
+
+
+def share_among_first(ranks: Ranks, k: int) -> np.ndarray:
+    """Return the share of each group's places that are among the first k, [g]."""
+    return np.clip(k - ranks.above, 0, ranks.tied) / ranks.tied
+
+
+def summed(ranks: Ranks, values: np.ndarray) -> np.ndarray:
+    """Return the sum of `values` [candidates], one a rank, over the ranks that each group takes, [g]."""
+    through = np.concatenate([[0.0], np.cumsum(values)])
+    several = through[ranks.above + ranks.tied] - through[ranks.above]
+    return np.where(ranks.tied > 1, several, values[ranks.above])
+
+
+def query_metrics(ranks: Ranks, ks: Sequence[int]) -> dict[str, np.ndarray]:
+    """Return every metric by name, in the order of the metrics file, and `best_rank`."""
     return {
         **{f"hit_rate_at_{k}": hit_rate_at(ranks, k) for k in ks},
         **{f"recall_at_{k}": recall_at(ranks, k) for k in ks},
@@ -58,10 +98,11 @@ def query_metrics(ranks: np.ndarray, ks: Sequence[int]) -> dict[str, float]:
         "map": average_precision(ranks),
         f"ndcg_at_{NDCG_CUT}": ndcg_at(ranks, NDCG_CUT),
         "ndcg": ndcg(ranks),
+        BEST_RANK: best_rank(ranks),
     }
 
 
-def over_films(columns: Columns) -> dict[str, float]:
+def averages(columns: Columns) -> dict[str, float]:
     """Return the mean of each column, and of `best_rank` both `median_rank` and `mean_rank`."""
     means = {name: float(np.mean(values)) for name, values in columns.items() if name != BEST_RANK}
     best = columns[BEST_RANK]

@@ -2,9 +2,9 @@
 
 fid, title            the query
 relevant, candidates  how many tracks are the film's own, and how many were ranked
-ranks                 of its own tracks, ascending, 1 = best
-best_rank             the first of `ranks`
-top_paths, top_scores the first max(evaluate.ks) candidates and their cosines, best first
+ranks                 of its own tracks, ascending, 1 = best; the expected one of a tie, which may be x.5
+best_rank             the first of `ranks`, expected in a tie
+top_paths, top_scores the candidates on top, at least max(evaluate.ks) and ten, and their cosines, best first
 hit_rate_at_1 …       a column a metric of one query, as `pipeline.evaluate.metrics` names them
 """
 
@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import MissingFileError
+from pipeline.evaluate.metrics import BEST_RANK
 from pipeline.tables import write_table
 
 COLUMNS = (
@@ -23,8 +24,8 @@ COLUMNS = (
     ("title", pa.string()),
     ("relevant", pa.int32()),
     ("candidates", pa.int32()),
-    ("ranks", pa.list_(pa.int32())),
-    ("best_rank", pa.int32()),
+    ("ranks", pa.list_(pa.float64())),
+    (BEST_RANK, pa.float64()),
     ("top_paths", pa.list_(pa.string())),
     ("top_scores", pa.list_(pa.float32())),
 )

@@ -58,24 +58,42 @@ def embed_films(
     batch_size: int,
     device: torch.device,
 ) -> np.ndarray:
-    """Return the embedding [films, e], float32, of each of `films`.
+    """Return the embedding [films, e], float32, of each of `films`: the mean over its paragraphs.
+
+    Raises `ModelError` as `embed_tracks` does.
+    """
+    rows, starts = embed_paragraphs(model, store, films, config, batch_size, device)
+    return _directions(np.add.reduceat(rows.astype(np.float64), starts), [film.fid for film in films])
+
+
+def embed_paragraphs(
+    model: RetrievalModel,
+    store: FeatureStore,
+    films: list[Film],
+    config: dict[str, Any],
+    batch_size: int,
+    device: torch.device,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the embeddings [rows, e], float32, of all paragraphs of `films`, and each film's first row, int64 [films].
 
     Where inputs have several rows the first rows belong together, then the second ones, and so on; an input with fewer
     rows starts over, so that each paragraph goes with the film's one image. Raises `ModelError` as `embed_tracks` does.
     """
+    numbers = [max(map(len, film.fixed_rows.values())) for film in films]
 
     def paragraphs() -> Iterator[tuple[int, dict[str, int]]]:
-        for number, film in enumerate(films):
-            for i in range(max(map(len, film.fixed_rows.values()))):
-                yield number, {name: of_film[i % len(of_film)] for name, of_film in film.fixed_rows.items()}
+        places = ((film, i) for film, number in zip(films, numbers, strict=True) for i in range(number))
+        for row, (film, i) in enumerate(places):
+            yield row, {name: of_film[i % len(of_film)] for name, of_film in film.fixed_rows.items()}
 
     def encode(places: Sequence[dict[str, int]]) -> Tensor:
         rows = {name: [place[name] for place in places] for name in store.inputs}
         return model.encode_query(store.query(rows, device))
 
     model.to(device).eval()
-    total = _sums(len(films), config["model"]["embed_dim"], paragraphs(), encode, batch_size)
-    return _directions(total, [film.fid for film in films])
+    rows = _sums(sum(numbers), config["model"]["embed_dim"], paragraphs(), encode, batch_size)
+    fids = np.repeat([film.fid for film in films], numbers)
+    return _directions(rows, fids.tolist()), np.cumsum(numbers) - numbers
 
 
 @torch.inference_mode()

@@ -12,8 +12,9 @@ from PIL import Image
 from pipeline.audio import write_mp3
 from pipeline.evaluate.bootstrap import confidence_intervals
 from pipeline.evaluate.chance import chance_metrics
-from pipeline.evaluate.metrics import BEST_RANK, over_films, query_metrics
+from pipeline.evaluate.metrics import averages, query_metrics
 from pipeline.evaluate.rankings import write_rankings
+from pipeline.evaluate.ranks import untied
 from pipeline.files import write_bytes, write_json
 from pipeline.sections import Compare, Evaluate
 from pipeline.tables import DATASET, write_table
@@ -56,6 +57,36 @@ def make_dataset(root: Path, films: int, tracks: list[int], seconds: float) -> l
     return rows
 
 
+def added_keys(columns: dict[str, np.ndarray], relevant: list[int], candidates: int, chance: dict) -> dict:
+    """Return made-up figures of the other direction, of hubs and of slices, the last as averages of `columns`."""
+
+    def of(films: list[int]) -> dict:
+        chosen = {name: values[films] for name, values in columns.items()}
+        intervals = {name: [values.min(), values.max()] for name, values in chosen.items()} if len(films) > 1 else {}
+        counts = {"films": len(films), "tracks": sum(relevant[film] for film in films)}
+        return counts | averages(chosen) | {"ci95": intervals, "chance": chance}
+
+    everyone = list(range(len(relevant)))
+    hits = {name: value for name, value in averages(columns).items() if not name.startswith(("recall", "map"))}
+    hits |= {"hit_rate_at_10": 1.0}  # all variants equal
+    return {
+        "music_to_film": {
+            "queries": candidates,
+            "candidates": len(relevant),
+            **hits,
+            "ci95": {name: [value / 2, value] for name, value in hits.items()},
+            "chance": {name: chance[name] for name in hits},
+        },
+        "hubness": {"k": 10, "most": 9.0, "never": 0.25, "skewness": -0.5, "chance_never": 0.125},
+        "slices": {
+            "decade": {"1930s": of(everyone[:7]), "1940s": of(everyone[7:11]), "not stated": of(everyone[11:])},
+            "language": {},
+            "genre": {HOSTILE: of(everyone[:8]), "costs $5 or $6": of(everyone[6:])},
+            "missing": {"nothing": of(everyone)},
+        },
+    }
+
+
 def make_variant(root: Path, variant: str, rows: list[dict], strength: float) -> None:
     """Write what training and evaluation leave of `variant`, which lifts a film's own tracks by `strength`."""
     generator = np.random.default_rng(zlib.crc32(variant.encode()))
@@ -66,21 +97,29 @@ def make_variant(root: Path, variant: str, rows: list[dict], strength: float) ->
         order = np.argsort(-scores)
         ranks = np.flatnonzero(owners[order] == fid) + 1
         row = {"fid": fid, "title": next(row["title"] for row in rows if row["fid"] == fid), "relevant": len(ranks)}
-        row |= {"candidates": len(rows), "ranks": ranks.tolist(), BEST_RANK: int(ranks[0])}
+        row |= {"candidates": len(rows), "ranks": ranks.tolist()}
         row |= {"top_paths": [rows[index]["path"] for index in order[: max(KS)]]}
         row |= {"top_scores": (scores[order[: max(KS)]] / 6).tolist()}
-        rankings.append(row | query_metrics(ranks, KS))
+        rankings.append(row)
+    columns = query_metrics(untied([row["ranks"] for row in rankings], len(rows)), KS)
+    for number, row in enumerate(rankings):
+        row |= {name: float(values[number]) for name, values in columns.items()}
     write_rankings(root / f"metrics/rankings/{variant}.parquet", rankings)
-    names = [*query_metrics(np.ones(1), KS), BEST_RANK]
-    columns = {name: np.array([row[name] for row in rankings], np.float64) for name in names}
     relevant = [row["relevant"] for row in rankings]
-    metrics = {"variant": variant, "queries": len(rankings), "candidates": len(rows), **over_films(columns)}
+    metrics = {
+        "variant": variant,
+        "pool": "eval",
+        "queries": len(rankings),
+        "candidates": len(rows),
+        **averages(columns),
+    }
     metrics |= {"ci95": confidence_intervals(columns, 200, 0)}
     metrics |= {
-        "chance": chance_metrics(relevant, len(rows), KS, 200, 0),
+        "chance": chance_metrics(relevant, len(rows), KS),
         "reference": {},
         "dataset": "0123456789abcdef",
     }
+    metrics |= added_keys(columns, relevant, len(rows), metrics["chance"])
     write_json(root / f"metrics/evaluate/{variant}.json", metrics)
     lines = ["epoch,train_loss,valid_loss,logit_scale,learning_rate"]
     for epoch in range(1, 31):
@@ -98,7 +137,16 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     rows = make_dataset(root, films=12, tracks=[1, 3, 2], seconds=1.0)
     for variant, strength in zip(variants, (0.3, 2.0, 6.0), strict=True):
         make_variant(root, variant, rows, strength)
-    evaluate = Evaluate(ks=KS, bootstrap_samples=500, batch_size=4, seed=0)
+    evaluate = Evaluate(
+        batch_size=4,
+        pool="eval",
+        paragraphs="mean",
+        ks=KS,
+        genres=[],
+        min_slice_films=5,
+        bootstrap_samples=500,
+        seed=0,
+    )
     compare = Compare(
         metric="mrr",
         permutations=2000,

@@ -1,12 +1,25 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pipeline.audio import mono, write_mp3
 from pipeline.compare.excerpts import SAMPLE_RATE, excerpt
 from pipeline.compare.figures import chance_quantiles
-from pipeline.compare.films import Track, beginning, choose_films
+from pipeline.compare.films import Track, beginning, choose_films, film_cards
 from pipeline.compare.results import read_results
-from pipeline.compare.wording import inputs_label, listed, metric_label, number, signed
+from pipeline.compare.wording import (
+    counted,
+    inputs_label,
+    listed,
+    metric_label,
+    number,
+    pool_label,
+    reverse_columns,
+    reverse_pool_label,
+    signed,
+)
+from pipeline.errors import StageError
 
 
 def test_chance_quantiles_equal_simulated_rankings():
@@ -29,6 +42,18 @@ def test_films_are_chosen_from_best_to_worst_served(inputs):
     assert len(set(chosen)) == 4
     assert [served[fid] for fid in chosen] == sorted((served[fid] for fid in chosen), reverse=True)
     assert len(choose_films(results, 100)) == len(served)
+
+
+def test_candidates_of_other_sides_are_known_where_the_pool_is_all(inputs):
+    results = read_results(inputs.root, inputs.variants, "mrr")
+    asking = results[0].rankings["fid"].iloc[0]
+    results = [replace(result, rankings=result.rankings.head(1)) for result in results]
+    dataset = [row | {"side": "eval" if row["fid"] == asking else "train"} for row in inputs.rows]
+    with pytest.raises(StageError, match=r"does not have among its films and candidates"):
+        film_cards(results, dataset, 1)
+    for result in results:
+        result.metrics["pool"] = "all"
+    assert [card.fid for card in film_cards(results, dataset, 1)] == [asking]
 
 
 def test_the_excerpt_is_the_middle(tmp_path):
@@ -59,3 +84,21 @@ def test_words():
     assert (number("mrr", 0.5), signed(-0.1), signed(0.1)) == ("0.500", "−0.100", "+0.100")
     assert [listed(names) for names in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
     assert inputs_label(["tags_plot", "image"]) == "tags and plot + image"
+
+
+def test_words_for_the_pool(inputs):
+    result = read_results(inputs.root, inputs.variants, "mrr")[0]
+    assert pool_label(result) == "12 films, 24 tracks of the evaluation side"
+    assert reverse_pool_label(result) == "24 tracks ask, 12 films of the evaluation side are ranked"
+    result.metrics.update({"pool": "all", "queries": 1, "candidates": 1200})
+    assert pool_label(result) == "1 film, 1,200 tracks of all sides"
+    result.metrics["music_to_film"].update({"queries": 1, "candidates": 1})
+    assert reverse_pool_label(result) == "1 track asks, 1 film of all sides is ranked"
+    assert (counted(1, "film"), counted(0, "film")) == ("1 film", "0 films")
+
+
+def test_the_other_direction_has_hit_rates_for_recall():
+    there = {"hit_rate_at_10": 0.1, "mrr": 0.2, "ndcg": 0.3, "median_rank": 4.0}
+    assert reverse_columns("recall_at_10", there) == ["hit_rate_at_10", "mrr", "median_rank"]
+    assert reverse_columns("map", there) == ["mrr", "median_rank"]
+    assert reverse_columns("ndcg", there) == ["ndcg", "mrr", "median_rank"]

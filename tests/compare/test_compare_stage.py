@@ -20,7 +20,8 @@ OUTPUTS = [
     "comparison.json",
     "comparison.csv",
     "report.html",
-    *(f"figures/{name}.svg" for name in ("intervals", "ranks", "learning")),
+    *(f"figures/{name}.svg" for name in ("intervals", "ranks", "slices", "learning")),
+    *(f"plots/{name}.csv" for name in ("variants", "learning")),
 ]
 
 
@@ -67,9 +68,13 @@ def test_json_holds_what_was_read_and_every_pair(inputs, outputs):
     for variant, found in comparison["variants"].items():
         read = json.loads((inputs.root / f"metrics/evaluate/{variant}.json").read_text())
         assert found.pop("inputs") == inputs.variants[variant]
-        assert found.items() <= read.items() and {"mrr", "recall_at_10", "median_rank", "ci95"} <= found.keys()
+        assert (
+            found.items() <= read.items()
+            and {"mrr", "recall_at_10", "median_rank", "ci95", "music_to_film", "hubness"} <= found.keys()
+        )
         assert comparison["chance"] == read["chance"]
-    assert (comparison["queries"], comparison["candidates"], comparison["best"]) == (12, 24, "All")
+    found = [comparison[key] for key in ("pool", "queries", "candidates", "best")]
+    assert found == ["eval", 12, 24, "All"]
     pairs = {(pair["first"], pair["second"]): pair for pair in comparison["differences"]}
     assert list(pairs) == [("Im", "Plo"), ("Im", "All"), ("Plo", "All")]
     means = {
@@ -90,12 +95,37 @@ def test_csv_has_a_row_a_variant_equal_to_the_metrics(inputs, outputs):
             assert (float(row[name]), float(row[f"{name}_low"]), float(row[f"{name}_high"])) == (read[name], low, high)
 
 
+def test_csv_has_the_other_direction_and_hubs_too(inputs, outputs):
+    for row in csv.DictReader(outputs["comparison.csv"].decode().splitlines()):
+        read = json.loads((inputs.root / f"metrics/evaluate/{row['variant']}.json").read_text())
+        other, (low, high) = read["music_to_film"], read["music_to_film"]["ci95"]["mrr"]
+        names = ("mrr", "mrr_low", "mrr_high", "queries", "candidates")
+        found = [float(row[f"music_to_film_{name}"]) for name in names]
+        assert found == [other["mrr"], low, high, 24, 12]
+        assert {name: float(row[f"hubness_{name}"]) for name in read["hubness"]} == read["hubness"]
+        assert row["pool"] == "eval"
+
+
+def test_json_names_the_films_that_each_variant_wins_and_has_the_slices(inputs, outputs):
+    comparison = json.loads(outputs["comparison.json"])
+    values = {
+        variant: read_rankings(inputs.root / f"metrics/rankings/{variant}.parquet").set_index("fid")["mrr"]
+        for variant in inputs.variants
+    }
+    for variant, films in comparison["wins"].items():
+        others = [column for name, column in values.items() if name != variant]
+        assert films == [fid for fid, value in values[variant].items() if all(value > c[fid] + 1e-9 for c in others)]
+    assert sum(map(len, comparison["wins"].values())) > 0
+    assert comparison["slices"]["decade"]["1930s"]["variants"].keys() == inputs.variants.keys()
+
+
 def test_terminal_shows_all_variants_best_first_then_chance_within_100_columns(inputs, capsys):
     print_table(read_results(inputs.root, inputs.variants, "mrr"), "mrr")
     lines = capsys.readouterr().out.splitlines()
     first_words = [line.split()[0] for line in lines if line.split()]
     assert [word for word in first_words if word in (*inputs.variants, "chance")] == ["All", "Plo", "Im", "chance"]
     assert max(map(len, lines)) <= 100
+    assert lines[0].split(";")[0] == "12 films, 24 tracks of the evaluation side"
     read = json.loads((inputs.root / "metrics/evaluate/Plo.json").read_text())
     low, high = read["ci95"]["mrr"]
     assert f"{read['mrr']:.3f} {low:.3f}–{high:.3f}" in next(line for line in lines if line.split()[:1] == ["Plo"])
@@ -126,10 +156,71 @@ def test_hostile_titles_are_shown_as_text(outputs, page):
 
 def test_report_says_what_is_real_and_marks_the_best(page):
     text = " ".join(page.text.split())
-    assert "12 films ask for music" in text and "the same 24 tracks" in text
+    assert "12 films ask for music" in text and "the same 24 tracks of the evaluation side" in text
     assert re.search(r"All is better than (Plo and )?Im\.", text)
-    assert "All best tags and plot + image" in text
+    assert "All highest tags and plot + image" in text
     assert "not shown" in text
+
+
+def test_the_pools_size_stands_beside_every_figure_and_table(outputs):
+    sections = re.split(r'(?=<section id=")', outputs["report.html"].decode())[1:]
+    label = "12 films, 24 tracks of the evaluation side"
+    for section in sections:
+        name = re.match(r'<section id="(\w+)"', section)[1]
+        text = " ".join(Page(section).text.split())
+        for caption in re.findall(r"<figcaption>(.*?)</figcaption>", section, re.DOTALL):
+            assert label in " ".join(caption.split()) or "Loss by epoch" in caption
+        assert label in text or name in ("films", "listen"), name
+    assert {re.match(r'<section id="(\w+)"', section)[1] for section in sections} == {
+        "result", "differences", "wins", "ranks", "slices", "reverse", "films", "all", "listen",
+    }  # fmt: skip
+
+
+def test_report_lists_the_films_that_each_variant_wins(outputs, page):
+    comparison = json.loads(outputs["comparison.json"])
+    text = " ".join(page.text.split())
+    for variant, films in comparison["wins"].items():
+        said = f"{variant} alone is best for {len(films)} film" + ("" if len(films) == 1 else "s")
+        assert (said in text) is bool(films)
+        row = re.search(rf"{variant} (\d+) (\d+) ", text[text.index("Best alone Shared best") :])
+        assert [int(row[1]), int(row[2])] == [len(films), len(comparison["shared_wins"][variant])]
+    assert "MRR of every film" in text
+
+
+def test_report_dims_slices_of_few_films_and_has_their_intervals(inputs, outputs, page):
+    section = re.search(r'<section id="slices">.*?</section>', outputs["report.html"].decode(), re.DOTALL)[0]
+    rows = re.findall(r'<tr( class="few")?>\s*<th scope="row">(.*?)</th>', section)
+    assert [bool(few) for few, _ in rows] == [False, True, True, False, False, False]
+    assert HOSTILE in Page(section).text
+    slices = json.loads((inputs.root / "metrics/evaluate/Im.json").read_text())["slices"]
+    low, high = slices["decade"]["1930s"]["ci95"]["mrr"]
+    assert low < high
+    assert f'title="95 % interval {low:.3f}–{high:.3f}"' in section
+    assert section.count('title="95 % interval') == 5 * len(inputs.variants)  # the slice of one film has none
+
+
+def test_the_heat_of_a_value_is_its_share_of_the_highest_of_large_slices(inputs):
+    main(inputs.root, {"Im": ["image"]}, inputs.evaluate, inputs.compare)  # whose highest slice is a small one
+    html = (inputs.root / "metrics/report.html").read_text()
+    section = re.search(r'<section id="slices">.*?</section>', html, re.DOTALL)[0]
+    large = re.sub(r'<tr class="few">.*?</tr>', "", section, flags=re.DOTALL)
+    cells = re.findall(r'--heat: (\d+)%".*?>(?:<b>)?(\d\.\d\d)<', large)
+    highest = max(float(value) for _, value in cells)
+    assert {heat for heat, value in cells if float(value) == highest} == {"100"}
+    assert all(int(heat) == pytest.approx(100 * float(value) / highest, abs=1.5) for heat, value in cells)
+
+
+def test_a_value_that_all_variants_have_is_not_called_the_best(outputs):
+    section = re.search(r'<section id="all">.*?</section>', outputs["report.html"].decode(), re.DOTALL)[0]
+    other = section[section.index("From a track to its film") :]
+    rows = {name: re.search(rf">{name}</th>(.*?)</tr>", other, re.DOTALL)[1] for name in ("MRR", "Hit rate@10")}
+    assert "<b>" in rows["MRR"] and "<b>" not in rows["Hit rate@10"] and "1.000" in rows["Hit rate@10"]
+
+
+def test_report_shows_the_other_direction_and_hubs(page):
+    text = " ".join(page.text.split())
+    assert "24 tracks ask, 12 films of the evaluation side are ranked" in text
+    assert re.search(r"All 9 of 12 25 % −0\.50", text) and re.search(r"Chance 1[23] %", text)
 
 
 def test_report_embeds_posters_and_each_track_once(inputs, page):
@@ -162,17 +253,18 @@ def test_audio_keeps_within_its_limit_and_says_so(inputs, page):
 
 
 def test_figures_are_small_svg_without_dates_and_use_the_pages_colours_inside(outputs):
-    for name in OUTPUTS[3:]:
+    for name in (name for name in OUTPUTS if name.endswith(".svg")):
         assert outputs[name].startswith(b"<?xml") and len(outputs[name]) < 100_000
         assert not re.search(rb"<dc:date|metadata|20\d\d-", outputs[name])
     html = outputs["report.html"].decode()
-    assert html.count("<svg ") == 3 and "var(--accent)" in html[html.index("<svg ") :]
+    assert html.count("<svg ") == 4 and "var(--accent)" in html[html.index("<svg ") :]
 
 
 def test_one_variant_makes_a_report_without_pairs(inputs):
     main(inputs.root, {"Plo": ["plot"]}, inputs.evaluate, inputs.compare)
     text = " ".join(Page((inputs.root / "metrics/report.html").read_text()).text.split())
     comparison = json.loads((inputs.root / "metrics/comparison.json").read_text())
+    assert comparison["wins"] == {"Plo": []} and "Which films each variant wins" not in text
     assert comparison["differences"] == [] and "With one variant there is nothing to compare." in text
 
 

@@ -11,7 +11,7 @@ from pipeline.model.store import build_model, model_config, save_model
 from pipeline.sections import AudioTower, Evaluate, Model, Projector, QueryTower
 from pipeline.store.films import open_store
 from pipeline.store.table import FRAME_KEYS, IMAGE_KEYS, TEXT_KEYS, write_features
-from pipeline.tables import DATASET, write_table
+from pipeline.tables import DATASET, FILMS, write_table
 
 TRACKS = {"train": [2, 1], "valid": [2], "eval": [1, 3, 2, 4, 1]}  # of each film of a side
 MELS, MAX_FRAMES = 8, 30
@@ -35,7 +35,16 @@ MODEL = Model(
     query=QueryTower(input_dropout=0.0, width=8, layers=1, heads=2, head_width=3, feedforward=4, dropout=0.3),
     projector=Projector(hidden=7, dropout=0.3),
 )
-EVALUATE = Evaluate(batch_size=4, ks=[1, 5, 100], bootstrap_samples=50, seed=0)
+EVALUATE = Evaluate(
+    batch_size=4,
+    pool="eval",
+    paragraphs="mean",
+    ks=[1, 5, 100],
+    genres=["tag"],
+    min_slice_films=2,
+    bootstrap_samples=50,
+    seed=0,
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,7 @@ def make_world(root: Path, variant: str = "ImPlo", inputs: tuple[str, ...] = ("p
     rng = np.random.default_rng(0)
     rows = dataset_rows()
     write_table(root / "data/dataset.parquet", rows, DATASET)
+    write_table(root / "data/films.parquet", film_rows(rows), FILMS)
     folder, fids = root / "data/features", sorted({row["fid"] for row in rows})
 
     frames = rng.integers(5, MAX_FRAMES + 1, size=len(rows))  # some are shorter than a window
@@ -87,6 +97,17 @@ def make_world(root: Path, variant: str = "ImPlo", inputs: tuple[str, ...] = ("p
     save_model(root / "models" / variant, build_model(config), config)
     (root / "models" / variant / "history.csv").write_text("epoch,train_loss,valid_loss\n1,2.0,3.0\n")
     return World(root, rows, variant, list(inputs))
+
+
+def film_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows of films.parquet; the plot of the last film is a placeholder."""
+    films = {row["fid"]: row for row in rows}
+    return [
+        {name: film.get(name) for name in FILMS.names}
+        | {"status": "ok", "reason": "plot is 'this is a plot' (none)" if fid == max(films) else ""}
+        | {"categories": [], "poster_url": "", "poster_page": ""}
+        for fid, film in films.items()
+    ]
 
 
 def dataset_rows() -> list[dict[str, Any]]:

@@ -1,45 +1,65 @@
 """Chance against every possible ranking, counted out, and against random scores."""
 
 from itertools import combinations, product
+from math import comb
 
 import numpy as np
 import pytest
 
-from pipeline.evaluate.chance import chance_metrics, expected_metrics, none_among_first
-from pipeline.evaluate.metrics import BEST_RANK, over_films, query_metrics
-from pipeline.evaluate.ranking import rank_candidates
+from pipeline.evaluate.chance import chance_metrics, expected_median_rank, fewer_than
+from pipeline.evaluate.first_hit import any_among_first, none_among_first
+from pipeline.evaluate.metrics import averages, query_metrics
+from pipeline.evaluate.ranking import one_row_each, rank
+from pipeline.evaluate.ranks import untied
 
 KS = [1, 2, 5, 100]
 SIZES = [(n, r) for n in range(1, 8) for r in range(1, n + 1)] + [(13, 2), (13, 11), (14, 1)]  # some beyond ndcg_at_10
 
 
-def rankings(candidates: int, relevant: int) -> list[np.ndarray]:
+def rankings(candidates: int, relevant: int) -> list[tuple[int, ...]]:
     """Return the ranks of the relevant tracks in every ranking; all are equally likely."""
-    return [np.array(ranks) for ranks in combinations(range(1, candidates + 1), relevant)]
+    return list(combinations(range(1, candidates + 1), relevant))
 
 
 @pytest.mark.parametrize(("candidates", "relevant"), SIZES)
 def test_expectation_equals_the_mean_over_all_rankings(candidates, relevant):
-    of_each = [query_metrics(ranks, KS) | {"mean_rank": ranks[0]} for ranks in rankings(candidates, relevant)]
-    mean = {name: np.mean([metrics[name] for metrics in of_each]) for name in of_each[0]}
-    found = expected_metrics(relevant, candidates, KS)
-    assert list(found) == list(mean)
-    assert found == pytest.approx(mean, abs=1e-12)
+    every = averages(query_metrics(untied(rankings(candidates, relevant), candidates), KS))
+    found = chance_metrics([relevant], candidates, KS)
+    assert list(found) == list(every)
+    del every["median_rank"], found["median_rank"]
+    assert found == pytest.approx(every, abs=1e-12)
 
 
 def test_films_are_averaged_each_with_its_own_number_of_tracks():
-    found = chance_metrics([3, 1, 1, 2], 7, KS, samples=10, seed=0)
-    each = [expected_metrics(relevant, 7, KS) for relevant in (3, 1, 1, 2)]
+    found = chance_metrics([3, 1, 1, 2], 7, KS)
+    each = [chance_metrics([relevant], 7, KS) for relevant in (3, 1, 1, 2)]
     del found["median_rank"]
-    assert found == pytest.approx({name: np.mean([of_film[name] for of_film in each]) for name in each[0]}, abs=1e-12)
+    assert found == pytest.approx({name: np.mean([of_film[name] for of_film in each]) for name in found}, abs=1e-12)
 
 
-@pytest.mark.parametrize("relevant", [[1], [2, 1], [1, 2, 4]])
+@pytest.mark.parametrize("relevant", [[1], [5], [2, 1], [2, 2, 2], [1, 2, 4], [1, 1, 3, 5]])
 def test_median_rank_of_chance_equals_the_mean_over_all_rankings_of_all_films(relevant):
     best = [[ranks[0] for ranks in rankings(5, number)] for number in relevant]
     exact = np.mean([np.median(ranks) for ranks in product(*best)])
-    found = chance_metrics(relevant, 5, KS, samples=40_000, seed=0)["median_rank"]
-    assert found == pytest.approx(exact, abs=0.03)
+    assert chance_metrics(relevant, 5, KS)["median_rank"] == pytest.approx(exact, abs=1e-12)
+
+
+def test_fewer_events_than_k_follow_the_binomial_law():
+    for chance in (0.0, 0.2, 0.5, 1.0):
+        for events in (1, 2, 7, 30):
+            for k in (1, 3, events, events + 1):
+                law = [comb(events, i) * chance**i * (1 - chance) ** (events - i) for i in range(min(k, events + 1))]
+                found = fewer_than(k, np.array([[chance]]), np.array([events]))
+                assert found == pytest.approx([sum(law)], abs=1e-12), (chance, events, k)
+
+
+def test_median_rank_of_chance_is_that_of_many_simulated_films():
+    rng = np.random.default_rng(0)
+    numbers, counts, candidates = np.array([1, 4, 30]), np.array([3000, 2000, 2000]), 20_000
+    best = [rng.random((count, 1)) ** (1 / number) for number, count in zip(numbers, counts, strict=True)]
+    median = np.median(1 - np.concatenate(best)) * candidates  # of continuous ranks
+    assert expected_median_rank(numbers, counts, candidates) == pytest.approx(median, rel=0.05)
+    assert expected_median_rank(np.array([1]), np.array([70_001]), 9) == pytest.approx(5, abs=1e-9)
 
 
 def test_random_scores_are_worth_what_chance_says():
@@ -50,10 +70,9 @@ def test_random_scores_are_worth_what_chance_says():
     found = []
     for _ in range(300):
         queries, tracks = rng.normal(size=(len(relevant), 8)), rng.normal(size=(ends[-1], 8))
-        ranks = [ranking.ranks for ranking in rank_candidates(queries, tracks, own, 1)]
-        each = [query_metrics(of_film, KS) | {BEST_RANK: of_film[0]} for of_film in ranks]
-        found.append(over_films({name: np.array([metrics[name] for metrics in each]) for name in each[0]}))
-    expected = chance_metrics(relevant, int(ends[-1]), KS, samples=5000, seed=0)
+        ranks = rank(one_row_each(queries), one_row_each(tracks), own, 1).ranks
+        found.append(averages(query_metrics(ranks, KS)))
+    expected = chance_metrics(relevant, int(ends[-1]), KS)
     assert list(expected) == list(found[0])
     for name, value in expected.items():
         values = [metrics[name] for metrics in found]
@@ -65,10 +84,6 @@ def test_the_probability_of_none_stays_exact_among_many_candidates():
     assert (behind[0], behind[-1]) == (1.0, 0.0)
     assert (np.diff(behind) <= 0).all()
     assert behind[1] == pytest.approx(1 - 50 / 20_000, rel=1e-12)
-    assert expected_metrics(50, 20_000, KS)["mean_rank"] == pytest.approx(behind[:-1].sum(), rel=1e-9)
-
-
-def test_chance_repeats_with_its_seed():
-    arguments = ([3, 1, 1, 2], 70, KS, 100)
-    assert chance_metrics(*arguments, seed=1) == chance_metrics(*arguments, seed=1)
-    assert chance_metrics(*arguments, seed=1)["median_rank"] != chance_metrics(*arguments, seed=2)["median_rank"]
+    for places in (0, 1, 7, 300, 19_990, 20_000):
+        assert any_among_first(places, 50, 20_000) == pytest.approx(1 - behind[places], abs=1e-12)
+    assert chance_metrics([50], 20_000, KS)["mean_rank"] == pytest.approx(behind[:-1].sum(), rel=1e-9)

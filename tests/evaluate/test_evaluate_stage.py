@@ -10,9 +10,12 @@ import torch
 
 import stages.evaluate
 from pipeline.errors import MissingFileError, ModelError, StageError
+from pipeline.evaluate.bootstrap import confidence_intervals
+from pipeline.evaluate.metrics import BEST_RANK
+from pipeline.evaluate.ranking import one_row_each
 from pipeline.evaluate.rankings import read_rankings
-from pipeline.evaluate.run import digest_of, metrics_of, ranking_rows
-from pipeline.model.embed import embed_films, embed_tracks
+from pipeline.evaluate.run import digest_of, measure
+from pipeline.model.embed import embed_films, embed_paragraphs, embed_tracks
 from pipeline.model.store import load_model, save_model
 from pipeline.store.films import films_of, open_store
 from pipeline.tables import DATASET, write_table
@@ -47,12 +50,16 @@ def test_metrics_file_has_the_figures_of_every_film_against_every_track_of_the_e
     metrics = evaluate(world)
     assert list(metrics) == [
         "variant",
+        "pool",
         "queries",
         "candidates",
         *AVERAGES,
         "ci95",
         "chance",
         "reference",
+        "music_to_film",
+        "hubness",
+        "slices",
         "dataset",
         "model",
     ]
@@ -88,7 +95,7 @@ def test_rankings_are_those_of_the_cosines(world, evaluate):
         ranks = [place for place, i in enumerate(order, 1) if rows[i]["fid"] == found.fid]
         assert found.ranks.tolist() == ranks
         assert (found.relevant, found.candidates, found.best_rank) == (len(ranks), 11, ranks[0])
-        assert found.mrr == 1 / ranks[0]
+        assert found.mrr == pytest.approx(1 / ranks[0], abs=1e-12)
     for name in AVERAGES[:-2]:
         assert table[name].mean() == pytest.approx(metrics[name], abs=1e-12)
     assert (table["best_rank"].median(), table["best_rank"].mean()) == (metrics["median_rank"], metrics["mean_rank"])
@@ -107,15 +114,101 @@ def test_evaluating_twice_gives_the_same_bytes(world, evaluate):
     assert files() == first
 
 
-def test_perfect_and_random_embeddings(world):
+def films_in(world: World, sides: tuple[str, ...] = ("eval",)) -> list:
     store = open_store(world.root / "data/features", world.inputs)
-    films = films_of([row for row in world.rows if row["side"] == "eval"], store)
+    return films_of([row for row in world.rows if row["side"] in sides], store)
+
+
+def test_perfect_and_random_embeddings(world):
     of_film = np.eye(5, dtype=np.float32)
-    perfect = metrics_of(ranking_rows(films, of_film, np.repeat(of_film, [1, 3, 2, 4, 1], axis=0), EVALUATE), EVALUATE)
+    tracks = np.repeat(of_film, [1, 3, 2, 4, 1], axis=0)
+    perfect, rankings = measure(films_in(world), one_row_each(of_film), tracks, {}, EVALUATE)
     ones = {"hit_rate_at_1", "hit_rate_at_5", "recall_at_5", "mrr", "map", "ndcg", "median_rank", "mean_rank"}
-    assert {name: perfect[name] for name in ones} == dict.fromkeys(ones, 1.0)
+    assert {name: perfect[name] for name in ones} == pytest.approx(dict.fromkeys(ones, 1.0))
     assert perfect["recall_at_1"] == pytest.approx((1 + 1 / 3 + 1 / 2 + 1 / 4 + 1) / 5)
-    assert perfect["reference"]["recall_at_1"] == 5 / 11
+    assert perfect["reference"]["recall_at_1"] == pytest.approx(5 / 11)
+    assert rankings[1]["ranks"].tolist() == [2.0, 2.0, 2.0]
+    assert perfect["music_to_film"]["hit_rate_at_1"] == 1
+
+
+def test_the_other_direction_ranks_films_for_every_track(world, evaluate):
+    found = evaluate(world)["music_to_film"]
+    model, config = load_model(world.root / "models" / world.variant)
+    films = films_in(world)
+    store = open_store(world.root / "data/features", world.inputs)
+    scores = embed_tracks(model, store, films, config, 4, CPU) @ embed_films(model, store, films, config, 4, CPU).T
+    owners = np.repeat(np.arange(5), [len(film.tracks) for film in films])
+    ranks = np.array([1 + (row > row[own]).sum() for row, own in zip(scores, owners, strict=True)])
+    assert (found["queries"], found["candidates"]) == (11, 5)
+    assert found["mrr"] == pytest.approx(np.mean(1 / ranks), abs=1e-9)
+    assert found["hit_rate_at_1"] == pytest.approx(np.mean(ranks == 1))
+    assert (found["median_rank"], found["mean_rank"]) == (np.median(ranks), pytest.approx(ranks.mean()))
+    assert found["chance"]["hit_rate_at_1"] == pytest.approx(1 / 5)
+    assert found["chance"]["mean_rank"] == pytest.approx(3)
+    assert [name for name in found if "recall" in name or name == "map"] == []
+    assert list(found["ci95"]) == list(found["chance"])
+    columns = {"mrr": 1 / ranks, BEST_RANK: ranks.astype(float)}
+    over_films = confidence_intervals(columns, EVALUATE.bootstrap_samples, EVALUATE.seed, owners)
+    assert found["ci95"]["mrr"] == pytest.approx(over_films["mrr"])
+    assert found["ci95"]["median_rank"] == over_films["median_rank"]
+
+
+def test_candidates_may_be_the_tracks_of_all_sides(world, evaluate):
+    small = evaluate(world)
+    stages.evaluate.main(world.root, world.variant, world.inputs, replace(EVALUATE, pool="all"), "cpu")
+    metrics = json.loads((world.root / f"metrics/evaluate/{world.variant}.json").read_text(encoding="utf-8"))
+    assert (metrics["pool"], metrics["queries"], metrics["candidates"]) == ("all", 5, len(world.rows))
+    assert metrics["chance"]["mrr"] < small["chance"]["mrr"]
+    assert metrics["mean_rank"] >= small["mean_rank"]
+    assert metrics["dataset"] != small["dataset"]
+    assert metrics["music_to_film"]["queries"] == 11
+    assert metrics["music_to_film"]["candidates"] == len({row["fid"] for row in world.rows})
+    table = read_rankings(world.root / f"metrics/rankings/{world.variant}.parquet")
+    assert {path for paths in table["top_paths"] for path in paths} == {row["path"] for row in world.rows}
+
+
+def test_a_films_paragraphs_are_read_as_the_parameter_says(world, evaluate):
+    """A film is the mean of its paragraphs, its first one, or for each track the best of them."""
+    model, config = load_model(world.root / "models" / world.variant)
+    store = open_store(world.root / "data/features", world.inputs)
+    films = films_in(world)
+    tracks = embed_tracks(model, store, films, config, 4, CPU)
+    rows, starts = embed_paragraphs(model, store, films, config, 4, CPU)
+    assert np.diff(starts, append=len(rows)).tolist() == [1, 2, 3, 1, 2]
+    means = embed_films(model, store, films, config, 4, CPU)
+    expected = {
+        "mean": means @ tracks.T,
+        "first": rows[starts] @ tracks.T,
+        "best": np.maximum.reduceat(rows @ tracks.T, starts, axis=0),
+    }
+    for name, scores in expected.items():
+        stages.evaluate.main(world.root, world.variant, world.inputs, replace(EVALUATE, paragraphs=name), "cpu")
+        table = read_rankings(world.root / f"metrics/rankings/{world.variant}.parquet")
+        for of_film, row in zip(scores, table["top_scores"], strict=True):
+            np.testing.assert_allclose(row, np.sort(of_film)[::-1], atol=1e-6)
+
+
+def test_slices_average_the_films_of_each_group(world, evaluate):
+    metrics = evaluate(world)
+    table = read_rankings(world.root / f"metrics/rankings/{world.variant}.parquet")
+    slices = metrics["slices"]
+    assert {
+        name: {value: (of["films"], of["tracks"]) for value, of in values.items()} for name, values in slices.items()
+    } == {
+        "decade": {"1950s": (4, 10), "not stated": (1, 1)},
+        "language": {"not stated": (5, 11)},
+        "genre": {"tag": (5, 11)},
+        "files": {"1": (2, 2), "2–4": (3, 9)},
+        "missing": {"nothing": (4, 10), "plot": (1, 1)},
+    }
+    few = table[table["relevant"] == 1]
+    found = slices["files"]["1"]
+    assert found["mrr"] == pytest.approx(few["mrr"].mean())
+    assert found["median_rank"] == few["best_rank"].median()
+    assert found["chance"]["recall_at_5"] == pytest.approx(5 / 11)
+    assert found["ci95"]["mrr"][0] <= found["mrr"] <= found["ci95"]["mrr"][1]
+    assert slices["missing"]["plot"]["ci95"] == {}, "one film says nothing about others"
+    assert slices["genre"]["tag"] == {"films": 5, "tracks": 11} | {n: metrics[n] for n in (*AVERAGES, "ci95", "chance")}
 
 
 def test_the_digest_follows_the_data_set(world):
@@ -143,6 +236,7 @@ def test_one_film_with_one_track(world, evaluate):
     ("path", "advice"),
     [
         ("data/dataset.parquet", "split"),
+        ("data/films.parquet", "parse"),
         ("data/features/audio.parquet", "features@audio"),
         ("data/features/text.parquet", "features@text"),
         ("models/ImPlo/model.safetensors", "train@ImPlo"),

@@ -1,26 +1,33 @@
-"""The pooled figures of the published evaluation."""
+"""The pooled figures of the published evaluation, by its formulas written out."""
 
 import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pipeline.evaluate.ranks import untied
 from pipeline.evaluate.reference import pooled_figures
 
+FILMS = st.lists(st.sets(st.integers(1, 60), min_size=1, max_size=12), min_size=1, max_size=6)
 
-def test_figures_of_a_short_list():
-    found = pooled_figures(np.array([4, 1, 2, 30]), [1, 5, 100])
-    assert found["recall_at_1"] == 1 / 4
-    assert found["recall_at_5"] == 3 / 4
-    assert found["recall_at_100"] == 1
-    assert found["mrr"] == pytest.approx((1 / 4 + 1 + 1 / 2 + 1 / 30) / 4)
-    assert (found["median_rank"], found["mean_rank"]) == (3.0, 37 / 4)
-    gained = sum(1 / math.log2(rank + 1) for rank in (4, 1, 2, 30))
-    assert found["ndcg"] == pytest.approx(gained / sum(1 / math.log2(rank + 1) for rank in (1, 2, 3, 4)))
+
+@given(FILMS)
+def test_figures_equal_the_published_formulas_over_one_list_of_ranks(films):
+    pooled = [rank for film in films for rank in film]
+    found = pooled_figures(untied([sorted(film) for film in films], 60), [1, 5, 100])
+    expected = {f"recall_at_{k}": sum(rank <= k for rank in pooled) / len(pooled) for k in (1, 5, 100)}
+    expected["mrr"] = sum(1 / rank for rank in pooled) / len(pooled)
+    gained = sum(1 / math.log2(rank + 1) for rank in pooled)
+    expected["ndcg"] = gained / sum(1 / math.log2(rank + 1) for rank in range(1, len(pooled) + 1))
+    expected |= {"median_rank": np.median(pooled), "mean_rank": np.mean(pooled)}
+    assert found == pytest.approx(expected, abs=1e-9)
+    assert list(found) == list(expected)
 
 
 def test_perfect_retrieval_does_not_reach_one():
-    found = pooled_figures(np.concatenate([np.arange(1, tracks + 1) for tracks in (1, 2, 3)]), [1, 2])
+    found = pooled_figures(untied([range(1, tracks + 1) for tracks in (1, 2, 3)], 6), [1, 2])
     assert found["recall_at_1"] == 1 / 2
     assert found["recall_at_2"] == 5 / 6
     assert found["mrr"] == pytest.approx((3 + 2 / 2 + 1 / 3) / 6)

@@ -87,7 +87,7 @@ def test_a_film_is_embedded_alike_in_any_company(opened, embed):
     ("embed", "weight", "name"),
     [
         (embed_tracks, "audio_head.0.bias", r"of 16 embeddings .* data/audio/A/A/A/0\.mp3"),
-        (embed_films, "query_head.0.bias", r"8 of 8 embeddings .* AAA"),
+        (embed_films, "query_head.0.bias", r"\d+ of \d+ embeddings .* AAA"),
     ],
 )
 def test_weights_that_are_not_numbers_are_refused(opened, embed, weight, name):

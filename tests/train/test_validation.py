@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pipeline.evaluate.metrics import recall_at as recall_of_ranks
-from pipeline.evaluate.ranking import rank_candidates
+from pipeline.evaluate.ranking import one_row_each, rank
 from pipeline.model.store import build_model, model_config
 from pipeline.store.films import films_of, open_store
 from pipeline.train.validation import Validation, recall_at
@@ -22,8 +22,8 @@ def test_recall_is_that_of_the_evaluation():
     films = np.sort(np.concatenate([np.arange(9), rng.integers(9, size=31)]))
     own = [np.flatnonzero(films == film) for film in range(9)]
     for k in (1, 10, 25):
-        rankings = rank_candidates(queries, candidates, own, k)
-        expected = np.mean([recall_of_ranks(ranking.ranks, k) for ranking in rankings])
+        ranks = rank(one_row_each(queries), one_row_each(candidates), own, k).ranks
+        expected = recall_of_ranks(ranks, k).mean()
         found = recall_at(k, torch.from_numpy(queries @ candidates.T), torch.from_numpy(films))
         assert found == pytest.approx(expected, abs=1e-12)
         assert 0 < found < 1

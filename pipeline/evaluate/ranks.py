@@ -1,0 +1,74 @@
+"""Where the relevant candidates of many queries stand in their rankings, ties included.
+
+Candidates of equal score form a group that any order is as good for: every metric is the expectation over all orders
+of each group (McSherry and Najork 2008, Computing Information Retrieval Performance Measures Efficiently in the
+Presence of Tied Scores). A ranking without ties is the case of groups of one; a random ranking is the case of one group
+that holds all candidates.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The groups of equal scores that hold a relevant candidate, int64 [g], by query and from best to worst.
+
+    Every query has at least one. A group takes the ranks `above` + 1 … `above` + `tied`.
+    """
+
+    query: np.ndarray  # from 0 to n − 1
+    above: np.ndarray  # how many candidates have a higher score
+    tied: np.ndarray  # how many have this score
+    own: np.ndarray  # how many of those are relevant
+    candidates: int  # ranked for each query
+
+    @cached_property
+    def first(self) -> np.ndarray:
+        """The row of each query's best group, [n]."""
+        return np.flatnonzero(np.diff(self.query, prepend=-1))
+
+    @cached_property
+    def relevant(self) -> np.ndarray:
+        """How many relevant candidates each query has, [n]."""
+        return self.sums(self.own)
+
+    @cached_property
+    def before(self) -> np.ndarray:
+        """How many relevant candidates of the query stand in better groups, [g]."""
+        through = np.cumsum(self.own)
+        return through - self.own - (through - self.own)[self.first][self.query]
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Return the sum of `values` [g] over the groups of each query, [n]."""
+        return np.add.reduceat(values, self.first)
+
+    @cached_property
+    def expected(self) -> np.ndarray:
+        """The expected rank of every relevant candidate, by query and ascending: x.5 of an even group."""
+        return np.repeat(self.above + (self.tied + 1) / 2, self.own)
+
+
+def grouped(query: np.ndarray, above: np.ndarray, tied: np.ndarray, candidates: int) -> Ranks:
+    """Return `Ranks` of single relevant candidates, a row each in any order within a query; `query` never falls."""
+    order = np.lexsort((above, query))
+    query, above, tied = query[order], above[order], tied[order]
+    starts = np.flatnonzero((np.diff(query, prepend=-1) != 0) | (np.diff(above, prepend=-1) != 0))
+    own = np.diff(starts, append=len(query))
+    return Ranks(query[starts], above[starts], tied[starts], own, candidates)
+
+
+def untied(ranks: Sequence[Sequence[int]], candidates: int) -> Ranks:
+    """Return `Ranks` of rankings without ties, given the ranks of each query's relevant candidates, 1 = best."""
+    query = np.repeat(np.arange(len(ranks)), [len(of_query) for of_query in ranks])
+    flat = np.concatenate([np.asarray(of_query, np.int64) for of_query in ranks])
+    return grouped(query, flat - 1, np.ones_like(flat), candidates)
+
+
+def at_random(relevant: Sequence[int], candidates: int) -> Ranks:
+    """Return `Ranks` of rankings that say nothing: all candidates tied, `relevant` of them each query's own."""
+    own = np.asarray(relevant, np.int64)
+    return Ranks(np.arange(len(own)), np.zeros_like(own), np.full_like(own, candidates), own, candidates)
