@@ -11,6 +11,7 @@ import torch
 
 from pipeline.params import Params, load_params
 from tests.encoders.tiny import save_tiny
+from tests.small_repository import Repository, build
 
 torch.set_num_threads(1)
 
@@ -50,3 +51,9 @@ def tiny_bert(tiny: Callable[[str], Path]) -> Path:
 def tiny_vit(tiny: Callable[[str], Path]) -> Path:
     """A folder as save_pretrained writes it: a random ViTModel for 32 px, and its preprocessor."""
     return tiny("vit")
+
+
+@pytest.fixture(scope="session")
+def small_repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """A repository of a dozen films in which `dvc repro` has run once; a test leaves it as it was."""
+    return build(tmp_path_factory.mktemp("repository"))

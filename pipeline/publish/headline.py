@@ -1,4 +1,8 @@
-"""The headline: the published variant's figures in one file of a stable name, for `dvc metrics diff` to compare."""
+"""The headline: the published variant's main figures in one file of a stable name, for DVC to show and to compare.
+
+They are as many as `dvc metrics show --md` and `dvc exp show` have room for on a screen; all figures, with their
+intervals, are in metrics/evaluate/<variant>.json.
+"""
 
 import json
 from pathlib import Path
@@ -6,16 +10,19 @@ from typing import Any
 
 from pipeline.errors import MissingFileError
 
-LEFT_OUT = ("ci95", "chance", "reference", "dataset", "model")  # a row each would drown the headline
+CUT = 10  # of recall; the nearest of `evaluate.ks` where it is not among them
+SHOWN = ("variant", "pool", "queries", "candidates", "recall_at_{k}", "mrr", "median_rank")
 
 
 def headline_of(path: Path) -> dict[str, Any]:
-    """Return variant, queries, candidates and the averages over films out of the metrics file at `path`."""
+    """Return the figures of `SHOWN` out of the metrics file at `path`."""
     advice = f"run `dvc repro evaluate@{path.stem}`"
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
+        cuts = [int(name.removeprefix("recall_at_")) for name in metrics if name.startswith("recall_at_")]
+        nearest = min(cuts, key=lambda k: abs(k - CUT))
+        return {name: metrics[name] for name in (shown.format(k=nearest) for shown in SHOWN)}
     except FileNotFoundError:
         raise MissingFileError(f"{path} is missing: {advice}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, KeyError) as error:
         raise MissingFileError(f"{path} cannot be read ({error}): remove it and {advice}") from None
-    return {name: value for name, value in metrics.items() if name not in LEFT_OUT}
