@@ -123,7 +123,7 @@ def recalls(task: tuple[str, Changes, int, int | None]) -> dict[str, float]:
         )
         model, config = load_model(Path(folder) / "models" / variant)
     tried = [row for row in dataset if row["side"] == "eval"]
-    _, rankings = evaluate_model(model, config, material.store, tried, params.evaluate, CPU)
+    _, rankings = evaluate_model(model, config, material.store, tried, {}, params.evaluate, CPU)
     return {row["fid"]: row[METRIC] for row in rankings}
 
 

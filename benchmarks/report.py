@@ -68,9 +68,10 @@ def peak_megabytes() -> float:
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def in_own_process(module: str, *arguments: str) -> dict:
-    """Run `python -m module arguments` with one thread and return the JSON object that it prints last."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+def in_own_process(module: str, *arguments: str, threads: int = 1) -> dict:
+    """Run `python -m module arguments` with so many threads and return the JSON object that it prints last."""
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    environment = os.environ | dict.fromkeys(names, str(threads))
     root = Path(__file__).parent.parent
     command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)

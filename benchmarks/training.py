@@ -48,7 +48,8 @@ from pipeline.store.posters import read_poster
 from pipeline.store.raw import TokenTable
 from pipeline.store.texts import film_texts, one_row_a_film
 from pipeline.tables import DATASET, read_table
-from pipeline.tracking import URI, training_run
+from pipeline.tracking.run import training_run
+from pipeline.tracking.store import URI
 from pipeline.train.group import Group
 from pipeline.train.run import Row, open_material, train_variant
 
