@@ -5,11 +5,14 @@ import sys
 from pathlib import Path
 
 try:
-    from pipeline import preset, ui
+    from pipeline import experiments, preset
     from pipeline.catalog import command as catalog
     from pipeline.checkpoint import command as checkpoint
     from pipeline.doctor.run import diagnose
     from pipeline.errors import PipelineError
+    from pipeline.leaderboard import command as leaderboard
+    from pipeline.sync import command as sync
+    from pipeline.ui.serve import serve
 except ModuleNotFoundError as error:  # `doctor` is what one runs when something is missing
     sys.exit(f"ERROR: {error.name} is not installed: run `make run`, or `pip install -r requirements.txt`")
 
@@ -24,10 +27,13 @@ def main(arguments: list[str]) -> int:
     look.set_defaults(run=lambda options: diagnose(Path()))
     show = commands.add_parser("ui", help="open MLflow's pages on this machine")
     show.add_argument("--port", type=int, default=5000, help="port on 127.0.0.1 (default: %(default)s)")
-    show.set_defaults(run=lambda options: ui.serve(Path(), options.port))
+    show.set_defaults(run=lambda options: serve(Path(), options.port))
     lay = commands.add_parser("preset", help="lay presets/NAME.yaml over params.yaml")
     lay.add_argument("name", metavar="NAME", help=f"one of {', '.join(preset.names(Path()))}")
     lay.set_defaults(run=lambda options: preset.lay(Path(), options.name))
+    experiments.register(commands)
+    sync.register(commands)
+    leaderboard.register(commands)
     catalog.register(commands)
     checkpoint.register(commands)
     options = parser.parse_args(arguments)

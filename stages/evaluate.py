@@ -1,6 +1,6 @@
 """Rank all tracks of the evaluation side for each of its films with one variant's model, and measure the rankings.
 
-Reads: data/dataset.parquet, data/features/*.parquet, models/<variant>
+Reads: data/{dataset,films}.parquet, data/features/*.parquet, models/<variant>
 Writes: metrics/evaluate/<variant>.json, metrics/rankings/<variant>.parquet; the figures in the training's MLflow run
 Run: dvc repro evaluate@<variant>
 """
@@ -11,27 +11,29 @@ from pathlib import Path
 
 from pipeline.device import choose_device
 from pipeline.evaluate.rankings import write_rankings
-from pipeline.evaluate.run import evaluate_model, evaluation_side
+from pipeline.evaluate.run import evaluate_model, pool_of
 from pipeline.files import sha256_of, write_json
 from pipeline.model.store import load_model, open_for_model
 from pipeline.sections import Evaluate
 from pipeline.stage import launch
-from pipeline.tables import DATASET, read_table
-from pipeline.tracking import log_evaluation
+from pipeline.tables import DATASET, FILMS, read_table
+from pipeline.tracking.evaluation import log_evaluation
 
 log = logging.getLogger(__name__)
 
 
 def main(root: Path, variant: str, inputs: list[str], evaluate: Evaluate, device: str) -> None:
-    rows = evaluation_side(read_table(root / "data/dataset.parquet", DATASET, "split"))
+    rows = pool_of(read_table(root / "data/dataset.parquet", DATASET, "split"), evaluate.pool)
+    about = {film["fid"]: film for film in read_table(root / "data/films.parquet", FILMS, "parse")}
     folder = root / "models" / variant
     model, config = load_model(folder)
     store = open_for_model(root, rows, variant, inputs, config)
-    metrics, rankings = evaluate_model(model, config, store, rows, evaluate, choose_device(device))
+    metrics, rankings = evaluate_model(model, config, store, rows, about, evaluate, choose_device(device))
     metrics["model"] = {name: sha256_of(folder / name) for name in ("model.safetensors", "history.csv")}
     write_rankings(root / f"metrics/rankings/{variant}.parquet", rankings)
     write_json(root / f"metrics/evaluate/{variant}.json", metrics)
-    log.info("%s: %d films, %d tracks", variant, metrics["queries"], metrics["candidates"])
+    whose = {"eval": "the evaluation side", "all": "all sides"}[evaluate.pool]
+    log.info("%s: %d films, %d tracks of %s", variant, metrics["queries"], metrics["candidates"], whose)
     for name, (low, high) in metrics["ci95"].items():
         log.info("%16s %8.3f  [%.3f, %.3f]  chance %.3f", name, metrics[name], low, high, metrics["chance"][name])
     log_evaluation(root, folder, metrics)

@@ -1,7 +1,7 @@
 """Publish one variant: its model with an index of all tracks, and its figures under one stable name.
 
 Reads: data/dataset.parquet, data/features/*.parquet, models/<variant>, metrics/evaluate/<variant>.json
-Writes: metrics/retrieval.json, models/published/model.safetensors, config.json, tracks.parquet
+Writes: metrics/retrieval.json, models/published/model.safetensors, config.json, tracks.parquet; a version in MLflow
 Run: dvc repro publish
 """
 
@@ -14,6 +14,7 @@ from pipeline.model.embed import embed_tracks
 from pipeline.model.store import CONFIG, WEIGHTS, load_model, open_for_model
 from pipeline.publish.headline import headline_of
 from pipeline.publish.index import INDEX, write_index
+from pipeline.publish.registry import register_published
 from pipeline.sections import Evaluate
 from pipeline.stage import launch
 from pipeline.store.films import films_of
@@ -35,6 +36,7 @@ def main(root: Path, variant: str, inputs: list[str], evaluate: Evaluate, device
     for name in (WEIGHTS, CONFIG):
         write_bytes(published / name, (folder / name).read_bytes())
     write_json(root / "metrics/retrieval.json", headline)
+    register_published(root, published, headline)
     log.info("published %s with %d tracks of %d films", variant, len(vectors), len(films))
 
 

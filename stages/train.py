@@ -13,7 +13,7 @@ from pipeline.device import choose_device
 from pipeline.params import Params
 from pipeline.stage import launch
 from pipeline.tables import DATASET, read_table
-from pipeline.tracking import training_run
+from pipeline.tracking.run import training_run
 from pipeline.train.group import open_group, start_processes
 from pipeline.train.run import open_material, train_variant
 

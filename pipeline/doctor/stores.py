@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from pipeline.doctor.check import Check, missing, ok, warning
 from pipeline.doctor.machine import ACTIVATE, INSTALL
-from pipeline.tracking import URI, tracking_uri
+from pipeline.tracking.store import URI, tracking_uri
 
 SERVER_SECONDS = 3.0  # to wait for an MLflow server's answer
 SECRETS = re.compile(r"(?<=//)[^/]*@|[?#].*")  # of an address: name and password, and its query

@@ -87,7 +87,8 @@ def raw_tables(
     return tables
 
 
-def _tokens(films: list[dict[str, Any]], inputs: Sequence[str], settings: Settings) -> TokenTable:
+def open_tokenizer(settings: Settings) -> Any:
+    """Return the tokenizer of a text encoder's settings; raise `ModelError` where it came without one."""
     from tokenizers import Tokenizer
 
     if settings["tokenizer"] is None:
@@ -98,15 +99,26 @@ def _tokens(films: list[dict[str, Any]], inputs: Sequence[str], settings: Settin
     tokenizer = Tokenizer.from_str(settings["tokenizer"])
     tokenizer.no_padding()
     tokenizer.enable_truncation(settings["max_tokens"])
-    rows = [(key, text) for film in films for key, text in film_texts(film) if key["input"] in inputs]
-    texts = [text.lower() if settings["lower_case"] else text for _, text in rows]
+    return tokenizer
+
+
+def token_table(tokenizer: Any, settings: Settings, keys: dict[str, np.ndarray], texts: Sequence[str]) -> TokenTable:
+    """Return the table of `texts`, a row each, whose key columns are `keys`."""
+    texts = [text.lower() if settings["lower_case"] else text for text in texts]
     tokens = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
     return TokenTable(
-        {name: np.array([key[name] for key, _ in rows]) for name in ("fid", "input", "paragraph")},
+        keys,
         np.concatenate([np.array(text, np.int32) for text in tokens]),
         np.cumsum([len(text) for text in tokens]),
         settings["padding"],
     )
+
+
+def _tokens(films: list[dict[str, Any]], inputs: Sequence[str], settings: Settings) -> TokenTable:
+    tokenizer = open_tokenizer(settings)
+    rows = [(key, text) for film in films for key, text in film_texts(film) if key["input"] in inputs]
+    keys = {name: np.array([key[name] for key, _ in rows]) for name in ("fid", "input", "paragraph")}
+    return token_table(tokenizer, settings, keys, [text for _, text in rows])
 
 
 def _pixels(root: Path, films: list[dict[str, Any]], settings: Settings) -> PixelTable:

@@ -19,12 +19,7 @@ def one_row_a_film(dataset: Iterable[Row]) -> list[Row]:
 
 def film_texts(film: Row) -> list[tuple[Row, str]]:
     """Return the key row and the text of each row of a film; raise `MissingFileError` when it lacks tags or plot."""
-    paragraphs = [paragraph.strip() for paragraph in film["plot"].split("\n") if paragraph.strip()]
-    texts = {
-        "tags": [film["tags"]] if film["tags"].strip() else [],
-        "plot": paragraphs,
-        "tags_plot": [tags_plot_text(film["tags"], paragraph) for paragraph in paragraphs],
-    }
+    texts = input_texts(film["tags"], film["plot"])
     for name, found in texts.items():
         if not found:
             raise MissingFileError(f"data/dataset.parquet has no {name} of {film['fid']}: run `dvc repro parse split`")
@@ -33,6 +28,19 @@ def film_texts(film: Row) -> list[tuple[Row, str]]:
         for name, found in texts.items()
         for number, text in enumerate(found)
     ]
+
+
+def input_texts(tags: str, plot: str) -> dict[str, list[str]]:
+    """Return the texts of each input that is made of text: one of the tags, and one a paragraph of the plot.
+
+    An input for which `tags` or `plot` lack words has none.
+    """
+    paragraphs = [paragraph.strip() for paragraph in plot.split("\n") if paragraph.strip()]
+    return {
+        "tags": [tags] if tags.strip() else [],
+        "plot": paragraphs,
+        "tags_plot": [tags_plot_text(tags, paragraph) for paragraph in paragraphs] if tags.strip() else [],
+    }
 
 
 def tags_plot_text(tags: str, paragraph: str) -> str:

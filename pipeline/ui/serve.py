@@ -1,11 +1,12 @@
-"""MLflow's pages for this repository's runs, on loopback."""
+"""MLflow's server, on loopback, without telemetry and without its runner of jobs."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from pipeline.tracking import QUIET, repository, tracking_uri
+from pipeline.tracking.store import QUIET, repository, tracking_uri
+from pipeline.ui.view import save_view
 
 
 def serve(root: Path, port: int) -> int:
@@ -13,7 +14,7 @@ def serve(root: Path, port: int) -> int:
     settings = QUIET | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     where = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     store = ["--backend-store-uri", tracking_uri(root)]
-    print(f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
+    print(f"MLflow: http://127.0.0.1:{port}{save_view(root) or ''} (Ctrl-C ends it)", flush=True)
     try:
         command = [sys.executable, "-m", "mlflow", "ui", *where, *store]
         return subprocess.run(command, env=settings | os.environ, cwd=repository(root), check=False).returncode

@@ -10,10 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import tracking
+from pipeline.tracking.evaluation import log_evaluation
+from pipeline.tracking.run import PROCESS_TAG, TrainingRun, training_run
+from pipeline.tracking.store import tracking_uri
 
+ROOT = Path(__file__).parent.parent.parent
 METRICS = {
     "variant": "All",
+    "pool": "eval",
+    "dataset": "ad7e",
     "mrr": 0.5,
     "queries": 3,
     "ci95": {"mrr": [0.1, 0.9]},
@@ -22,22 +27,8 @@ METRICS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def no_outside_store(monkeypatch):
-    for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME", "DVC_STAGE"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    folder = tmp_path / "models/Im"
-    folder.mkdir(parents=True)
-    (folder / "model.safetensors").write_bytes(b"weights")
-    return folder
-
-
 def train_once(root, folder, params, variant="Im"):
-    with tracking.training_run(root, variant, params, "0123456789abcdef") as run:
+    with training_run(root, variant, params, "0123456789abcdef") as run:
         run.log_epoch({"epoch": 1, "train_loss": 2.0, "valid_loss": 3.0})
         run.log_epoch({"epoch": 2, "train_loss": 1.0, "valid_loss": 2.5})
         run.log_model(folder)
@@ -47,16 +38,16 @@ def train_once(root, folder, params, variant="Im"):
 def stored_run(root, run_id):
     from mlflow import MlflowClient
 
-    return MlflowClient(tracking.tracking_uri(root)).get_run(run_id)
+    return MlflowClient(tracking_uri(root)).get_run(run_id)
 
 
 def test_run_holds_parameters_tags_curves_and_evaluation(tmp_path, model, params, monkeypatch):
     monkeypatch.setenv("DVC_EXP_NAME", "hazy-tune")
     run_id = train_once(tmp_path, model, params)
-    tracking.log_evaluation(tmp_path, model, METRICS)
+    log_evaluation(tmp_path, model, METRICS)
     from mlflow import MlflowClient
 
-    client = MlflowClient(tracking.tracking_uri(tmp_path))
+    client = MlflowClient(tracking_uri(tmp_path))
     run = client.get_run(run_id)
     assert run.info.status == "FINISHED"
     assert run.data.params["train.learning_rate"] == str(params.train.learning_rate)
@@ -68,8 +59,13 @@ def test_run_holds_parameters_tags_curves_and_evaluation(tmp_path, model, params
     assert run.data.metrics["mrr"] == 0.5
     assert run.data.metrics["chance/mrr"] == 0.2
     assert run.data.metrics["ci95_low/mrr"] == 0.1
+    assert (run.data.tags["evaluation.pool"], run.data.tags["evaluation.dataset"]) == ("eval", "ad7e")
+    assert run.info.run_name == "Im · hazy-tune"
+    (output,) = run.outputs.model_outputs
+    assert {m.key: m.value for m in client.get_logged_model(output.model_id).metrics} == {
+        name: value for name, value in run.data.metrics.items() if not name.endswith("_loss")
+    }
     assert run.inputs.dataset_inputs[0].dataset.digest == "0123456789abcdef"
-    assert (tmp_path / "mlartifacts" / run_id / "artifacts/model/model.safetensors").read_bytes() == b"weights"
     assert len(client.search_runs([run.info.experiment_id])) == 1
 
 
@@ -93,7 +89,7 @@ def test_two_repositories_in_one_process_keep_their_runs_apart(tmp_path, model, 
 
 def test_failed_training_is_marked_as_failed(tmp_path, params):
     runs = []
-    with pytest.raises(RuntimeError), tracking.training_run(tmp_path, "Im", params, "00") as run:
+    with pytest.raises(RuntimeError), training_run(tmp_path, "Im", params, "00") as run:
         runs.append(run.run_id)
         raise RuntimeError
     assert stored_run(tmp_path, runs[0]).info.status == "FAILED"
@@ -103,7 +99,7 @@ def test_store_that_fails_warns_and_stops_nothing(tmp_path, model, params, caplo
     (tmp_path / "mlflow.db").write_bytes(b"this is not a database" * 100)
     with caplog.at_level(logging.WARNING):
         train_once(tmp_path, model, params)
-        tracking.log_evaluation(tmp_path, model, METRICS)
+        log_evaluation(tmp_path, model, METRICS)
     assert "going on without it" in caplog.text
 
 
@@ -111,7 +107,7 @@ def test_evaluation_of_a_model_without_a_run_warns(tmp_path, model, params, capl
     train_once(tmp_path, model, params)
     (model / "model.safetensors").write_bytes(b"other weights")
     with caplog.at_level(logging.WARNING):
-        tracking.log_evaluation(tmp_path, model, METRICS)
+        log_evaluation(tmp_path, model, METRICS)
     assert "no run trained" in caplog.text
 
 
@@ -119,15 +115,15 @@ def killed_run(root, params, process):
     """Return the id of a run that was never ended, begun by `process`."""
     import mlflow
 
-    run = tracking.TrainingRun(root, "Im", params, "00", logs=True, gpu=False)
+    run = TrainingRun(root, "Im", params, "00", logs=True, gpu=False)
     run.log_epoch({"epoch": 1, "train_loss": 2.0})
-    mlflow.set_tag(tracking.PROCESS_TAG, process)
+    mlflow.set_tag(PROCESS_TAG, process)
     mlflow.end_run("RUNNING")
     return run.run_id
 
 
 def begun_again(root, params, digest="00"):
-    with tracking.training_run(root, "Im", params, digest) as run:
+    with training_run(root, "Im", params, digest) as run:
         run.log_epoch({"epoch": 2, "train_loss": 1.0})
     return run.run_id
 
@@ -145,7 +141,7 @@ def test_killed_training_goes_on_in_its_own_run(tmp_path, params, ended):
 
     first = killed_run(tmp_path, params, ended)
     assert begun_again(tmp_path, params) == first
-    client = MlflowClient(tracking.tracking_uri(tmp_path))
+    client = MlflowClient(tracking_uri(tmp_path))
     assert [point.step for point in client.get_metric_history(first, "train_loss")] == [1, 2]
     assert client.get_run(first).info.status == "FINISHED"
     assert begun_again(tmp_path, params) != first, "what has finished is another run's business"
@@ -166,7 +162,7 @@ def test_other_trainings_do_not_go_on_in_a_killed_run(tmp_path, params, ended):
 
 
 def test_processes_beside_the_first_log_nothing(tmp_path, params, model):
-    with tracking.training_run(tmp_path, "Im", params, "00", logs=False) as run:
+    with training_run(tmp_path, "Im", params, "00", logs=False) as run:
         run.log_epoch({"epoch": 1, "train_loss": 2.0})
         run.log_model(model)
     assert not (tmp_path / "mlflow.db").exists()
@@ -180,6 +176,48 @@ def test_system_metrics_are_logged_where_there_is_a_gpu(tmp_path, params, monkey
         mlflow, "start_run", lambda *a, **k: asked.append(k.pop("log_system_metrics")) or start(*a, **k)
     )
     for gpu in (True, False):
-        with tracking.training_run(tmp_path, "Im", params, "00", gpu=gpu):
+        with training_run(tmp_path, "Im", params, "00", gpu=gpu):
             pass
     assert asked == [True, False]
+
+
+def test_variants_have_colours_of_their_own_but_not_the_runs_of_a_grid(tmp_path, params, monkeypatch):
+    runs = []
+    for variant in params.variants:
+        with training_run(tmp_path, variant, params, "00") as run:
+            runs.append(run.run_id)
+    colours = {stored_run(tmp_path, run).data.tags["mlflow.runColor"] for run in runs}
+    assert len(colours) == len(params.variants)
+    assert stored_run(tmp_path, runs[0]).info.run_name == next(iter(params.variants))
+    monkeypatch.setenv("DVC_EXP_NAME", "hazy-tune")
+    with training_run(tmp_path, "Im", params, "00") as run:
+        pass
+    assert "mlflow.runColor" not in stored_run(tmp_path, run.run_id).data.tags
+
+
+TRAIN = """
+import sys
+from pathlib import Path
+from pipeline.params import load_params
+from pipeline.tracking.run import training_run
+root, folder, params, number = Path(sys.argv[1]), Path(sys.argv[2]), load_params(Path(sys.argv[3])), int(sys.argv[4])
+with training_run(root, list(params.variants)[number], params, "00") as run:
+    run.log_epoch({"epoch": 1, "train_loss": 2.0})
+    run.log_model(folder)
+"""
+
+
+def test_four_trainings_at_once_on_a_fresh_store(tmp_path, model, params):
+    command = [sys.executable, "-c", TRAIN, str(tmp_path), str(model), "params.yaml"]
+    processes = [
+        subprocess.Popen([*command, str(number)], stderr=subprocess.PIPE, text=True, cwd=ROOT) for number in range(4)
+    ]
+    said = [process.communicate()[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, said
+    assert not [text for text in said if "going on without it" in text]
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri(tmp_path))
+    runs = client.search_runs([client.get_experiment_by_name("soundtrack-retrieval").experiment_id])
+    assert sorted(run.data.tags["variant"] for run in runs) == sorted(list(params.variants)[:4])
+    assert all(run.info.status == "FINISHED" and len(run.outputs.model_outputs) == 1 for run in runs)

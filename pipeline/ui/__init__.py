@@ -1,0 +1,1 @@
+"""MLflow's pages for this repository's runs, on loopback, opening on a view made for comparing variants."""

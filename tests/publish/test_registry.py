@@ -1,0 +1,140 @@
+"""Published models in MLflow's registry: one version a model, and the alias on the one that is published."""
+
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+
+import stages.publish
+from pipeline.files import sha256_of
+from pipeline.model.index import open_index
+from pipeline.model.query import QueryEncoder
+from pipeline.model.store import load_model
+from pipeline.publish.registry import register_published
+from pipeline.store.texts import one_row_a_film
+from pipeline.tracking.run import training_run
+from pipeline.tracking.store import tracking_uri
+from tests.evaluate.small_world import EVALUATE
+from tests.model.asked_world import CPU, make_asked_world
+from tests.model.test_query import queries_of
+
+HEADLINE = {"variant": "Im", "queries": 3, "recall_at_10": 0.25, "mrr": 0.5}
+
+
+@pytest.fixture(autouse=True)
+def no_outside_store(monkeypatch):
+    for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME", "DVC_STAGE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    """A published model's folder, of files that nobody can load."""
+    folder = tmp_path / "models/published"
+    folder.mkdir(parents=True)
+    for name in ("model.safetensors", "config.json", "tracks.parquet"):
+        (folder / name).write_text(name)
+    return folder
+
+
+def client_of(root: Path):
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri(root))
+
+
+def current(root: Path):
+    return client_of(root).get_model_version_by_alias("soundtrack-retrieval", "published")
+
+
+def numbers(root: Path) -> list[str]:
+    return sorted(str(v.version) for v in client_of(root).search_model_versions("name = 'soundtrack-retrieval'"))
+
+
+def test_version_belongs_to_the_training_run_and_says_what_it_is(tmp_path, published, params):
+    with training_run(tmp_path, "Im", params, "d1") as run:
+        run.log_model(published)  # the same weights
+    register_published(tmp_path, published, HEADLINE)
+    version = current(tmp_path)
+    assert version.run_id == run.run_id
+    expected = {"variant": "Im", "dataset.digest": "d1", "recall_at_10": "0.2500", "mrr": "0.5000"}
+    assert {name: version.tags[name] for name in expected} == expected
+    assert version.tags["model.digest"] == sha256_of(published / "model.safetensors")
+    outputs = client_of(tmp_path).get_run(run.run_id).outputs.model_outputs
+    assert {client_of(tmp_path).get_logged_model(output.model_id).name for output in outputs} == {"Im", "published"}
+
+
+def test_same_model_is_one_version_and_another_takes_the_alias(tmp_path, published):
+    for _ in range(2):
+        register_published(tmp_path, published, HEADLINE)
+    assert (str(current(tmp_path).version), numbers(tmp_path)) == ("1", ["1"])
+    (published / "tracks.parquet").write_text("more tracks")
+    register_published(tmp_path, published, HEADLINE)
+    assert (str(current(tmp_path).version), numbers(tmp_path)) == ("2", ["1", "2"])
+    (published / "tracks.parquet").write_text("tracks.parquet")
+    register_published(tmp_path, published, HEADLINE)
+    assert (str(current(tmp_path).version), numbers(tmp_path)) == ("1", ["1", "2"]), "going back makes no third"
+
+
+def test_model_without_a_run_is_registered_with_a_warning(tmp_path, published, caplog):
+    with caplog.at_level(logging.WARNING):
+        register_published(tmp_path, published, HEADLINE)
+    assert "no run trained the published model" in caplog.text
+    assert not current(tmp_path).run_id
+
+
+def test_copy_of_the_repository_registers_nothing(tmp_path, published, monkeypatch):
+    main = tmp_path / "main"
+    main.mkdir()
+    monkeypatch.setenv("DVC_ROOT", str(main))
+    register_published(tmp_path, published, HEADLINE)
+    assert list(main.iterdir()) == []
+
+
+def test_store_that_fails_warns_and_stops_nothing(tmp_path, published, caplog):
+    (tmp_path / "mlflow.db").write_bytes(b"this is not a database" * 100)
+    with caplog.at_level(logging.WARNING):
+        register_published(tmp_path, published, HEADLINE)
+    assert "register_published failed" in caplog.text
+
+
+def test_published_model_answers_with_the_tracks_of_its_index(tmp_path, params, tiny_bert, tiny_vit, monkeypatch):
+    import mlflow
+
+    world = make_asked_world(tmp_path, params, ["tags_plot", "image"], tiny_bert, tiny_vit)
+    monkeypatch.setattr(stages.publish, "headline_of", lambda path: HEADLINE)
+    stages.publish.main(tmp_path, world.variant, world.inputs, EVALUATE, "cpu")
+    mlflow.set_tracking_uri(tracking_uri(tmp_path))
+    try:
+        served = mlflow.pyfunc.load_model("models:/soundtrack-retrieval@published")
+    finally:
+        mlflow.set_tracking_uri(None)
+    films = one_row_a_film(world.rows)[:4]  # one of them of an unknown year
+    asked = pandas.DataFrame(
+        [
+            {name: film[name] for name in ("title", "tags", "plot")} | {"image": str(tmp_path / film["image"])}
+            for film in films
+        ]
+    )
+    answer = served.predict(asked, params={"k": 16})
+    folder = tmp_path / "models/published"
+    index, vectors = (
+        open_index(folder / "tracks.parquet"),
+        QueryEncoder(*load_model(folder), CPU).encode(queries_of(world)[:4]),
+    )
+    rows, scores = index.nearest(vectors, 16)
+    tracks = {row["path"]: row for row in world.rows}
+    assert answer["query"].tolist() == np.repeat(range(4), 16).tolist()
+    assert answer["rank"].tolist() == list(range(1, 17)) * 4
+    np.testing.assert_allclose(answer["score"], scores.reshape(-1), atol=1e-6)
+    assert answer["path"].tolist() == index.keys["path"][rows.reshape(-1)].tolist()
+    for row in answer.to_dict("records"):
+        assert {name: row[name] for name in ("fid", "title", "year", "number", "seconds")} == {
+            name: tracks[row["path"]][name] for name in ("fid", "title", "year", "number", "seconds")
+        }
+    assert len(served.predict(asked[:1])) == 10, "ten where nobody says how many"
+    assert list(answer.columns) == served.metadata.get_output_schema().input_names()
+    json.dumps(answer.to_dict("records"))

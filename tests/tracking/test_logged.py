@@ -1,0 +1,93 @@
+"""A logged model: no pickle, all that it needs, nothing run while it is logged, and answers far from the repository."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+
+from pipeline.model.query import QueryEncoder
+from pipeline.model.store import load_model
+from pipeline.tracking.logged import CODE, PIPELINE, REQUIREMENTS, SERVED
+from pipeline.tracking.run import training_run
+from pipeline.tracking.store import tracking_uri
+from tests.model.asked_world import CPU, make_asked_world
+from tests.model.test_query import queries_of
+from tests.test_architecture import reached_from
+
+ASK = """
+import json, socket, sys
+from pathlib import Path
+def refuse(*_, **__): raise SystemExit("the network was asked")
+socket.socket.connect = socket.getaddrinfo = refuse
+import mlflow, pandas
+model = mlflow.pyfunc.load_model(sys.argv[1])
+answer = model.predict(pandas.DataFrame(json.loads(sys.argv[2])))
+import pipeline
+print(json.dumps([pipeline.__file__, [list(map(float, row)) for row in answer["embedding"]]]))
+"""
+
+
+def logged(root: Path, folder: Path, params):
+    """Return the run of a training that led to the model of `folder`, and its logged model."""
+    from mlflow import MlflowClient
+
+    with training_run(root, "Im", params, "00") as run:
+        run.log_model(folder)
+    client = MlflowClient(tracking_uri(root))
+    (output,) = client.get_run(run.run_id).outputs.model_outputs
+    return client.get_run(run.run_id), client.get_logged_model(output.model_id)
+
+
+def test_model_is_files_without_a_pickle_with_signature_and_example(tmp_path, model, params):
+    from mlflow.models import Model
+
+    run, found = logged(tmp_path, model, params)
+    assert (found.name, found.status, found.source_run_id) == ("Im", "READY", run.info.run_id)
+    assert found.tags["model.digest"] == run.data.tags["model.digest"]
+    folder = Path(found.artifact_location.removeprefix("file://"))
+    assert folder.is_relative_to(tmp_path / "mlartifacts")
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert not [path for path in files if path.suffix in (".pkl", ".pickle", ".pyc")]
+    assert (folder / "artifacts/model.safetensors").read_bytes() == b"weights"
+    described = Model.load(str(folder))
+    assert described.signature.inputs.input_names() == ["title", "tags", "plot", "image"]
+    assert not any(column.required for column in described.signature.inputs)
+    assert set(described.load_input_example(str(folder)).columns) == {"title", "tags", "plot", "image"}
+    assert (folder / "requirements.txt").read_text().count("==") == len(REQUIREMENTS)
+
+
+def test_code_that_goes_along_is_what_the_model_reaches(tmp_path, model, params):
+    _, found = logged(tmp_path, model, params)
+    copied = Path(found.artifact_location.removeprefix("file://")) / "code/pipeline"
+    reached = {path.relative_to(PIPELINE) for path in reached_from(SERVED)}
+    assert {str(path) for path in reached if not (copied / path).is_file()} == set()
+    assert {name for name in CODE if not any(str(path).startswith(name) for path in reached)} == set()
+
+
+def test_logged_model_answers_far_from_the_repository(tmp_path, params, tiny_bert, tiny_vit):
+    world = make_asked_world(tmp_path, params, ["plot", "image"], tiny_bert, tiny_vit)
+    folder = tmp_path / "models/Asked"
+    _, found = logged(tmp_path, folder, params)
+    queries = queries_of(world)[:2]
+    rows = [{"plot": query.plot, "image": str(query.image)} for query in queries]
+    command = [sys.executable, "-c", ASK, found.artifact_location, json.dumps(rows)]
+    done = subprocess.run(command, cwd=Path(tmp_path.root), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    path, vectors = json.loads(done.stdout.splitlines()[-1])
+    assert Path(path).is_relative_to(tmp_path / "mlartifacts")
+    np.testing.assert_allclose(vectors, QueryEncoder(*load_model(folder), CPU).encode(queries), atol=1e-5)
+
+
+def test_a_question_without_what_the_model_needs_is_refused_by_name(tmp_path, params, tiny_bert, tiny_vit):
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    make_asked_world(tmp_path, params, ["tags"], tiny_bert, tiny_vit)
+    _, found = logged(tmp_path, tmp_path / "models/Asked", params)
+    served = mlflow.pyfunc.load_model(found.artifact_location)
+    with pytest.raises(MlflowException, match=r"^query 0 \(Dawn\): tags missing"):
+        served.predict(pandas.DataFrame([{"title": "Dawn", "tags": None}]))
