@@ -89,16 +89,18 @@ def test_stage_depends_on_exactly_the_code_that_it_reaches(stage):
 
 
 def test_imports_point_towards_the_start_of_the_pipeline():
-    commands = {
+    commands = {  # which no stage imports
         "__main__.py",
         "catalog",
         "checkpoint",
         "doctor",
+        "experiments.py",
         "leaderboard",
         "preset.py",
+        "recommend",
         "sync",
         "ui",
-    }  # unimported
+    }
     wrong = []
     for path in (ROOT / "pipeline").rglob("*.py"):
         package = path.relative_to(ROOT / "pipeline").parts[0]

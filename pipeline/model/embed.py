@@ -4,9 +4,9 @@ Nothing is random: a track is the mean over all windows of a fixed grid, a film 
 normalised again. Windows are read batch by batch, so memory does not grow with the length of the audio.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +18,15 @@ from pipeline.model.retrieval import RetrievalModel
 from pipeline.store.films import FeatureStore, Film
 
 Place = TypeVar("Place")  # where one row of a batch is read
+
+
+class Queries(Protocol):
+    """Where the rows of films' inputs are read: a `FeatureStore`, or the tables of a query of one's own."""
+
+    inputs: tuple[str, ...]
+
+    def query(self, rows: Mapping[str, Sequence[int]], device: torch.device) -> dict[str, Any]:
+        """Return rows of each input's table as a model reads them."""
 
 
 def embed_tracks(
@@ -52,7 +61,7 @@ def embed_tracks(
 
 def embed_films(
     model: RetrievalModel,
-    store: FeatureStore,
+    store: Queries,
     films: list[Film],
     config: dict[str, Any],
     batch_size: int,
@@ -68,7 +77,7 @@ def embed_films(
 
 def embed_paragraphs(
     model: RetrievalModel,
-    store: FeatureStore,
+    store: Queries,
     films: list[Film],
     config: dict[str, Any],
     batch_size: int,

@@ -10,16 +10,16 @@ import pytest
 
 import stages.publish
 from pipeline.files import sha256_of
-from pipeline.model.index import open_index
-from pipeline.model.query import QueryEncoder
 from pipeline.model.store import load_model
 from pipeline.publish.registry import register_published
+from pipeline.recommend.index import open_index
+from pipeline.recommend.query import QueryEncoder
 from pipeline.store.texts import one_row_a_film
 from pipeline.tracking.run import training_run
 from pipeline.tracking.store import tracking_uri
 from tests.evaluate.small_world import EVALUATE
-from tests.model.asked_world import CPU, make_asked_world
-from tests.model.test_query import queries_of
+from tests.recommend.asked_world import CPU, make_asked_world
+from tests.recommend.test_query import queries_of
 
 HEADLINE = {"variant": "Im", "queries": 3, "recall_at_10": 0.25, "mrr": 0.5}
 

@@ -41,6 +41,7 @@ def committed(restored):
     run("git", "tag", "first")
     (restored.root / "number").write_text("2")
     run("dvc", "exp", "run", "-q", "-n", "hazy-tune")
+    run("git", "commit", "-qm", "two", "--allow-empty")
     restored.weights.unlink()
     restored.weights.write_bytes(b"another model")
     return restored

@@ -1,15 +1,14 @@
 """`sync-mlflow`: models that DVC took out of its cache get their runs from files, once."""
 
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
 
 from pipeline.params import load_params
+from pipeline.sync.restored import sync
 from pipeline.tracking.run import training_run
-
-ROOT = Path(__file__).parent.parent.parent
+from pipeline.tracking.store import connected, one_at_a_time
 
 
 def test_run_is_logged_from_files_once(restored, command, capsys):
@@ -119,14 +118,18 @@ def test_published_model_is_registered(restored, command, capsys):
     assert "There was nothing to log." in said
 
 
-def test_two_at_once_log_once(restored):
-    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"]
-    command[-1] += "from pipeline.__main__ import main\nsys.exit(main(['sync-mlflow']))"
-    processes = [subprocess.Popen(command, cwd=restored.root, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [process.communicate()[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0]
-    assert len(restored.runs()) == 1
-    assert sorted("There was nothing to log." in text for text in said) == [False, True]
+def test_one_waits_for_another_and_then_finds_its_run(restored):
+    mlflow = connected(restored.root)
+    with ThreadPoolExecutor() as other:
+        with one_at_a_time(restored.root):
+            later = other.submit(sync, mlflow, restored.root, restored.root, {})
+            assert not wait([later], timeout=1.0).done
+            assert restored.runs() == []
+            with training_run(restored.root, "Im", load_params(Path("params.yaml")), "00") as trained:
+                trained.log_model(restored.weights.parent)
+        outcomes = {outcome.variant: outcome.did for outcome in later.result(timeout=60)}
+    assert outcomes["Im"] == "metrics added"
+    assert [run.info.run_id for run in restored.runs()] == [trained.run_id]
 
 
 def test_store_that_fails_is_an_error_without_a_traceback(restored, command, capsys):

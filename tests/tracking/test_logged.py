@@ -9,13 +9,13 @@ import numpy as np
 import pandas
 import pytest
 
-from pipeline.model.query import QueryEncoder
 from pipeline.model.store import load_model
+from pipeline.recommend.query import QueryEncoder
 from pipeline.tracking.logged import CODE, PIPELINE, REQUIREMENTS, SERVED
 from pipeline.tracking.run import training_run
 from pipeline.tracking.store import tracking_uri
-from tests.model.asked_world import CPU, make_asked_world
-from tests.model.test_query import queries_of
+from tests.recommend.asked_world import CPU, make_asked_world
+from tests.recommend.test_query import queries_of
 from tests.test_architecture import reached_from
 
 ASK = """

@@ -7,14 +7,14 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import ModelError
-from pipeline.model import query as query_module
 from pipeline.model.embed import embed_films
-from pipeline.model.query import Query, QueryEncoder
 from pipeline.model.store import load_model, open_for_model, save_model
+from pipeline.recommend import query as query_module
+from pipeline.recommend.query import Query, QueryEncoder
 from pipeline.store.films import films_of
 from pipeline.store.texts import one_row_a_film
 from tests.evaluate.small_world import World
-from tests.model.asked_world import CPU, make_asked_world
+from tests.recommend.asked_world import CPU, make_asked_world
 
 INPUTS = [["image"], ["tags"], ["plot"], ["tags", "image"], ["plot", "image"], ["tags_plot"], ["tags_plot", "image"]]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import MissingFileError, ModelError
-from pipeline.model.index import TrackIndex, open_index
+from pipeline.recommend.index import TrackIndex, open_index
 
 
 @pytest.fixture

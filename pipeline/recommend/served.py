@@ -22,9 +22,9 @@ class Served(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         """Load the model and what it needs."""
         from pipeline.device import choose_device
-        from pipeline.model.index import open_index
-        from pipeline.model.query import QueryEncoder
         from pipeline.model.store import WEIGHTS, load_model
+        from pipeline.recommend.index import open_index
+        from pipeline.recommend.query import QueryEncoder
 
         files = {name: Path(path) for name, path in context.artifacts.items()}
         self.encoder = QueryEncoder(*load_model(files.pop(WEIGHTS).parent), choose_device("auto"))
@@ -45,7 +45,7 @@ class Served(PythonModel):
             raise MlflowException.invalid_parameter_value(str(error)) from error
 
     def _answer(self, table: pandas.DataFrame, params: dict[str, Any] | None) -> pandas.DataFrame:
-        from pipeline.model.query import Query
+        from pipeline.recommend.query import Query
 
         asked = [
             {name: value for name, value in row.items() if isinstance(value, str) and value.strip()}
@@ -67,9 +67,8 @@ class Served(PythonModel):
         ]
         answer = pandas.DataFrame(answers, columns=["query", "rank", "score", *COLUMNS])
         years = [None if pandas.isna(year) else int(year) for year in answer["year"]]
-        return answer.assign(
-            year=pandas.Series(years, dtype=object)
-        )  # whole numbers, also beside one that is not known
+        answer["year"] = pandas.Series(years, dtype=object)  # whole numbers, also beside one that is not known
+        return answer
 
 
 set_model(Served())

@@ -105,7 +105,7 @@ class QueryEncoder:
 
 @dataclass(frozen=True)
 class _Asked:
-    """The tables of the queries, in the place of a `FeatureStore`."""
+    """The tables of the queries, in the place of a `FeatureStore` (`pipeline.model.embed.Queries`)."""
 
     inputs: tuple[str, ...]
     tables: dict[str, InputTable]  # by input
