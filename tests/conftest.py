@@ -1,6 +1,7 @@
 """What all tests share: one thread, so that sums are taken in one order, parameters, tiny models, a closed network."""
 
 import socket
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -57,3 +58,9 @@ def tiny_vit(tiny: Callable[[str], Path]) -> Path:
 def small_repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """A repository of a dozen films in which `dvc repro` has run once; a test leaves it as it was."""
     return build(tmp_path_factory.mktemp("repository"))
+
+
+@pytest.fixture
+def path_of_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo what loading a model of MLflow does to the path of imports: its copy of the code would stay in front."""
+    monkeypatch.setattr(sys, "path", [*sys.path])

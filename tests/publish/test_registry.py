@@ -101,6 +101,7 @@ def test_store_that_fails_warns_and_stops_nothing(tmp_path, published, caplog):
     assert "register_published failed" in caplog.text
 
 
+@pytest.mark.usefixtures("path_of_imports")
 def test_published_model_answers_with_the_tracks_of_its_index(tmp_path, params, tiny_bert, tiny_vit, monkeypatch):
     import mlflow
 

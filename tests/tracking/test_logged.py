@@ -82,6 +82,7 @@ def test_logged_model_answers_far_from_the_repository(tmp_path, params, tiny_ber
     np.testing.assert_allclose(vectors, QueryEncoder(*load_model(folder), CPU).encode(queries), atol=1e-5)
 
 
+@pytest.mark.usefixtures("path_of_imports")
 def test_a_question_without_what_the_model_needs_is_refused_by_name(tmp_path, params, tiny_bert, tiny_vit):
     import mlflow
     from mlflow.exceptions import MlflowException
