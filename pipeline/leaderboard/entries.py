@@ -83,11 +83,11 @@ def changes(values: Mapping[str, str], params: Params) -> str:
     A parameter that only one of both has is not compared, but for a variant that `params` does not have.
     """
     now = {name: str(value) for name, value in flattened(asdict(params))}
+    now["variants"] = str(params.variants.get(values.get("variant", "")))
     found = [
         f"{name.removeprefix('train.')}={_short(value)}"
         for name, value in sorted(values.items())
-        if name.partition(".")[0] in SECTIONS
-        and value != now.get(name, None if name.startswith("variants.") else value)
+        if name.partition(".")[0] in SECTIONS and value != now.get(name, value)
     ]
     more = len(found) - SHOWN
     return ", ".join(found[:SHOWN]) + (f" and {more} more" if more > 0 else "")

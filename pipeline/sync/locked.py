@@ -40,7 +40,7 @@ def produced_by(stages: Mapping[str, Any], weights: Path, variant: str, params: 
         if name.partition("@")[2] in ("", "audio", "image", "text", variant):
             values |= dict(flattened(stage.get("params", {}).get(PARAMS, {})))
     own = {name: value for name, value in values.items() if not name.startswith("variants.")}
-    return own | {"variant": variant, f"variants.{variant}": values[f"variants.{variant}"]}, LOCK
+    return own | {"variant": variant, "variants": values[f"variants.{variant}"]}, LOCK
 
 
 def dataset_digest(stages: Mapping[str, Any], variant: str, root: Path) -> str:

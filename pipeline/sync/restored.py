@@ -55,7 +55,7 @@ def sync(mlflow: ModuleType, root: Path, source: Path, extra: Mapping[str, str])
                 values, origin = produced_by(stages, folder / WEIGHTS, variant, params)
                 data = dataset_digest(stages, variant, root)
                 tags = run_tags(root, variant, params, data, extra.get("dvc.exp_name", "")) | dict(extra)
-                tags |= {"modalities": ",".join(values[f"variants.{variant}"]), "restored": "true", FROM_TAG: origin}
+                tags |= {"modalities": ",".join(values["variants"]), "restored": "true", FROM_TAG: origin}
                 run, did = _logged(mlflow, folder, variant, values, tags), LOGGED
                 notes += [f"parameters are those of {PARAMS} now"] if origin == PARAMS else []
             if metrics and run.data.tags.get(EVALUATED_TAG) != evaluation_tags(metrics)[EVALUATED_TAG]:

@@ -10,8 +10,11 @@ PREFIXED = ("chance", "reference", "music_to_film", "hubness")  # of a metrics f
 
 
 def flat_params(params: Params, variant: str) -> dict[str, Any]:
-    """Return the parameters behind `variant` by their dotted names; of `variants` only its own row."""
-    return dict(flattened(asdict(params) | {"variant": variant, "variants": {variant: params.inputs(variant)}}))
+    """Return the parameters behind `variant` by their dotted names.
+
+    `variants` is its own row, under one name for all variants, so that runs side by side show it in one line.
+    """
+    return dict(flattened(asdict(params) | {"variant": variant, "variants": params.inputs(variant)}))
 
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -157,4 +157,6 @@ def test_changed_parameters_are_named_shortly(params):
     many = {"train.learning_rate": "0.5", "train.seed": "7", "model.embed_dim": "3", "split.seed": "9"}
     assert changes(now | many, params) == "model.embed_dim=3, split.seed=9 and 2 more"
     assert changes({"train.no_longer_there": "1"}, params) == ""
-    assert changes({"variants.Three": "['tags', 'plot', 'image']"}, params) == "variants.Three=[tags, plot, image]"
+    assert (
+        changes({"variant": "Three", "variants": "['tags', 'plot', 'image']"}, params) == "variants=[tags, plot, image]"
+    )

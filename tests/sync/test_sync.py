@@ -48,7 +48,7 @@ def test_parameters_are_those_that_produced_the_model(restored, command):
         "device": "auto",
         "split.seed": "0",
         "variant": "Im",
-        "variants.Im": "['image']",
+        "variants": "['image']",
     }
 
 

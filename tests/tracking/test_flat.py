@@ -42,5 +42,5 @@ def test_parameters_have_their_dotted_names_and_one_variant(params):
     assert found["model.audio.channels"] == params.model.audio.channels
     assert {name: value for name, value in found.items() if name.startswith("variant")} == {
         "variant": "Im",
-        "variants.Im": ["image"],
+        "variants": ["image"],
     }

@@ -51,7 +51,7 @@ def test_run_holds_parameters_tags_curves_and_evaluation(tmp_path, model, params
     run = client.get_run(run_id)
     assert run.info.status == "FINISHED"
     assert run.data.params["train.learning_rate"] == str(params.train.learning_rate)
-    assert run.data.params["variants.Im"] == "['image']"
+    assert run.data.params["variants"] == "['image']"
     assert run.data.params["variant"] == "Im"
     assert run.data.tags["modalities"] == "image"
     assert run.data.tags["dvc.exp_name"] == "hazy-tune"
