@@ -12,7 +12,7 @@ import pandas
 from pipeline.errors import MissingFileError, ParamsError, StageError
 from pipeline.evaluate.rankings import read_rankings
 
-FIXED = ("pool", "queries", "candidates", "dataset")  # the same for all variants of a comparison
+FIXED = ("pool", "paragraphs", "queries", "candidates", "dataset")  # the same for all variants of a comparison
 KEYS = (*FIXED, "ci95", "chance", "music_to_film", "hubness", "slices")
 LOSSES = ("epoch", "train_loss", "valid_loss")
 

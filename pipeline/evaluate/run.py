@@ -92,6 +92,7 @@ def measure(
     columns = query_metrics(ranking.ranks, params.ks)
     metrics = {
         "pool": params.pool,
+        "paragraphs": params.paragraphs,
         "queries": len(asking),
         "candidates": len(tracks),
         **figures_of(columns, ranking.ranks.relevant, len(tracks), params),

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pipeline.errors import PipelineError
 from pipeline.params import Params
-from pipeline.tracking.evaluation import POOL_TAG, ROWS_TAG
+from pipeline.tracking.evaluation import EVALUATED_TAG, KEY_TAG, POOL_TAG, ROWS_TAG, evaluation_tags
 from pipeline.tracking.flat import flat_metrics, flattened
 from pipeline.tracking.store import DIGEST_TAG, WEIGHTS
 
@@ -39,7 +39,7 @@ class Entry:
 
 
 def from_files(root: Path, variants: Iterable[str]) -> tuple[list[Entry], set[str]]:
-    """Return the workspace's entries, and the digests of their models."""
+    """Return the workspace's entries, and the digests of their models and of their figures."""
     entries, digests = [], set()
     for variant in variants:
         path = root / f"metrics/evaluate/{variant}.json"
@@ -50,7 +50,7 @@ def from_files(root: Path, variants: Iterable[str]) -> tuple[list[Entry], set[st
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             advice = f"remove it and run `dvc repro evaluate@{variant}`"
             raise PipelineError(f"{path} cannot be read ({error}): {advice}") from None
-        digests.add(metrics.get("model", {}).get(WEIGHTS, ""))
+        digests |= {metrics.get("model", {}).get(WEIGHTS, ""), evaluation_tags(metrics)[EVALUATED_TAG]}
         data = Data(metrics.get("dataset", ""), metrics.get("pool", ""), metrics["queries"], metrics["candidates"])
         entries.append(Entry(variant, WORKSPACE, "", data, flat_metrics(metrics)))
     return entries, digests
@@ -59,11 +59,13 @@ def from_files(root: Path, variants: Iterable[str]) -> tuple[list[Entry], set[st
 def from_runs(runs: Iterable[Any], params: Params, digests: set[str]) -> tuple[list[Entry], int]:
     """Return an entry for each model of `runs` that is not among `digests`, and how many have not been evaluated.
 
-    `runs` come latest first; of several that led to one model the latest counts.
+    `runs` come latest first; of several that led to one model the latest counts. A run that only evaluated a model in
+    another way is one of its own, unless its figures are among `digests`.
     """
     entries, seen, without = [], set(digests), 0
     for run in runs:
-        tags, digest = run.data.tags, run.data.tags.get(DIGEST_TAG)
+        tags = run.data.tags
+        digest = tags.get(EVALUATED_TAG) if KEY_TAG in tags else tags.get(DIGEST_TAG)
         if digest is None or digest in seen:
             continue
         seen.add(digest)

@@ -13,7 +13,7 @@ from pipeline.errors import PipelineError
 from pipeline.files import sha256_of
 from pipeline.params import load_params
 from pipeline.sync.locked import PARAMS, dataset_digest, produced_by, read_stages
-from pipeline.tracking.evaluation import EVALUATED_TAG, attach_metrics, evaluation_tags
+from pipeline.tracking.evaluation import log_figures
 from pipeline.tracking.run import DATA_TAG, attach_model, dataset_of, run_name, run_tags
 from pipeline.tracking.store import WEIGHTS, find_run, one_at_a_time
 
@@ -58,8 +58,7 @@ def sync(mlflow: ModuleType, root: Path, source: Path, extra: Mapping[str, str])
                 tags |= {"modalities": ",".join(values["variants"]), "restored": "true", FROM_TAG: origin}
                 run, did = _logged(mlflow, folder, variant, values, tags), LOGGED
                 notes += [f"parameters are those of {PARAMS} now"] if origin == PARAMS else []
-            if metrics and run.data.tags.get(EVALUATED_TAG) != evaluation_tags(metrics)[EVALUATED_TAG]:
-                attach_metrics(mlflow, run, metrics)
+            if metrics and log_figures(mlflow, run, metrics, extra.get("dvc.exp_name", "")):
                 did = LOGGED if did == LOGGED else EVALUATED
             name = f"{run.info.run_name} {run.info.run_id[:8]}"
             outcomes.append(Outcome(variant, did, name, "; ".join(filter(None, notes))))

@@ -1,8 +1,12 @@
-"""An evaluation's figures, on the run that trained its model."""
+"""An evaluation's figures: on the run that trained its model, or on one below it where the run says it otherwise.
+
+So no figure stands beside parameters that it does not come from.
+"""
 
 import hashlib
 import json
 import logging
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,31 +15,73 @@ from typing import Any
 
 from pipeline.files import sha256_of
 from pipeline.tracking.flat import flat_metrics
-from pipeline.tracking.store import WEIGHTS, connected, find_run, never_fails
+from pipeline.tracking.run import DATA_TAG, run_name
+from pipeline.tracking.store import DIGEST_TAG, EXPERIMENT, WEIGHTS, connected, find_run, never_fails
 
 log = logging.getLogger(__name__)
 
+WAYS = ("pool", "paragraphs")  # of a metrics file and of `evaluate`: how films and tracks were ranked
 EVALUATED_TAG = "evaluation.digest"  # of the figures, by which it is seen that they are there
 POOL_TAG, ROWS_TAG = "evaluation.pool", "evaluation.dataset"  # whose figures may be compared: those where both agree
+KEY_TAG = "evaluation.key"  # of a run of its own: the model and the way
+PARENT_TAG = "mlflow.parentRunId"
+KEPT_TAGS = ("variant", "modalities", "git.commit", DATA_TAG)  # of the run that trained the model
 
 
 @never_fails
 def log_evaluation(root: Path, folder: Path, metrics: Mapping[str, Any]) -> None:
-    """Log a metrics file's content on the run that trained the model of `folder`, and on that run's model."""
+    """Log a metrics file's content on the run that trained the model of `folder`, or on one below it."""
     mlflow = connected(root)
     run = find_run(mlflow, sha256_of(folder / WEIGHTS))
     if run is None:
         advice = "`python -m pipeline sync-mlflow` logs it"
         log.warning("MLflow: no run trained %s (DVC restored it from its cache): %s", folder, advice)
         return
-    attach_metrics(mlflow, run, metrics)
+    log_figures(mlflow, run, metrics, os.environ.get("DVC_EXP_NAME", ""))
 
 
-def attach_metrics(mlflow: ModuleType, run: Any, metrics: Mapping[str, Any]) -> None:
-    """Log a metrics file's content on `run` and on the models that it led to."""
+def log_figures(mlflow: ModuleType, trained: Any, metrics: Mapping[str, Any], experiment: str) -> bool:
+    """Log a metrics file's content on `trained` or on a run below it; return whether it was not there before.
+
+    `experiment` is DVC's name of what evaluates now, if any.
+    """
+    run = _run_of(mlflow, trained, metrics, experiment)
+    tags = evaluation_tags(metrics)
+    if run.data.tags.get(EVALUATED_TAG) == tags[EVALUATED_TAG]:
+        return False
+    _attach(mlflow, run, flat_metrics(metrics), tags)
+    return True
+
+
+def evaluation_tags(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """Return what tells an evaluation's figures apart, and which figures they may be compared with."""
+    digest = hashlib.sha256(json.dumps(flat_metrics(metrics), sort_keys=True).encode()).hexdigest()
+    return {EVALUATED_TAG: digest, POOL_TAG: metrics.get("pool", ""), ROWS_TAG: metrics.get("dataset", "")}
+
+
+def _run_of(mlflow: ModuleType, trained: Any, metrics: Mapping[str, Any], experiment: str) -> Any:
+    way = {f"evaluate.{name}": metrics[name] for name in WAYS if name in metrics}
+    if all(trained.data.params.get(name, value) == value for name, value in way.items()):
+        return trained
+    key = hashlib.sha256(json.dumps([trained.data.tags[DIGEST_TAG], way], sort_keys=True).encode()).hexdigest()
+    found = mlflow.search_runs(
+        experiment_names=[EXPERIMENT], filter_string=f"tags.`{KEY_TAG}` = '{key}'", max_results=1, output_format="list"
+    )
+    if found:
+        return found[0]
+    tags = {name: trained.data.tags.get(name, "") for name in KEPT_TAGS}
+    tags |= {"dvc.exp_name": experiment, "dvc.stage": os.environ.get("DVC_STAGE", "")}
+    tags |= {KEY_TAG: key, PARENT_TAG: trained.info.run_id}
+    with mlflow.start_run(run_name=run_name(tags["variant"], experiment), tags=tags) as run:
+        mlflow.log_params(trained.data.params | way)
+    return mlflow.get_run(run.info.run_id)
+
+
+def _attach(mlflow: ModuleType, run: Any, values: Mapping[str, float], tags: Mapping[str, str]) -> None:
+    """Log figures on `run` and on the models that it led to."""
     from mlflow.entities import Metric, RunTag
 
-    now, values = int(time.time() * 1000), flat_metrics(metrics)
+    now = int(time.time() * 1000)
     models = [output.model_id for output in run.outputs.model_outputs] if run.outputs else []
     mlflow.MlflowClient().log_batch(
         run.info.run_id,
@@ -44,11 +90,5 @@ def attach_metrics(mlflow: ModuleType, run: Any, metrics: Mapping[str, Any]) -> 
             for name, value in values.items()
             for model in models or [None]
         ],
-        tags=[RunTag(name, value) for name, value in evaluation_tags(metrics).items()],
+        tags=[RunTag(name, value) for name, value in tags.items()],
     )
-
-
-def evaluation_tags(metrics: Mapping[str, Any]) -> dict[str, str]:
-    """Return what tells an evaluation's figures apart, and which figures they may be compared with."""
-    digest = hashlib.sha256(json.dumps(flat_metrics(metrics), sort_keys=True).encode()).hexdigest()
-    return {EVALUATED_TAG: digest, POOL_TAG: metrics.get("pool", ""), ROWS_TAG: metrics.get("dataset", "")}

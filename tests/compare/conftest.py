@@ -109,6 +109,7 @@ def make_variant(root: Path, variant: str, rows: list[dict], strength: float) ->
     metrics = {
         "variant": variant,
         "pool": "eval",
+        "paragraphs": "mean",
         "queries": len(rankings),
         "candidates": len(rows),
         **averages(columns),

@@ -45,7 +45,9 @@ def test_a_metric_that_is_not_measured_film_by_film_is_refused_with_the_allowed_
         read_results(inputs.root, inputs.variants, metric)
 
 
-@pytest.mark.parametrize(("key", "value"), [("candidates", 23), ("dataset", "ffff"), ("pool", "all")])
+@pytest.mark.parametrize(
+    ("key", "value"), [("candidates", 23), ("dataset", "ffff"), ("pool", "all"), ("paragraphs", "best")]
+)
 def test_metrics_of_different_data_are_not_mixed(root, inputs, key, value):
     change(root, "Plo", **{key: value})
     with pytest.raises(StageError, match=rf"different data \({key}: .* for Im, All; {value} for Plo\): run `dvc repro"):
@@ -60,7 +62,7 @@ def test_other_slices_are_not_mixed(root, inputs):
         read_results(root, inputs.variants, "mrr")
 
 
-@pytest.mark.parametrize("key", ["pool", "music_to_film", "hubness", "slices"])
+@pytest.mark.parametrize("key", ["pool", "paragraphs", "music_to_film", "hubness", "slices"])
 def test_metrics_files_of_an_older_evaluation_name_the_command(root, inputs, key):
     path = root / "metrics/evaluate/Im.json"
     metrics = json.loads(path.read_text())

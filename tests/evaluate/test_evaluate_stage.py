@@ -51,6 +51,7 @@ def test_metrics_file_has_the_figures_of_every_film_against_every_track_of_the_e
     assert list(metrics) == [
         "variant",
         "pool",
+        "paragraphs",
         "queries",
         "candidates",
         *AVERAGES,

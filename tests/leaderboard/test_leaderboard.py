@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.__main__ import main
-from pipeline.files import write_json
+from pipeline.files import sha256_of, write_json
 from pipeline.leaderboard.entries import changes, from_runs
 from pipeline.params import load_params
 from pipeline.tracking.evaluation import log_evaluation
@@ -51,7 +51,8 @@ def root(tmp_path, monkeypatch) -> Path:
 def experiment(root, monkeypatch, variant: str, name: str, weights: bytes, metrics: dict | None) -> None:
     """Log the run of an experiment with a learning rate of its own."""
     params = load_params(root / "params.yaml")
-    params = replace(params, train=replace(params.train, learning_rate=0.0003))
+    evaluate = replace(params.evaluate, pool=metrics["pool"] if metrics else "eval")
+    params = replace(params, train=replace(params.train, learning_rate=0.0003), evaluate=evaluate)
     folder = root / f"elsewhere/{variant}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.safetensors").write_bytes(weights)
@@ -65,7 +66,7 @@ def experiment(root, monkeypatch, variant: str, name: str, weights: bytes, metri
 
 def rows(text: str) -> list[str]:
     """Return the first two words of each row of the tables."""
-    found = [line.split() for line in text.splitlines() if line.startswith(" ")]
+    found = [line.split() for line in text.splitlines() if line[:1] == " " != line[1:2]]  # no continued ones
     return [" ".join(words[:2]) for words in found if words and words[0] != "variant" and words[0][0] != "─"]
 
 
@@ -101,6 +102,23 @@ def test_experiments_stand_among_the_variants_and_other_data_apart(root, capsys,
     assert "142 tracks of all sides" in others
     assert "4 runs, 3 evaluated models that are not the workspace's; 1 not evaluated." in said.replace("\n", " ")
     assert max(map(len, said.splitlines())) <= 100
+
+
+def test_model_of_the_workspace_evaluated_in_another_way_stands_apart(root, capsys, monkeypatch):
+    experiment(root, monkeypatch, "Im", "hazy-tune", b"a", metrics_of("Im", 0.3))
+    weights = root / "elsewhere/Im/model.safetensors"
+    mine = metrics_of("Im", 0.3, model={"model.safetensors": sha256_of(weights)})
+    write_json(root / "metrics/evaluate/Im.json", mine)
+    monkeypatch.setenv("DVC_EXP_NAME", "all-tracks")
+    log_evaluation(root, weights.parent, metrics_of("Im", 0.1, pool="all", candidates=469))
+    assert main(["leaderboard"]) == 0
+    same, _, others = capsys.readouterr().out.partition("Other data, or another pool")
+    assert rows(same) == ["Ta workspace", "Im workspace", "chance 0.070"]
+    assert rows(others) == ["Im all-tracks", "chance 0.070"]
+    assert "pool=all" in others
+    write_json(root / "metrics/evaluate/Im.json", metrics_of("Im", 0.1, pool="all", candidates=469))
+    main(["leaderboard"])
+    assert "all-tracks" not in capsys.readouterr().out, "the workspace has these figures now"
 
 
 def test_json_has_the_same_rows(root, capsys):

@@ -32,6 +32,7 @@ class Restored:
         metrics = {
             "variant": "Im",
             "pool": "eval",
+            "paragraphs": "mean",
             "queries": 3,
             "candidates": 9,
             "recall_at_10": 0.5,

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent.parent
 METRICS = {
     "variant": "All",
     "pool": "eval",
+    "paragraphs": "mean",
     "dataset": "ad7e",
     "mrr": 0.5,
     "queries": 3,
@@ -67,6 +68,27 @@ def test_run_holds_parameters_tags_curves_and_evaluation(tmp_path, model, params
     }
     assert run.inputs.dataset_inputs[0].dataset.digest == "0123456789abcdef"
     assert len(client.search_runs([run.info.experiment_id])) == 1
+
+
+def test_evaluation_in_another_way_has_a_run_of_its_own_below_the_trainings(tmp_path, model, params, monkeypatch):
+    trained = train_once(tmp_path, model, params)
+    log_evaluation(tmp_path, model, METRICS)
+    monkeypatch.setenv("DVC_EXP_NAME", "hazy-tune")
+    for mrr in (0.3, 0.25):  # the second time with other figures, on the same run
+        log_evaluation(tmp_path, model, METRICS | {"pool": "all", "mrr": mrr})
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri(tmp_path))
+    runs = {run.info.run_id: run for run in client.search_runs([client.get_run(trained).info.experiment_id])}
+    assert runs[trained].data.metrics["mrr"] == 0.5
+    assert runs.pop(trained).data.tags["evaluation.pool"] == "eval"
+    (other,) = runs.values()
+    assert (other.data.metrics["mrr"], other.data.params["evaluate.pool"]) == (0.25, "all")
+    assert other.data.params["train.learning_rate"] == str(params.train.learning_rate)
+    assert other.data.tags["mlflow.parentRunId"] == trained
+    assert (other.data.tags["variant"], other.data.tags["dvc.exp_name"]) == ("Im", "hazy-tune")
+    log_evaluation(tmp_path, model, METRICS | {"mrr": 0.75})
+    assert client.get_run(trained).data.metrics["mrr"] == 0.75, "the training's own way stays on its run"
 
 
 def test_copy_of_the_repository_logs_into_the_main_one(tmp_path, model, params, monkeypatch):
