@@ -61,13 +61,6 @@ def grouped(query: np.ndarray, above: np.ndarray, tied: np.ndarray, candidates: 
     return Ranks(query[starts], above[starts], tied[starts], own, candidates)
 
 
-def untied(ranks: Sequence[Sequence[int]], candidates: int) -> Ranks:
-    """Return `Ranks` of rankings without ties, given the ranks of each query's relevant candidates, 1 = best."""
-    query = np.repeat(np.arange(len(ranks)), [len(of_query) for of_query in ranks])
-    flat = np.concatenate([np.asarray(of_query, np.int64) for of_query in ranks])
-    return grouped(query, flat - 1, np.ones_like(flat), candidates)
-
-
 def at_random(relevant: Sequence[int], candidates: int) -> Ranks:
     """Return `Ranks` of rankings that say nothing: all candidates tied, `relevant` of them each query's own."""
     own = np.asarray(relevant, np.int64)

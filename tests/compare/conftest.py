@@ -14,10 +14,10 @@ from pipeline.evaluate.bootstrap import confidence_intervals
 from pipeline.evaluate.chance import chance_metrics
 from pipeline.evaluate.metrics import averages, query_metrics
 from pipeline.evaluate.rankings import write_rankings
-from pipeline.evaluate.ranks import untied
 from pipeline.files import write_bytes, write_json
 from pipeline.sections import Compare, Evaluate
 from pipeline.tables import DATASET, write_table
+from tests.evaluate.trec_eval import untied
 
 KS = [1, 5, 10]
 RATE = 22050

@@ -10,7 +10,7 @@ from pipeline.evaluate.chance import chance_metrics, expected_median_rank, fewer
 from pipeline.evaluate.first_hit import any_among_first, none_among_first
 from pipeline.evaluate.metrics import averages, query_metrics
 from pipeline.evaluate.ranking import one_row_each, rank
-from pipeline.evaluate.ranks import untied
+from tests.evaluate.trec_eval import untied
 
 KS = [1, 2, 5, 100]
 SIZES = [(n, r) for n in range(1, 8) for r in range(1, n + 1)] + [(13, 2), (13, 11), (14, 1)]  # some beyond ndcg_at_10

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.evaluate.metrics import BEST_RANK, averages, ndcg_at, query_metrics
-from pipeline.evaluate.ranks import Ranks, at_random, grouped, untied
-from tests.evaluate.trec_eval import Group, orders, trec_eval
+from pipeline.evaluate.ranks import Ranks, at_random, grouped
+from tests.evaluate.trec_eval import Group, orders, trec_eval, untied
 
 # Whether each candidate is relevant, from the best-ranked one to the worst.
 RANKING = st.lists(st.booleans(), min_size=1, max_size=40).filter(any)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.evaluate.ranks import at_random, untied
+from pipeline.evaluate.ranks import at_random
 from pipeline.evaluate.reference import pooled_figures
+from tests.evaluate.trec_eval import untied
 
 PUBLISHED = {  # evaluation side: so many tracks, of so many films
     1: 16,

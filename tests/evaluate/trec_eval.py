@@ -6,6 +6,8 @@ from itertools import combinations, product
 import numpy as np
 import pytrec_eval
 
+from pipeline.evaluate.ranks import Ranks, grouped
+
 Ordered = Sequence[bool]  # whether each candidate is relevant, from the best to the worst
 Group = tuple[int, int]  # so many candidates of equal score, so many of them relevant
 
@@ -29,3 +31,10 @@ def orders(groups: Sequence[Group]) -> list[list[bool]]:
         for size, own in groups
     ]
     return [[own for group in order for own in group] for order in product(*of_each)]
+
+
+def untied(ranks: Sequence[Sequence[int]], candidates: int) -> Ranks:
+    """Return `Ranks` of rankings without ties, given the ranks of each query's relevant candidates, 1 = best."""
+    query = np.repeat(np.arange(len(ranks)), [len(of_query) for of_query in ranks])
+    flat = np.concatenate([np.asarray(of_query, np.int64) for of_query in ranks])
+    return grouped(query, flat - 1, np.ones_like(flat), candidates)
