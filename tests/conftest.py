@@ -25,6 +25,13 @@ def params() -> Params:
     return load_params(ROOT / "params.yaml")
 
 
+@pytest.fixture(autouse=True)
+def no_outside_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let neither the environment of the tests nor an earlier test name a store of MLflow, or an experiment of DVC."""
+    for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME", "DVC_STAGE"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def without_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every connection and look-up of a name fail the test."""

@@ -38,8 +38,6 @@ def metrics_of(variant: str, recall: float, **others) -> dict:
 @pytest.fixture
 def root(tmp_path, monkeypatch) -> Path:
     """A folder with figures of two variants, and no store."""
-    for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME", "DVC_STAGE"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "params.yaml", tmp_path)

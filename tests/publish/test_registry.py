@@ -24,12 +24,6 @@ from tests.recommend.test_query import queries_of
 HEADLINE = {"variant": "Im", "queries": 3, "recall_at_10": 0.25, "mrr": 0.5}
 
 
-@pytest.fixture(autouse=True)
-def no_outside_store(monkeypatch):
-    for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME", "DVC_STAGE"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture
 def published(tmp_path: Path) -> Path:
     """A published model's folder, of files that nobody can load."""

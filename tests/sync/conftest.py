@@ -73,8 +73,6 @@ class Restored:
 @pytest.fixture
 def restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Restored:
     """A restored model with its history, figures and lock file; the working directory is its folder."""
-    for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME", "DVC_STAGE"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     world = Restored(tmp_path)
     shutil.copy(ROOT / "params.yaml", tmp_path)

@@ -1,16 +1,9 @@
-"""No store but the test's own, and a model's folder."""
+"""A model's folder."""
 
 import json
 from pathlib import Path
 
 import pytest
-
-
-@pytest.fixture(autouse=True)
-def no_outside_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let neither the environment of the tests nor an earlier test name a store."""
-    for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME", "DVC_STAGE"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
