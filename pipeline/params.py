@@ -23,6 +23,7 @@ from pipeline.sections import (
     Input,
     Model,
     Parse,
+    Recommend,
     Scrape,
     Segment,
     Split,
@@ -55,6 +56,7 @@ class Params:
     train: Train
     evaluate: Evaluate
     compare: Compare
+    recommend: Recommend
 
     def __post_init__(self) -> None:
         for name, inputs in self.variants.items():

@@ -277,3 +277,21 @@ class Compare:
     excerpt_seconds: Positive
     excerpt_bit_rate: Annotated[int, Field(ge=8000, le=160000)]
     max_audio_bytes: Count
+
+
+@dataclass(frozen=True, config=STRICT)
+class Recommend:
+    """How music is found for queries of one's own."""
+
+    search: Literal["exact", "approximate"]
+    lists: Count
+    probes: Count
+    max_text_chars: Count
+    max_paragraphs: Count
+    max_image_bytes: Count
+    max_track_seconds: Positive
+    processes: Count
+
+    def __post_init__(self) -> None:
+        if self.probes > self.lists:
+            raise ValueError(f"recommend.probes: found {self.probes}, at most recommend.lists ({self.lists})")

@@ -4,7 +4,7 @@ Nothing is random: a track is the mean over all windows of a fixed grid, a film 
 normalised again. Windows are read batch by batch, so memory does not grow with the length of the audio.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
@@ -66,12 +66,13 @@ def embed_films(
     config: dict[str, Any],
     batch_size: int,
     device: torch.device,
+    without: Collection[str] = (),
 ) -> np.ndarray:
     """Return the embedding [films, e], float32, of each of `films`: the mean over its paragraphs.
 
-    Raises `ModelError` as `embed_tracks` does.
+    `without` are inputs to leave out, as in `RetrievalModel.encode_query`. Raises `ModelError` as `embed_tracks` does.
     """
-    rows, starts = embed_paragraphs(model, store, films, config, batch_size, device)
+    rows, starts = embed_paragraphs(model, store, films, config, batch_size, device, without)
     return _directions(np.add.reduceat(rows.astype(np.float64), starts), [film.fid for film in films])
 
 
@@ -82,6 +83,7 @@ def embed_paragraphs(
     config: dict[str, Any],
     batch_size: int,
     device: torch.device,
+    without: Collection[str] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the embeddings [rows, e], float32, of all paragraphs of `films`, and each film's first row, int64 [films].
 
@@ -97,7 +99,7 @@ def embed_paragraphs(
 
     def encode(places: Sequence[dict[str, int]]) -> Tensor:
         rows = {name: [place[name] for place in places] for name in store.inputs}
-        return model.encode_query(store.query(rows, device))
+        return model.encode_query(store.query(rows, device), without)
 
     model.to(device).eval()
     rows = _sums(sum(numbers), config["model"]["embed_dim"], paragraphs(), encode, batch_size)

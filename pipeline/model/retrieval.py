@@ -11,7 +11,7 @@ Axes: n batch, m input, l step, f feature width, d shared width, e embedding wid
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -65,12 +65,14 @@ class RetrievalModel(nn.Module):
         self.audio_head = ProjectionHead(params.audio.width, head.hidden, params.embed_dim, head.dropout)
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1.0 / params.temperature)))
 
-    def encode_query(self, batch: Batch) -> Tensor:
-        """Return the unit vectors [n, e], float32, of the films in `batch`."""
-        phi = torch.stack(
-            [self.input_projections[name](self.input_dropout(self._embedding(name, batch))) for name in self.inputs],
-            dim=1,
-        )  # [n, m, d]
+    def encode_query(self, batch: Batch, without: Collection[str] = ()) -> Tensor:
+        """Return the unit vectors [n, e], float32, of the films in `batch`.
+
+        Of the inputs in `without` all values are dropped, as training's dropout drops some.
+        """
+        found = {name: self.input_dropout(self._embedding(name, batch)) for name in self.inputs}
+        found |= {name: torch.zeros_like(found[name]) for name in without}
+        phi = torch.stack([self.input_projections[name](found[name]) for name in self.inputs], dim=1)  # [n, m, d]
         if self.training or self.fuse_single or len(self.inputs) > 1:
             phi = phi + self.fusion(phi + self.input_positions)
         return F.normalize(self.query_head(phi.flatten(1)).float(), dim=-1)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.files import sha256_of
 from pipeline.model.store import CONFIG, WEIGHTS
-from pipeline.publish.index import INDEX
+from pipeline.store.index import INDEX
 from pipeline.tracking.logged import log_model
 from pipeline.tracking.run import DATA_TAG
 from pipeline.tracking.store import DIGEST_TAG, connected, find_run, never_fails, one_at_a_time, repository

@@ -1,25 +1,64 @@
-"""An index of tracks: which of them stand nearest to a query, without their audio."""
+"""An index in memory: which of its tracks stand nearest to a query, without their audio.
 
+The tracks stay an Arrow table, of which only the rows that were found become Python objects: a million tracks are their
+vectors and some 100 MB.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from pipeline.errors import MissingFileError, ModelError
-from pipeline.store.table import open_features
+from pipeline.store.index import INDEX_KEYS
+from pipeline.store.table import open_parquet, read_all_vectors
 
 
 @dataclass(frozen=True)
 class TrackIndex:
     """Tracks with their unit vectors."""
 
-    keys: dict[str, np.ndarray]  # a column each: fid, number, path, …
-    vectors: np.ndarray  # [tracks, e]
-    about: dict[str, Any]  # variant, digests of the model and of the audio features
+    tracks: pa.Table  # a row a track, columns of `INDEX_KEYS`
+    vectors: np.ndarray  # float32 [tracks, e]
+    about: dict[str, Any]  # variant, digest of the model, ...
 
     def __len__(self) -> int:
         return len(self.vectors)
+
+    @property
+    def bytes(self) -> int:
+        """Memory that it takes."""
+        return self.vectors.nbytes + self.tracks.nbytes
+
+    @cached_property
+    def files(self) -> np.ndarray:
+        """A number for each track's file, int32 [tracks]."""
+        return _codes(self.tracks["path"])
+
+    @cached_property
+    def films(self) -> np.ndarray:
+        """A number for each track's film, of one's own music its album, int32 [tracks]."""
+        fids, titles = _codes(self.tracks["fid"]), _codes(self.tracks["title"])
+        named = np.unique(fids * np.int64(len(self) + 1) + titles, return_inverse=True)[1]
+        return named.astype(np.int32)
+
+    @cached_property
+    def film_names(self) -> dict[int, dict[str, Any]]:
+        """A film's or album's id, title and year by its number."""
+        numbers, first = np.unique(self.films, return_index=True)
+        return dict(zip(numbers.tolist(), self.rows(first), strict=True))
+
+    def rows(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+        """Return the tracks in `rows`, a dict each."""
+        return self.tracks.take(pa.array(rows, pa.int64())).to_pylist()
+
+    def scores(self, query: np.ndarray) -> np.ndarray:
+        """Return the cosine of each track and `query` [e], float32 [tracks]."""
+        return self.vectors @ query
 
     def nearest(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows [queries, k] of the `k` tracks nearest to each of `queries` [queries, e], and their cosines.
@@ -29,17 +68,35 @@ class TrackIndex:
         """
         if k < 1:
             raise ModelError(f"k: found {k}, at least 1 track can be asked for")
-        scores = queries @ self.vectors.T
-        rows = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-        return rows, np.take_along_axis(scores, rows, axis=1)
+        scores = [self.scores(query) for query in queries]
+        rows = np.array([highest(of_query, k) for of_query in scores]).reshape(len(queries), -1)
+        return rows, np.array([of_query[found] for of_query, found in zip(scores, rows, strict=True)], np.float32)
 
 
-def open_index(path: Path) -> TrackIndex:
-    """Return the index that `publish` wrote to `path`; raise `MissingFileError` when it is missing or damaged."""
+def highest(scores: np.ndarray, k: int) -> np.ndarray:
+    """Return the places of the `k` highest of `scores` [n], the highest first, of equal ones the earlier place."""
+    places = np.arange(len(scores))
+    if k < len(scores):
+        least = np.partition(scores, len(scores) - k)[len(scores) - k]
+        places = np.flatnonzero(scores >= least)
+    return places[np.lexsort((places, -scores[places]))][:k]
+
+
+def open_index(path: Path, advice: str) -> TrackIndex:
+    """Return the index at `path`; raise `MissingFileError` with `advice` when it is missing or damaged."""
     if not path.is_file():
-        raise MissingFileError(f"{path} is missing: run `dvc repro publish`")
+        raise MissingFileError(f"{path} is missing: {advice}")
     try:
-        table = open_features(path)
-    except MissingFileError as error:
-        raise MissingFileError(f"{path} cannot be read: remove it and run `dvc repro publish`") from error
-    return TrackIndex(table.keys, table.vectors, table.about)
+        with open_parquet(path) as (file, about):
+            tracks = file.read(columns=INDEX_KEYS.names)
+            vectors = read_all_vectors(file, path)
+    except (MissingFileError, pa.ArrowException, OSError) as error:
+        raise MissingFileError(f"{path} cannot be read: remove it and {advice}") from error
+    if not tracks.schema.equals(INDEX_KEYS):
+        raise MissingFileError(f"{path} has other columns than expected: remove it and {advice}")
+    return TrackIndex(tracks, vectors, about)
+
+
+def _codes(column: pa.ChunkedArray) -> np.ndarray:
+    """Return a number for each value of a column, int32, the same for equal values."""
+    return column.combine_chunks().dictionary_encode().indices.to_numpy()

@@ -4,8 +4,9 @@ The texts and pictures are prepared as the feature tables are, or as fine-tuning
 `pipeline.model.embed`: a film is the mean over its plot's paragraphs, each beside the one picture.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from pipeline.encoders.image import load_image_encoder
 from pipeline.encoders.pixels import Preparation
-from pipeline.encoders.text import load_text_encoder
+from pipeline.encoders.text import TextEncoder, load_text_encoder
 from pipeline.errors import ModelError
 from pipeline.model.embed import embed_films
 from pipeline.model.retrieval import RetrievalModel
@@ -26,10 +27,12 @@ from pipeline.store.films import INPUT_TABLES, Film, InputTable
 from pipeline.store.posters import MAX_PIXELS
 from pipeline.store.raw import open_tokenizer, token_table
 from pipeline.store.table import FeatureTable
-from pipeline.store.texts import input_texts
+from pipeline.store.texts import input_texts, tags_plot_text
 
+PARTS = ("tags", "plot", "image")  # of what can be known of a film
 NEEDS = {"image": ("image",), "tags": ("tags",), "plot": ("plot",), "tags_plot": ("tags", "plot")}
 BATCH_SIZE = 32  # texts, pictures or paragraphs at once; memory only
+REMEMBERED = 4096  # texts, of 2 KB each
 BESIDE = ("encoder", "revision", "crops", "width")  # of a spec: where an encoder came from, not what it computes
 
 Config = dict[str, Any]
@@ -42,29 +45,69 @@ class Query:
     title: str | None  # names the query in messages; no model reads it
     tags: str | None
     plot: str | None  # paragraphs joined by newlines
-    image: Path | None  # a JPEG, PNG, GIF or WebP file
+    image: Path | Image.Image | None  # a JPEG, PNG, GIF or WebP file, or one that was read
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Which of `PARTS` are known."""
+        known = {"tags": bool((self.tags or "").strip()), "plot": bool((self.plot or "").strip())}
+        return tuple(part for part in PARTS if known.get(part, self.image is not None))
+
+
+def needs_of(inputs: Collection[str]) -> tuple[str, ...]:
+    """Return which of `PARTS` a model of `inputs` needs."""
+    return tuple(part for part in PARTS if any(part in NEEDS[name] for name in inputs))
+
+
+class Encoders:
+    """Frozen encoders, each loaded once and shared by all models that were trained on it."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._loaded: dict[tuple[Any, ...], Any] = {}
+
+    def frozen(self, kind: str, spec: Config) -> Any:
+        """Return the encoder of a kind with `spec`; raise `ModelError` when it cannot be loaded, or is another now."""
+        settings = {"encoder": spec["encoder"], "pooling": spec["pooling"], "batch_size": BATCH_SIZE}
+        key = (kind, *settings.values(), spec.get("max_tokens"))
+        if key not in self._loaded:
+            if kind == "text":
+                params = TextFeatures(**settings, max_tokens=spec["max_tokens"])
+                self._loaded[key] = _Remembering(load_text_encoder(params, self.device))
+            else:
+                self._loaded[key] = load_image_encoder(ImageFeatures(**settings, crops=1), self.device)
+        encoder = self._loaded[key]
+        for name in spec:
+            if name not in BESIDE and encoder.spec.get(name) != spec[name]:
+                raise ModelError(
+                    f"the model was trained on {spec['encoder']!r} with {name} {spec[name]!r}; the one here has "
+                    f"{encoder.spec.get(name)!r}: install the revision {spec['revision']!r}, or train again"
+                )
+        return encoder
 
 
 class QueryEncoder:
     """One model's query side with the encoders that it needs, loaded once."""
 
-    def __init__(self, model: RetrievalModel, config: Config, device: torch.device) -> None:
-        """Load what `model`, whose config is `config`, needs beside itself.
+    def __init__(self, model: RetrievalModel, config: Config, encoders: Encoders) -> None:
+        """Take or load from `encoders` what `model`, whose config is `config`, needs beside itself.
 
         Raises `ModelError` when an encoder cannot be loaded, or is not the one that the model was trained on.
         """
-        self.model, self.config, self.device = model.to(device).eval(), config, device
-        self.needs = [name for name in ("tags", "plot", "image") if any(name in NEEDS[i] for i in model.inputs)]
+        self.device = encoders.device
+        self.model, self.config = model.to(self.device).eval(), config
+        self.needs = needs_of(model.inputs)
         self._tables: dict[str, Callable[[list[Any]], InputTable]] = {}  # of texts or pictures, by kind
         for kind in sorted({INPUT_TABLES[name] for name in model.inputs}):
             tuned = config["encoders"].get(kind)
-            self._tables[kind] = (_tuned if tuned else _frozen)(kind, tuned or self._spec(kind), device)
+            self._tables[kind] = _tuned(kind, tuned) if tuned else _frozen(encoders.frozen(kind, self._spec(kind)))
 
-    def encode(self, queries: Sequence[Query]) -> np.ndarray:
+    def encode(self, queries: Sequence[Query], without: str | None = None) -> np.ndarray:
         """Return the unit vectors [queries, e], float32, in order.
 
-        Raises `ModelError` for a query that lacks what the model needs, naming it, and for a picture that cannot be
-        read.
+        `without` is one of `needs`, of which the model has several: the queries are embedded as if that were not
+        known. An input that is made of nothing else is dropped, in the text `tags_plot` its place is left empty. Raises
+        `ModelError` for a query that lacks what the model needs, naming it, and for a picture that cannot be read.
         """
         if not queries:
             return np.empty((0, self.config["model"]["embed_dim"]), np.float32)
@@ -72,7 +115,7 @@ class QueryEncoder:
         rows: dict[str, list[tuple[int, ...]]] = {name: [] for name in self.model.inputs}
         items: dict[str, list[Any]] = {kind: [] for kind in self._tables}  # texts, pictures
         for name, query in zip(names, queries, strict=True):
-            for of_input, found in self._inputs(name, query).items():
+            for of_input, found in self._inputs(name, query, without).items():
                 of_kind = items[INPUT_TABLES[of_input]]
                 rows[of_input].append(tuple(range(len(of_kind), len(of_kind) + len(found))))
                 of_kind += found
@@ -82,9 +125,10 @@ class QueryEncoder:
         for number, name in enumerate(names):
             of_query = {of_input: found[number] for of_input, found in rows.items()}
             films.append(Film(name, (), (), of_query, of_query))
-        return embed_films(self.model, store, films, self.config, BATCH_SIZE, self.device)
+        dropped = [of_input for of_input in self.model.inputs if NEEDS[of_input] == (without,)]
+        return embed_films(self.model, store, films, self.config, BATCH_SIZE, self.device, dropped)
 
-    def _inputs(self, name: str, query: Query) -> dict[str, list[Any]]:
+    def _inputs(self, name: str, query: Query, without: str | None) -> dict[str, list[Any]]:
         """Return what each input is made of: a text a paragraph, or a picture."""
         given = {"tags": query.tags or "", "plot": query.plot or "", "image": query.image}
         lacking = [need for need in self.needs if not (given[need] if need == "image" else given[need].strip())]
@@ -94,6 +138,10 @@ class QueryEncoder:
                 f"{', '.join(self.needs)}"
             )
         found: dict[str, list[Any]] = dict(input_texts(given["tags"], given["plot"]))
+        if without == "tags":
+            found["tags_plot"] = [tags_plot_text("", paragraph) for paragraph in found["plot"]]
+        elif without == "plot":
+            found["tags_plot"] = [tags_plot_text(text, "") for text in found["tags"]]
         if "image" in self.needs:
             found["image"] = [_picture(name, query.image)]
         return {of_input: found[of_input] for of_input in self.model.inputs}
@@ -131,23 +179,34 @@ class _Squares:
         return self.preparation.values(stored)
 
 
-def _frozen(kind: str, spec: Config, device: torch.device) -> Callable[[list[Any]], InputTable]:
-    """Return the function from texts or pictures to the vectors of the frozen encoder of `spec`."""
-    settings = {"encoder": spec["encoder"], "pooling": spec["pooling"], "batch_size": BATCH_SIZE}
-    if kind == "text":
-        encoder: Any = load_text_encoder(TextFeatures(**settings, max_tokens=spec["max_tokens"]), device)
-    else:
-        encoder = load_image_encoder(ImageFeatures(**settings, crops=1), device)
-    for name in spec:
-        if name not in BESIDE and encoder.spec.get(name) != spec[name]:
-            raise ModelError(
-                f"the model was trained on {spec['encoder']!r} with {name} {spec[name]!r}; the one here has "
-                f"{encoder.spec.get(name)!r}: install the revision {spec['revision']!r}, or train again"
-            )
+@dataclass(frozen=True)
+class _Remembering:
+    """A text encoder that keeps what it encoded last: one and the same synopsis is asked for again and again."""
+
+    encoder: TextEncoder
+    kept: OrderedDict[str, np.ndarray] = field(default_factory=OrderedDict)
+
+    @property
+    def spec(self) -> Config:
+        return self.encoder.spec
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Return float32 [len(texts), f], in order."""
+        new = [text for text in dict.fromkeys(texts) if text not in self.kept]
+        vectors = dict(zip(new, self.encoder.encode(new), strict=True))
+        vectors |= {text: self.kept.pop(text) for text in dict.fromkeys(texts) if text in self.kept}
+        self.kept.update(vectors)
+        while len(self.kept) > REMEMBERED:
+            self.kept.popitem(last=False)
+        return np.stack([vectors[text] for text in texts]) if texts else self.encoder.encode([])
+
+
+def _frozen(encoder: Any) -> Callable[[list[Any]], InputTable]:
+    """Return the function from texts or pictures to the vectors of a frozen encoder."""
     return lambda found: FeatureTable({}, encoder.encode(found), {})
 
 
-def _tuned(kind: str, settings: Config, device: torch.device) -> Callable[[list[Any]], InputTable]:
+def _tuned(kind: str, settings: Config) -> Callable[[list[Any]], InputTable]:
     """Return the function from texts or pictures to what the encoder inside the model reads."""
     if kind == "text":
         tokenizer = open_tokenizer(settings)
@@ -158,7 +217,9 @@ def _tuned(kind: str, settings: Config, device: torch.device) -> Callable[[list[
     )
 
 
-def _picture(name: str, path: Path) -> Image.Image:
+def _picture(name: str, path: Path | Image.Image) -> Image.Image:
+    if isinstance(path, Image.Image):
+        return path
     try:
         return read_picture(path, MAX_PIXELS)
     except FileNotFoundError:

@@ -24,11 +24,13 @@ class Served(PythonModel):
         from pipeline.device import choose_device
         from pipeline.model.store import WEIGHTS, load_model
         from pipeline.recommend.index import open_index
-        from pipeline.recommend.query import QueryEncoder
+        from pipeline.recommend.query import Encoders, QueryEncoder
 
         files = {name: Path(path) for name, path in context.artifacts.items()}
-        self.encoder = QueryEncoder(*load_model(files.pop(WEIGHTS).parent), choose_device("auto"))
-        self.index = next((open_index(path) for name, path in files.items() if name.endswith(".parquet")), None)
+        encoders = Encoders(choose_device("auto"))
+        self.encoder = QueryEncoder(*load_model(files.pop(WEIGHTS).parent), encoders)
+        tables = [path for name, path in files.items() if name.endswith(".parquet")]
+        self.index = open_index(tables[0], "log the model again") if tables else None
 
     def predict(
         self, context: PythonModelContext, model_input: pandas.DataFrame, params: dict[str, Any] | None = None
@@ -60,10 +62,9 @@ class Served(PythonModel):
             return pandas.DataFrame({"embedding": list(vectors)})
         rows, scores = self.index.nearest(vectors, params["k"])
         answers = [
-            {"query": query, "rank": rank, "score": float(score)}
-            | {name: self.index.keys[name][row] for name in COLUMNS}
+            {"query": query, "rank": rank, "score": float(score)} | {name: track[name] for name in COLUMNS}
             for query, (of_query, of_scores) in enumerate(zip(rows, scores, strict=True))
-            for rank, (row, score) in enumerate(zip(of_query, of_scores, strict=True), start=1)
+            for rank, (track, score) in enumerate(zip(self.index.rows(of_query), of_scores, strict=True), start=1)
         ]
         answer = pandas.DataFrame(answers, columns=["query", "rank", "score", *COLUMNS])
         years = [None if pandas.isna(year) else int(year) for year in answer["year"]]

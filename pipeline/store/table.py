@@ -108,9 +108,8 @@ def open_features(path: Path) -> FeatureTable:
     """Return the table at `path`; raise `MissingFileError` when it is missing or damaged."""
     with open_parquet(path) as (file, about):
         keys = read_keys(file, path)
-        width = file.schema_arrow.field(VECTOR).type.list_size
-        blocks = [read_vectors(file, path, group) for group in range(file.num_row_groups)]
-    return FeatureTable(keys, np.concatenate(blocks) if blocks else np.empty((0, width), np.float32), about)
+        vectors = read_all_vectors(file, path)
+    return FeatureTable(keys, vectors, about)
 
 
 def count_rows(path: Path) -> int:
@@ -138,6 +137,18 @@ def read_keys(file: pq.ParquetFile, path: Path) -> dict[str, np.ndarray]:
     names = [name for name in file.schema_arrow.names if name != VECTOR]
     table = _read(file, path, range(file.num_row_groups), names)
     return {name: table.column(name).to_numpy() for name in names}
+
+
+def read_all_vectors(file: pq.ParquetFile, path: Path) -> np.ndarray:
+    """Return the vectors [rows, width] of all row groups; beside them no more than one group is held."""
+    kind = file.schema_arrow.field(VECTOR).type
+    vectors = np.empty((file.metadata.num_rows, kind.list_size), kind.value_type.to_pandas_dtype())
+    row = 0
+    for group in range(file.num_row_groups):
+        found = read_vectors(file, path, group)
+        vectors[row : row + len(found)] = found
+        row += len(found)
+    return vectors
 
 
 def read_vectors(file: pq.ParquetFile, path: Path, group: int) -> np.ndarray:

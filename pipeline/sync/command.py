@@ -45,8 +45,8 @@ def run(root: Path, revision: str | None) -> int:
 
 def _registered(root: Path, mlflow: ModuleType) -> tuple[str, bool] | None:
     """Return what to say of the published model's version, and whether it is new; None when nothing is published."""
-    from pipeline.publish.index import INDEX
     from pipeline.publish.registry import ALIAS, NAME, registered
+    from pipeline.store.index import INDEX
 
     folder, headline = root / "models/published", root / "metrics/retrieval.json"
     if not ((folder / INDEX).is_file() and headline.is_file()):
