@@ -11,7 +11,7 @@ from pipeline.model.store import build_model, model_config, save_model
 from pipeline.sections import AudioTower, Evaluate, Model, Projector, QueryTower
 from pipeline.store.films import open_store
 from pipeline.store.table import FRAME_KEYS, IMAGE_KEYS, TEXT_KEYS, write_features
-from pipeline.tables import DATASET, FILMS, write_table
+from pipeline.tables import DATASET, FILMS, SEGMENTS, write_table
 
 TRACKS = {"train": [2, 1], "valid": [2], "eval": [1, 3, 2, 4, 1]}  # of each film of a side
 MELS, MAX_FRAMES = 8, 30
@@ -63,6 +63,7 @@ def make_world(root: Path, variant: str = "ImPlo", inputs: tuple[str, ...] = ("p
     rows = dataset_rows()
     write_table(root / "data/dataset.parquet", rows, DATASET)
     write_table(root / "data/films.parquet", film_rows(rows), FILMS)
+    write_table(root / "data/segments.parquet", segment_rows(rows), SEGMENTS)
     folder, fids = root / "data/features", sorted({row["fid"] for row in rows})
 
     frames = rng.integers(5, MAX_FRAMES + 1, size=len(rows))  # some are shorter than a window
@@ -107,6 +108,16 @@ def film_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         | {"status": "ok", "reason": "plot is 'this is a plot' (none)" if fid == max(films) else ""}
         | {"categories": [], "poster_url": "", "poster_page": ""}
         for fid, film in films.items()
+    ]
+
+
+def segment_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows of segments.parquet: each film's tracks are cut from one recording, one after another."""
+    return [
+        dict.fromkeys(SEGMENTS.names)
+        | {name: row[name] for name in SEGMENTS.names if name in row}
+        | {"status": "ok", "reason": "", "track": f"Suite {row['fid']}", "start_seconds": 2.0 * row["number"]}
+        for row in rows
     ]
 
 

@@ -16,7 +16,7 @@ from pipeline.evaluate.rankings import read_rankings
 from pipeline.files import sha256_of
 from pipeline.model.embed import embed_films
 from pipeline.model.store import load_model, save_model
-from pipeline.publish import index as index_module
+from pipeline.store import index as index_module
 from pipeline.store.films import films_of, open_store
 from tests.evaluate.small_world import EVALUATE, World, make_world
 
@@ -74,6 +74,9 @@ def test_index_has_every_track_of_every_side_with_what_a_listener_needs(evaluate
     index = pq.read_table(path)
     names = ["fid", "number", "path", "side", "seconds", "title", "year", "url", "source_url"]
     assert index.select(names).to_pylist() == [{name: row[name] for name in names} for row in evaluated.rows]
+    cut = [{"track": f"Suite {row['fid']}", "start_seconds": 2.0 * row["number"]} for row in evaluated.rows]
+    assert index.select(["track", "start_seconds"]).to_pylist() == cut
+    assert set(index["file_start_seconds"].to_pylist()) == {0.0}, "a segment is a file of its own"
     about = json.loads(pq.read_metadata(path).metadata[b"soundtrack"])
     assert about["variant"] == "ImPlo"
     assert about["model"] == sha256_of(evaluated.root / "models/published/model.safetensors")

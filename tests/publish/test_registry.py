@@ -13,7 +13,7 @@ from pipeline.files import sha256_of
 from pipeline.model.store import load_model
 from pipeline.publish.registry import register_published
 from pipeline.recommend.index import open_index
-from pipeline.recommend.query import QueryEncoder
+from pipeline.recommend.query import Encoders, QueryEncoder
 from pipeline.store.texts import one_row_a_film
 from pipeline.tracking.run import training_run
 from pipeline.tracking.store import tracking_uri
@@ -117,15 +117,15 @@ def test_published_model_answers_with_the_tracks_of_its_index(tmp_path, params, 
     answer = served.predict(asked, params={"k": 16})
     folder = tmp_path / "models/published"
     index, vectors = (
-        open_index(folder / "tracks.parquet"),
-        QueryEncoder(*load_model(folder), CPU).encode(queries_of(world)[:4]),
+        open_index(folder / "tracks.parquet", ""),
+        QueryEncoder(*load_model(folder), Encoders(CPU)).encode(queries_of(world)[:4]),
     )
     rows, scores = index.nearest(vectors, 16)
     tracks = {row["path"]: row for row in world.rows}
     assert answer["query"].tolist() == np.repeat(range(4), 16).tolist()
     assert answer["rank"].tolist() == list(range(1, 17)) * 4
     np.testing.assert_allclose(answer["score"], scores.reshape(-1), atol=1e-6)
-    assert answer["path"].tolist() == index.keys["path"][rows.reshape(-1)].tolist()
+    assert answer["path"].tolist() == [track["path"] for track in index.rows(rows.reshape(-1))]
     for row in answer.to_dict("records"):
         assert {name: row[name] for name in ("fid", "title", "year", "number", "seconds")} == {
             name: tracks[row["path"]][name] for name in ("fid", "title", "year", "number", "seconds")

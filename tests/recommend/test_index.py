@@ -5,6 +5,7 @@ import pytest
 
 from pipeline.errors import MissingFileError, ModelError
 from pipeline.recommend.index import TrackIndex, open_index
+from tests.recommend.tracks import make_index
 
 
 @pytest.fixture
@@ -12,7 +13,7 @@ def index() -> TrackIndex:
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(20, 4)).astype(np.float32)
     vectors[7] = vectors[3]  # as near as an earlier one
-    return TrackIndex({"path": np.arange(20)}, vectors / np.linalg.norm(vectors, axis=1, keepdims=True), {})
+    return make_index(vectors)
 
 
 @pytest.mark.parametrize("k", [1, 5, 20, 100])
@@ -37,4 +38,4 @@ def test_missing_and_damaged_indexes_name_what_to_run(tmp_path, content):
     if content:
         path.write_bytes(content)
     with pytest.raises(MissingFileError, match="run `dvc repro publish`"):
-        open_index(path)
+        open_index(path, "run `dvc repro publish`")

@@ -10,7 +10,7 @@ from pipeline.errors import ModelError
 from pipeline.model.embed import embed_films
 from pipeline.model.store import load_model, open_for_model, save_model
 from pipeline.recommend import query as query_module
-from pipeline.recommend.query import Query, QueryEncoder
+from pipeline.recommend.query import Encoders, Query, QueryEncoder
 from pipeline.store.films import films_of
 from pipeline.store.texts import one_row_a_film
 from tests.evaluate.small_world import World
@@ -39,7 +39,7 @@ def expected(world: World) -> np.ndarray:
 
 
 def encoder_of(world: World) -> QueryEncoder:
-    return QueryEncoder(*load_model(world.root / "models/Asked"), CPU)
+    return QueryEncoder(*load_model(world.root / "models/Asked"), Encoders(CPU))
 
 
 @pytest.mark.parametrize("tuned", [(), ("text", "image")], ids=["frozen", "fine-tuned"])
@@ -125,4 +125,4 @@ def test_same_encoder_under_another_revision_is_taken(asked):
     world = asked(["plot"])
     model, config = load_model(world.root / "models/Asked")
     config["features"]["plot"]["revision"] = "elsewhere"
-    np.testing.assert_allclose(QueryEncoder(model, config, CPU).encode(queries_of(world)), expected(world), atol=1e-5)
+    np.testing.assert_allclose(QueryEncoder(model, config, Encoders(CPU)).encode(queries_of(world)), expected(world), atol=1e-5)

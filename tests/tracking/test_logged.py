@@ -10,7 +10,7 @@ import pandas
 import pytest
 
 from pipeline.model.store import load_model
-from pipeline.recommend.query import QueryEncoder
+from pipeline.recommend.query import Encoders, QueryEncoder
 from pipeline.tracking.logged import CODE, PIPELINE, REQUIREMENTS, SERVED
 from pipeline.tracking.run import training_run
 from pipeline.tracking.store import tracking_uri
@@ -79,7 +79,7 @@ def test_logged_model_answers_far_from_the_repository(tmp_path, params, tiny_ber
     assert done.returncode == 0, done.stderr
     path, vectors = json.loads(done.stdout.splitlines()[-1])
     assert Path(path).is_relative_to(tmp_path / "mlartifacts")
-    np.testing.assert_allclose(vectors, QueryEncoder(*load_model(folder), CPU).encode(queries), atol=1e-5)
+    np.testing.assert_allclose(vectors, QueryEncoder(*load_model(folder), Encoders(CPU)).encode(queries), atol=1e-5)
 
 
 @pytest.mark.usefixtures("path_of_imports")
