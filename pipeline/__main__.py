@@ -11,6 +11,7 @@ try:
     from pipeline.doctor.run import diagnose
     from pipeline.errors import PipelineError
     from pipeline.leaderboard import command as leaderboard
+    from pipeline.recommend import command as recommend
     from pipeline.sync import command as sync
     from pipeline.ui.serve import serve
 except ModuleNotFoundError as error:  # `doctor` is what one runs when something is missing
@@ -31,6 +32,7 @@ def main(arguments: list[str]) -> int:
     lay = commands.add_parser("preset", help="lay presets/NAME.yaml over params.yaml")
     lay.add_argument("name", metavar="NAME", help=f"one of {', '.join(preset.names(Path()))}")
     lay.set_defaults(run=lambda options: preset.lay(Path(), options.name))
+    recommend.register(commands)
     experiments.register(commands)
     sync.register(commands)
     leaderboard.register(commands)

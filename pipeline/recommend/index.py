@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.errors import MissingFileError, ModelError
 from pipeline.store.index import INDEX_KEYS
@@ -55,6 +56,15 @@ class TrackIndex:
     def rows(self, rows: Sequence[int]) -> list[dict[str, Any]]:
         """Return the tracks in `rows`, a dict each."""
         return self.tracks.take(pa.array(rows, pa.int64())).to_pylist()
+
+    def find(self, name: str) -> list[int]:
+        """Return the rows of the tracks in the file whose `path` is `name`, or of a film's track named as AAA/0."""
+        fid, _, number = name.partition("/")
+        named = pc.equal(self.tracks["path"], name)
+        if number.isdecimal():
+            of_film = pc.and_(pc.equal(self.tracks["fid"], fid), pc.equal(self.tracks["number"], int(number)))
+            named = pc.or_(named, of_film)
+        return np.flatnonzero(named.to_numpy()).tolist()
 
     def scores(self, query: np.ndarray) -> np.ndarray:
         """Return the cosine of each track and `query` [e], float32 [tracks]."""

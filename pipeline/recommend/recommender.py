@@ -39,7 +39,8 @@ class Request:
     k: int
     catalogue: str = FILMS
     variant: str | None = None  # None: the one that fits
-    like: tuple[int, ...] = ()  # rows of tracks: more of these
+    like: tuple[int, ...] = ()  # rows of tracks: more of these, ...
+    sounds: tuple[np.ndarray, ...] = ()  # ... or of these unit vectors [e], which the model made of audio
     per_film: int | None = None  # at most so many tracks of a film or album
     exclude: tuple[str, ...] = ()  # films or albums, by id or title
     why: bool = False  # whether to tell what each part of the query did
@@ -69,7 +70,7 @@ class Recommender:
         `batch_size` windows are embedded at once where a catalogue has to be; `preferred` is the variant that looks for
         similar tracks. Raises `MissingFileError` when no model is trained.
         """
-        self.params, self.preferred = params, preferred
+        self.params, self.device, self.preferred = params, device, preferred
         self.models = trained_models(root)
         self.catalogues: dict[str, Catalogue] = {FILMS: FilmCatalogue(root, batch_size, device)}
         self._encoders = Encoders(device)
@@ -85,14 +86,10 @@ class Recommender:
         """
         query = request.query
         self._check(request)
-        if query.given or not request.like:
-            model, chosen = choose(self.models, query.given, request.variant)
-        else:
-            model, chosen = choose_similar(self.models, request.variant, self.preferred)
-        reads = [part for part in model.needs if part in query.given] if query.given else []
+        model, chosen = self.model_for(query, request.variant)
         index, search = self.opened(request.catalogue, model)
-        parts = reads if request.why and len(reads) > 1 else []
-        whole, *ablated = self._vectors(model, query, parts, reads, index, request.like)
+        parts = model.needs if request.why and query.given and len(model.needs) > 1 else ()
+        whole, *ablated = self._vectors(model, index, request, parts)
         rows = self._picked(index, search, whole, request)
         tracks = [
             {"rank": rank, "row": row, "score": float(index.vectors[row] @ whole), **track}
@@ -101,6 +98,12 @@ class Recommender:
         if request.why:
             _explain(index, tracks, whole, dict(zip(parts, ablated, strict=True)))
         return Answer(model, chosen, tuple(part for part in query.given if part not in model.needs), tracks)
+
+    def model_for(self, query: Query, variant: str | None) -> tuple[Trained, str]:
+        """Return the model that answers, and why it is that one; without a query, the one that finds similar tracks."""
+        if query.given:
+            return choose(self.models, query.given, variant)
+        return choose_similar(self.models, variant, self.preferred)
 
     def opened(self, catalogue: str, model: Trained) -> _Opened:
         """Return the index of a catalogue by `model`, and its search; they stay open."""
@@ -131,7 +134,7 @@ class Recommender:
             raise ModelError(f"k: found {request.k}, at least 1 track can be asked for")
         if request.per_film is not None and request.per_film < 1:
             raise ModelError(f"per film: found {request.per_film}, at least 1")
-        if not request.query.given and not request.like:
+        if not (request.query.given or request.like or request.sounds):
             raise ModelError("nothing is asked: give a plot, tags, an image, or a track to find similar ones")
         most = self.params.max_text_chars
         for part in ("tags", "plot"):
@@ -143,25 +146,20 @@ class Recommender:
             most = self.params.max_paragraphs
             raise ModelError(f"plot: {paragraphs} paragraphs, at most {most} (recommend.max_paragraphs)")
 
-    def _vectors(
-        self,
-        model: Trained,
-        query: Query,
-        parts: Sequence[str],
-        reads: Sequence[str],
-        index: TrackIndex,
-        like: Sequence[int],
-    ) -> list[np.ndarray]:
-        """Return the unit vector [e] to search with, and one without each of `parts`."""
-        found = [np.zeros(index.vectors.shape[1], np.float32)] * (1 + len(parts))
-        if reads:
-            found = self._worker.submit(self._encode, model, query, parts).result()
-        if like:
-            rows = [row for row in like if 0 <= row < len(index)]
-            if len(rows) < len(like):
-                raise ModelError(f"like: there is no track {max(like)}, the catalogue has {len(index)}")
-            found = [_unit(vector + _unit(index.vectors[rows].sum(0))) for vector in found]
-        return found
+    def _vectors(self, model: Trained, index: TrackIndex, request: Request, parts: Sequence[str]) -> list[np.ndarray]:
+        """Return the unit vector [e] to search with, and one without each of `parts`.
+
+        Where tracks are liked as well, it is the direction between the query and their mean.
+        """
+        query, liked = request.query, [*request.sounds]
+        for row in request.like:
+            if not 0 <= row < len(index):
+                raise ModelError(f"like: found track {row}, the catalogue has 0 to {len(index) - 1}")
+            liked.append(index.vectors[row])
+        vectors = [np.zeros(index.vectors.shape[1], np.float32)]
+        if query.given:
+            vectors = self._worker.submit(self._encode, model, query, parts).result()
+        return [_unit(vector + _unit(np.sum(liked, axis=0))) for vector in vectors] if liked else vectors
 
     def _encode(self, model: Trained, query: Query, parts: Sequence[str]) -> list[np.ndarray]:
         if model.name not in self._queries:
@@ -230,5 +228,4 @@ def _places(scores: np.ndarray, rows: Sequence[int]) -> list[int]:
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
-    norm = np.linalg.norm(vector)
-    return vector / norm if norm > 0 else vector
+    return vector / np.linalg.norm(vector)

@@ -7,6 +7,7 @@ tracks.
 """
 
 from collections.abc import Iterator
+from itertools import chain, islice
 from typing import Protocol
 
 import numpy as np
@@ -86,6 +87,6 @@ def recall_of(search: ApproximateSearch) -> tuple[float, int]:
     exact = index.nearest(index.vectors[rows], MEASURED_AT)[0]
     shares = []
     for row, expected in zip(rows, exact, strict=True):
-        found = next(search.nearest(index.vectors[row]), np.zeros(0, np.int64))[:MEASURED_AT]
+        found = list(islice(chain.from_iterable(search.nearest(index.vectors[row])), MEASURED_AT))
         shares.append(len(np.intersect1d(found, expected)) / len(expected))
     return float(np.mean(shares)), len(rows)

@@ -15,7 +15,7 @@ from pipeline.params import Params
 from pipeline.sections import Features, ImageFeatures, TextFeatures
 from pipeline.store.films import INPUT_TABLES, open_store
 from pipeline.store.raw import raw_tables
-from pipeline.tables import DATASET, write_table
+from pipeline.tables import DATASET, read_table, write_table
 from tests.evaluate.small_world import MODEL, World, dataset_rows, make_world
 
 CPU = torch.device("cpu")
@@ -39,17 +39,28 @@ def make_asked_world(
         if not path.is_file():
             Image.fromarray(rng.integers(0, 256, (40, 40 + 3 * film, 3), np.uint8)).save(path, quality=95)
     write_table(root / "data/dataset.parquet", rows, DATASET)
-    features = Features(
+    features = features_of(params, bert, vit, crops)
+    write_text_features(root / "data/features/text.parquet", rows, features.text, CPU)
+    write_image_features(root, root / "data/features/image.parquet", rows, features.image, CPU)
+    train(root, "Asked", inputs, features, tuned)
+    return World(root, rows, "Asked", list(inputs))
+
+
+def features_of(params: Params, bert: Path, vit: Path, crops: int = 1) -> Features:
+    """Return settings of features by the encoders in the folders `bert` and `vit`."""
+    return Features(
         audio=params.features.audio,
         image=ImageFeatures(encoder=str(vit), pooling="auto", crops=crops, batch_size=3),
         text=TextFeatures(encoder=str(bert), pooling="auto", max_tokens=20, batch_size=3),
     )
-    write_text_features(root / "data/features/text.parquet", rows, features.text, CPU)
-    write_image_features(root, root / "data/features/image.parquet", rows, features.image, CPU)
+
+
+def train(root: Path, variant: str, inputs: Sequence[str], features: Features, tuned: Sequence[str] = ()) -> None:
+    """Write an untrained model of fixed pseudo-random weights for `variant` below `root`."""
+    rows = read_table(root / "data/dataset.parquet", DATASET, "split")
     kinds = {INPUT_TABLES[name] for name in inputs} & set(tuned)
     networks, settings = load_tuned(sorted(kinds), features, marks="tags_plot" in inputs)
     store = open_store(root / "data/features", inputs, raw_tables(root, rows, inputs, settings))
-    config = model_config("Asked", inputs, MODEL, store.specs(), store.window_steps(0.8), settings)
+    config = model_config(variant, inputs, MODEL, store.specs(), store.window_steps(0.8), settings)
     torch.manual_seed(0)
-    save_model(root / "models/Asked", build_model(config, networks or None), config)
-    return World(root, rows, "Asked", list(inputs))
+    save_model(root / "models" / variant, build_model(config, networks or None), config)
