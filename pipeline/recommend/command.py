@@ -45,16 +45,14 @@ def register(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Answer once."""
-    from pipeline.device import choose_device
     from pipeline.params import load_params
     from pipeline.recommend.query import Query
-    from pipeline.recommend.recommender import Recommender, Request
+    from pipeline.recommend.recommender import Request, open_recommender
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     root = Path()
     params = load_params(root / "params.yaml")
-    device = choose_device(params.device)
-    recommender = Recommender(root, params.recommend, params.evaluate.batch_size, device, params.variant)
+    recommender = open_recommender(root, params)
     request = Request(
         Query(None, options.tags, _text(options.plot), options.image),
         k=options.k,
@@ -107,8 +105,6 @@ def _liking(recommender: "Recommender", request: "Request", params: "Params", na
     """Return `request` with the tracks that `names` stand for: those of the catalogue, or files from elsewhere."""
     from dataclasses import replace
 
-    from pipeline.library.embed import embed_file
-
     model, _ = recommender.model_for(request.query, request.variant)
     index = recommender.opened(request.catalogue, model).index
     folder = recommender.catalogues[request.catalogue].folder
@@ -119,6 +115,8 @@ def _liking(recommender: "Recommender", request: "Request", params: "Params", na
             raise ModelError(f"--like: {name} is neither a track of the catalogue (a path, or AAA/0) nor an audio file")
         rows += found
         if not found:
+            from pipeline.library.embed import embed_file
+
             sounds.append(embed_file(Path(name), model, params, recommender.device))
     return replace(request, variant=model.name, like=tuple(rows), sounds=tuple(sounds))
 

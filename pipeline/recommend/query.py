@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -36,6 +36,7 @@ REMEMBERED = 4096  # texts, of 2 KB each
 BESIDE = ("encoder", "revision", "crops", "width")  # of a spec: where an encoder came from, not what it computes
 
 Config = dict[str, Any]
+TagsRule = Literal["words", "categories"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,13 @@ class Query:
 def needs_of(inputs: Collection[str]) -> tuple[str, ...]:
     """Return which of `PARTS` a model of `inputs` needs."""
     return tuple(part for part in PARTS if any(part in NEEDS[name] for name in inputs))
+
+
+def tags_as_trained(tags: str, rule: TagsRule) -> str:
+    """Return `tags`, parted by commas or not, in the form that `parse.tags` gives those of films."""
+    if rule == "words":
+        return " ".join(tags.lower().replace(",", " ").split())
+    return ", ".join(" ".join(tag.split()) for tag in tags.lower().split(",") if tag.strip())
 
 
 class Encoders:
@@ -111,7 +119,7 @@ class QueryEncoder:
         """
         if not queries:
             return np.empty((0, self.config["model"]["embed_dim"]), np.float32)
-        names = [_name(number, query) for number, query in enumerate(queries)]
+        names = [_name(number, query, len(queries)) for number, query in enumerate(queries)]
         rows: dict[str, list[tuple[int, ...]]] = {name: [] for name in self.model.inputs}
         items: dict[str, list[Any]] = {kind: [] for kind in self._tables}  # texts, pictures
         for name, query in zip(names, queries, strict=True):
@@ -228,8 +236,9 @@ def _picture(name: str, path: Path | Image.Image) -> Image.Image:
         raise ModelError(f"{name}: the image {path} cannot be read: {error}") from None
 
 
-def _name(number: int, query: Query) -> str:
-    return f"query {number} ({query.title})" if query.title else f"query {number}"
+def _name(number: int, query: Query, count: int) -> str:
+    name = "the query" if count == 1 else f"query {number}"
+    return f"{name} ({query.title})" if query.title else name
 
 
 def _moved(stored: Any, device: torch.device) -> Any:

@@ -10,18 +10,20 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
+from pipeline.device import choose_device
 from pipeline.errors import ModelError
 from pipeline.model.store import load_model
+from pipeline.params import Params
 from pipeline.recommend.catalogue import FILMS, Catalogue, FilmCatalogue
 from pipeline.recommend.index import TrackIndex
-from pipeline.recommend.query import Encoders, Query, QueryEncoder
+from pipeline.recommend.query import Encoders, Query, QueryEncoder, TagsRule, tags_as_trained
 from pipeline.recommend.search import ApproximateSearch, Search, open_search, recall_of
 from pipeline.recommend.trained import Trained, choose, choose_similar, trained_models
 from pipeline.sections import Recommend
@@ -64,13 +66,16 @@ class _Opened(NamedTuple):
 class Recommender:
     """All models and catalogues of a repository."""
 
-    def __init__(self, root: Path, params: Recommend, batch_size: int, device: torch.device, preferred: str) -> None:
+    def __init__(
+        self, root: Path, params: Recommend, batch_size: int, device: torch.device, preferred: str, tags_rule: TagsRule
+    ) -> None:
         """Find what is trained below `root`; nothing is loaded yet.
 
         `batch_size` windows are embedded at once where a catalogue has to be; `preferred` is the variant that looks for
-        similar tracks. Raises `MissingFileError` when no model is trained.
+        similar tracks; `tags_rule` is the form of the tags that models were trained on (`parse.tags`). Raises
+        `MissingFileError` when no model is trained.
         """
-        self.params, self.device, self.preferred = params, device, preferred
+        self.params, self.device, self.preferred, self.tags_rule = params, device, preferred, tags_rule
         self.models = trained_models(root)
         self.catalogues: dict[str, Catalogue] = {FILMS: FilmCatalogue(root, batch_size, device)}
         self._encoders = Encoders(device)
@@ -84,8 +89,9 @@ class Recommender:
 
         Raises `ModelError` for a query, a variant, a catalogue, a film or a number that cannot be used, saying why.
         """
-        query = request.query
         self._check(request)
+        query = replace(request.query, tags=tags_as_trained(request.query.tags or "", self.tags_rule))
+        request = replace(request, query=query)
         model, chosen = self.model_for(query, request.variant)
         index, search = self.opened(request.catalogue, model)
         parts = model.needs if request.why and query.given and len(model.needs) > 1 else ()
@@ -184,6 +190,12 @@ class Recommender:
                 if len(rows) == request.k:
                     return rows
         return rows
+
+
+def open_recommender(root: Path, params: Params) -> Recommender:
+    """Return what recommends with the models below `root` as `params` say."""
+    device = choose_device(params.device)
+    return Recommender(root, params.recommend, params.evaluate.batch_size, device, params.variant, params.parse.tags)
 
 
 def excluded_films(index: TrackIndex, names: Sequence[str]) -> set[int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -62,5 +63,5 @@ def train(root: Path, variant: str, inputs: Sequence[str], features: Features, t
     networks, settings = load_tuned(sorted(kinds), features, marks="tags_plot" in inputs)
     store = open_store(root / "data/features", inputs, raw_tables(root, rows, inputs, settings))
     config = model_config(variant, inputs, MODEL, store.specs(), store.window_steps(0.8), settings)
-    torch.manual_seed(0)
+    torch.manual_seed(crc32(variant.encode()))
     save_model(root / "models" / variant, build_model(config, networks or None), config)

@@ -39,4 +39,4 @@ def asked_root(tmp_path_factory: pytest.TempPathFactory, params: Params, tiny_be
 @pytest.fixture(scope="session")
 def recommender(asked_root: Path, params: Params) -> Recommender:
     """What answers with those models."""
-    return Recommender(asked_root, params.recommend, 4, CPU, "Text")
+    return Recommender(asked_root, params.recommend, 4, CPU, "Text", "words")

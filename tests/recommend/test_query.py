@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.encoders.text import TextEncoder
 from pipeline.errors import ModelError
 from pipeline.model.embed import embed_films
 from pipeline.model.store import load_model, open_for_model, save_model
 from pipeline.recommend import query as query_module
-from pipeline.recommend.query import Encoders, Query, QueryEncoder
+from pipeline.recommend.query import Encoders, Query, QueryEncoder, tags_as_trained
 from pipeline.store.films import films_of
 from pipeline.store.texts import one_row_a_film
 from tests.evaluate.small_world import World
@@ -107,7 +108,7 @@ def test_a_picture_that_cannot_be_used_is_named(asked, tmp_path, monkeypatch, co
         monkeypatch.setattr(query_module, "MAX_PIXELS", 3599)
     elif content is not None:
         path.write_bytes(content)
-    with pytest.raises(ModelError, match=rf"query 0.*poster\.png.*{message}|{message}.*poster\.png"):
+    with pytest.raises(ModelError, match=rf"^the query \(x\): .*poster\.png.*{message}|{message}.*poster\.png"):
         encoder_of(world).encode([Query("x", None, None, path)])
 
 
@@ -125,4 +126,51 @@ def test_same_encoder_under_another_revision_is_taken(asked):
     world = asked(["plot"])
     model, config = load_model(world.root / "models/Asked")
     config["features"]["plot"]["revision"] = "elsewhere"
-    np.testing.assert_allclose(QueryEncoder(model, config, Encoders(CPU)).encode(queries_of(world)), expected(world), atol=1e-5)
+    np.testing.assert_allclose(
+        QueryEncoder(model, config, Encoders(CPU)).encode(queries_of(world)), expected(world), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("tags", "words", "categories"),
+    [
+        ("Noir, 1950s,  revenge", "noir 1950s revenge", "noir, 1950s, revenge"),
+        ("film noir,war\n", "film noir war", "film noir, war"),
+        ("1924 silent short", "1924 silent short", "1924 silent short"),
+        (" , ", "", ""),
+    ],
+)
+def test_tags_are_asked_in_the_form_that_models_were_trained_on(tags, words, categories):
+    assert tags_as_trained(tags, "words") == words
+    assert tags_as_trained(tags, "categories") == categories
+
+
+@pytest.mark.parametrize("part", ["tags", "plot", "image"])
+@pytest.mark.parametrize("tuned", [(), ("text", "image")], ids=["frozen", "fine-tuned"])
+def test_a_part_left_out_says_nothing(asked, tuned, part):
+    world = asked(["tags", "tags_plot", "image"], tuned=tuned)
+    encoder, query = encoder_of(world), queries_of(world)[1]
+    others = {"tags": "home", "plot": "war .", "image": queries_of(world)[0].image}
+    other = replace(query, **{part: others[part]})
+    whole, changed = encoder.encode([query]), encoder.encode([other])
+    assert np.abs(whole - changed).max() > 1e-6, "the part counts for nothing: the test shows nothing"
+    np.testing.assert_allclose(encoder.encode([query], part), encoder.encode([other], part), atol=1e-7)
+    assert np.abs(whole - encoder.encode([query], part)).max() > 1e-6
+
+
+def test_the_same_text_is_encoded_once(asked, monkeypatch):
+    world = asked(["tags"])
+    encoder, asked_for = encoder_of(world), []
+    real = TextEncoder.encode
+    monkeypatch.setattr(TextEncoder, "encode", lambda self, texts: asked_for.extend(texts) or real(self, texts))
+    monkeypatch.setattr(query_module, "REMEMBERED", 2)
+    one, two, three = (Query(None, tags, None, None) for tags in ("war", "dog", "home"))
+    first = encoder.encode([one, two, one])
+    assert asked_for == ["war", "dog"]
+    np.testing.assert_allclose(encoder.encode([two, one]), first[[1, 0]], atol=1e-6)
+    assert asked_for == ["war", "dog"]
+    encoder.encode([three])  # the one that was asked for least lately goes
+    encoder.encode([one])
+    assert asked_for == ["war", "dog", "home"]
+    encoder.encode([two])
+    assert asked_for == ["war", "dog", "home", "dog"]

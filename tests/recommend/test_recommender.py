@@ -68,7 +68,7 @@ def test_few_tracks_of_a_film_and_none_of_excluded_ones(recommender, query):
     order = [(found["fid"], found["row"]) for found in everything.tracks]
     assert len(order) == len(index_of(recommender, "Whole"))
     one = recommender.recommend(Request(query, k=100, per_film=1))
-    first = {fid: row for fid, row in reversed(order)}
+    first = dict(reversed(order))
     assert sorted(rows(one)) == sorted(first.values())
     assert rows(one) == [row for _, row in order if row in first.values()]
     best = order[0][0]
@@ -100,7 +100,9 @@ def test_more_like_a_track_without_the_track_itself(recommender):
     index = index_of(recommender, "Text")
     assert (answer.model.name, answer.chosen) == ("Text", "the published variant")
     assert rows(answer) == [row for row in in_order(index.vectors @ index.vectors[6]) if row != 6][:4]
-    assert answer.tracks[0]["score"] == pytest.approx(float(index.vectors[rows(answer)[0]] @ index.vectors[6]), abs=1e-6)
+    assert answer.tracks[0]["score"] == pytest.approx(
+        float(index.vectors[rows(answer)[0]] @ index.vectors[6]), abs=1e-6
+    )
     heard = recommender.recommend(Request(nothing, k=4, sounds=(index.vectors[6],)))
     assert rows(heard)[0] == 6, "a sound from elsewhere is no track of the catalogue"
 
@@ -160,7 +162,7 @@ def test_films_are_told_apart_by_id_and_albums_by_title():
 
 
 def test_indexes_that_are_too_large_together_are_let_go(asked_root, params, query, monkeypatch):
-    recommender = Recommender(asked_root, params.recommend, 4, CPU, "Text")
+    recommender = Recommender(asked_root, params.recommend, 4, CPU, "Text", "words")
     monkeypatch.setattr(recommender_module, "OPEN_BYTES", 1)
     first = index_of(recommender, "Words")
     assert index_of(recommender, "Words") is first
@@ -186,6 +188,6 @@ def test_many_threads_get_the_answers_of_one(recommender, query):
 def test_an_approximate_search_says_what_it_finds(asked_root, params, query, caplog):
     settings = replace(params.recommend, search="approximate")
     with caplog.at_level("INFO"):
-        answer = Recommender(asked_root, settings, 4, CPU, "Text").recommend(Request(query, k=3))
+        answer = Recommender(asked_root, settings, 4, CPU, "Text", "words").recommend(Request(query, k=3))
     assert "approximate search finds 1.000 of what an exact one does" in caplog.text
     assert len(answer.tracks) == 3
