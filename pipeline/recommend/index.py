@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pipeline.errors import MissingFileError, ModelError
 from pipeline.store.index import INDEX_KEYS
-from pipeline.store.table import open_parquet, read_all_vectors
+from pipeline.store.table import VECTOR, open_parquet, read_all_vectors
+
+REPEATED = ("fid", "side", "title", "artist", "url", "source_url")  # columns in which texts repeat
 
 
 @dataclass(frozen=True)
@@ -37,15 +40,18 @@ class TrackIndex:
 
     @cached_property
     def files(self) -> np.ndarray:
-        """A number for each track's file, int32 [tracks]."""
-        return _codes(self.tracks["path"])
+        """A number for each track's file, int32 [tracks]; tracks of a file lie together."""
+        path = self.tracks["path"]
+        begins = pc.not_equal(path[1:], path[:-1]).to_numpy()
+        return np.concatenate([[0], np.cumsum(begins)]).astype(np.int32)[: len(self)]
 
     @cached_property
     def films(self) -> np.ndarray:
         """A number for each track's film, of one's own music its album, int32 [tracks]."""
-        fids, titles = _codes(self.tracks["fid"]), _codes(self.tracks["title"])
-        named = np.unique(fids * np.int64(len(self) + 1) + titles, return_inverse=True)[1]
-        return named.astype(np.int32)
+        pairs = _codes(self.tracks["fid"]).astype(np.int64)
+        pairs *= len(self) + 1
+        pairs += _codes(self.tracks["title"])
+        return pa.array(pairs).dictionary_encode().indices.to_numpy()
 
     @cached_property
     def film_names(self) -> dict[int, dict[str, Any]]:
@@ -98,15 +104,26 @@ def open_index(path: Path, advice: str) -> TrackIndex:
         raise MissingFileError(f"{path} is missing: {advice}")
     try:
         with open_parquet(path) as (file, about):
-            tracks = file.read(columns=INDEX_KEYS.names)
+            found = pa.schema([field for field in file.schema_arrow if field.name != VECTOR])
+            if not found.equals(INDEX_KEYS):
+                raise MissingFileError(f"{path} has other columns than expected: remove it and {advice}")
+            tracks = pa.table({name: _column(file, name) for name in INDEX_KEYS.names})
             vectors = read_all_vectors(file, path)
     except (MissingFileError, pa.ArrowException, OSError) as error:
+        if isinstance(error, MissingFileError) and advice in str(error):
+            raise
         raise MissingFileError(f"{path} cannot be read: remove it and {advice}") from error
-    if not tracks.schema.equals(INDEX_KEYS):
-        raise MissingFileError(f"{path} has other columns than expected: remove it and {advice}")
     return TrackIndex(tracks, vectors, about)
+
+
+def _column(file: pq.ParquetFile, name: str) -> pa.ChunkedArray:
+    """Return a column; of one in which texts repeat, each once. One at a time, they take half of the memory."""
+    column = file.read(columns=[name])[name]
+    return column.dictionary_encode() if name in REPEATED else column
 
 
 def _codes(column: pa.ChunkedArray) -> np.ndarray:
     """Return a number for each value of a column, int32, the same for equal values."""
-    return column.combine_chunks().dictionary_encode().indices.to_numpy()
+    whole = column.combine_chunks()
+    coded = whole if pa.types.is_dictionary(whole.type) else whole.dictionary_encode()
+    return coded.indices.to_numpy()

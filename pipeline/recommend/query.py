@@ -110,49 +110,53 @@ class QueryEncoder:
             tuned = config["encoders"].get(kind)
             self._tables[kind] = _tuned(kind, tuned) if tuned else _frozen(encoders.frozen(kind, self._spec(kind)))
 
-    def encode(self, queries: Sequence[Query], without: str | None = None) -> np.ndarray:
+    def encode(self, queries: Sequence[Query]) -> np.ndarray:
         """Return the unit vectors [queries, e], float32, in order.
 
-        `without` is one of `needs`, of which the model has several: the queries are embedded as if that were not
-        known. An input that is made of nothing else is dropped, in the text `tags_plot` its place is left empty. Raises
-        `ModelError` for a query that lacks what the model needs, naming it, and for a picture that cannot be read.
+        Raises `ModelError` for a query that lacks what the model needs, naming it, and for a picture that cannot be
+        read.
+        """
+        return self.encode_without(queries, [None])[0]
+
+    def encode_without(self, queries: Sequence[Query], parts: Sequence[str | None]) -> np.ndarray:
+        """Return the unit vectors [parts, queries, e], float32, of the queries as if a part of each were not known.
+
+        `parts` are some of `needs`, of which the model has several, and None for the whole query. An input that is made
+        of nothing but the part is dropped; in the text `tags_plot` its place is left empty. Raises as `encode` does.
         """
         if not queries:
-            return np.empty((0, self.config["model"]["embed_dim"]), np.float32)
-        names = [_name(number, query, len(queries)) for number, query in enumerate(queries)]
-        rows: dict[str, list[tuple[int, ...]]] = {name: [] for name in self.model.inputs}
+            return np.empty((len(parts), 0, self.config["model"]["embed_dim"]), np.float32)
         items: dict[str, list[Any]] = {kind: [] for kind in self._tables}  # texts, pictures
-        for name, query in zip(names, queries, strict=True):
-            for of_input, found in self._inputs(name, query, without).items():
-                of_kind = items[INPUT_TABLES[of_input]]
-                rows[of_input].append(tuple(range(len(of_kind), len(of_kind) + len(found))))
-                of_kind += found
+        films: list[list[Film]] = [[] for _ in parts]
+        for number, query in enumerate(queries):
+            name = _name(number, query, len(queries))
+            self._require(name, query)
+            pictures = [_picture(name, query.image)] if "image" in self.needs else []
+            for of_part, part in zip(films, parts, strict=True):
+                rows = {}
+                for of_input, found in _inputs(query, pictures, part).items():
+                    if of_input in self.model.inputs:
+                        rows[of_input] = _rows(items[INPUT_TABLES[of_input]], found)
+                of_part.append(Film(name, (), (), rows, rows))
         tables = {kind: self._tables[kind](found) for kind, found in items.items()}
         store = _Asked(self.model.inputs, {name: tables[INPUT_TABLES[name]] for name in self.model.inputs})
-        films = []
-        for number, name in enumerate(names):
-            of_query = {of_input: found[number] for of_input, found in rows.items()}
-            films.append(Film(name, (), (), of_query, of_query))
-        dropped = [of_input for of_input in self.model.inputs if NEEDS[of_input] == (without,)]
-        return embed_films(self.model, store, films, self.config, BATCH_SIZE, self.device, dropped)
+        return np.stack(
+            [
+                embed_films(self.model, store, of_part, self.config, BATCH_SIZE, self.device, self._dropped(part))
+                for of_part, part in zip(films, parts, strict=True)
+            ]
+        )
 
-    def _inputs(self, name: str, query: Query, without: str | None) -> dict[str, list[Any]]:
-        """Return what each input is made of: a text a paragraph, or a picture."""
-        given = {"tags": query.tags or "", "plot": query.plot or "", "image": query.image}
-        lacking = [need for need in self.needs if not (given[need] if need == "image" else given[need].strip())]
+    def _require(self, name: str, query: Query) -> None:
+        lacking = [part for part in self.needs if part not in query.given]
         if lacking:
             raise ModelError(
                 f"{name}: {' and '.join(lacking)} missing; the model M-{self.config['variant']} needs "
                 f"{', '.join(self.needs)}"
             )
-        found: dict[str, list[Any]] = dict(input_texts(given["tags"], given["plot"]))
-        if without == "tags":
-            found["tags_plot"] = [tags_plot_text("", paragraph) for paragraph in found["plot"]]
-        elif without == "plot":
-            found["tags_plot"] = [tags_plot_text(text, "") for text in found["tags"]]
-        if "image" in self.needs:
-            found["image"] = [_picture(name, query.image)]
-        return {of_input: found[of_input] for of_input in self.model.inputs}
+
+    def _dropped(self, part: str | None) -> list[str]:
+        return [of_input for of_input in self.model.inputs if NEEDS[of_input] == (part,)]
 
     def _spec(self, kind: str) -> Config:
         """Return the settings of the frozen encoder of a kind, the same for all inputs of it."""
@@ -223,6 +227,31 @@ def _tuned(kind: str, settings: Config) -> Callable[[list[Any]], InputTable]:
     return lambda pictures: _Squares(
         np.stack([preparation.centre(preparation.squares(picture, 1)[0]) for picture in pictures]), preparation
     )
+
+
+def _inputs(query: Query, pictures: list[Image.Image], without: str | None) -> dict[str, list[Any]]:
+    """Return what each input is made of: a text a paragraph, or a picture."""
+    tags, plot = query.tags or "", query.plot or ""
+    found: dict[str, list[Any]] = {**input_texts(tags, plot), "image": pictures}
+    if without == "tags":
+        found["tags_plot"] = [tags_plot_text("", paragraph) for paragraph in found["plot"]]
+    elif without == "plot":
+        found["tags_plot"] = [tags_plot_text(text, "") for text in found["tags"]]
+    return found
+
+
+def _rows(items: list[Any], found: list[Any]) -> tuple[int, ...]:
+    """Return the places of `found` in `items`, to which those are added that are not in it."""
+    places = []
+    for item in found:
+        same = (
+            place for place, known in enumerate(items) if known is item or (isinstance(item, str) and known == item)
+        )
+        place = next(same, len(items))
+        if place == len(items):
+            items.append(item)
+        places.append(place)
+    return tuple(places)
 
 
 def _picture(name: str, path: Path | Image.Image) -> Image.Image:

@@ -171,7 +171,7 @@ class Recommender:
         if model.name not in self._queries:
             self._queries[model.name] = QueryEncoder(*load_model(model.folder), self._encoders)
         encoder = self._queries[model.name]
-        return [encoder.encode([query], part)[0] for part in (None, *parts)]
+        return list(encoder.encode_without([query], [None, *parts])[:, 0])
 
     def _picked(self, index: TrackIndex, search: Search, vector: np.ndarray, request: Request) -> list[int]:
         """Return the rows of the nearest tracks, of each file one, that `request` allows."""

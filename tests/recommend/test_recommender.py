@@ -25,7 +25,7 @@ def query(asked_root: Path) -> Query:
 
 
 def vector_of(root: Path, variant: str, query: Query, without: str | None = None) -> np.ndarray:
-    return QueryEncoder(*load_model(root / "models" / variant), Encoders(CPU)).encode([query], without)[0]
+    return QueryEncoder(*load_model(root / "models" / variant), Encoders(CPU)).encode_without([query], [without])[0, 0]
 
 
 def index_of(recommender: Recommender, variant: str) -> TrackIndex:

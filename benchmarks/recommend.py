@@ -1,0 +1,190 @@
+"""Searching, and answering a query: seconds and memory, beside brute force in numpy and beside the goals.
+
+Tracks are made up: the directions of the published model's own tracks with noise added, 64 values each, twenty to a
+film. Brute force sorts all scores. Queries are the films of the default run, so `make run` comes first. Each size has a
+process of its own; two threads, seconds of the clock, the median of the queries.
+
+    python -m benchmarks.recommend
+"""
+
+import json
+import logging
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from benchmarks.report import figure, in_own_process, peak_megabytes, publish
+from pipeline.params import load_params
+from pipeline.recommend.index import TrackIndex, open_index
+from pipeline.recommend.query import Query
+from pipeline.recommend.recommender import Recommender, Request, open_recommender
+from pipeline.recommend.search import ApproximateSearch, ExactSearch, recall_of
+from pipeline.recommend.trained import Trained
+from pipeline.store.index import write_index
+from pipeline.store.texts import one_row_a_film
+from pipeline.tables import DATASET, read_table
+
+ROOT = Path(__file__).parent.parent
+SIZES = (100_000, 1_000_000)
+NOISE = 0.5  # of each direction's length
+PER_FILM = 20
+K = 20
+NOTHING = Query(None, None, None, None)
+
+
+def main() -> None:
+    """Run all sizes and print the figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        answers = {}
+        for size in SIZES:
+            write(Path(folder) / f"{size}.parquet", size)
+            answers[size] = in_own_process("benchmarks.recommend", f"{folder}/{size}.parquet", threads=2)
+    figures = []
+    for size, found in answers.items():
+        name = f"{size:,} tracks"
+        brute = found["brute"] * 1000
+        figures += [
+            figure(f"{name}: opening the index", found["open"], "s"),
+            figure(f"{name}: memory for opening and searching it", found["memory"], "MB", goal="under 1,000"),
+            figure(f"{name}: … beside that of PyTorch and other libraries", found["libraries"], "MB"),
+            figure(f"{name}: highest memory with networks, approximate search and all", found["all_memory"], "MB"),
+            figure(f"{name}: exact search", found["exact"] * 1000, "ms", brute, "numpy, all sorted", "under 100"),
+            figure(f"{name}: approximate search", found["approximate"] * 1000, "ms", brute, "numpy, all sorted"),
+            figure(f"{name}: making its lists", found["lists"], "s"),
+            figure(f"{name}: its recall of the {K} nearest, films asking", found["film_recall"], ""),
+            figure(f"{name}: … tracks asking, as is printed", found["track_recall"], ""),
+            figure(f"{name}: an answer apart from encoding", found["similar"] * 1000, "ms", goal="under 100"),
+            figure(f"{name}: … with reasons", found["why"] * 1000, "ms"),
+            figure(f"{name}: an answer with encoding, a page's plot", found["answer"] * 1000, "ms", goal="under 300"),
+            figure(f"{name}: … of them the slowest of 20", found["slowest"] * 1000, "ms"),
+            figure(f"{name}: … with reasons", found["explained"] * 1000, "ms"),
+        ]
+    publish("recommend", figures)
+
+
+def write(path: Path, size: int) -> None:
+    """Write an index of `size` made-up tracks."""
+    real = open_index(ROOT / "models/published/tracks.parquet", "run `make run`")
+    rng = np.random.default_rng(0)
+    vectors = real.vectors[rng.integers(len(real), size=size)]
+    vectors += rng.normal(0, NOISE / np.sqrt(vectors.shape[1]), vectors.shape).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    write_index(path, tracks(size), vectors, {"variant": real.about["variant"]})
+
+
+def tracks(size: int) -> Iterator[dict[str, Any]]:
+    """Yield made-up tracks."""
+    for number in range(size):
+        film = number // PER_FILM
+        yield {
+            "fid": "",
+            "number": number % PER_FILM,
+            "path": f"Composer {film // 10}/Soundtrack of film {film}/{number % PER_FILM:02} - Cue {number}.mp3",
+            "side": "",
+            "file_start_seconds": 0.0,
+            "start_seconds": 0.0,
+            "seconds": 30.0,
+            "title": f"Soundtrack of film {film}",
+            "year": 1920 + film % 100,
+            "artist": f"Composer {film // 10}",
+            "track": f"Cue {number}",
+            "url": "",
+            "source_url": "",
+        }
+
+
+class MadeUp:
+    """A catalogue of one index."""
+
+    name, folder = "made up", ROOT
+
+    def __init__(self, index: TrackIndex) -> None:
+        self.found = index
+
+    def index(self, model: Trained) -> TrackIndex:
+        """Return the index, whatever the model."""
+        return self.found
+
+
+def run(path: Path) -> dict[str, Any]:
+    """Measure all of one size."""
+    logging.disable()
+    params = load_params(ROOT / "params.yaml")
+    before = peak_megabytes()
+    start = perf_counter()
+    index = open_index(path, "")
+    opened = perf_counter() - start
+    exact = ExactSearch(index)
+    index.rows(next(exact.nearest(index.vectors[0])))
+    memory = peak_megabytes()
+    recommender = open_recommender(ROOT, params)
+    recommender.catalogues["made up"] = MadeUp(index)
+    films = [Query(None, f["tags"], f["plot"], ROOT / f["image"]) for f in one_row_a_film(dataset())]
+    encoder_of(recommender, films[0])
+    vectors = [recommender._encode(recommender.models[index.about["variant"]], film, ())[0] for film in films[:40]]
+    start = perf_counter()
+    approximate = ApproximateSearch(index, params.recommend)
+    lists = perf_counter() - start
+    found = {
+        "open": opened,
+        "memory": memory - before,
+        "libraries": before,
+        "lists": lists,
+        "track_recall": recall_of(approximate)[0],
+    }
+    found["exact"] = median(lambda query: next(exact.nearest(query))[:K], vectors)
+    found["brute"] = median(lambda query: np.argsort(-(index.vectors @ query), kind="stable")[:K], vectors)
+    found["approximate"] = median(lambda query: next(approximate.nearest(query))[:K], vectors)
+    found["film_recall"] = float(
+        np.mean(
+            [len(np.intersect1d(next(approximate.nearest(v))[:K], next(exact.nearest(v))[:K])) / K for v in vectors]
+        )
+    )
+    ask = Request(NOTHING, K, "made up", index.about["variant"], per_film=1)
+    found["similar"] = median(lambda n: recommender.recommend(replace(ask, like=(n,))), list(range(0, 4000, 100)))
+    like = [replace(ask, query=film, why=True) for film in films[:40]]
+    for request in like:
+        recommender.recommend(request)  # texts are remembered, pictures are not
+    found["why"] = median(recommender.recommend, [replace(r, query=replace(r.query)) for r in like])
+    fresh = films[40:60]
+    seconds = [clocked(lambda film: recommender.recommend(replace(ask, query=film)), film) for film in fresh]
+    found |= {"answer": float(np.median(seconds)), "slowest": max(seconds)}
+    found["explained"] = median(lambda film: recommender.recommend(replace(ask, query=film, why=True)), films[60:80])
+    found["all_memory"] = peak_megabytes()
+    return found
+
+
+def encoder_of(recommender: Recommender, film: Query) -> None:
+    """Load the networks, which a first answer waits for."""
+    recommender.recommend(Request(film, 1, "made up"))
+
+
+def dataset() -> list[dict[str, Any]]:
+    """Return the rows of the default run's data set."""
+    return read_table(ROOT / "data/dataset.parquet", DATASET, "split")
+
+
+def median(work: Any, items: list[Any]) -> float:
+    """Return the median of the seconds that `work` takes for each of `items`."""
+    work(items[0])
+    return float(np.median([clocked(work, item) for item in items]))
+
+
+def clocked(work: Any, item: Any) -> float:
+    """Return the seconds that `work(item)` takes."""
+    start = perf_counter()
+    work(item)
+    return perf_counter() - start
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 1:
+        main()
+    else:
+        print(json.dumps(run(Path(sys.argv[1]))))
