@@ -84,9 +84,13 @@ class TrackIndex:
         """
         if k < 1:
             raise ModelError(f"k: found {k}, at least 1 track can be asked for")
-        scores = [self.scores(query) for query in queries]
-        rows = np.array([highest(of_query, k) for of_query in scores]).reshape(len(queries), -1)
-        return rows, np.array([of_query[found] for of_query, found in zip(scores, rows, strict=True)], np.float32)
+        count = min(k, len(self))
+        rows, cosines = np.empty((len(queries), count), np.int64), np.empty((len(queries), count), np.float32)
+        for number, query in enumerate(queries):
+            scores = self.scores(query)
+            rows[number] = highest(scores, k)
+            cosines[number] = scores[rows[number]]
+        return rows, cosines
 
 
 def highest(scores: np.ndarray, k: int) -> np.ndarray:
