@@ -13,7 +13,7 @@ run: $(VENV)/.installed
 	dvc repro
 
 test: $(VENV)/.installed-dev
-	pytest
+	pytest --numprocesses 2 --dist loadgroup
 
 ui: $(VENV)/.installed
 	python -m pipeline ui

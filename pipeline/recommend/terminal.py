@@ -1,5 +1,6 @@
 """Recommendations on the terminal."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -10,15 +11,22 @@ from rich.text import Text
 from pipeline.recommend.formats import clock, plain
 from pipeline.recommend.recommender import Answer
 
+PATH_WIDTH = 40  # characters, at most, that titles leave to a path
 WIDTH = 120  # where no terminal says how wide it is
 
 
 def said(answer: Answer) -> str:
     """Return which model answered, and why it."""
     model = answer.model
-    recall = f"; recall at 10 in its evaluation {model.recall:.3f}" if model.recall is not None else ""
-    unused = f" It does not read: {', '.join(answer.unused)}." if answer.unused else ""
-    return f"M-{model.name}, a model of {' and '.join(model.needs)}: {answer.chosen}{recall}.{unused}"
+    recall = f" Recall at 10 in its evaluation: {model.recall:.3f}." if model.recall is not None else ""
+    unused = f" Not used: {listed(answer.unused)}." if answer.unused else ""
+    return f"M-{model.name} reads {listed(model.needs)}: {answer.chosen}.{recall}{unused}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return e.g. `tags, plot and image`."""
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def print_table(answer: Answer, folder: Path) -> None:
@@ -36,16 +44,17 @@ def print_table(answer: Answer, folder: Path) -> None:
         table.add_column(name, justify="right")
     for name in ("film or album", "track"):
         table.add_column(name, overflow="fold")
-    for name in ("start", "seconds", *(f"without {part}" for part in parts)):
+    for name in ("start", "seconds", *(f"without\n{part}" for part in parts)):
         table.add_column(name, justify="right")
-    table.add_column("path", overflow="fold")
-    for track in answer.tracks:
+    paths = [plain(shown(folder / track["path"])) for track in answer.tracks]
+    table.add_column("path", overflow="fold", min_width=min(PATH_WIDTH, max(map(len, paths))))
+    for track, path in zip(answer.tracks, paths, strict=True):
         year = f" ({track['year']})" if track["year"] is not None else ""
         names = " - ".join(plain(track[name]) for name in ("artist", "track") if track[name])
         without = [f"{track['without'][part]['place']}. {track['without'][part]['score']:.3f}" for part in parts]
         cells = [str(track["rank"]), f"{track['score']:.3f}", f"{plain(track['title'])}{year}", names]
         cells += [clock(track["start_seconds"]), f"{track['seconds']:.1f}", *without]
-        table.add_row(*map(Text, cells), Text(plain(shown(folder / track["path"]))))
+        table.add_row(*map(Text, [*cells, path]))
     console.print(table)
 
 

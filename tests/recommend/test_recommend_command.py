@@ -44,7 +44,7 @@ def test_table_says_which_model_answered_and_lists_the_tracks(root, capsys):
         == 0
     )
     out = capsys.readouterr().out
-    assert "M-Pair, a model of tags and plot: as asked; recall at 10 in its evaluation 0.250. It does not read:" in out
+    assert "M-Pair reads tags and plot: as asked. Recall at 10 in its evaluation: 0.250. Not used: image." in out
     rows = [line.split() for line in out.splitlines() if line.strip()[:1].isdigit() and "data/audio" in line]
     assert [row[0] for row in rows] == ["1", "2", "3"]
     assert all((root / row[-1]).parent.parent.parent.parent == root / "data/audio" for row in rows)
