@@ -9,6 +9,7 @@ import io
 import json
 import unicodedata
 from collections.abc import Callable, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 Track = dict[str, Any]  # a track of `pipeline.recommend.recommender.Answer`
@@ -31,7 +32,7 @@ COLUMNS = (
     "source_url",
 )
 WHY = ("place", "without")
-CONTROLS = ("Cc", "Cf", "Cs", "Zl", "Zp")  # Unicode's categories: control, direction, halves of characters, line breaks
+CONTROLS = ("Cc", "Cf", "Cs")  # Unicode's categories: control, format (direction among them), halves of characters
 FORMULA = ("=", "+", "-", "@")  # what a spreadsheet takes for the beginning of a formula
 
 
@@ -75,16 +76,23 @@ def as_m3u(tracks: Sequence[Track], where: Where) -> str:
 
 def caption(track: Track) -> str:
     """Return e.g. `Gottfried Huppertz - Auszug der Arbeiter (Metropolis, 1927)`."""
-    names = [plain(track[name]) for name in ("artist", "track") if track[name]]
+    name = recording(track)
     film = ", ".join(
         [plain(track["title"])] * bool(track["title"]) + [str(track["year"])] * (track["year"] is not None)
     )
-    return " ".join([" - ".join(names)] * bool(names) + [f"({film})" if names else film] * bool(film))
+    return " ".join([name] * bool(name) + [f"({film})" if name else film] * bool(film))
+
+
+def recording(track: Track) -> str:
+    """Return artist and title, e.g. `Gottfried Huppertz - Auszug der Arbeiter`; no title that is but a file's name."""
+    is_named = track["track"] != PurePosixPath(track["source_url"]).stem
+    return " - ".join(plain(text) for text in (track["artist"], track["track"] if is_named else "") if text)
 
 
 def plain(text: str) -> str:
     """Return `text` on one line without control characters."""
-    return " ".join("".join(" " if unicodedata.category(c) in CONTROLS else c for c in text).split())
+    spaced = (" " if c.isspace() else c for c in text)
+    return " ".join("".join(c for c in spaced if unicodedata.category(c) not in CONTROLS).split())
 
 
 def clock(seconds: float) -> str:

@@ -8,11 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.recommend.formats import clock, plain
+from pipeline.recommend.formats import clock, plain, recording
 from pipeline.recommend.recommender import Answer
 
-PATH_WIDTH = 40  # characters, at most, that titles leave to a path
-WIDTH = 120  # where no terminal says how wide it is
+WIDTH = 140  # where no terminal says how wide it is
 
 
 def said(answer: Answer) -> str:
@@ -46,15 +45,14 @@ def print_table(answer: Answer, folder: Path) -> None:
         table.add_column(name, overflow="fold")
     for name in ("start", "seconds", *(f"without\n{part}" for part in parts)):
         table.add_column(name, justify="right")
-    paths = [plain(shown(folder / track["path"])) for track in answer.tracks]
-    table.add_column("path", overflow="fold", min_width=min(PATH_WIDTH, max(map(len, paths))))
-    for track, path in zip(answer.tracks, paths, strict=True):
+    table.add_column("path", overflow="fold")
+    for track in answer.tracks:
         year = f" ({track['year']})" if track["year"] is not None else ""
-        names = " - ".join(plain(track[name]) for name in ("artist", "track") if track[name])
+        name = recording(track) or f"{track['fid']}/{track['number']}"
         without = [f"{track['without'][part]['place']}. {track['without'][part]['score']:.3f}" for part in parts]
-        cells = [str(track["rank"]), f"{track['score']:.3f}", f"{plain(track['title'])}{year}", names]
+        cells = [str(track["rank"]), f"{track['score']:.3f}", f"{plain(track['title'])}{year}", name]
         cells += [clock(track["start_seconds"]), f"{track['seconds']:.1f}", *without]
-        table.add_row(*map(Text, [*cells, path]))
+        table.add_row(*map(Text, [*cells, plain(shown(folder / track["path"]))]))
     console.print(table)
 
 

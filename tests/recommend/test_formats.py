@@ -87,6 +87,7 @@ def test_a_hostile_title_stays_on_its_line_of_a_playlist():
         ({"artist": "Anna", "track": "Song", "title": "Album", "year": 1999}, "Anna - Song (Album, 1999)"),
         ({"artist": "", "track": "", "title": "Album", "year": None}, "Album"),
         ({"artist": "", "track": "Song", "title": "", "year": None}, "Song"),
+        ({"source_url": "https://a.org/x/Suite 0.webm"}, "Film 0, 1920"),
     ],
 )
 def test_captions(known, expected):
