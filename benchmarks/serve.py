@@ -130,7 +130,7 @@ def crowd(address: str, questions: Iterator[Question], count: int) -> list[float
                 question = next(asked, None)
             if question is None:
                 return
-            seconds.append(clocked(lambda: ask(address, question)))
+            seconds.append(clocked(lambda question=question: ask(address, question)))
 
     threads = [threading.Thread(target=client) for _ in range(CLIENTS)]
     for thread in threads:

@@ -1,0 +1,69 @@
+"""What is left of each model when a part of its query is left out, as the reasons for a recommendation leave it out.
+
+Recall at 10 of the evaluation side's films among its tracks, over the default run, so `make run` comes first. Beside it
+that of the trained model which reads just the parts that are left, where there is one: leaving out should cost about
+what such a model lacks, and not wreck the query.
+
+    python -m benchmarks.parts
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.report import figure, publish
+from pipeline.model.store import load_model
+from pipeline.params import load_params
+from pipeline.recommend.catalogue import FilmCatalogue
+from pipeline.recommend.index import TrackIndex, highest
+from pipeline.recommend.query import Encoders, Query, QueryEncoder
+from pipeline.recommend.trained import trained_models
+from pipeline.store.texts import one_row_a_film
+from pipeline.tables import DATASET, read_table
+
+ROOT = Path(__file__).parent.parent
+CPU = torch.device("cpu")
+K = 10
+
+
+def main() -> None:
+    """Measure all models of several parts and print the figures."""
+    models, encoders = trained_models(ROOT), Encoders(CPU)
+    catalogue = FilmCatalogue(ROOT, load_params(ROOT / "params.yaml").evaluate.batch_size, CPU)
+    rows = [row for row in read_table(ROOT / "data/dataset.parquet", DATASET, "split") if row["side"] == "eval"]
+    films = one_row_a_film(rows)
+    queries = [Query(None, film["tags"], film["plot"], ROOT / film["image"]) for film in films]
+    names = [film["fid"] for film in films]
+    found = {}
+    for model in models.values():
+        index, encoder = catalogue.index(model), QueryEncoder(*load_model(model.folder), encoders)
+        parts = [None, *model.needs] if len(model.needs) > 1 else [None]
+        for part, vectors in zip(parts, encoder.encode_without(queries, parts), strict=True):
+            found[model.name, part] = recall(index, vectors, names)
+    figures = []
+    for (name, part), value in found.items():
+        if part is None:
+            figures.append(figure(f"{name}: the whole query", value, "recall at 10"))
+            continue
+        left = tuple(need for need in models[name].needs if need != part)
+        beside = next((model.name for model in models.values() if model.needs == left), None)
+        other = found[beside, None] if beside else None
+        figures.append(figure(f"{name}: without {part}", value, "recall at 10", other, beside or ""))
+    publish("parts", figures)
+
+
+def recall(index: TrackIndex, vectors: np.ndarray, names: list[str]) -> float:
+    """Return the recall at `K` of films with `vectors`, called by `names`, among the tracks of the evaluation side."""
+    tracks = index.tracks.select(["fid", "side"]).to_pandas()
+    rows = np.flatnonzero(tracks["side"] == "eval")
+    fids = tracks["fid"].to_numpy()[rows]
+    shares = []
+    for name, vector in zip(names, vectors, strict=True):
+        own = fids == name
+        shares.append(own[highest(index.scores(vector)[rows], K)].sum() / own.sum())
+    return float(np.mean(shares))
+
+
+if __name__ == "__main__":
+    main()
