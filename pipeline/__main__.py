@@ -11,9 +11,11 @@ try:
     from pipeline.doctor.run import diagnose
     from pipeline.errors import PipelineError
     from pipeline.leaderboard import command as leaderboard
+    from pipeline.library import command as library
     from pipeline.recommend import command as recommend
     from pipeline.sync import command as sync
     from pipeline.ui.serve import serve
+    from pipeline.web import command as web
 except ModuleNotFoundError as error:  # `doctor` is what one runs when something is missing
     sys.exit(f"ERROR: {error.name} is not installed: run `make run`, or `pip install -r requirements.txt`")
 
@@ -33,6 +35,8 @@ def main(arguments: list[str]) -> int:
     lay.add_argument("name", metavar="NAME", help=f"one of {', '.join(preset.names(Path()))}")
     lay.set_defaults(run=lambda options: preset.lay(Path(), options.name))
     recommend.register(commands)
+    library.register(commands)
+    web.register(commands)
     experiments.register(commands)
     sync.register(commands)
     leaderboard.register(commands)

@@ -1,0 +1,1 @@
+"""A page to find music for a film, and the same as an HTTP API."""
