@@ -68,7 +68,7 @@ def as_m3u(tracks: Sequence[Track], where: Where) -> str:
     for track in tracks:
         start, seconds = track["file_start_seconds"], track["seconds"]
         lines.append(f"#EXTINF:{round(seconds)},{caption(track)}")
-        if start:
+        if not track["fid"]:  # a piece of its file
             lines += [f"#EXTVLCOPT:start-time={start:g}", f"#EXTVLCOPT:stop-time={start + seconds:g}"]
         lines.append(where(track))
     return "\n".join(lines) + "\n"

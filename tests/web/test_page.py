@@ -77,6 +77,7 @@ def test_example_film_fills_the_form_and_shows_its_music(page, client):
     expected = client.answer(example="AAF", tags=film["tags"], plot=film["plot"], why="true")["tracks"]
     cards = page.locator(".track")
     assert cards.count() == 10
+    sync_api.expect(page.locator(".why li")).to_have_count(30)  # the reasons come after the tracks
     for place, track in enumerate(expected):
         text = cards.nth(place).inner_text()
         assert track["title"] in text

@@ -39,7 +39,6 @@ function body(question) {
   for (const name of ["variant", "k", "per_film"]) data.append(name, form.elements[name].value);
   data.append("catalogue", question.catalogue ?? form.elements.catalogue.value);
   for (const film of leftOut) data.append("exclude", film.id);
-  data.append("why", "true");
   return data;
 }
 
@@ -55,10 +54,12 @@ async function search(question) {
   const mine = asking;
   busy(true);
   try {
-    const answer = await answered(question, mine.signal);
+    const data = body(question);
+    const answer = await answered(data, mine.signal);
     views = [...views.slice(0, shown + 1), { title: titleOf(question, answer.tracks.length), question, answer }];
     history.pushState({ view: views.length - 1 }, "");
     show(views.length - 1);
+    if (!question.like) tellWhy(views.at(-1), data, mine.signal);
   } catch (error) {
     if (!mine.signal.aborted) complain(error.message);
   } finally {
@@ -66,13 +67,26 @@ async function search(question) {
   }
 }
 
-async function answered(question, signal) {
-  const response = await fetch("/api/recommend", { method: "POST", body: body(question), signal }).catch(() => {
+async function answered(data, signal) {
+  const response = await fetch("/api/recommend", { method: "POST", body: data, signal }).catch(() => {
     throw new Error("The server does not answer. Is it still running?");
   });
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.error);
   return answer;
+}
+
+// The reasons take longer than the tracks, which nobody has to wait for.
+async function tellWhy(view, data, signal) {
+  data.append("why", "true");
+  try {
+    view.answer = await answered(data, signal);
+  } catch {
+    return; // the tracks are there, and the next question will say what is wrong
+  }
+  if (view !== views[shown]) return;
+  const boxes = byId("tracks").querySelectorAll(".why");
+  view.answer.tracks.forEach((track, place) => boxes[place].replaceWith(whyOf(track)));
 }
 
 // ---- states
@@ -158,9 +172,8 @@ function exportsOf(tracks, catalogue) {
 function card(track, view) {
   const item = element("li", track.image ? "track" : "track bare");
   const body = element("div", "body");
-  const place = view.question.like ? "" : placeOf(track);
   body.append(nameOf(track, view), factsOf(track), player(track), actions(track, view));
-  item.append(element("span", "rank", String(track.rank)), ...thumbnail(track), body, whyOf(track, place));
+  item.append(element("span", "rank", String(track.rank)), ...thumbnail(track), body, whyOf(track));
   return item;
 }
 
@@ -251,10 +264,10 @@ function placeOf(track) {
   return track.place && track.place !== track.rank ? ` · place ${track.place} among all tracks` : "";
 }
 
-function whyOf(track, place) {
+function whyOf(track) {
   const box = element("div", "why");
   const score = element("p", "score");
-  score.append("Score ", element("b", "", number(track.score)), place);
+  score.append("Score ", element("b", "", number(track.score)), placeOf(track));
   box.append(score);
   const parts = Object.entries(track.without ?? {});
   if (!parts.length) return box;
