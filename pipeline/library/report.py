@@ -56,14 +56,16 @@ def report(summary: Summary, out: Path) -> list[str]:
     by_count: dict[int, list[str]] = {}
     for variant, count in summary.pieces.items():
         by_count.setdefault(count, []).append(f"M-{variant}")
+    pieces = "; ".join(f"{count} pieces by {', '.join(names)}" for count, names in by_count.items())
     lines = [
-        f"{clean(str(summary.folder))}: {len(rows)} audio files ({count_by_status(rows)})",
-        f"  {summary.new} new, {summary.changed} changed, {summary.unchanged} unchanged, {summary.removed} removed",
-        f"{usable} tracks in the catalogue",
-        *(f"  {count} pieces, embedded by {', '.join(names)}" for count, names in by_count.items()),
+        clean(str(summary.folder)),
+        f"  audio files: {len(rows)} ({count_by_status(rows)})",
+        f"  since the last run: {summary.new} new, {summary.changed} changed, {summary.unchanged} unchanged, "
+        f"{summary.removed} removed",
+        f"  tracks: {usable}, in {pieces}",
     ]
     if usable < len(rows):
-        lines += [f"{len(rows) - usable} files are not in it", *troubles(rows, out)]
+        lines += [f"Not in the catalogue: {len(rows) - usable}", *troubles(rows, out)]
     given = " ".join(ASKED[part] for part in summary.needs)
     return [*lines, "Search it:", f"  python -m pipeline recommend --catalogue {shlex.quote(str(out))} {given}"]
 

@@ -57,7 +57,7 @@ def update_library(
         told = told or files
         if not any(row["status"] == OK for row in files):
             write_files(place, told)
-            raise StageError("\n".join([f"none of the {len(told)} files can be used:", *troubles(told, place)]))
+            raise StageError("\n".join([f"none of {len(told)} files can be used:", *troubles(told, place)]))
         for model in of_recipe:
             vectors = open_cache(place, "vectors", {"audio": recipe.about, "model": model.digest})
             embed_all(model, recipe, facts, features, vectors, params, device)

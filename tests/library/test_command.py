@@ -40,18 +40,18 @@ def test_the_command_indexes_and_says_what_came_out(here, capsys):
     assert given.run(given) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
-        f"{here / 'Music'}: 5 audio files (4 ok, 1 corrupt)",
-        "  5 new, 0 changed, 0 unchanged, 0 removed",
-        "4 tracks in the catalogue",
-        "  4 pieces, embedded by M-Words, M-Story",
-        "1 files are not in it",
+        str(here / "Music"),
+        "  audio files: 5 (4 ok, 1 corrupt)",
+        "  since the last run: 5 new, 0 changed, 0 unchanged, 0 removed",
+        "  tracks: 4, in 4 pieces by M-Words, M-Story",
+        "Not in the catalogue: 1",
         "  bad.mp3: corrupt, it is no audio file that can be decoded (Invalid data found when processing input)",
         "Search it:",
-        "  python -m pipeline recommend --catalogue 'my music' --tags \"...\"",
+        """  python -m pipeline recommend --catalogue 'my music' --tags "...\"""",
     ]
     given = options("Music", "--out", "my music")
     assert given.run(given) == 0
-    assert "  0 new, 0 changed, 5 unchanged, 0 removed" in capsys.readouterr().out.splitlines()
+    assert "  since the last run: 0 new, 0 changed, 5 unchanged, 0 removed" in capsys.readouterr().out.splitlines()
 
 
 def test_folder_and_out_are_asked_for(capsys):
@@ -72,7 +72,7 @@ def test_a_long_list_is_cut(summary):
     lines = report(replace(summary, rows=summary.rows + rows), Path("out"))
     assert sum("corrupt, why" in line for line in lines) == LISTED
     assert "  ... and 5 more: out/files.parquet lists all" in lines
-    assert "  2 pieces, embedded by M-Any" in lines and "  3 pieces, embedded by M-Other" in lines
+    assert "  tracks: 1, in 2 pieces by M-Any; 3 pieces by M-Other" in lines
     assert lines[-1].endswith("--catalogue out --plot FILE --image FILE")
 
 

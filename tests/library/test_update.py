@@ -407,7 +407,7 @@ def test_folders_without_music(root, settings, tmp_path, out):
         update_library(root, settings, tmp_path / "empty", out, None)
     assert not out.exists()
     (tmp_path / "empty/bad.mp3").write_text("x")
-    with pytest.raises(StageError, match=r"none of the 1 files can be used:\n  bad.mp3: corrupt, "):
+    with pytest.raises(StageError, match=r"none of 1 files can be used:\n  bad.mp3: corrupt, "):
         update_library(root, settings, tmp_path / "empty", out, None)
     assert files(out)["bad.mp3"]["status"] == "corrupt"
     fill(tmp_path / "empty", {"good.mp3": (1, 2.0)})
