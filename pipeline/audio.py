@@ -64,9 +64,12 @@ class NotAudioError(Exception):
 
 @contextmanager
 def opened(path: Path) -> Iterator[InputContainer]:
-    """Yield the open container of `path`; raise `NotAudioError` unless it is one of `SUFFIXES` and holds audio."""
+    """Yield the open container of `path`; raise `NotAudioError` unless it is one of `SUFFIXES` and holds audio.
+
+    Bytes of tags that are not UTF-8, as in old MP3s, are halves of characters in its metadata.
+    """
     try:
-        container = av.open(str(path), options=OPTIONS)
+        container = av.open(str(path), options=OPTIONS, metadata_errors="surrogateescape")
     except OSError:
         raise
     except av.FFmpegError as error:

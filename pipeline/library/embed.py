@@ -1,8 +1,6 @@
 """Pieces of music as unit vectors, by the very rule that tracks of the data set are embedded."""
 
-import io
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -111,5 +109,7 @@ def _embed(
     steps = np.array([features.count(key) for key in keys])
     table = AudioTable({}, tuple(keys), steps, features.width(keys[0]), {"spec": recipe.spec}, features)
     film = Film("", tuple({"path": key} for key in keys), tuple(range(len(keys))), {}, {})
-    with threads(params.train.threads), redirect_stderr(io.StringIO()):  # its progress would take a line a file
-        return embed_tracks(network, FeatureStore((), table, {}), [film], config, params.evaluate.batch_size, device)
+    with threads(params.train.threads):
+        return embed_tracks(
+            network, FeatureStore((), table, {}), [film], config, params.evaluate.batch_size, device, quiet=True
+        )

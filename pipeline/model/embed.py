@@ -36,8 +36,11 @@ def embed_tracks(
     config: dict[str, Any],
     batch_size: int,
     device: torch.device,
+    quiet: bool = False,
 ) -> np.ndarray:
     """Return the embedding [tracks, e], float32, of every track of `films` in order; `config` is the model's.
+
+    Shows its progress on a terminal unless it is `quiet`.
 
     Raises `ModelError` naming a track whose embedding has no direction (not a number, or zero).
     """
@@ -46,7 +49,7 @@ def embed_tracks(
     rows = [row for film in films for row in film.track_rows]
 
     def windows() -> Iterator[tuple[int, tuple[int, int]]]:
-        for number, row in enumerate(tqdm(rows, "tracks", disable=None)):
+        for number, row in enumerate(tqdm(rows, "tracks", disable=quiet or None)):
             for start in store.grid(row, length, hop):
                 yield number, (row, start)
 

@@ -37,6 +37,13 @@ def test_nothing_that_points_to_other_files_is_opened(text, suffix, tmp_path):
         decoded(tmp_path / f"list{suffix}")
 
 
+def test_tags_that_are_no_utf8_are_no_trouble(tmp_path):
+    path = tmp_path / "old.mp3"
+    write_mp3(path, music(1, 1.0), RATE, 96000)
+    path.write_bytes(path.read_bytes() + b"TAG" + b"Caf\xe9".ljust(125, b"\0"))  # ID3v1 in Latin-1
+    assert sum(len(block) for block in mono(path, RATE)) == RATE
+
+
 def test_a_mix_is_the_mean_of_its_channels(tmp_path):
     """Opposite channels cancel; a single one is heard at half its level, whatever the codec's sample format."""
     for suffix, codec in ((".flac", "flac"), (".mp3", "libmp3lame")):

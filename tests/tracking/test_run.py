@@ -169,7 +169,11 @@ def test_killed_training_goes_on_in_its_own_run(tmp_path, params, ended):
     assert begun_again(tmp_path, params) != first, "what has finished is another run's business"
 
 
-@pytest.mark.parametrize("process", [f"{platform.node()} {os.getpid()}", "elsewhere 99999999", ""])
+@pytest.mark.parametrize(
+    "process",
+    [f"{platform.node()} {os.getpid()}", "elsewhere 99999999", ""],
+    ids=["this one", "elsewhere", "not known"],
+)
 def test_run_of_a_process_that_may_be_alive_is_left_alone(tmp_path, params, process):
     first = killed_run(tmp_path, params, process)
     assert begun_again(tmp_path, params) != first
