@@ -5,7 +5,6 @@ Texts are on one line, without control characters, marks of direction and halves
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,9 @@ from typing import Any
 import av
 
 from pipeline.audio import NotAudioError, opened
+from pipeline.recommend.formats import plain
 
 MAX_CHARS = 300
-REMOVED = ("Cc", "Cf", "Cs")  # Unicode's categories: control, format (direction among them), surrogate
 NAMES = {  # of the tags, in small letters, the first that is there; AVI calls an album a product
     "title": ("title",),
     "artist": ("artist", "album_artist", "performer", "author"),
@@ -27,9 +26,7 @@ YEAR = re.compile(r"(?<!\d)[12]\d{3}(?!\d)")
 
 def clean(text: str, most: int = MAX_CHARS) -> str:
     """Return `text` on one line without what could act on a terminal or a page, cut to `most` characters."""
-    spaced = (" " if c.isspace() else c for c in text)
-    words = "".join(c for c in spaced if unicodedata.category(c) not in REMOVED).split()
-    line = " ".join(words)
+    line = plain(text)
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pipeline.recommend.recommender import Answer, Recommender, Request
 
 STANDARD = "-"  # in place of a file: the terminal, or what is piped in
-LIBRARIES = "data/catalogues"  # indexes of folders of music that were named without one
 
 
 def register(commands: Any) -> None:
@@ -46,6 +45,7 @@ def register(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Answer once."""
     from pipeline.params import load_params
+    from pipeline.recommend.catalogue import FILMS
     from pipeline.recommend.query import Query
     from pipeline.recommend.recommender import Request, open_recommender
 
@@ -53,6 +53,11 @@ def run(options: argparse.Namespace) -> int:
     root = Path()
     params = load_params(root / "params.yaml")
     recommender = open_recommender(root, params)
+    name = FILMS
+    if options.catalogue is not None:
+        from pipeline.library.opening import add_catalogues
+
+        (name,) = add_catalogues(recommender, root, params, [options.catalogue])
     request = Request(
         Query(None, options.tags, _text(options.plot), options.image),
         k=options.k,
@@ -60,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
         exclude=tuple(options.exclude_film),
         per_film=options.per_film,
         why=options.why,
-        **_catalogue(recommender, root, params, options.catalogue),
+        catalogue=name,
     )
     if options.like:
         request = _liking(recommender, request, params, options.like)
@@ -81,24 +86,6 @@ def _text(name: str | None) -> str | None:
         raise ModelError(f"--plot: {name} cannot be read ({error.strerror}); name a text file, or - and pipe") from None
     except UnicodeDecodeError:
         raise ModelError(f"--plot: {name} is no text in UTF-8") from None
-
-
-def _catalogue(recommender: "Recommender", root: Path, params: "Params", path: Path | None) -> dict[str, str]:
-    """Add the catalogue at `path` to `recommender`, indexing a folder of music first; return its name by keyword."""
-    if path is None:
-        return {}
-    from pipeline.library.catalogue import index_place, is_library, open_library
-    from pipeline.library.run import update_library
-
-    if not is_library(path):
-        if not path.is_dir():
-            raise ModelError(f"--catalogue: {path} is neither a folder of music nor what `index` made of one")
-        place = index_place(root / LIBRARIES, path)
-        update_library(root, params, path, place, None)
-        path = place
-    library = open_library(path)
-    recommender.catalogues[library.name] = library
-    return {"catalogue": library.name}
 
 
 def _liking(recommender: "Recommender", request: "Request", params: "Params", names: Sequence[str]) -> "Request":

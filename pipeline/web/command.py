@@ -9,15 +9,13 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import ModelError, ParamsError, PipelineError
-from pipeline.recommend.command import LIBRARIES
+from pipeline.errors import ParamsError, PipelineError
 
 if TYPE_CHECKING:
-    from pipeline.params import Params
     from pipeline.recommend.recommender import Recommender
 
 log = logging.getLogger(__name__)
@@ -143,7 +141,10 @@ def _serve(options: argparse.Namespace, server: socket.socket) -> None:
     root = Path()
     params = load_params(root / "params.yaml")
     recommender = open_recommender(root, params)
-    add_catalogues(recommender, root, params, options.catalogue)
+    if options.catalogue:
+        from pipeline.library.opening import add_catalogues
+
+        add_catalogues(recommender, root, params, options.catalogue)
     names = names_of(server, options.host)
     app = create_app(recommender, params.recommend, root, names)
     print(greeting(server, options.host, names), flush=True)
@@ -158,26 +159,3 @@ def _serve(options: argparse.Namespace, server: socket.socket) -> None:
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     uvicorn.Server(config).run(sockets=[server])
-
-
-def add_catalogues(recommender: "Recommender", root: Path, params: "Params", paths: Sequence[Path]) -> None:
-    """Add the music at `paths` to what is searched, before the data set, each under a name of its own.
-
-    A path is what `index` made, or a folder of music, which is indexed first. Raises `ModelError` for another one.
-    """
-    from pipeline.library.catalogue import index_place, is_library, open_library
-    from pipeline.library.run import update_library
-
-    found: dict[str, Any] = {}
-    for path in paths:
-        place = path if is_library(path) else index_place(root / LIBRARIES, path)
-        if place != path:
-            if not path.is_dir():
-                raise ModelError(f"--catalogue: {path} is neither a folder of music nor what `index` made of one")
-            update_library(root, params, path, place, None)
-        library = open_library(place)
-        name, number = library.name, 2
-        while name in found or name in recommender.catalogues:
-            name, number = f"{library.name} {number}", number + 1
-        found[name] = library
-    recommender.catalogues = found | recommender.catalogues

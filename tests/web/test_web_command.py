@@ -13,10 +13,8 @@ from types import SimpleNamespace
 import pytest
 import requests
 
-from pipeline.errors import MissingFileError, ModelError, ParamsError
-from pipeline.library import run
-from pipeline.library.catalogue import write_contents
-from pipeline.web.command import add_catalogues, greeting, listen, names_of, warm_up
+from pipeline.errors import MissingFileError, ParamsError
+from pipeline.web.command import greeting, listen, names_of, warm_up
 
 ROOT = Path(__file__).parent.parent.parent
 SERVE = (
@@ -75,31 +73,6 @@ def test_other_addresses_are_told_to_be_open():
     server = SimpleNamespace(getsockname=lambda: ("fe80::1%eth0", 8000, 0, 2))
     assert names_of(server, "fe80::1") is None
     assert greeting(server, "fe80::1", None).startswith("Soundtracks: http://[fe80::1]:8000 ")
-
-
-def test_catalogues_stand_before_the_data_set_under_names_of_their_own(tmp_path, params):
-    places = [tmp_path / name for name in ("a/music", "b/music", "films")]
-    for place in places:
-        place.mkdir(parents=True)
-        write_contents(place, tmp_path, {})
-    recommender = SimpleNamespace(catalogues={"films": None})
-    add_catalogues(recommender, tmp_path, params, places)
-    assert list(recommender.catalogues) == ["music", "music 2", "films 2", "films"]
-
-
-def test_folder_of_music_is_indexed_first(tmp_path, params, monkeypatch):
-    def index(root, params, folder, place, variants):
-        place.mkdir(parents=True)
-        write_contents(place, folder, {})
-
-    monkeypatch.setattr(run, "update_library", index)
-    recommender = SimpleNamespace(catalogues={})
-    add_catalogues(recommender, tmp_path, params, [tmp_path])
-    (library,) = recommender.catalogues.values()
-    assert library.folder == tmp_path
-    assert library.place.is_relative_to(tmp_path / "data/catalogues")
-    with pytest.raises(ModelError, match="--catalogue: nothing is neither a folder of music nor what `index` made"):
-        add_catalogues(recommender, tmp_path, params, [Path("nothing")])
 
 
 def test_warming_up_asks_once_and_never_fails(site_recommender, caplog):
