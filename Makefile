@@ -13,7 +13,7 @@ run: $(VENV)/.installed
 	dvc repro
 
 test: $(VENV)/.installed-dev
-	pytest --numprocesses 2 --dist loadgroup
+	pytest --numprocesses 2 --dist loadfile
 
 ui: $(VENV)/.installed
 	python -m pipeline ui

@@ -19,13 +19,6 @@ torch.set_num_threads(1)
 ROOT = Path(__file__).parent.parent
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep in one process, of those that `make test` has, what shares costly fixtures: a file, or the repository."""
-    for item in items:
-        shared = "repository" if "small_repository" in getattr(item, "fixturenames", ()) else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(shared))
-
-
 @pytest.fixture(scope="session")
 def params() -> Params:
     """The parameters of the repository."""

@@ -90,5 +90,5 @@ def test_a_question_without_what_the_model_needs_is_refused_by_name(tmp_path, pa
     make_asked_world(tmp_path, params, ["tags"], tiny_bert, tiny_vit)
     _, found = logged(tmp_path, tmp_path / "models/Asked", params)
     served = mlflow.pyfunc.load_model(found.artifact_location)
-    with pytest.raises(MlflowException, match=r"^query 0 \(Dawn\): tags missing"):
+    with pytest.raises(MlflowException, match=r"^the query \(Dawn\): tags missing"):
         served.predict(pandas.DataFrame([{"title": "Dawn", "tags": None}]))

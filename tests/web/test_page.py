@@ -134,12 +134,13 @@ def test_ones_own_music_plays_its_piece(page):
 def test_similar_tracks_and_back(page, client):
     page.get_by_role("button", name="Film 4").click()
     heading(page, "10 tracks for Film 4")
+    sync_api.expect(page.locator(".why li")).to_have_count(30)
     before = page.locator("#tracks").inner_text()
     page.get_by_role("button", name="Tracks like").first.click()
     sync_api.expect(page.locator("#results-heading")).to_contain_text("10 tracks like")
     page.get_by_role("button", name="Back to 10 tracks for Film 4").click()
     heading(page, "10 tracks for Film 4")
-    assert page.locator("#tracks").inner_text() == before
+    assert page.locator("#tracks").inner_text() == before, "reasons that came are still there"
     page.go_back()
     heading(page, "Nothing searched yet")
     page.go_forward()

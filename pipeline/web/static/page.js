@@ -13,7 +13,7 @@ const NOTHING = { title: heading.textContent, said: byId("said").textContent }; 
 
 let poster = null; // of an example film, in place of a file: {fid, title, image}
 let leftOut = []; // films and albums: {id, name}
-let views = []; // the answers that were shown: {title, question, answer}
+let views = []; // the answers that were shown: {title, question, answer, unexplained: what to ask reasons with}
 let shown = -1; // which of them is on the page
 let asking = null; // AbortController of the question on its way
 let changed = false; // the form, since it last became a question
@@ -56,10 +56,11 @@ async function search(question) {
   try {
     const data = body(question);
     const answer = await answered(data, mine.signal);
-    views = [...views.slice(0, shown + 1), { title: titleOf(question, answer.tracks.length), question, answer }];
+    const unexplained = question.like ? null : data;
+    views = [...views.slice(0, shown + 1), { title: titleOf(question, answer.tracks.length), question, answer, unexplained }];
     history.pushState({ view: views.length - 1 }, "");
     show(views.length - 1);
-    if (!question.like) tellWhy(views.at(-1), data, mine.signal);
+    tellWhy(views.at(-1));
   } catch (error) {
     if (!mine.signal.aborted) complain(error.message);
   } finally {
@@ -77,10 +78,13 @@ async function answered(data, signal) {
 }
 
 // The reasons take longer than the tracks, which nobody has to wait for.
-async function tellWhy(view, data, signal) {
+async function tellWhy(view) {
+  const data = view.unexplained;
+  if (!data) return;
+  view.unexplained = null;
   data.append("why", "true");
   try {
-    view.answer = await answered(data, signal);
+    view.answer = await answered(data);
   } catch {
     return; // the tracks are there, and the next question will say what is wrong
   }
