@@ -105,7 +105,7 @@ def _liking(recommender: "Recommender", request: "Request", params: "Params", na
             from pipeline.library.embed import embed_file
 
             sounds.append(embed_file(Path(name), model, params, recommender.device))
-    return replace(request, variant=model.name, like=tuple(rows), sounds=tuple(sounds))
+    return replace(request, like=tuple(rows), sounds=tuple(sounds))
 
 
 def _named(index: "TrackIndex", folder: Path, name: str) -> list[int]:

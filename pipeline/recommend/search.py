@@ -6,6 +6,7 @@ exact and only tracks in other lists are missed. The lists are made anew when an
 tracks.
 """
 
+import logging
 from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Protocol
@@ -49,6 +50,7 @@ class ApproximateSearch:
     """Looks into the lists nearest to a query."""
 
     def __init__(self, index: TrackIndex, params: Recommend) -> None:
+        logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it tells which instructions it tries
         import faiss
 
         self.index = index

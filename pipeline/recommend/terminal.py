@@ -1,6 +1,5 @@
 """Recommendations on the terminal."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -8,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.compare.wording import listed
 from pipeline.recommend.formats import clock, plain, recording
 from pipeline.recommend.recommender import Answer
 
@@ -18,14 +18,8 @@ def said(answer: Answer) -> str:
     """Return which model answered, and why it."""
     model = answer.model
     recall = f" Recall at 10 in its evaluation: {model.recall:.3f}." if model.recall is not None else ""
-    unused = f" Not used: {listed(answer.unused)}." if answer.unused else ""
-    return f"M-{model.name} reads {listed(model.needs)}: {answer.chosen}.{recall}{unused}"
-
-
-def listed(words: Sequence[str]) -> str:
-    """Return e.g. `tags, plot and image`."""
-    *others, last = words
-    return f"{', '.join(others)} and {last}" if others else last
+    unused = f" Not used: {listed(list(answer.unused))}." if answer.unused else ""
+    return f"M-{model.name} reads {listed(list(model.needs))}: {answer.chosen}.{recall}{unused}"
 
 
 def print_table(answer: Answer, folder: Path) -> None:

@@ -9,10 +9,10 @@ from PIL import Image
 
 from pipeline.audio import write_mp3
 from pipeline.files import sha256_of
-from pipeline.sections import AudioFeatures, Features, ImageFeatures, TextFeatures
+from pipeline.sections import Features, ImageFeatures, TextFeatures
 from pipeline.tables import DATASET, write_table
+from tests.features.small import AUDIO, RATE
 
-RATE = 22050
 LENGTHS = {("AAA", 0): 22050, ("AAA", 1): 30001, ("AAB", 0): 500, ("AAC", 0): 22050}  # samples of each track
 
 
@@ -25,22 +25,7 @@ def no_network(without_network: None) -> None:
 def features() -> Features:
     """Small spectrograms and the packaged encoders."""
     return Features(
-        AudioFeatures(
-            encoder="log-mel",
-            sample_rate=RATE,
-            n_fft=1024,
-            spectrum="power",
-            hop_length=512,
-            n_mels=16,
-            f_min=0.0,
-            f_max=11025.0,
-            dtype="float16",
-            pooling="auto",
-            window_seconds=0.5,
-            window_hop_seconds=0.25,
-            batch_size=2,
-            processes=1,
-        ),
+        AUDIO,
         ImageFeatures(encoder="efficientnet-lite0", pooling="auto", crops=1, batch_size=2),
         TextFeatures(encoder="all-MiniLM-L6-v2", pooling="auto", max_tokens=64, batch_size=2),
     )

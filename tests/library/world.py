@@ -19,27 +19,12 @@ from pipeline.spectrogram import LogMel
 from pipeline.store.films import open_store
 from pipeline.tables import DATASET, write_table
 from tests.evaluate.small_world import MODEL, dataset_rows, make_world
+from tests.features.small import AUDIO
 from tests.segment import sounds
 from tests.segment.sounds import RATE
 
 music = cache(sounds.music)  # int16 samples [t] by seed and seconds; made once
 CPU = torch.device("cpu")
-AUDIO = AudioFeatures(
-    encoder=LOG_MEL,
-    sample_rate=RATE,
-    n_fft=1024,
-    spectrum="power",
-    hop_length=512,
-    n_mels=16,
-    f_min=0.0,
-    f_max=11025.0,
-    dtype="float16",
-    pooling="auto",
-    window_seconds=0.5,
-    window_hop_seconds=0.25,
-    batch_size=4,
-    processes=1,
-)
 SMALL = replace(MODEL, audio=replace(MODEL.audio, positions=64))
 WINDOW_STEPS = 1 + int(0.8 * RATE / 512)
 VARIANTS = {"Words": ["tags"], "Story": ["plot"]}

@@ -81,6 +81,16 @@ def test_more_like_a_track_by_its_path_or_film_and_number(root, capsys, name):
     paths = [track["path"] for track in answer["tracks"]]
     assert "data/audio/A/A/C/0.mp3" not in paths
     assert len(paths) == 15
+    assert answer["chosen"] == "as asked"
+
+
+def test_without_a_query_the_model_that_tells_likeness_is_no_ones_wish(root, capsys):
+    assert main(["recommend", "--like", "AAC/0", "-k", "1", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["variant"], answer["chosen"]) == (
+        "Words",
+        "of the trained models the one that ranked best in its evaluation",
+    )
 
 
 def test_films_are_excluded_by_id_and_title(root, capsys):

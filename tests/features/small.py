@@ -1,0 +1,21 @@
+"""Settings of features for small sounds."""
+
+from pipeline.sections import LOG_MEL, AudioFeatures
+
+RATE = 22050  # Hz
+AUDIO = AudioFeatures(
+    encoder=LOG_MEL,
+    sample_rate=RATE,
+    n_fft=1024,
+    spectrum="power",
+    hop_length=512,
+    n_mels=16,
+    f_min=0.0,
+    f_max=11025.0,
+    dtype="float16",
+    pooling="auto",
+    window_seconds=0.5,
+    window_hop_seconds=0.25,
+    batch_size=2,
+    processes=1,
+)
