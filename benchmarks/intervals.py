@@ -1,6 +1,6 @@
 """How often the 95 % intervals hold the truth, by the number of films.
 
-The films of the evaluation side, as the published variant ranked them, are taken for all films that there are; as many
+The films of the evaluation split, as the published variant ranked them, are taken for all films that there are; as many
 as said are drawn from them with replacement, and an interval is made of each draw. Needs a built data set.
 
     python -m benchmarks.intervals

@@ -21,12 +21,12 @@ import torch
 
 from benchmarks.report import figure, in_own_process, peak_megabytes, publish
 from benchmarks.segment import music, recording
-from pipeline.audio import mono
-from pipeline.files import sha256_of
-from pipeline.library.run import update_library
+from pipeline.apps.library.run import update_library
+from pipeline.core.files import sha256_of
+from pipeline.encoders.log_mel import LogMel
+from pipeline.media.audio import mono
 from pipeline.model.store import build_model, model_config, save_model
 from pipeline.params import load_params
-from pipeline.spectrogram import LogMel
 
 PARAMS = load_params(Path(__file__).parent.parent / "params.yaml")
 RATE = 22050  # Hz

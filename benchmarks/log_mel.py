@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 from benchmarks.report import Figure, best_seconds, figure, publish
+from pipeline.encoders.log_mel import FLOOR_POWER, LogMel
+from pipeline.encoders.section import AudioFeatures
 from pipeline.params import load_params
-from pipeline.sections import AudioFeatures
-from pipeline.spectrogram import FLOOR_POWER, LogMel
 
 SECONDS, FILES = 30, 64
 

@@ -13,10 +13,10 @@ import torch
 
 from benchmarks.report import figure, publish
 from pipeline.compare.significance import compare_pairs
+from pipeline.core.tables import DATASET, read_table
 from pipeline.evaluate.run import evaluate_model, pool_of
 from pipeline.model.store import load_model, open_for_model
 from pipeline.params import Params, load_params
-from pipeline.tables import DATASET, read_table
 
 ROOT = Path(__file__).parent.parent
 METRIC = "recall_at_10"
@@ -25,7 +25,7 @@ PERMUTATIONS = 10_000
 
 
 def main() -> None:
-    """Print and write the figures of each way and their differences, among one side's tracks and among all."""
+    """Print and write the figures of each way and their differences, among one split's tracks and among all."""
     params = load_params(ROOT / "params.yaml")
     lines = []
     for pool in ("eval", "all"):

@@ -1,7 +1,7 @@
 """What is left of each model when a part of its query is left out, as the reasons for a recommendation leave it out.
 
-Recall at 10 of the evaluation side's films among its tracks, over the default run, so `make run` comes first. Beside it
-that of the trained model which reads just the parts that are left, where there is one: leaving out should cost about
+Recall at 10 of the evaluation split's films among its tracks, over the default run, so `make run` comes first. Beside
+it that of the trained model which reads just the parts that are left, where there is one: leaving out should cost about
 what such a model lacks, and not wreck the query.
 
     python -m benchmarks.parts
@@ -13,14 +13,14 @@ import numpy as np
 import torch
 
 from benchmarks.report import figure, publish
+from pipeline.apps.recommend.catalogue import FilmCatalogue
+from pipeline.apps.recommend.index import TrackIndex, highest
+from pipeline.apps.recommend.query import Encoders, Query, QueryEncoder
+from pipeline.apps.recommend.trained import trained_models
+from pipeline.core.tables import DATASET, read_table
 from pipeline.model.store import load_model
 from pipeline.params import load_params
-from pipeline.recommend.catalogue import FilmCatalogue
-from pipeline.recommend.index import TrackIndex, highest
-from pipeline.recommend.query import Encoders, Query, QueryEncoder
-from pipeline.recommend.trained import trained_models
 from pipeline.store.texts import one_row_a_film
-from pipeline.tables import DATASET, read_table
 
 ROOT = Path(__file__).parent.parent
 CPU = torch.device("cpu")
@@ -31,7 +31,7 @@ def main() -> None:
     """Measure all models of several parts and print the figures."""
     models, encoders = trained_models(ROOT), Encoders(CPU)
     catalogue = FilmCatalogue(ROOT, load_params(ROOT / "params.yaml").evaluate.batch_size, CPU)
-    rows = [row for row in read_table(ROOT / "data/dataset.parquet", DATASET, "split") if row["side"] == "eval"]
+    rows = [row for row in read_table(ROOT / "data/dataset.parquet", DATASET, "split") if row["split"] == "eval"]
     films = one_row_a_film(rows)
     queries = [Query(None, film["tags"], film["plot"], ROOT / film["image"]) for film in films]
     names = [film["fid"] for film in films]
@@ -54,9 +54,9 @@ def main() -> None:
 
 
 def recall(index: TrackIndex, vectors: np.ndarray, names: list[str]) -> float:
-    """Return the recall at `K` of films with `vectors`, called by `names`, among the tracks of the evaluation side."""
-    tracks = index.tracks.select(["fid", "side"]).to_pandas()
-    rows = np.flatnonzero(tracks["side"] == "eval")
+    """Return the recall at `K` of films with `vectors`, called by `names`, among the tracks of the evaluation split."""
+    tracks = index.tracks.select(["fid", "split"]).to_pandas()
+    rows = np.flatnonzero(tracks["split"] == "eval")
     fids = tracks["fid"].to_numpy()[rows]
     shares = []
     for name, vector in zip(names, vectors, strict=True):

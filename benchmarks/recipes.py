@@ -1,7 +1,7 @@
 """What each choice of the training recipe brings: recall at 10 on the embedded corpus, five seeds a recipe.
 
-    python -m benchmarks.recipes             # as in `dvc repro`, whose features it needs; tried on the evaluation side
-    python -m benchmarks.recipes --select    # without the evaluation side: five splits of the films that remain
+    python -m benchmarks.recipes             # as in `dvc repro`, whose features it needs; tried on the evaluation split
+    python -m benchmarks.recipes --select    # without the evaluation split: five splits of the films that remain
     python -m benchmarks.recipes --variants  # every variant by the default recipe, beside the one that is published
 
 A recipe is params.yaml with some values changed. Each differs from the one that it is compared with in what its name
@@ -28,10 +28,10 @@ from tqdm import tqdm
 
 from benchmarks.report import RESULTS
 from pipeline.compare.significance import compare_pairs
+from pipeline.core.tables import DATASET, read_table
 from pipeline.evaluate.run import evaluate_model
 from pipeline.model.store import load_model
 from pipeline.params import Params, load_params
-from pipeline.tables import DATASET, read_table
 from pipeline.train.group import Group
 from pipeline.train.run import open_material, train_variant
 
@@ -115,27 +115,27 @@ def recalls(task: tuple[str, Changes, int, int | None]) -> dict[str, float]:
     params = changed(load_params(ROOT / "params.yaml"), changes | {"train": changes.get("train", {}) | {"seed": seed}})
     dataset = read_table(ROOT / "data/dataset.parquet", DATASET, "split")
     if split is not None:
-        dataset = without_evaluation_side(dataset, split)
+        dataset = without_evaluation_split(dataset, split)
     material = open_material(ROOT, dataset, params.inputs(variant), params.features, params.train)
     with tempfile.TemporaryDirectory() as folder:
         train_variant(
             Path(folder), variant, material, dataset, params.model, params.train, Group(0, 1, CPU), lambda record: None
         )
         model, config = load_model(Path(folder) / "models" / variant)
-    tried = [row for row in dataset if row["side"] == "eval"]
+    tried = [row for row in dataset if row["split"] == "eval"]
     _, rankings = evaluate_model(model, config, material.store, tried, {}, params.evaluate, CPU)
     return {row["fid"]: row[METRIC] for row in rankings}
 
 
-def without_evaluation_side(dataset: list[dict[str, Any]], split: int) -> list[dict[str, Any]]:
-    """Return the rows of the other sides, parted anew: 60 % of the films to train on, 15 % to watch it, 25 % to try."""
-    fids = sorted({row["fid"] for row in dataset if row["side"] != "eval"})
+def without_evaluation_split(dataset: list[dict[str, Any]], split: int) -> list[dict[str, Any]]:
+    """Return the rows of the other splits, split anew: 60 % of the films to train on, 15 % to watch, 25 % to try."""
+    fids = sorted({row["fid"] for row in dataset if row["split"] != "eval"})
     order = np.random.default_rng(split).permutation(len(fids))
     names = np.array(["train"] * len(fids), dtype=object)
     names[order[: len(fids) // 4]] = "eval"
     names[order[len(fids) // 4 : 4 * len(fids) // 10]] = "valid"
-    sides = dict(zip(fids, names.tolist(), strict=True))
-    return [row | {"side": sides[row["fid"]]} for row in dataset if row["fid"] in sides]
+    splits = dict(zip(fids, names.tolist(), strict=True))
+    return [row | {"split": splits[row["fid"]]} for row in dataset if row["fid"] in splits]
 
 
 def figures(chosen: dict[str, Recipe], select: bool) -> dict[str, np.ndarray]:
@@ -176,7 +176,7 @@ def main(select: bool, of_variants: bool) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--select", action="store_true", help="leave the evaluation side out")
+    parser.add_argument("--select", action="store_true", help="leave the evaluation split out")
     parser.add_argument("--variants", action="store_true", help="every variant by the default recipe")
     arguments = parser.parse_args()
     main(arguments.select, arguments.variants)

@@ -20,15 +20,15 @@ from typing import Any
 import numpy as np
 
 from benchmarks.report import figure, in_own_process, peak_megabytes, publish
+from pipeline.apps.recommend.index import TrackIndex, open_index
+from pipeline.apps.recommend.query import Query
+from pipeline.apps.recommend.recommender import Recommender, Request, open_recommender
+from pipeline.apps.recommend.search import ApproximateSearch, ExactSearch, recall_of
+from pipeline.apps.recommend.trained import Trained
+from pipeline.core.tables import DATASET, read_table
 from pipeline.params import load_params
-from pipeline.recommend.index import TrackIndex, open_index
-from pipeline.recommend.query import Query
-from pipeline.recommend.recommender import Recommender, Request, open_recommender
-from pipeline.recommend.search import ApproximateSearch, ExactSearch, recall_of
-from pipeline.recommend.trained import Trained
 from pipeline.store.index import write_index
 from pipeline.store.texts import one_row_a_film
-from pipeline.tables import DATASET, read_table
 
 ROOT = Path(__file__).parent.parent
 SIZES = (100_000, 1_000_000)
@@ -88,7 +88,7 @@ def tracks(size: int) -> Iterator[dict[str, Any]]:
             "fid": "",
             "number": number % PER_FILM,
             "path": f"Composer {film // 10}/Soundtrack of film {film}/{number % PER_FILM:02} - Cue {number}.mp3",
-            "side": "",
+            "split": "",
             "file_start_seconds": 0.0,
             "start_seconds": 0.0,
             "seconds": 30.0,

@@ -22,8 +22,8 @@ import numpy as np
 
 from benchmarks.report import figure, publish
 from pipeline.params import load_params
-from pipeline.sections import Segment
 from pipeline.segment.run import segment_all
+from pipeline.segment.section import Segment
 
 ROOT = Path(__file__).resolve().parent.parent
 RATE = 44100  # Hz, of the recordings

@@ -23,8 +23,8 @@ import psutil
 import requests
 
 from benchmarks.report import figure, publish
+from pipeline.core.tables import DATASET, read_table
 from pipeline.store.texts import one_row_a_film
-from pipeline.tables import DATASET, read_table
 
 ROOT = Path(__file__).parent.parent
 CLIENTS = 20

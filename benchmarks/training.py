@@ -37,17 +37,17 @@ import torch.nn.functional as F
 from benchmarks.recipes import changed
 from benchmarks.report import figure, in_own_process, peak_megabytes, publish
 from benchmarks.training_generated import ROOT, VALID_FILMS, on_cpu, on_gpu, speed, train
+from pipeline.core.errors import MissingFileError
+from pipeline.core.tables import DATASET, read_table
 from pipeline.encoders.image import load_image_encoder
+from pipeline.encoders.log_mel import LogMel
 from pipeline.encoders.text import load_text_encoder
-from pipeline.errors import MissingFileError
 from pipeline.features.tracks import track_samples
 from pipeline.params import Params, load_params
-from pipeline.spectrogram import LogMel
 from pipeline.store.films import INPUT_TABLES, open_store
 from pipeline.store.posters import read_poster
 from pipeline.store.raw import TokenTable
 from pipeline.store.texts import film_texts, one_row_a_film
-from pipeline.tables import DATASET, read_table
 from pipeline.tracking.run import training_run
 from pipeline.tracking.store import URI
 from pipeline.train.group import Group
@@ -95,7 +95,7 @@ def gpu(device: str, tiny: bool) -> None:
 def frozen() -> dict[str, Any]:
     """Return the speed of each variant on frozen embeddings, and of a step that computes its inputs itself."""
     params, rows = load_params(ROOT / "params.yaml"), data()
-    rows = [row for row in rows if row["side"] == "train"] + few_valid(rows)
+    rows = [row for row in rows if row["split"] == "train"] + few_valid(rows)
     fast = changed(params, {"train": {"encoders": "frozen", "epochs": FROZEN_EPOCHS, "patience": None}})
     found = {variant: speed_of(variant, rows, fast) for variant in params.variants}
     films = one_row_a_film(rows)[: round(found[params.variant]["examples"])]
@@ -132,7 +132,7 @@ def finetune() -> dict[str, Any]:
     Padded, a text is as good as any other: the alternative is measured once for all variants of the same encoders.
     """
     params, rows = load_params(ROOT / "params.yaml"), data()
-    films = one_row_a_film(row for row in rows if row["side"] == "train")[: params.train.batch_size]
+    films = one_row_a_film(row for row in rows if row["split"] == "train")[: params.train.batch_size]
     rows = [*films, *few_valid(rows)]
     params = changed(params, {"train": {"encoders": "finetune", "epochs": FINETUNE_EPOCHS, "patience": None}})
     found, padded = {}, {}
@@ -169,7 +169,7 @@ def speed_of(variant: str, rows: list[Row], params: Params, padded: bool = False
         material = replace(material, store=replace(material.store, tables=tables))
     with tempfile.TemporaryDirectory() as folder:
         records = train(Path(folder), variant, material, rows, params, CPU)
-    examples = len({row["fid"] for row in rows if row["side"] == "train"})
+    examples = len({row["fid"] for row in rows if row["split"] == "train"})
     return speed(records, examples, params.train.batch_size)
 
 
@@ -201,7 +201,7 @@ def data() -> list[Row]:
 
 def few_valid(rows: list[Row]) -> list[Row]:
     """Return the fewest rows to validate on: that is not what is measured."""
-    return one_row_a_film(row for row in rows if row["side"] == "valid")[:VALID_FILMS]
+    return one_row_a_film(row for row in rows if row["split"] == "valid")[:VALID_FILMS]
 
 
 def seconds_of(work: Callable[[], Any]) -> float:

@@ -30,13 +30,13 @@ from transformers import BertConfig, ViTConfig
 
 from benchmarks.recipes import changed
 from benchmarks.report import Figure, figure, in_own_process, peak_megabytes
-from pipeline.batches import batches
+from pipeline.core.batches import batches
+from pipeline.core.errors import ModelError
+from pipeline.encoders.log_mel import LogMel
 from pipeline.encoders.pixels import Preparation
 from pipeline.encoders.tuned import build_tuned
-from pipeline.errors import ModelError
 from pipeline.model.store import load_model
 from pipeline.params import Params, load_params
-from pipeline.spectrogram import LogMel
 from pipeline.store.audio_table import AudioTable
 from pipeline.store.cache import FeatureCache, write_shard
 from pipeline.store.films import FeatureStore
@@ -226,8 +226,8 @@ def material(folder: Path, sizes: Sizes, params: Params) -> Material:
 
 def dataset(sizes: Sizes) -> list[Row]:
     """Return the rows of the films, a track each."""
-    sides = ["train"] * sizes.films + ["valid"] * VALID_FILMS
-    return [{"fid": f"{n:05}", "number": 0, "side": side, "path": str(n)} for n, side in enumerate(sides)]
+    splits = ["train"] * sizes.films + ["valid"] * VALID_FILMS
+    return [{"fid": f"{n:05}", "number": 0, "split": split, "path": str(n)} for n, split in enumerate(splits)]
 
 
 def train(

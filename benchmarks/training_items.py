@@ -17,11 +17,11 @@ import soundfile
 import torch
 
 from benchmarks.report import Figure, figure, publish
-from pipeline.audio import write_mp3
+from pipeline.core.files import sha256_of
+from pipeline.encoders.section import AudioFeatures
 from pipeline.features.audio_frames import write_frames
-from pipeline.files import sha256_of
+from pipeline.media.audio import write_mp3
 from pipeline.params import load_params
-from pipeline.sections import AudioFeatures
 from pipeline.store.audio_table import open_audio
 from pipeline.store.films import FeatureStore
 

@@ -12,16 +12,18 @@ from pipeline.compare.films import film_cards, film_names
 from pipeline.compare.plots import plot_tables
 from pipeline.compare.report import render_report
 from pipeline.compare.results import ranked, read_results
+from pipeline.compare.section import Compare
 from pipeline.compare.significance import compare_pairs
 from pipeline.compare.summary import csv_table, summarise
 from pipeline.compare.table import print_table
-from pipeline.files import write_bytes, write_json
-from pipeline.sections import Compare, Evaluate
-from pipeline.stage import launch
-from pipeline.tables import DATASET, read_table
+from pipeline.core.files import write_bytes, write_json
+from pipeline.core.stage import launch
+from pipeline.core.tables import DATASET, read_table
+from pipeline.core.variants import Variants
+from pipeline.evaluate.section import Evaluate
 
 
-def main(root: Path, variants: dict[str, list[str]], evaluate: Evaluate, compare: Compare) -> None:
+def main(root: Path, variants: Variants, evaluate: Evaluate, compare: Compare) -> None:
     """Compare `variants`, and no other that may lie in the folders, by `compare.metric`."""
     results = read_results(root, variants, compare.metric)
     dataset = read_table(root / "data/dataset.parquet", DATASET, "split")
@@ -42,4 +44,4 @@ def main(root: Path, variants: dict[str, list[str]], evaluate: Evaluate, compare
 
 
 if __name__ == "__main__":
-    launch(lambda root, params: main(root, params.variants, params.evaluate, params.compare))
+    launch(main, {"variants": Variants, "evaluate": Evaluate, "compare": Compare})

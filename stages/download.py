@@ -1,23 +1,23 @@
 """Fetch every recording that the corpus names and check that it is whole.
 
 Reads: meta.json of the corpus, its site when it is served, and soundtrack.lock.json beside it
-Writes: data/downloads/AAA/000.webm, …, data/downloads.parquet, soundtrack.lock.json, metrics/coverage.json
+Writes: data/downloads/AAA/000.webm, …, data/downloads.parquet, soundtrack.lock.json
 Run: dvc repro download
 """
 
 import logging
 from pathlib import Path
 
+from pipeline.core.stage import launch
+from pipeline.core.tables import DOWNLOADS, count_by_status, require_success, write_table
 from pipeline.corpus import load_films
-from pipeline.coverage import report
+from pipeline.corpus.section import Corpus
+from pipeline.corpus.site import serving
 from pipeline.download.brake import Brake
 from pipeline.download.lock import Lock
 from pipeline.download.rows import FOLDER, remove_others, requests_of
 from pipeline.download.run import fetch_all, require_answers
-from pipeline.sections import Corpus, Download
-from pipeline.serve import serving
-from pipeline.stage import launch
-from pipeline.tables import DOWNLOADS, count_by_status, require_success, write_table
+from pipeline.download.section import Download
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +32,9 @@ def main(root: Path, corpus: Corpus, download: Download) -> None:
     remove_others(root, outcome.rows)
     write_table(root / "data/downloads.parquet", outcome.rows, DOWNLOADS)
     log.info("download: %s", count_by_status(outcome.rows))
-    log.info("%s", report(root))
     require_answers(outcome)
     require_success(outcome.rows, download.min_success_rate, "download", "recordings")
 
 
 if __name__ == "__main__":
-    launch(lambda root, params: main(root, params.corpus, params.download))
+    launch(main, {"corpus": Corpus, "download": Download})

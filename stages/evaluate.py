@@ -1,4 +1,4 @@
-"""Rank all tracks of the evaluation side for each of its films with one variant's model, and measure the rankings.
+"""Rank all tracks of the evaluation split for each of its films with one variant's model, and measure the rankings.
 
 Reads: data/{dataset,films}.parquet, data/features/*.parquet, models/<variant>
 Writes: metrics/evaluate/<variant>.json, metrics/rankings/<variant>.parquet; the figures in the training's MLflow run
@@ -7,32 +7,35 @@ Run: dvc repro evaluate@<variant>
 
 import argparse
 import logging
+from functools import partial
 from pathlib import Path
 
-from pipeline.device import choose_device
+from pipeline.core.device import Device, choose_device
+from pipeline.core.files import sha256_of, write_json
+from pipeline.core.stage import launch
+from pipeline.core.tables import DATASET, FILMS, read_table
+from pipeline.core.variants import Variants, inputs_of
 from pipeline.evaluate.rankings import write_rankings
 from pipeline.evaluate.run import evaluate_model, pool_of
-from pipeline.files import sha256_of, write_json
+from pipeline.evaluate.section import Evaluate
 from pipeline.model.store import load_model, open_for_model
-from pipeline.sections import Evaluate
-from pipeline.stage import launch
-from pipeline.tables import DATASET, FILMS, read_table
 from pipeline.tracking.evaluation import log_evaluation
 
 log = logging.getLogger(__name__)
 
 
-def main(root: Path, variant: str, inputs: list[str], evaluate: Evaluate, device: str) -> None:
+def main(variant: str, root: Path, variants: Variants, evaluate: Evaluate, device: Device) -> None:
+    """Write the metrics and rankings of `variant`."""
     rows = pool_of(read_table(root / "data/dataset.parquet", DATASET, "split"), evaluate.pool)
     about = {film["fid"]: film for film in read_table(root / "data/films.parquet", FILMS, "parse")}
     folder = root / "models" / variant
     model, config = load_model(folder)
-    store = open_for_model(root, rows, variant, inputs, config)
+    store = open_for_model(root, rows, variant, inputs_of(variants, variant), config)
     metrics, rankings = evaluate_model(model, config, store, rows, about, evaluate, choose_device(device))
     metrics["model"] = {name: sha256_of(folder / name) for name in ("model.safetensors", "history.csv")}
     write_rankings(root / f"metrics/rankings/{variant}.parquet", rankings)
     write_json(root / f"metrics/evaluate/{variant}.json", metrics)
-    whose = {"eval": "the evaluation side", "all": "all sides"}[evaluate.pool]
+    whose = {"eval": "the evaluation split", "all": "all splits"}[evaluate.pool]
     log.info("%s: %d films, %d tracks of %s", variant, metrics["queries"], metrics["candidates"], whose)
     for name, (low, high) in metrics["ci95"].items():
         log.info("%16s %8.3f  [%.3f, %.3f]  chance %.3f", name, metrics[name], low, high, metrics["chance"][name])
@@ -42,5 +45,5 @@ def main(root: Path, variant: str, inputs: list[str], evaluate: Evaluate, device
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--variant", required=True, help="a row of `variants` in params.yaml")
-    name = parser.parse_args().variant
-    launch(lambda root, params: main(root, name, params.inputs(name), params.evaluate, params.device))
+    sections = {"variants": Variants, "evaluate": Evaluate, "device": Device}
+    launch(partial(main, parser.parse_args().variant), sections)

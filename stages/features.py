@@ -7,38 +7,41 @@ Run: dvc repro features@audio features@image features@text
 
 import argparse
 import logging
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pipeline.device import choose_device
-from pipeline.errors import StageError
+from pipeline.core.device import Device, choose_device
+from pipeline.core.errors import StageError
+from pipeline.core.stage import launch
+from pipeline.core.tables import DATASET, read_table
+from pipeline.encoders.section import LOG_MEL, AudioFeatures, ImageFeatures, TextFeatures
 from pipeline.features.audio_frames import write_frames
 from pipeline.features.audio_windows import write_windows
 from pipeline.features.image import write_image_features
 from pipeline.features.text import write_text_features
-from pipeline.sections import LOG_MEL, Features
-from pipeline.stage import launch
 from pipeline.store.table import count_rows
-from pipeline.tables import DATASET, read_table
 
 log = logging.getLogger(__name__)
 
 KINDS = {"audio": "tracks", "image": "posters", "text": "texts"}
+SECTIONS = {"audio": AudioFeatures, "image": ImageFeatures, "text": TextFeatures}
 
 
-def main(root: Path, kind: Literal["audio", "image", "text"], device: str, features: Features) -> None:
+def main(kind: Literal["audio", "image", "text"], root: Path, features: Any, device: Device) -> None:
+    """Write the table of `kind`; `features` is the section of that kind."""
     dataset = read_table(root / "data/dataset.parquet", DATASET, "split")
     if not dataset:
         raise StageError("data/dataset.parquet lists no track: run `dvc repro split`")
     path = root / f"data/features/{kind}.parquet"
     if kind == "text":
-        computed = write_text_features(path, dataset, features.text, choose_device(device))
+        computed = write_text_features(path, dataset, features, choose_device(device))
     elif kind == "image":
-        computed = write_image_features(root, path, dataset, features.image, choose_device(device))
-    elif features.audio.encoder == LOG_MEL:
-        computed = write_frames(root, path, dataset, features.audio)
+        computed = write_image_features(root, path, dataset, features, choose_device(device))
+    elif features.encoder == LOG_MEL:
+        computed = write_frames(root, path, dataset, features)
     else:
-        computed = write_windows(root, path, dataset, features.audio, choose_device(device))
+        computed = write_windows(root, path, dataset, features, choose_device(device))
     films = len({row["fid"] for row in dataset})
     what = KINDS[kind]
     log.info("%s: %d rows of %d films; %d %s computed, the rest known", path, count_rows(path), films, computed, what)
@@ -48,4 +51,4 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kind", required=True, choices=KINDS)
     kind = parser.parse_args().kind
-    launch(lambda root, params: main(root, kind, params.device, params.features))
+    launch(partial(main, kind), {f"features.{kind}": SECTIONS[kind], "device": Device})

@@ -1,19 +1,19 @@
 """Make films of the saved pages: title, year, tags, plot and an image of fixed shorter side.
 
 Reads: <corpus.folder>/meta.json, data/pages.parquet, data/pages/, data/posters/
-Writes: data/films.parquet, data/image/AAA.jpg, metrics/coverage.json
+Writes: data/films.parquet, data/image/AAA.jpg
 Run: dvc repro parse
 """
 
 import logging
 from pathlib import Path
 
+from pipeline.core.stage import launch
+from pipeline.core.tables import FILMS, PAGES, count_by_status, read_table, require_success, write_table
 from pipeline.corpus import load_films
-from pipeline.coverage import report
+from pipeline.corpus.section import Corpus
 from pipeline.parse.films import parse_films
-from pipeline.sections import Corpus, Parse
-from pipeline.stage import launch
-from pipeline.tables import FILMS, PAGES, count_by_status, read_table, require_success, write_table
+from pipeline.parse.section import Parse
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +24,8 @@ def main(root: Path, corpus: Corpus, parse: Parse) -> None:
     rows = parse_films(root, films, pages, parse)
     write_table(root / "data/films.parquet", rows, FILMS)
     log.info("films: %s", count_by_status(rows))
-    log.info("%s", report(root))
     require_success(rows, parse.min_success_rate, "parse", "films")
 
 
 if __name__ == "__main__":
-    launch(lambda root, params: main(root, params.corpus, params.parse))
+    launch(main, {"corpus": Corpus, "parse": Parse})

@@ -8,20 +8,23 @@ Run: dvc repro publish
 import logging
 from pathlib import Path
 
-from pipeline.device import choose_device
-from pipeline.files import write_bytes, write_json
+from pipeline.core.device import Device, choose_device
+from pipeline.core.files import write_bytes, write_json
+from pipeline.core.stage import launch
+from pipeline.core.variants import Variants, inputs_of
+from pipeline.evaluate.section import Evaluate
 from pipeline.model.index import index_films
 from pipeline.model.store import CONFIG, WEIGHTS
 from pipeline.publish.headline import headline_of
 from pipeline.publish.registry import register_published
-from pipeline.sections import Evaluate
-from pipeline.stage import launch
 from pipeline.store.index import INDEX
 
 log = logging.getLogger(__name__)
 
 
-def main(root: Path, variant: str, inputs: list[str], evaluate: Evaluate, device: str) -> None:
+def main(root: Path, variant: str, variants: Variants, evaluate: Evaluate, device: Device) -> None:
+    """Write models/published and the headline of `variant`."""
+    inputs = inputs_of(variants, variant)
     headline = headline_of(root / f"metrics/evaluate/{variant}.json")
     folder, published = root / "models" / variant, root / "models/published"
     tracks, films = index_films(root, published / INDEX, variant, inputs, evaluate.batch_size, choose_device(device))
@@ -33,4 +36,4 @@ def main(root: Path, variant: str, inputs: list[str], evaluate: Evaluate, device
 
 
 if __name__ == "__main__":
-    launch(lambda root, p: main(root, p.variant, p.inputs(p.variant), p.evaluate, p.device))
+    launch(main, {"variant": str, "variants": Variants, "evaluate": Evaluate, "device": Device})

@@ -1,23 +1,23 @@
 """Fetch each film's article and the poster that it shows, politely, and go on where the last run ended.
 
 Reads: <corpus.folder>/meta.json, and the site inside the corpus when corpus.serve names one
-Writes: data/pages/AAA.html.gz, data/posters/AAA.*, data/pages.parquet; brings metrics/coverage.json up to date
+Writes: data/pages/AAA.html.gz, data/posters/AAA.*, data/pages.parquet
 Run: dvc repro scrape
 """
 
 import logging
 from pathlib import Path
 
+from pipeline.core.errors import StageError
+from pipeline.core.stage import launch
+from pipeline.core.tables import PAGES, count_by_status, require_success, write_table
 from pipeline.corpus import load_films
-from pipeline.coverage import report
-from pipeline.errors import StageError
+from pipeline.corpus.section import Corpus
+from pipeline.corpus.site import serving
 from pipeline.scrape.agent import operator_contact, require_contact
 from pipeline.scrape.client import Client
 from pipeline.scrape.run import scrape_films
-from pipeline.sections import Corpus, Scrape
-from pipeline.serve import serving
-from pipeline.stage import launch
-from pipeline.tables import PAGES, count_by_status, require_success, write_table
+from pipeline.scrape.section import Scrape
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def main(root: Path, corpus: Corpus, scrape: Scrape) -> None:
     with serving(folder, corpus.serve) as site, Client(scrape, contact) as client:
         rows = scrape_films(root, films, scrape, client, site)
     write_table(root / "data/pages.parquet", rows, PAGES)
-    log.info("%s", report(root))
+    log.info("scrape: pages: %s", count_by_status(rows))
     if client.stopped:
         raise StageError(
             f"scrape stopped: {client.stopped}.\nPages: {count_by_status(rows)}. What is here is kept: when the cause "
@@ -42,4 +42,4 @@ def main(root: Path, corpus: Corpus, scrape: Scrape) -> None:
 
 
 if __name__ == "__main__":
-    launch(lambda root, params: main(root, params.corpus, params.scrape))
+    launch(main, {"corpus": Corpus, "scrape": Scrape})

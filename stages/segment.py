@@ -1,18 +1,17 @@
 """Cut every recording into pieces of one length and sample rate; drop the silent and those that repeat others.
 
 Reads: data/downloads/, data/downloads.parquet
-Writes: data/audio/A/A/A/0.mp3, …, data/segments.parquet, metrics/coverage.json
+Writes: data/audio/A/A/A/0.mp3, …, data/segments.parquet
 Run: dvc repro segment
 """
 
 import logging
 from pathlib import Path
 
-from pipeline.coverage import report
-from pipeline.sections import Segment
+from pipeline.core.stage import launch
+from pipeline.core.tables import DOWNLOADS, count_by_status, read_table, require_success
 from pipeline.segment.run import by_recording, segment_all
-from pipeline.stage import launch
-from pipeline.tables import DOWNLOADS, count_by_status, read_table, require_success
+from pipeline.segment.section import Segment
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +23,8 @@ def main(root: Path, segment: Segment) -> None:
     recordings = by_recording(rows)
     log.info("segment: recordings: %s", count_by_status(recordings))
     log.info("segment: segments: %s", count_by_status(rows))
-    log.info("%s", report(root))
     require_success(recordings, segment.min_success_rate, "segment", "recordings")
 
 
 if __name__ == "__main__":
-    launch(lambda root, params: main(root, params.segment))
+    launch(main, {"segment": Segment})

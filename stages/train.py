@@ -7,41 +7,56 @@ Run: dvc repro train@<variant>
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
-from pipeline.device import choose_device
-from pipeline.params import Params
-from pipeline.stage import launch
-from pipeline.tables import DATASET, read_table
+from pipeline.core.device import Device, choose_device
+from pipeline.core.fields import read_params
+from pipeline.core.stage import launch
+from pipeline.core.tables import DATASET, read_table
+from pipeline.core.variants import Variants, inputs_of
+from pipeline.encoders.section import ImageFeatures, TextFeatures
+from pipeline.model.section import Model
 from pipeline.tracking.run import training_run
 from pipeline.train.group import open_group, start_processes
 from pipeline.train.run import open_material, train_variant
+from pipeline.train.section import Train
+
+SECTIONS = {
+    "variants": Variants,
+    "model": Model,
+    "train": Train,
+    "features.text": TextFeatures,
+    "features.image": ImageFeatures,
+    "device": Device,
+}
 
 
-def main(root: Path, variant: str, params: Params) -> None:
-    """Train `variant` and write its folder; `params` as a whole go to MLflow."""
-    dataset = read_table(root / "data/dataset.parquet", DATASET, "split")
-    inputs = params.inputs(variant)
-    with open_group(choose_device(params.device)) as group:
-        material = open_material(root, dataset, inputs, params.features, params.train)
-        digest = material.store.audio.about["digest"]
-        with training_run(root, variant, params, digest, group.first, group.device.type == "cuda") as run:
-            train_variant(root, variant, material, dataset, params.model, params.train, group, run.log_epoch)
-            run.log_model(root / "models" / variant)
-
-
-def start(root: Path, variant: str, params: Params) -> None:
-    """Train in this process, or in as many as `train.processes` says."""
-    device = choose_device(params.device)
-    status = start_processes(params.train.processes, device, "stages.train", ["--variant", variant])
-    if status is None:
-        main(root, variant, params)
-    elif status:
+def main(
+    variant: str,
+    root: Path,
+    variants: Variants,
+    model: Model,
+    train: Train,
+    text: TextFeatures,
+    image: ImageFeatures,
+    device: Device,
+) -> None:
+    """Train `variant` and write its folder, in this process or in as many as `train.processes` says."""
+    inputs, where = inputs_of(variants, variant), choose_device(device)
+    status = start_processes(train.processes, where, "stages.train", ["--variant", variant])
+    if status is not None:
         sys.exit(status)
+    dataset = read_table(root / "data/dataset.parquet", DATASET, "split")
+    with open_group(where) as group:
+        material = open_material(root, dataset, inputs, text, image, train)
+        digest, params = material.store.audio.about["digest"], read_params(root / "params.yaml")
+        with training_run(root, variant, params, digest, group.first, group.device.type == "cuda") as run:
+            train_variant(root, variant, material, dataset, model, train, group, run.log_epoch)
+            run.log_model(root / "models" / variant)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--variant", required=True, help="a row of `variants` in params.yaml")
-    arguments = parser.parse_args()
-    launch(lambda root, params: start(root, arguments.variant, params))
+    launch(partial(main, parser.parse_args().variant), SECTIONS)

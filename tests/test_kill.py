@@ -30,7 +30,7 @@ PAUSE_SECONDS = 0.004  # of the server before each block of a body, so that a ru
 BLOCK_BYTES = 4096
 RUN = """
 import sys, importlib
-from pipeline.stage import launch
+from pipeline.core.stage import launch
 stage = importlib.import_module("stages." + sys.argv[1])
 def run(root, params):
     print("ready", flush=True)

@@ -57,10 +57,10 @@ def test_coverage_tells_where_each_film_was_lost(repository):
 
 def test_files_obey_the_references_layout(repository):
     folder = repository.folder
-    sides = {side: repository.json(f"data/meta/{side}.json") for side in ("train", "valid", "eval")}
+    splits = {split: repository.json(f"data/meta/{split}.json") for split in ("train", "valid", "eval")}
     films: dict[str, set] = {}
     listed = []
-    for side, entries in sides.items():
+    for split, entries in splits.items():
         assert list(entries) == [str(i) for i in range(len(entries))]
         for item in entries.values():
             assert list(item) == ["path", "FID"]
@@ -68,7 +68,7 @@ def test_files_obey_the_references_layout(repository):
             match = re.fullmatch(r"\./data/audio/([A-Z])/([A-Z])/([A-Z])/(\d+)\.mp3", item["path"])
             assert "".join(match.groups()[:3]) == fid
             assert (folder / item["path"]).is_file()
-            films.setdefault(side, set()).add(fid)
+            films.setdefault(split, set()).add(fid)
             listed.append(item["path"])
     assert not (films["train"] & films["valid"] or films["train"] & films["eval"] or films["valid"] & films["eval"])
     usable = set().union(*films.values())
@@ -81,7 +81,7 @@ def test_files_obey_the_references_layout(repository):
         with Image.open(folder / f"data/image/{fid}.jpg") as image:
             assert (image.format, image.mode, min(image.size)) == ("JPEG", "RGB", 224)
     pickled = (folder / "data/meta/movie_all_audio_paths.pkl").read_bytes()
-    for item in sides["eval"].values():
+    for item in splits["eval"].values():
         assert item["path"].encode() in pickled
 
 

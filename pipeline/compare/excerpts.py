@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.audio import NotAudioError, mono, write_mp3
 from pipeline.compare.films import Card, Track
-from pipeline.errors import MissingFileError
-from pipeline.sections import Compare
+from pipeline.compare.section import Compare
+from pipeline.core.errors import MissingFileError
+from pipeline.media.audio import NotAudioError, mono, write_mp3
 
 SAMPLE_RATE = 22050  # Hz; MPEG-2 Layer III, made for low bit rates
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas
 
 from pipeline.compare.results import Result
-from pipeline.errors import StageError
+from pipeline.core.errors import StageError
 
-SIDES = ("train", "valid", "eval")
+SPLITS = ("train", "valid", "eval")
 TOP = 5  # tracks shown of each ranking
 PLOT_CHARACTERS = 420
 
@@ -67,9 +67,9 @@ def film_cards(results: list[Result], dataset: Iterable[dict[str, Any]], number:
     reciprocal rank averaged over variants, so that what fails shows as well as what works. Raises `StageError` when a
     ranking names a track that `dataset` does not have.
     """
-    sides = ("eval",) if results[0].metrics["pool"] == "eval" else SIDES
-    rows = {row["path"]: row for row in dataset if row["side"] in sides}
-    films = {row["fid"]: row for row in rows.values() if row["side"] == "eval"}
+    splits = ("eval",) if results[0].metrics["pool"] == "eval" else SPLITS
+    rows = {row["path"]: row for row in dataset if row["split"] in splits}
+    films = {row["fid"]: row for row in rows.values() if row["split"] == "eval"}
     rankings = {result.variant: result.rankings.set_index("fid") for result in results}
     for result in results:
         _require_known(result, rows, films)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas
 
-from pipeline.errors import MissingFileError, ParamsError, StageError
+from pipeline.core.errors import MissingFileError, ParamsError, StageError
 from pipeline.evaluate.rankings import read_rankings
 
 FIXED = ("pool", "paragraphs", "queries", "candidates", "dataset")  # the same for all variants of a comparison

@@ -6,7 +6,7 @@ from pipeline.compare.results import Result
 
 COMPANIONS = ("mrr", "median_rank")  # shown beside `compare.metric`
 WORDS = {"mrr": "MRR", "map": "MAP", "ndcg": "nDCG", "hit_rate": "Hit rate"}
-POOLS = {"eval": "the evaluation side", "all": "all sides"}  # whose tracks are the candidates
+POOLS = {"eval": "the evaluation split", "all": "all splits"}  # whose tracks are the candidates
 KINDS = {"files": "Own tracks", "missing": "Missing inputs"}
 
 
@@ -17,19 +17,19 @@ def metric_label(name: str) -> str:
 
 
 def pool_name(pool: str) -> str:
-    """Return whose tracks are the candidates, e.g. `the evaluation side`."""
+    """Return whose tracks are the candidates, e.g. `the evaluation split`."""
     return POOLS.get(pool, pool)
 
 
 def pool_label(result: Result) -> str:
-    """Return how much is behind a figure, e.g. `31 films, 142 tracks of the evaluation side`."""
+    """Return how much is behind a figure, e.g. `31 films, 142 tracks of the evaluation split`."""
     metrics = result.metrics
     tracks = f"{counted(metrics['candidates'], 'track')} of {pool_name(metrics['pool'])}"
     return f"{counted(metrics['queries'], 'film')}, {tracks}"
 
 
 def reverse_pool_label(result: Result) -> str:
-    """Return the same of the other direction, e.g. `142 tracks ask, 31 films of the evaluation side are ranked`."""
+    """Return the same of the other direction, e.g. `142 tracks ask, 31 films of the evaluation split are ranked`."""
     metrics = result.metrics["music_to_film"]
     queries, candidates = metrics["queries"], metrics["candidates"]
     films = f"{counted(candidates, 'film')} of {pool_name(result.metrics['pool'])}"

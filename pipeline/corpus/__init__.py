@@ -2,9 +2,9 @@
 
     {"AAA": {"wikipedia": "https://en.wikipedia.org/wiki/Sherlock_Jr.", "soundtrack": ["https://…"]}, "AAB": …}
 
-A URL that begins with `{origin}` is served from the corpus's own folder (`pipeline.serve`). Values of `title`, `year`,
-`tags`, `plot` and `image` that `meta.json` gives win over scraped ones. A corpus in the reference's layout, with images
-and audio instead of a list, is one too (`pipeline.corpus.layout`).
+A URL that begins with `{origin}` is served from the corpus's own folder (`pipeline.corpus.site`). Values of `title`,
+`year`, `tags`, `plot` and `image` that `meta.json` gives win over scraped ones. A folder in the reference's layout,
+with images and audio instead of a list, is a corpus too (`pipeline.corpus.layout`).
 """
 
 from pipeline.corpus.film import FID, ORIGIN, Film

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.errors import CorpusError
 from pipeline.corpus.entry import is_text, short
 from pipeline.corpus.film import FID, ORIGIN, YEARS, Film
 from pipeline.corpus.title import collapsed
-from pipeline.errors import CorpusError
 
 TRACK = re.compile(r"(0|[1-9][0-9]{0,5})\.mp3")
 IMAGE = re.compile(r"([A-Z]{3})\.jpg")

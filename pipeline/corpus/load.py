@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.errors import CorpusError
 from pipeline.corpus.entry import film_of, problems_of, short
 from pipeline.corpus.film import Film
 from pipeline.corpus.layout import films_of_layout, reference_layout
-from pipeline.errors import CorpusError
 
 
 def load_films(folder: Path, search: str) -> list[Film]:

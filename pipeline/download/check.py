@@ -8,8 +8,8 @@ from pathlib import Path
 
 from av.container import InputContainer
 
-from pipeline.audio import SUFFIXES, NotAudioError, frames, opened
 from pipeline.download.ending import is_cut_off
+from pipeline.media.audio import SUFFIXES, NotAudioError, frames, opened
 
 # How much shorter than stated a whole recording may decode: sites round to whole seconds, encoders pad.
 TOLERANCE_SECONDS = 1.0

@@ -16,11 +16,11 @@ from yt_dlp.globals import plugin_dirs
 from yt_dlp.networking.common import Response
 from yt_dlp.networking.exceptions import HTTPError
 
+from pipeline.core.errors import StageError
 from pipeline.download.answers import is_live, is_search
 from pipeline.download.failures import LIVE, FetchError, meaning
 from pipeline.download.pace import Pace
-from pipeline.errors import StageError
-from pipeline.sections import Download
+from pipeline.download.section import Download
 
 log = logging.getLogger(__name__)
 

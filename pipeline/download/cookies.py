@@ -9,7 +9,7 @@ from pathlib import Path
 
 from yt_dlp.cookies import YoutubeDLCookieJar
 
-from pipeline.errors import ParamsError
+from pipeline.core.errors import ParamsError
 
 ADVICE = "name a cookies.txt (Netscape format) that you exported from your browser, or null"
 

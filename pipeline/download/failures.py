@@ -18,7 +18,7 @@ from itertools import chain
 from yt_dlp.networking.exceptions import HTTPError, TransportError
 from yt_dlp.utils import ContentTooShortError, ExtractorError, GeoRestrictedError, UnsupportedError
 
-from pipeline.errors import StageError
+from pipeline.core.errors import StageError
 
 LONGEST_REASON = 300  # characters
 AGAIN_NEXT_RUN = ("blocked", "transient")

@@ -9,7 +9,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from pipeline.audio import NotAudioError
+from pipeline.core.files import sha256_of
+from pipeline.corpus.site import Site
 from pipeline.download.answers import address_of, chapters_of, entries_of, is_list, is_search, seconds_of, title_of
 from pipeline.download.brake import Brake, Halted
 from pipeline.download.check import CutOffError, check
@@ -18,9 +19,8 @@ from pipeline.download.failures import COOKIES, DISK_ERRORS, FetchError, disk_er
 from pipeline.download.lock import Lock
 from pipeline.download.pace import Pace, is_loopback
 from pipeline.download.rows import Request, Row, save_row
-from pipeline.files import sha256_of
-from pipeline.sections import Download
-from pipeline.serve import Site
+from pipeline.download.section import Download
+from pipeline.media.audio import NotAudioError
 
 log = logging.getLogger(__name__)
 

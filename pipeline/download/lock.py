@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pipeline.core.errors import CorpusError
+from pipeline.core.files import write_json
 from pipeline.corpus.entry import is_web
-from pipeline.errors import CorpusError
-from pipeline.files import write_json
 
 NAME = "soundtrack.lock.json"
 

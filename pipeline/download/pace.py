@@ -9,7 +9,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from pipeline.download.brake import Brake
-from pipeline.sections import Download
+from pipeline.download.section import Download
 
 
 class Pace:

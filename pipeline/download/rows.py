@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.files import write_json
+from pipeline.core.tables import DOWNLOADS
 from pipeline.corpus import FID, Film
 from pipeline.download.failures import AGAIN_NEXT_RUN, COOKIES, LIVE
 from pipeline.download.lock import Entry
-from pipeline.files import write_json
-from pipeline.sections import Download
-from pipeline.tables import DOWNLOADS
+from pipeline.download.section import Download
 
 FOLDER = Path("data/downloads")  # below the root
 PART = ".part-"

@@ -12,6 +12,8 @@ from queue import SimpleQueue
 
 from tqdm import tqdm
 
+from pipeline.core.errors import StageError
+from pipeline.corpus.site import Site
 from pipeline.download.brake import REFUSALS, Brake
 from pipeline.download.cookies import read_cookies
 from pipeline.download.failures import AGAIN_NEXT_RUN
@@ -19,9 +21,7 @@ from pipeline.download.fetch import Fetcher
 from pipeline.download.lock import Lock
 from pipeline.download.pace import Pace
 from pipeline.download.rows import Request, Row, earlier_row, is_settled, order_of
-from pipeline.errors import StageError
-from pipeline.sections import Download
-from pipeline.serve import Site
+from pipeline.download.section import Download
 
 log = logging.getLogger(__name__)
 

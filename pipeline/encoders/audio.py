@@ -16,12 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline.batches import batches
+from pipeline.core.batches import batches
+from pipeline.core.errors import ParamsError
 from pipeline.encoders.pooling import Poolings, chosen
 from pipeline.encoders.pretrained import digest_of, digests, explained, inference, load_model, quiet
+from pipeline.encoders.section import LOG_MEL, AudioFeatures
 from pipeline.encoders.source import locate
-from pipeline.errors import ParamsError
-from pipeline.sections import LOG_MEL, AudioFeatures
 
 KEY = "features.audio.encoder"
 PACKAGED: dict[str, tuple[str, str]] = {}  # no package that carries the weights of one is known

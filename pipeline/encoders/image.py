@@ -13,12 +13,12 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from pipeline.batches import batches
+from pipeline.core.batches import batches
 from pipeline.encoders.pixels import Preparation, read_preparation
 from pipeline.encoders.pooling import Poolings, chosen
 from pipeline.encoders.pretrained import digests, explained, inference, load_model, quiet
+from pipeline.encoders.section import ImageFeatures
 from pipeline.encoders.source import locate
-from pipeline.sections import ImageFeatures
 
 KEY = "features.image.encoder"
 PACKAGED = {  # EfficientNet's name of the model: the package with its weights and the file in it

@@ -12,8 +12,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from pipeline.pictures import as_rgb
-
 
 @dataclass(frozen=True)
 class Preparation:
@@ -27,7 +25,7 @@ class Preparation:
     std: list[float]
 
     def pixels(self, image: Image.Image) -> Tensor:
-        """Return float32 [3, size, size], the centre of a picture of any mode and shape."""
+        """Return float32 [3, size, size], the centre of an RGB picture of any shape."""
         values = self.centre(self.squares(image, 1)[0]).astype(np.float32) * np.float32(self.factor)
         return torch.from_numpy((values - np.float32(self.mean)) / np.float32(self.std)).permute(2, 0, 1)
 
@@ -49,7 +47,7 @@ class Preparation:
         """
         shorter = min(image.size)
         width, height = (max(self.side, round(edge * self.side / shorter)) for edge in image.size)
-        scaled = as_rgb(image).resize((width, height), Image.Resampling(self.resample))
+        scaled = image.resize((width, height), Image.Resampling(self.resample))
         slack = max(width, height) - self.side  # px
         boxes = [
             (at, 0, at + self.side, self.side) if width > height else (0, at, self.side, at + self.side)

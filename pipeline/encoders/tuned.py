@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pipeline.core.errors import ModelError
 from pipeline.encoders.image import TOWERS, ImageEncoder, efficientnet, image_poolings, load_image_encoder
 from pipeline.encoders.pretrained import BESIDE, quiet
+from pipeline.encoders.section import ImageFeatures, TextFeatures
 from pipeline.encoders.text import TextEncoder, load_text_encoder, text_vectors
-from pipeline.errors import ModelError
-from pipeline.sections import Features
 
 CPU = torch.device("cpu")
 MARKS = ("<DESCR>", "<PLOT>")  # of the text `tags_plot`, words of their own as in the published method
@@ -50,8 +50,10 @@ class ImageNetwork(nn.Module):
         return image_poolings(self.network, self.pooling == "pooler", pixels)[self.pooling]()
 
 
-def load_tuned(kinds: Iterable[str], features: Features, marks: bool) -> tuple[dict[str, nn.Module], Settings]:
-    """Return the networks of `kinds` (text, image) that `features` names, and the settings to build them again.
+def load_tuned(
+    kinds: Iterable[str], text: TextFeatures, image: ImageFeatures, marks: bool
+) -> tuple[dict[str, nn.Module], Settings]:
+    """Return the networks of `kinds` (text, image) that `text` and `image` name, and the settings to build them again.
 
     With `marks` the marks of the text `tags_plot` become words of the vocabulary, with vectors to be learned.
     """
@@ -59,12 +61,12 @@ def load_tuned(kinds: Iterable[str], features: Features, marks: bool) -> tuple[d
     settings: Settings = {}
     for kind in kinds:
         if kind == "text":
-            encoder: Any = load_text_encoder(features.text, CPU)
+            encoder: Any = load_text_encoder(text, CPU)
             settings[kind] = text_settings(encoder, marks)
             networks[kind] = TextNetwork(encoder.model, settings[kind])
         else:
-            encoder = load_image_encoder(features.image, CPU)
-            settings[kind] = image_settings(encoder, features.image.crops)
+            encoder = load_image_encoder(image, CPU)
+            settings[kind] = image_settings(encoder, image.crops)
             networks[kind] = ImageNetwork(encoder.model, settings[kind])
         networks[kind].train()
     return networks, settings

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.errors import ModelError, StageError
+from pipeline.core.errors import ModelError, StageError
 from pipeline.evaluate.hubness import TOP
 from pipeline.evaluate.ranks import Ranks, grouped
 

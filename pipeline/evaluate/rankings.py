@@ -1,4 +1,4 @@
-"""The table of rankings: a row a film of the evaluation side, with the ranks of its own tracks and the tracks on top.
+"""The table of rankings: a row a film of the evaluation split, with the ranks of its own tracks and the tracks on top.
 
 fid, title            the query
 relevant, candidates  how many tracks are the film's own, and how many were ranked
@@ -15,9 +15,9 @@ import pandas
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.errors import MissingFileError
+from pipeline.core.errors import MissingFileError
+from pipeline.core.tables import write_table
 from pipeline.evaluate.metrics import BEST_RANK
-from pipeline.tables import write_table
 
 COLUMNS = (
     ("fid", pa.string()),

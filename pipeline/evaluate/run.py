@@ -1,4 +1,4 @@
-"""One evaluation: a model and the films of the evaluation side in, figures and rankings out. Nothing in it is random
+"""One evaluation: a model and the films of the evaluation split in, figures and rankings out. Nothing in it is random
 but the draws of the bootstrap, which have their seed.
 """
 
@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipeline.errors import StageError
+from pipeline.core.errors import StageError
 from pipeline.evaluate.bootstrap import confidence_intervals
 from pipeline.evaluate.chance import chance_metrics
 from pipeline.evaluate.hubness import TOP, hubness_of
 from pipeline.evaluate.metrics import Columns, averages, query_metrics
 from pipeline.evaluate.ranking import Ranking, Vectors, one_row_each, rank
 from pipeline.evaluate.reference import pooled_figures
+from pipeline.evaluate.section import Evaluate
 from pipeline.evaluate.slices import slices_of
 from pipeline.model.embed import embed_films, embed_paragraphs, embed_tracks
 from pipeline.model.retrieval import RetrievalModel
-from pipeline.sections import Evaluate
 from pipeline.store.films import FeatureStore, Film, films_of
 
 Row = dict[str, Any]
@@ -29,14 +29,14 @@ EVAL = "eval"
 
 
 def pool_of(dataset: Iterable[Row], pool: str) -> list[Row]:
-    """Return the rows whose tracks are candidates: those of the evaluation side, or all.
+    """Return the rows whose tracks are candidates: those of the evaluation split, or all.
 
-    Raises `StageError` when the evaluation side has no film to ask for music.
+    Raises `StageError` when the evaluation split has no film to ask for music.
     """
     rows = list(dataset)
-    asking = [row for row in rows if row["side"] == EVAL]
+    asking = [row for row in rows if row["split"] == EVAL]
     if not asking:
-        raise StageError("split.eval: the eval side has no film to evaluate on; raise its share or add films")
+        raise StageError("split.eval: the eval split has no film to evaluate on; raise its share or add films")
     return asking if pool == EVAL else rows
 
 
@@ -84,7 +84,7 @@ def measure(
     """
     ends = np.cumsum([len(film.tracks) for film in films])
     own = [np.arange(end - len(film.tracks), end) for film, end in zip(films, ends, strict=True)]
-    asking = [number for number, film in enumerate(films) if film.tracks[0]["side"] == EVAL]
+    asking = [number for number, film in enumerate(films) if film.tracks[0]["split"] == EVAL]
     of_asking = [own[number] for number in asking]
     candidates = one_row_each(tracks)
 
@@ -119,7 +119,7 @@ def figures_of(
 def music_to_film(
     queries: Vectors, tracks: np.ndarray, asking: list[int], own: list[np.ndarray], params: Evaluate
 ) -> dict[str, Any]:
-    """Return the figures of the other direction: every track of the evaluation side asks for its film.
+    """Return the figures of the other direction: every track of the evaluation split asks for its film.
 
     With one relevant candidate recall is the hit rate, and average precision the reciprocal rank; they are left out.
     """

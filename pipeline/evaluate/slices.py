@@ -15,8 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.coverage import stands_in
-
 Row = Mapping[str, Any]
 
 FILES = ((1, "1"), (4, "2–4"), (9, "5–9"))  # at most so many: its name
@@ -69,7 +67,7 @@ def missing(film: Row | None) -> list[str]:
     """Return the fields of a row of films.parquet that hold a placeholder."""
     if film is None:
         return [UNKNOWN]
-    return [field for field in PLACEHOLDERS if stands_in(film, field)] or [NOTHING]
+    return [field for field in PLACEHOLDERS if field in film["placeholders"]] or [NOTHING]
 
 
 def _grouped(values: list[list[str]], at_least: int) -> dict[str, np.ndarray]:

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pipeline.batches import batches
+from pipeline.core.batches import batches
 from pipeline.encoders.audio import AudioEncoder, load_audio_encoder
+from pipeline.encoders.section import AudioFeatures
 from pipeline.features.rows import versions
 from pipeline.features.tracks import stated_samples, track_samples
-from pipeline.sections import AudioFeatures
 from pipeline.store.cache import FeatureCache, open_cache, write_shard
 from pipeline.store.table import WINDOW_KEYS, write_features
 from pipeline.store.windows import window_starts

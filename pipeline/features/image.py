@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pipeline.batches import batches
+from pipeline.core.batches import batches
+from pipeline.core.errors import MissingFileError
+from pipeline.core.files import sha256_of
 from pipeline.encoders.image import ImageEncoder, load_image_encoder
-from pipeline.errors import MissingFileError
+from pipeline.encoders.section import ImageFeatures
 from pipeline.features.rows import versions
-from pipeline.files import sha256_of
-from pipeline.sections import ImageFeatures
 from pipeline.store.cache import FeatureCache, open_cache, write_shard
 from pipeline.store.posters import read_poster
 from pipeline.store.table import IMAGE_KEYS, write_features

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pipeline.batches import batches
+from pipeline.core.batches import batches
+from pipeline.encoders.section import TextFeatures
 from pipeline.encoders.text import load_text_encoder
 from pipeline.features.rows import versions
-from pipeline.sections import TextFeatures
 from pipeline.store.cache import FeatureCache, open_cache, write_shard
 from pipeline.store.table import TEXT_KEYS, write_features
 from pipeline.store.texts import film_texts, one_row_a_film

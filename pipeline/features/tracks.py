@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.audio import NotAudioError, mono
-from pipeline.errors import MissingFileError
-from pipeline.files import sha256_of
+from pipeline.core.errors import MissingFileError
+from pipeline.core.files import sha256_of
+from pipeline.media.audio import NotAudioError, mono
 
 TOLERANCE_SECONDS = 0.1  # more than the delay and padding of an MP3 encoder
 INT16_SCALE = 32768.0

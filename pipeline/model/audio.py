@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline.errors import ModelError
+from pipeline.core.errors import ModelError
+from pipeline.model.section import AudioTower as AudioTowerParams
 from pipeline.model.transformer import Transformer, learned_table
-from pipeline.sections import AudioTower as AudioTowerParams
 
 
 class ResidualBlock(nn.Module):

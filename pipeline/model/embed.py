@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from pipeline.errors import ModelError
+from pipeline.core.errors import ModelError
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.store.films import FeatureStore, Film
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 
-from pipeline.files import sha256_of
+from pipeline.core.files import sha256_of
+from pipeline.core.tables import DATASET, SEGMENTS, read_table
 from pipeline.model.embed import embed_tracks
 from pipeline.model.store import WEIGHTS, load_model, open_for_model
 from pipeline.store.films import films_of
 from pipeline.store.index import film_tracks, write_index
-from pipeline.tables import DATASET, SEGMENTS, read_table
 
 
 def index_films(

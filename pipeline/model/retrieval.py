@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pipeline.model.section import Model as ModelParams
 from pipeline.model.transformer import ProjectionHead, Transformer, learned_table
-from pipeline.sections import Model as ModelParams
 from pipeline.store.films import INPUT_TABLES
 
 Batch = Mapping[str, Any]  # a tensor, or tokens with their mask

@@ -12,13 +12,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from pipeline.core.errors import MissingFileError, ModelError
+from pipeline.core.files import whole_file, write_json
+from pipeline.encoders.section import LOG_MEL
 from pipeline.encoders.tuned import build_tuned
-from pipeline.errors import MissingFileError, ModelError
-from pipeline.files import whole_file, write_json
 from pipeline.model.audio import AudioTower, VectorTower
 from pipeline.model.retrieval import RetrievalModel
-from pipeline.sections import LOG_MEL
-from pipeline.sections import Model as ModelParams
+from pipeline.model.section import Model as ModelParams
 from pipeline.store.films import INPUT_TABLES, FeatureStore, open_store, require_specs
 from pipeline.store.raw import raw_tables
 

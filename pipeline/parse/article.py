@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from lxml.etree import XPath
 
 from pipeline.corpus.title import article_title, year_of_disambiguator
+from pipeline.media.pages import Element, read_tree
 from pipeline.parse.categories import visible_categories
 from pipeline.parse.infobox import Infobox, read_infoboxes
 from pipeline.parse.kind import Finding, is_missing, kind_of
 from pipeline.parse.nouns import FILMS_OF_A_YEAR, Kind
 from pipeline.parse.plot import find_plot
-from pipeline.parse.tree import Element, having, text_of
-from pipeline.scrape.text import read_tree
+from pipeline.parse.tree import having, text_of
 
 YEAR = re.compile(r"(?<!\d)(?:18[7-9]|19\d|20\d)\d(?!\d)")
 YEAR_FILMS = re.compile(r"\d{4} films")

@@ -8,7 +8,8 @@ from urllib.parse import unquote
 from lxml.etree import XPath
 
 from pipeline.corpus.title import collapsed
-from pipeline.parse.tree import Element, text_of
+from pipeline.media.pages import Element
+from pipeline.parse.tree import text_of
 
 MAINTENANCE = re.compile(
     "|".join(

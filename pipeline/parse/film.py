@@ -13,17 +13,16 @@ from typing import Any
 
 from pipeline.corpus import Film
 from pipeline.corpus.title import article_title, without_disambiguator, year_of_disambiguator
+from pipeline.media.pages import page_text
 from pipeline.parse.article import Article, parse_article
 from pipeline.parse.nouns import Kind
 from pipeline.parse.poster import BadPosterError, save_blank, save_poster
+from pipeline.parse.section import Parse
 from pipeline.parse.tags import tags_of
-from pipeline.scrape.text import page_text
-from pipeline.sections import Parse
 
 IMAGES_FOLDER = "data/image"
-PLACEHOLDER_TAGS = "tag1 tag2 tag3"  # the reference's, as are the next two
-PLACEHOLDER_PLOT = "this is a plot"
-PLACEHOLDER_IMAGE = "a blank image"
+PLACEHOLDERS = {"plot": "this is a plot", "tags": "tag1 tag2 tag3", "image": "a blank image"}  # the reference's
+FIELD_OF = {"no_plot": "plot", "no_tags": "tags", "no_poster": "image", "bad_poster": "image"}  # by status
 NOT_FETCHED = {"not_found": "missing"}  # statuses of pages that say more than that there is no page
 NOT_FILMS: dict[Kind, str] = {
     "missing": "there is no such article: {}",
@@ -53,6 +52,7 @@ def film_row(root: Path, parse: Parse, film: Film, page: Row) -> Row:
         "categories": list(article.categories),
         "plot": film.plot or article.plot,
         "image": "",
+        "placeholders": [],
         "poster_url": page.get("poster_url", ""),
         "poster_page": page.get("poster_page", ""),
         "url": url,
@@ -68,8 +68,9 @@ def film_row(root: Path, parse: Parse, film: Film, page: Row) -> Row:
         if parse.missing == "leave_out":
             return row | _outcome(lacks)
         save_blank(root / image, parse)
-    fills = {"plot": row["plot"] or PLACEHOLDER_PLOT, "tags": row["tags"] or PLACEHOLDER_TAGS, "image": image}
-    return row | fills | {"reason": _replaced(lacks)}
+    lacking = [(FIELD_OF[status], reason) for status, reason in lacks]
+    fills = {field: PLACEHOLDERS[field] for field, _ in lacking} | {"image": image}
+    return row | fills | {"reason": _replaced(lacking), "placeholders": [field for field, _ in lacking]}
 
 
 def _article(root: Path, page: Row, url: str) -> tuple[Article, Problem | None]:
@@ -130,7 +131,5 @@ def _outcome(lacks: list[Problem]) -> Row:
     return {"status": lacks[0][0], "reason": "; ".join(reason for _, reason in lacks)}
 
 
-def _replaced(lacks: list[Problem]) -> str:
-    names = {"no_plot": "plot", "no_tags": "tags", "no_poster": "image", "bad_poster": "image"}
-    stand_ins = {"plot": PLACEHOLDER_PLOT, "tags": PLACEHOLDER_TAGS, "image": PLACEHOLDER_IMAGE}
-    return "; ".join(f"{names[status]} is {stand_ins[names[status]]!r} ({reason})" for status, reason in lacks)
+def _replaced(lacking: list[tuple[str, str]]) -> str:
+    return "; ".join(f"{field} is {PLACEHOLDERS[field]!r} ({reason})" for field, reason in lacking)

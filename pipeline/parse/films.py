@@ -6,11 +6,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from pipeline.core.errors import StageError
+from pipeline.core.workers import map_in_order
 from pipeline.corpus import Film
-from pipeline.errors import StageError
 from pipeline.parse.film import IMAGES_FOLDER, Row, film_row
-from pipeline.sections import Parse
-from pipeline.workers import map_in_order
+from pipeline.parse.section import Parse
 
 
 def parse_films(root: Path, films: list[Film], pages: list[Row], parse: Parse) -> list[Row]:

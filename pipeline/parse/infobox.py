@@ -5,8 +5,8 @@ from itertools import islice
 
 from lxml.etree import XPath
 
-from pipeline.parse.tree import Element, having, text_of
-from pipeline.scrape.poster import infoboxes
+from pipeline.media.pages import Element, infoboxes
+from pipeline.parse.tree import having, text_of
 
 RELEASE = ("release", "original release", "original air", "original network release", "first shown", "first aired")
 ABOVE = XPath(f".//*[self::th or self::td or self::caption][{having('infobox-above')} or {having('summary')}]")

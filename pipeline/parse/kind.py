@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from lxml.etree import XPath
 
+from pipeline.media.pages import Element
 from pipeline.parse.infobox import Infobox
 from pipeline.parse.nouns import Kind, is_of_a_decade, is_of_a_year, kind_of_category, kind_of_phrase
-from pipeline.parse.tree import Element, having, text_of
+from pipeline.parse.tree import having, text_of
 
 DISAMBIGUATION = re.compile(r"\bdisambiguation pages\b|^Set ind(?:ex articles|ices)\b", re.IGNORECASE)
 IN_BRACKETS = re.compile(r" \(([^()]*)\)$")

@@ -14,7 +14,8 @@ Where a section has no paragraph itself, those of the plain boxes in it count.
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
-from pipeline.parse.tree import Element, is_unseen, text_of
+from pipeline.media.pages import Element
+from pipeline.parse.tree import is_unseen, text_of
 
 WORDS = (  # the better first
     "plot",

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from pipeline.files import whole_file
-from pipeline.pictures import WHITE, BadPictureError, read_picture
-from pipeline.sections import Parse
+from pipeline.core.files import whole_file
+from pipeline.media.pictures import WHITE, BadPictureError, read_picture
+from pipeline.parse.section import Parse
 
 
 class BadPosterError(Exception):

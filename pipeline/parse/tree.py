@@ -8,6 +8,7 @@ import re
 from lxml import etree
 
 from pipeline.corpus.title import collapsed
+from pipeline.media.pages import Element
 
 NOT_TEXT = frozenset(("style", "script", "template", "noscript", "figure", "audio", "video", "math"))
 MARKS = frozenset(  # of references and of editors
@@ -26,8 +27,6 @@ HIDDEN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)",
 BRACKETED = re.compile(r"\s*\[.*\]\s*", re.DOTALL)
 MARK_PIECES = 20  # a raised text of more pieces is no mark; a limit for pages that nest without end
 EMPTY_BRACKETS = re.compile(r"\[\s*\]")
-
-Element = etree._Element
 
 
 def having(name: str) -> str:

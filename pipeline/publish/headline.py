@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import MissingFileError
+from pipeline.core.errors import MissingFileError
 
 CUT = 10  # of recall; the nearest of `evaluate.ks` where it is not among them
 SHOWN = ("variant", "pool", "queries", "candidates", "recall_at_{k}", "mrr", "median_rank")

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pipeline.files import sha256_of
+from pipeline.core.files import sha256_of
 from pipeline.model.store import CONFIG, WEIGHTS
 from pipeline.store.index import INDEX
 from pipeline.tracking.logged import log_model

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import requests
 
-from pipeline.errors import ParamsError
-from pipeline.sections import Corpus
+from pipeline.core.errors import ParamsError
+from pipeline.corpus.section import Corpus
 
 PROJECT = "soundtrack-retrieval/1.0"
 CONTACT_VARIABLE = "SOUNDTRACK_CONTACT"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 import requests
 import urllib3
 
+from pipeline.core.text import one_line
 from pipeline.scrape.failure import FetchError
-from pipeline.scrape.text import one_line
 
 BLOCK_BYTES = 1 << 16
 GZIP = 31  # zlib's `wbits` for gzip with a window of any size

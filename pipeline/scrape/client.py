@@ -18,13 +18,13 @@ from urllib.parse import urldefrag, urlsplit
 
 import requests
 
+from pipeline.core.text import one_line
 from pipeline.scrape.agent import ADVICE, needs_contact, user_agent
 from pipeline.scrape.answer import WORDS, Fetched, failure, read, redirect_target, wished_pause
 from pipeline.scrape.failure import PASSING, FetchError
 from pipeline.scrape.hosts import is_loopback, same_site, site_of
 from pipeline.scrape.pace import Pace
-from pipeline.scrape.text import one_line
-from pipeline.sections import Scrape
+from pipeline.scrape.section import Scrape
 
 FIRST_PAUSE_SECONDS = 1.0  # before the second attempt; doubles with each further one
 MAX_PAUSE_SECONDS = 300.0

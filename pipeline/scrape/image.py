@@ -6,13 +6,13 @@ It comes from `scrape.poster_hosts`, the corpus's own server or the host of the 
 import hashlib
 from functools import partial
 
+from pipeline.core.files import write_bytes
+from pipeline.core.text import one_line
 from pipeline.corpus import Film
-from pipeline.files import write_bytes
 from pipeline.scrape.failure import FetchError
 from pipeline.scrape.hosts import is_among, site_of
 from pipeline.scrape.poster import EXTENSIONS, image_extension
 from pipeline.scrape.state import POSTER_COLUMNS, POSTERS_FOLDER, Row, Run, validators
-from pipeline.scrape.text import one_line
 
 HOST_CHARACTERS = 100
 EMPTY: Row = dict.fromkeys(POSTER_COLUMNS, "")

@@ -5,13 +5,13 @@ import hashlib
 import re
 from datetime import datetime, timezone
 
+from pipeline.core.files import write_bytes
 from pipeline.corpus import Film
-from pipeline.files import write_bytes
+from pipeline.media.pages import page_text
 from pipeline.scrape.answer import Fetched
 from pipeline.scrape.failure import FetchError
 from pipeline.scrape.poster import shown_poster
 from pipeline.scrape.state import PAGE_COLUMNS, PAGES_FOLDER, Row, Run, validators
-from pipeline.scrape.text import page_text
 
 HTML_TYPES = ("text/html", "application/xhtml+xml")
 REVISION = re.compile(r'"wgRevisionId"\s*:\s*([1-9]\d{0,17})\b|Special:Redirect/revision/([1-9]\d{0,17})\b')

@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 from lxml import etree
 
-from pipeline.scrape.text import read_tree
+from pipeline.media.pages import Element, infoboxes, read_tree
 
 SERIES_LABELS = frozenset(
     {"no. of seasons", "no. of series", "no. of episodes", "episodes", "network", "original network", "no. of issues"}
@@ -23,8 +23,6 @@ ICON_PIXELS = 50  # flags, pencils and locks are narrower; posters are 180 and m
 URL_CHARACTERS = 8000  # servers take no longer ones
 MAGIC = {"jpg": (b"\xff\xd8\xff",), "png": (b"\x89PNG\r\n\x1a\n",), "gif": (b"GIF87a", b"GIF89a")}
 EXTENSIONS = (*MAGIC, "webp")
-
-Element = etree._Element
 
 
 @dataclass(frozen=True)
@@ -46,15 +44,6 @@ def shown_poster(html: str, url: str) -> Poster:
         if address:
             return Poster(address, _file_page(image, base))
     return Poster()
-
-
-def infoboxes(tree: Element) -> Iterator[Element]:
-    """Yield the infoboxes in page order; one inside another belongs to the outer one."""
-    walker = etree.iterwalk(tree, events=("start",), tag="table")
-    for _, table in walker:
-        if "infobox" in str(table.get("class", "")).split():
-            yield table
-            walker.skip_subtree()
 
 
 def image_extension(data: bytes) -> str | None:

@@ -4,15 +4,15 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from pipeline.core.files import write_json
 from pipeline.corpus import Film
-from pipeline.files import write_json
+from pipeline.corpus.site import Site
 from pipeline.scrape.client import Client
 from pipeline.scrape.failure import BY_PARAMETERS
 from pipeline.scrape.image import poster_row
 from pipeline.scrape.page import page_row
+from pipeline.scrape.section import Scrape
 from pipeline.scrape.state import COLUMNS, Row, Run, sweep
-from pipeline.sections import Scrape
-from pipeline.serve import Site
 
 
 def scrape_films(root: Path, films: list[Film], scrape: Scrape, client: Client, site: Site) -> list[Row]:

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pipeline.core.tables import PAGES
+from pipeline.corpus.site import Site
 from pipeline.scrape.client import Client
 from pipeline.scrape.failure import BY_PARAMETERS, NEXT_RUN
-from pipeline.sections import Scrape
-from pipeline.serve import Site
-from pipeline.tables import PAGES
+from pipeline.scrape.section import Scrape
 
 PAGES_FOLDER = "data/pages"
 POSTERS_FOLDER = "data/posters"

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline.sections import Segment
+from pipeline.segment.section import Segment
 
 PADDING_SECONDS = 0.1  # what encoders append; new material up to this is none
 

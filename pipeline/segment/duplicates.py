@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.sections import Segment
 from pipeline.segment.fingerprint import SHORTEST_SECONDS, Recorder, Reference
+from pipeline.segment.section import Segment
 
 Row = dict[str, Any]
 

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import soundfile
 
-from pipeline.audio import write_mp3
+from pipeline.media.audio import write_mp3
 
 QUALITY_STEPS = 100  # between libvorbis's worst and best quality
 

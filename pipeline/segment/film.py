@@ -19,15 +19,15 @@ from typing import Any
 import av
 import numpy as np
 
-from pipeline.audio import NotAudioError, mono
-from pipeline.files import sha256_of
-from pipeline.sections import Segment
+from pipeline.core.files import sha256_of
+from pipeline.media.audio import NotAudioError, mono
+from pipeline.media.loudness import loudness_lufs, peak_dbfs
 from pipeline.segment.cut import Piece, Stream, cut, sections_of
 from pipeline.segment.duplicates import Duplicates
 from pipeline.segment.encode import write_audio
-from pipeline.segment.loudness import loudness_lufs, peak_dbfs
 from pipeline.segment.numbers import FOLDER, number_pieces, segment_path, spread
 from pipeline.segment.rows import row_of, silence, too_short
+from pipeline.segment.section import Segment
 from pipeline.segment.state import Entry, digest_of, encoding_of, write_journal
 
 PART = ".part-"  # begins the names of files that are not yet in their places

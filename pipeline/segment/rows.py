@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from pipeline.sections import Segment
-from pipeline.segment.loudness import BLOCK_SECONDS, GATE_LUFS
+from pipeline.media.loudness import BLOCK_SECONDS, GATE_LUFS
+from pipeline.segment.section import Segment
 
 FACTS = ("start_seconds", "seconds", "loudness_lufs", "peak_dbfs")
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from tqdm import tqdm
 
-from pipeline.errors import StageError
-from pipeline.sections import Segment
+from pipeline.core.errors import StageError
+from pipeline.core.workers import map_in_order
 from pipeline.segment.film import Film, segment_film
 from pipeline.segment.numbers import FOLDER
+from pipeline.segment.section import Segment
 from pipeline.segment.state import Entry, digest_of, load, save
-from pipeline.workers import map_in_order
 
 SUCCEEDED = ("ok", "surplus", "duplicate")  # the recording could be cut
 

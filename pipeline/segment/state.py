@@ -19,10 +19,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.errors import MissingFileError
-from pipeline.files import remove_strays, sha256_of, whole_file, write_json
-from pipeline.sections import Segment
-from pipeline.tables import SEGMENTS, read_table
+from pipeline.core.errors import MissingFileError
+from pipeline.core.files import remove_strays, sha256_of, whole_file, write_json
+from pipeline.core.tables import SEGMENTS, read_table
+from pipeline.segment.section import Segment
 
 VERSION = 1  # raise when the same recordings would give other pieces
 TABLE = Path("data/segments.parquet")  # below the root

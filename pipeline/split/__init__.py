@@ -1,1 +1,1 @@
-"""The split: every usable film on one side, in the reference's files and in one table."""
+"""The split: every usable film in train, valid or eval, in the reference's files and in one table."""

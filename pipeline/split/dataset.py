@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import StageError
-from pipeline.files import write_bytes, write_json
-from pipeline.split.sides import SIDES
-from pipeline.tables import DATASET, write_table
+from pipeline.core.errors import StageError
+from pipeline.core.files import write_bytes, write_json
+from pipeline.core.tables import DATASET, write_table
+from pipeline.split.assign import SPLITS
 
 FOLDER = Path("data/meta")  # below the root
 
@@ -49,15 +49,15 @@ def reasons(left_out: Counter[str]) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in ordered)
 
 
-def dataset_rows(films: Iterable[Row], tracks: dict[str, list[Row]], sides: dict[str, list[str]]) -> list[Row]:
-    """Return the rows of `data/dataset.parquet`: by side, film and number."""
+def dataset_rows(films: Iterable[Row], tracks: dict[str, list[Row]], splits: dict[str, list[str]]) -> list[Row]:
+    """Return the rows of `data/dataset.parquet`: by split, film and number."""
     known = {film["fid"]: film for film in films}
     texts = ("title", "year", "tags", "plot", "image", "url")
     sounds = ("fid", "number", "path", "seconds", "sha256", "file_sha256", "source_url")
     return [
-        {name: known[fid][name] for name in texts} | {name: track[name] for name in sounds} | {"side": side}
-        for side in SIDES
-        for fid in sides[side]
+        {name: known[fid][name] for name in texts} | {name: track[name] for name in sounds} | {"split": split}
+        for split in SPLITS
+        for fid in splits[split]
         for track in tracks[fid]
     ]
 
@@ -65,12 +65,12 @@ def dataset_rows(films: Iterable[Row], tracks: dict[str, list[Row]], sides: dict
 def write_dataset(root: Path, rows: list[Row]) -> None:
     """Write the table and the reference's files."""
     folder = root / FOLDER
-    for side in SIDES:
-        write_json(folder / f"{side}.json", _index(row for row in rows if row["side"] == side))
+    for split in SPLITS:
+        write_json(folder / f"{split}.json", _index(row for row in rows if row["split"] == split))
     films = {row["fid"]: row for row in sorted(rows, key=lambda row: row["fid"])}
     write_json(folder / "fid_to_text.json", {fid: row["tags"] for fid, row in films.items()})
     write_json(folder / "meta.json", {fid: {"plot": row["plot"]} for fid, row in films.items()})
-    candidates = [_reference_path(row) for row in rows if row["side"] == "eval"]
+    candidates = [_reference_path(row) for row in rows if row["split"] == "eval"]
     write_bytes(folder / "movie_all_audio_paths.pkl", pickle.dumps(candidates, protocol=4))
     write_table(root / "data/dataset.parquet", rows, DATASET)
 

@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow.parquet as pq
 from torch import Tensor
 
-from pipeline.sections import LOG_MEL
-from pipeline.spectrogram import decibels
+from pipeline.encoders.log_mel import decibels
+from pipeline.encoders.section import LOG_MEL
 from pipeline.store.cache import FeatureCache, open_cache, write_shard
 from pipeline.store.table import open_parquet, read_keys, read_vectors
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from pipeline.files import whole_file, write_json
+from pipeline.core.files import whole_file, write_json
 
 FOLDER = ".cache"  # beside the tables
 DTYPES = {"F16": np.float16, "F32": np.float32, "U8": np.uint8}  # safetensors' names

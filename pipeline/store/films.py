@@ -1,4 +1,4 @@
-"""The films of one side of the split with their features: what training, evaluation and recommendation read.
+"""The films of one split of the split with their features: what training, evaluation and recommendation read.
 
 A film's query inputs are rows of the image and text tables (several where a plot has several paragraphs); its tracks
 are tracks of the audio table. A window is so many consecutive steps of a track: frames of its log-mel, repeated where
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.errors import MissingFileError, ModelError
+from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.store.audio_table import AudioTable, open_audio
 from pipeline.store.table import FeatureTable, open_features
 from pipeline.store.windows import window_starts

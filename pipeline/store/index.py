@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline.batches import batches
+from pipeline.core.batches import batches
 from pipeline.store.table import write_features
 
 INDEX = "tracks.parquet"  # beside the model that is published
@@ -21,7 +21,7 @@ INDEX_KEYS = pa.schema(
         ("fid", pa.string()),  # of the film; of one's own music empty
         ("number", pa.int32()),  # of the film's tracks, or of the file's pieces
         ("path", pa.string()),  # of the file, below the catalogue's folder, parted by /
-        ("side", pa.string()),  # of the split
+        ("split", pa.string()),  # of the split
         ("file_start_seconds", pa.float64()),  # in the file at `path`
         ("start_seconds", pa.float64()),  # in the recording that the track was cut from
         ("seconds", pa.float64()),

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.encoders.pixels import Preparation
-from pipeline.errors import MissingFileError, ModelError
 from pipeline.store.posters import read_poster
 from pipeline.store.texts import film_texts, one_row_a_film
 

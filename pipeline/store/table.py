@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
-from pipeline.errors import MissingFileError
-from pipeline.files import remove_strays, whole_file
+from pipeline.core.errors import MissingFileError
+from pipeline.core.files import remove_strays, whole_file
 
 VECTOR = "vector"
 METADATA_KEY = b"soundtrack"

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any
 
-from pipeline.errors import MissingFileError
+from pipeline.core.errors import MissingFileError
 
 Row = dict[str, Any]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pipeline.files import sha256_of
+from pipeline.core.files import sha256_of
 from pipeline.tracking.flat import flat_metrics
 from pipeline.tracking.run import DATA_TAG, run_name
 from pipeline.tracking.store import DIGEST_TAG, EXPERIMENT, WEIGHTS, connected, find_run, never_fails

@@ -1,20 +1,17 @@
 """Parameters and metrics as MLflow keeps them: one level of names."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from typing import Any
-
-from pipeline.params import Params
 
 PREFIXED = ("chance", "reference", "music_to_film", "hubness")  # of a metrics file; its slices would be hundreds more
 
 
-def flat_params(params: Params, variant: str) -> dict[str, Any]:
-    """Return the parameters behind `variant` by their dotted names.
+def flat_params(params: Mapping[str, Any], variant: str) -> dict[str, Any]:
+    """Return the parameters behind `variant` by their dotted names; `params` is the content of params.yaml.
 
     `variants` is its own row, under one name for all variants, so that runs side by side show it in one line.
     """
-    return dict(flattened(asdict(params) | {"variant": variant, "variants": params.inputs(variant)}))
+    return dict(flattened({**params, "variant": variant, "variants": params["variants"][variant]}))
 
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,8 +1,8 @@
 """A model in MLflow: safetensors, its config, and the code that answers queries with it; nothing pickled.
 
-It answers rows of title, tags, plot and the path of an image, as `pipeline.recommend.served` says: with the query's
-embedding, or, where it comes with an index of tracks, with the tracks that fit best. Logging it loads no network, runs
-nothing and asks nobody: signature, example and requirements are given, not found out.
+It answers rows of title, tags, plot and the path of an image, as `pipeline.apps.recommend.served` says: with the
+query's embedding, or, where it comes with an index of tracks, with the tracks that fit best. Logging it loads no
+network, runs nothing and asks nobody: signature, example and requirements are given, not found out.
 """
 
 import shutil
@@ -17,7 +17,7 @@ from typing import Any
 from pipeline.tracking.store import EXPERIMENT
 
 PIPELINE = Path(__file__).parent.parent
-SERVED = PIPELINE / "recommend/served.py"
+SERVED = PIPELINE / "apps/recommend/served.py"
 CODE = (  # what `served.py` reaches of the package, all that a model needs outside of the repository
     "__init__.py",
     "batches.py",

@@ -12,8 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pipeline.files import sha256_of
-from pipeline.params import Params
+from pipeline.core.files import sha256_of
 from pipeline.tracking.flat import flat_params
 from pipeline.tracking.logged import log_model
 from pipeline.tracking.store import CONFIG, DIGEST_TAG, EXPERIMENT, WEIGHTS, connected, never_fails
@@ -43,7 +42,9 @@ class TrainingRun:
     """The MLflow run of one training; every method warns instead of raising."""
 
     @never_fails
-    def __init__(self, root: Path, variant: str, params: Params, dataset_digest: str, logs: bool, gpu: bool) -> None:
+    def __init__(
+        self, root: Path, variant: str, params: Mapping[str, Any], dataset_digest: str, logs: bool, gpu: bool
+    ) -> None:
         self.run_id = None
         if not logs:
             return
@@ -52,13 +53,14 @@ class TrainingRun:
         key = hashlib.sha256(json.dumps([values, dataset_digest], sort_keys=True, default=str).encode()).hexdigest()
         interrupted = _interrupted(mlflow, key)
         experiment = os.environ.get("DVC_EXP_NAME", "")
-        tags = run_tags(root, variant, params, dataset_digest, experiment) | {KEY_TAG: key, PROCESS_TAG: _process()}
+        tags = run_tags(root, variant, params["variants"], dataset_digest, experiment)
+        tags |= {KEY_TAG: key, PROCESS_TAG: _process()}
         run = mlflow.start_run(interrupted, run_name=run_name(variant, experiment), tags=tags, log_system_metrics=gpu)
         self.run_id, self.variant = run.info.run_id, variant
         if interrupted:
             log.info("MLflow: going on with run %s, whose process ended before it did", interrupted)
             return
-        mlflow.log_input(dataset_of(mlflow, params.corpus.folder, dataset_digest), context="training")
+        mlflow.log_input(dataset_of(mlflow, params["corpus"]["folder"], dataset_digest), context="training")
         mlflow.log_params(values)
 
     @never_fails
@@ -88,9 +90,9 @@ class TrainingRun:
 
 @contextmanager
 def training_run(
-    root: Path, variant: str, params: Params, dataset_digest: str, logs: bool = True, gpu: bool = False
+    root: Path, variant: str, params: Mapping[str, Any], dataset_digest: str, logs: bool = True, gpu: bool = False
 ) -> Iterator[TrainingRun]:
-    """Yield the run of one training; it ends as FAILED when the block raises.
+    """Yield the run of one training; it ends as FAILED when the block raises. `params` is the content of params.yaml.
 
     The run of the same training that was killed is gone on with. With `gpu` the memory and power of GPUs are logged as
     well; without `logs`, as in all processes of a training but the first, nothing is.
@@ -118,9 +120,11 @@ def run_name(variant: str, experiment: str) -> str:
     return f"{variant} · {experiment}" if experiment else variant
 
 
-def run_tags(root: Path, variant: str, params: Params, dataset_digest: str, experiment: str) -> dict[str, str]:
+def run_tags(
+    root: Path, variant: str, variants: Mapping[str, list[str]], dataset_digest: str, experiment: str
+) -> dict[str, str]:
     """Return the tags of the run of a training that takes place now; `experiment` is DVC's name of it, if any."""
-    inputs = params.inputs(variant)
+    inputs = variants[variant]
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
     tags = {
         "variant": variant,
@@ -130,11 +134,11 @@ def run_tags(root: Path, variant: str, params: Params, dataset_digest: str, expe
         "git.commit": commit.stdout.strip(),
         DATA_TAG: dataset_digest,
         "mlflow.note.content": f"M-{variant}: a film's {', '.join(name.replace('_', ' and ') for name in inputs)} "
-        "against music. Averages over the films of the evaluation side; `chance/…` is what a random ranking gives, "
+        "against music. Averages over the films of the evaluation split; `chance/…` is what a random ranking gives, "
         "`ci95_low/…` and `ci95_high/…` are the ends of 95 % intervals.",
     }
     if not experiment:  # a grid's runs of one variant would all look alike
-        tags[COLOUR_TAG] = COLOURS[list(params.variants).index(variant) % len(COLOURS)]
+        tags[COLOUR_TAG] = COLOURS[list(variants).index(variant) % len(COLOURS)]
     return tags
 
 

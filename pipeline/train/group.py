@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from pipeline.errors import ParamsError
+from pipeline.core.errors import ParamsError
 from pipeline.train.batch_norm import synchronised
 
 

@@ -1,4 +1,4 @@
-"""The training loop: contrastive epochs, the last one kept or the best by a figure of the validation side."""
+"""The training loop: contrastive epochs, the last one kept or the best by a figure of the validation split."""
 
 import itertools
 import logging
@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from pipeline.core.errors import ModelError, ParamsError, StageError
 from pipeline.encoders.pretrained import halves
-from pipeline.errors import ModelError, ParamsError, StageError
 from pipeline.model.retrieval import RetrievalModel
-from pipeline.sections import Train
 from pipeline.store.films import FeatureStore, Film
 from pipeline.train.group import Group
 from pipeline.train.optimizer import make_optimizer
@@ -23,6 +22,7 @@ from pipeline.train.progress import Progress
 from pipeline.train.resume import Resume
 from pipeline.train.sampling import Plan, ReadAhead, epoch_plans, pinned
 from pipeline.train.schedule import Schedule, is_better
+from pipeline.train.section import Train
 from pipeline.train.step import backward
 from pipeline.train.validation import Validation
 
@@ -48,16 +48,16 @@ class Trainer:
         model: RetrievalModel,
         config: dict[str, Any],
         store: FeatureStore,
-        sides: dict[str, list[Film]],
+        splits: dict[str, list[Film]],
         params: Train,
         group: Group,
     ) -> None:
-        """Prepare the training on `sides["train"]`; raise `StageError` or `ParamsError` for too few films."""
-        self.films, self.store, self.params, self.group = sides["train"], store, params, group
+        """Prepare the training on `splits["train"]`; raise `StageError` or `ParamsError` for too few films."""
+        self.films, self.store, self.params, self.group = splits["train"], store, params, group
         self.window_steps = config["window_steps"]
         self.examples = len(self.films) if params.sampler == "films" else sum(len(f.track_rows) for f in self.films)
-        _require(sides, self.examples, params, group)
-        self.validation = Validation(sides["valid"], store, config, params) if group.first else None
+        _require(splits, self.examples, params, group)
+        self.validation = Validation(splits["valid"], store, config, params) if group.first else None
         self.model = group.joined(model)
         if params.compile:
             for part in (model.audio_tower, *model.encoders.values()):
@@ -123,7 +123,7 @@ class Trainer:
         if self.validation:
             figures = list(self.validation(self.model, self.group.device, self.precision).values())
         figures = self.group.told(figures)
-        self._require_finite(figures[:1], f"epoch {epoch}, on the validation side")
+        self._require_finite(figures[:1], f"epoch {epoch}, on the validation split")
         rate = self.params.learning_rate * self.schedule.share((epoch - 1) * self.steps)  # at the epoch's beginning
         values = [epoch, float(np.mean(losses)), *figures, self.model.scale().item(), rate]
         record = dict(zip(HISTORY, values, strict=True))
@@ -221,12 +221,12 @@ def enough_memory(params: Train) -> Iterator[None]:
         ) from error
 
 
-def _require(sides: dict[str, list[Film]], examples: int, params: Train, group: Group) -> None:
-    for side, films in sides.items():
+def _require(splits: dict[str, list[Film]], examples: int, params: Train, group: Group) -> None:
+    for split, films in splits.items():
         if len(films) < MIN_FILMS:
             raise StageError(
-                f"split.{side}: the {side} side has {len(films)} films, a contrastive loss needs {MIN_FILMS} or more; "
-                "raise its share or add films"
+                f"split.{split}: the {split} split has {len(films)} films, a contrastive loss needs {MIN_FILMS} or "
+                "more; raise its share or add films"
             )
     smallest = examples // -(-examples // params.batch_size)
     if smallest < group.size:
@@ -235,7 +235,7 @@ def _require(sides: dict[str, list[Film]], examples: int, params: Train, group: 
         )
     if examples < params.batch_size:
         log.warning(
-            "train.batch_size: found %d, the train side has %d examples; each batch is all of them",
+            "train.batch_size: found %d, the train split has %d examples; each batch is all of them",
             params.batch_size,
             examples,
         )

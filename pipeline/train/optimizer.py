@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from pipeline.model.retrieval import RetrievalModel
-from pipeline.sections import Train
+from pipeline.train.section import Train
 
 CLASSES = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
 

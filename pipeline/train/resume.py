@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from pipeline.files import remove_strays, whole_file
+from pipeline.core.files import remove_strays, whole_file
 
 FOLDER = "models/.resume"
 

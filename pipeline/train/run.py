@@ -11,16 +11,18 @@ from typing import Any
 import torch
 from torch import nn
 
+from pipeline.core.errors import ModelError
+from pipeline.core.files import write_bytes
+from pipeline.encoders.section import ImageFeatures, TextFeatures
 from pipeline.encoders.tuned import load_tuned
-from pipeline.errors import ModelError
-from pipeline.files import write_bytes
+from pipeline.model.section import Model
 from pipeline.model.store import build_model, model_config, save_model
-from pipeline.sections import Features, Model, Train
 from pipeline.store.films import INPUT_TABLES, FeatureStore, Film, films_of, open_store
 from pipeline.store.raw import raw_tables
 from pipeline.train.group import Group
 from pipeline.train.loop import HISTORY, NotFiniteError, Record, Trainer
 from pipeline.train.resume import resume_of
+from pipeline.train.section import Train
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +39,15 @@ class Material:
     settings: dict[str, Any] = field(default_factory=dict)  # of each
 
 
-def open_material(root: Path, dataset: list[Row], inputs: Sequence[str], features: Features, params: Train) -> Material:
+def open_material(
+    root: Path, dataset: list[Row], inputs: Sequence[str], text: TextFeatures, image: ImageFeatures, params: Train
+) -> Material:
     """Open what a variant of `inputs` reads: features, or tokens and pixels where encoders are fine-tuned."""
     networks, settings = {}, {}
     if params.encoders == "finetune":
         kinds = dict.fromkeys(INPUT_TABLES[name] for name in inputs)
         torch.manual_seed(params.seed)  # of the vectors of new words
-        networks, settings = load_tuned(kinds, features, marks="tags_plot" in inputs)
+        networks, settings = load_tuned(kinds, text, image, marks="tags_plot" in inputs)
     raw = raw_tables(root, dataset, inputs, settings)
     return Material(open_store(root / "data/features", inputs, raw), networks, settings)
 
@@ -70,14 +74,14 @@ def train_variant(
     window_steps = store.window_steps(model_params.audio.window_seconds)
     config = model_config(variant, store.inputs, model_params, store.specs(), window_steps, material.settings)
     model = build_model(config, material.networks)
-    sides = {side: films_of((row for row in dataset if row["side"] == side), store) for side in ("train", "valid")}
-    trainer = Trainer(model, config, store, sides, params, group)
+    splits = {split: films_of((row for row in dataset if row["split"] == split), store) for split in ("train", "valid")}
+    trainer = Trainer(model, config, store, splits, params, group)
     if group.first:
-        films = [len(of_side) for of_side in sides.values()]
+        films = [len(of_split) for of_split in splits.values()]
         weights = sum(weight.numel() for weight in model.parameters())
         where = f"{group.device}" + (f" of {group.size} processes" if group.size > 1 else "")
         log.info("%s: %d training and %d validation films, %d weights, on %s", variant, *films, weights, where)
-    resume = resume_of(root, variant, _decisive(config, params, store, sides))
+    resume = resume_of(root, variant, _decisive(config, params, store, splits))
     folder, failure = root / "models" / variant, None
     try:
         trainer.fit(resume, on_epoch)
@@ -107,11 +111,11 @@ def write_history(path: Path, history: list[Record]) -> None:
 
 
 def _decisive(
-    config: dict[str, Any], params: Train, store: FeatureStore, sides: dict[str, list[Film]]
+    config: dict[str, Any], params: Train, store: FeatureStore, splits: dict[str, list[Film]]
 ) -> dict[str, Any]:
     """Return all that the result of a training depends on."""
     tables = {"audio": store.audio, **store.tables}
-    rows = {side: [(film.tracks[0], len(film.tracks)) for film in films] for side, films in sides.items()}
+    rows = {split: [(film.tracks[0], len(film.tracks)) for film in films] for split, films in splits.items()}
     return {
         "config": config,
         "params": {name: value for name, value in asdict(params).items() if name not in NOT_DECISIVE},

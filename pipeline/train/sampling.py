@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from pipeline.sections import Train
 from pipeline.store.films import FeatureStore, Film, Stored
+from pipeline.train.section import Train
 
 READERS = 4  # threads that read batches ahead
 AHEAD = 4  # batches read ahead

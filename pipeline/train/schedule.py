@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from pipeline.sections import Train
+from pipeline.train.section import Train
 
 
 @dataclass
@@ -13,7 +13,7 @@ class Schedule:
     params: Train
     steps: int  # of the whole training
     scale: float = 1.0  # of the plateaus so far
-    best: float = math.nan  # figure of the validation side
+    best: float = math.nan  # figure of the validation split
     waited: int = 0  # epochs since then
 
     def share(self, step: int) -> float:

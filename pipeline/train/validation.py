@@ -1,4 +1,4 @@
-"""How well a model does on the validation side while it is trained: on the same examples at every epoch."""
+"""How well a model does on the validation split while it is trained: on the same examples at every epoch."""
 
 import math
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from torch import Tensor
 
 from pipeline.model.embed import embed_films
 from pipeline.model.retrieval import RetrievalModel
-from pipeline.sections import Train
 from pipeline.store.films import FeatureStore, Film
 from pipeline.train.loss import contrastive_loss
 from pipeline.train.sampling import Plan, ReadAhead, draw
+from pipeline.train.section import Train
 
 CUT = 10  # of the recall
 
@@ -22,7 +22,7 @@ Precision = Callable[[], AbstractContextManager]
 
 
 class Validation:
-    """The films of the validation side, and the draws of them that `train.seed` alone decides."""
+    """The films of the validation split, and the draws of them that `train.seed` alone decides."""
 
     def __init__(self, films: list[Film], store: FeatureStore, config: dict[str, Any], params: Train) -> None:
         self.films, self.store, self.config, self.params = films, store, config, params
@@ -56,7 +56,7 @@ class Validation:
 
     def _loss(self, model: RetrievalModel, plan: Plan, device: torch.device) -> float:
         pairs = [(model.encode_query(batch), model.encode_audio(batch)) for batch in self._batches(plan, device)]
-        query, audio = (torch.cat(of_side) for of_side in zip(*pairs, strict=True))
+        query, audio = (torch.cat(of_tower) for of_tower in zip(*pairs, strict=True))
         films = torch.from_numpy(plan.films).to(device)
         return contrastive_loss(query, audio, model.scale(), films, self.params.same_film).item()
 

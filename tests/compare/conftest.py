@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.audio import write_mp3
+from pipeline.compare.section import Compare
+from pipeline.core.files import write_bytes, write_json
+from pipeline.core.tables import DATASET, write_table
 from pipeline.evaluate.bootstrap import confidence_intervals
 from pipeline.evaluate.chance import chance_metrics
 from pipeline.evaluate.metrics import averages, query_metrics
 from pipeline.evaluate.rankings import write_rankings
-from pipeline.files import write_bytes, write_json
-from pipeline.sections import Compare, Evaluate
-from pipeline.tables import DATASET, write_table
+from pipeline.evaluate.section import Evaluate
+from pipeline.media.audio import write_mp3
 from tests.evaluate.trec_eval import untied
 
 KS = [1, 5, 10]
@@ -41,7 +42,7 @@ def make_dataset(root: Path, films: int, tracks: list[int], seconds: float) -> l
             time = np.arange(round(seconds * RATE)) / RATE
             tone = np.sin(2 * np.pi * (220 + 15 * index + 40 * number) * time) * 8000
             write_mp3(root / path, tone.astype(np.int16), RATE, 32000)
-            row = {"fid": fid, "side": "eval", "number": number, "path": path, "seconds": seconds}
+            row = {"fid": fid, "split": "eval", "number": number, "path": path, "seconds": seconds}
             row |= {"sha256": "0" * 64, "file_sha256": "0" * 64}
             if index == 0:
                 row |= {"title": HOSTILE, "year": None, "tags": HOSTILE, "plot": HOSTILE}

@@ -3,7 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.audio import mono, write_mp3
 from pipeline.compare.excerpts import SAMPLE_RATE, excerpt
 from pipeline.compare.figures import chance_quantiles
 from pipeline.compare.films import Track, beginning, choose_films, film_cards
@@ -19,7 +18,8 @@ from pipeline.compare.wording import (
     reverse_pool_label,
     signed,
 )
-from pipeline.errors import StageError
+from pipeline.core.errors import StageError
+from pipeline.media.audio import mono, write_mp3
 
 
 def test_chance_quantiles_equal_simulated_rankings():
@@ -48,7 +48,7 @@ def test_candidates_of_other_sides_are_known_where_the_pool_is_all(inputs):
     results = read_results(inputs.root, inputs.variants, "mrr")
     asking = results[0].rankings["fid"].iloc[0]
     results = [replace(result, rankings=result.rankings.head(1)) for result in results]
-    dataset = [row | {"side": "eval" if row["fid"] == asking else "train"} for row in inputs.rows]
+    dataset = [row | {"split": "eval" if row["fid"] == asking else "train"} for row in inputs.rows]
     with pytest.raises(StageError, match=r"does not have among its films and candidates"):
         film_cards(results, dataset, 1)
     for result in results:
@@ -88,12 +88,12 @@ def test_words():
 
 def test_words_for_the_pool(inputs):
     result = read_results(inputs.root, inputs.variants, "mrr")[0]
-    assert pool_label(result) == "12 films, 24 tracks of the evaluation side"
-    assert reverse_pool_label(result) == "24 tracks ask, 12 films of the evaluation side are ranked"
+    assert pool_label(result) == "12 films, 24 tracks of the evaluation split"
+    assert reverse_pool_label(result) == "24 tracks ask, 12 films of the evaluation split are ranked"
     result.metrics.update({"pool": "all", "queries": 1, "candidates": 1200})
-    assert pool_label(result) == "1 film, 1,200 tracks of all sides"
+    assert pool_label(result) == "1 film, 1,200 tracks of all splits"
     result.metrics["music_to_film"].update({"queries": 1, "candidates": 1})
-    assert reverse_pool_label(result) == "1 track asks, 1 film of all sides is ranked"
+    assert reverse_pool_label(result) == "1 track asks, 1 film of all splits is ranked"
     assert (counted(1, "film"), counted(0, "film")) == ("1 film", "0 films")
 
 

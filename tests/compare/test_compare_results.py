@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.compare.figures import draw_figures
 from pipeline.compare.results import read_results
-from pipeline.errors import MissingFileError, ParamsError, StageError
+from pipeline.core.errors import MissingFileError, ParamsError, StageError
 from pipeline.evaluate.rankings import read_rankings, write_rankings
 
 

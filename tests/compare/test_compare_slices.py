@@ -42,7 +42,7 @@ def test_figure_leaves_small_slices_out_and_shows_names_as_they_are(results):
     svg = re.sub(r"<!--.*?-->", "", draw_figures(results, "mrr")["slices"])
     assert "1930s (7)" in svg and "nothing (12)" in svg and "1940s" not in svg
     assert "costs $5 or $6 (6)" in svg and escape("<script>", quote=False) in svg and "<script>" not in svg
-    assert "12 films, 24 tracks of the evaluation side" in svg
+    assert "12 films, 24 tracks of the evaluation split" in svg
 
 
 def test_figure_without_a_slice_of_enough_films_says_so(results):

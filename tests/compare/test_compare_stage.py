@@ -9,9 +9,9 @@ import pytest
 
 from pipeline.compare.results import read_results
 from pipeline.compare.table import print_table
-from pipeline.errors import MissingFileError, StageError
+from pipeline.core.errors import MissingFileError, StageError
+from pipeline.core.tables import DATASET, write_table
 from pipeline.evaluate.rankings import read_rankings
-from pipeline.tables import DATASET, write_table
 from stages.compare import main
 
 HOSTILE = "<script>alert(1)</script> & \"Rock 'n' Roll\" <img src=x onerror=alert(2)>"
@@ -125,7 +125,7 @@ def test_terminal_shows_all_variants_best_first_then_chance_within_100_columns(i
     first_words = [line.split()[0] for line in lines if line.split()]
     assert [word for word in first_words if word in (*inputs.variants, "chance")] == ["All", "Plo", "Im", "chance"]
     assert max(map(len, lines)) <= 100
-    assert lines[0].split(";")[0] == "12 films, 24 tracks of the evaluation side"
+    assert lines[0].split(";")[0] == "12 films, 24 tracks of the evaluation split"
     read = json.loads((inputs.root / "metrics/evaluate/Plo.json").read_text())
     low, high = read["ci95"]["mrr"]
     assert f"{read['mrr']:.3f} {low:.3f}–{high:.3f}" in next(line for line in lines if line.split()[:1] == ["Plo"])
@@ -156,7 +156,7 @@ def test_hostile_titles_are_shown_as_text(outputs, page):
 
 def test_report_says_what_is_real_and_marks_the_best(page):
     text = " ".join(page.text.split())
-    assert "12 films ask for music" in text and "the same 24 tracks of the evaluation side" in text
+    assert "12 films ask for music" in text and "the same 24 tracks of the evaluation split" in text
     assert re.search(r"All is better than (Plo and )?Im\.", text)
     assert "All highest tags and plot + image" in text
     assert "not shown" in text
@@ -164,7 +164,7 @@ def test_report_says_what_is_real_and_marks_the_best(page):
 
 def test_the_pools_size_stands_beside_every_figure_and_table(outputs):
     sections = re.split(r'(?=<section id=")', outputs["report.html"].decode())[1:]
-    label = "12 films, 24 tracks of the evaluation side"
+    label = "12 films, 24 tracks of the evaluation split"
     for section in sections:
         name = re.match(r'<section id="(\w+)"', section)[1]
         text = " ".join(Page(section).text.split())
@@ -219,7 +219,7 @@ def test_a_value_that_all_variants_have_is_not_called_the_best(outputs):
 
 def test_report_shows_the_other_direction_and_hubs(page):
     text = " ".join(page.text.split())
-    assert "24 tracks ask, 12 films of the evaluation side are ranked" in text
+    assert "24 tracks ask, 12 films of the evaluation split are ranked" in text
     assert re.search(r"All 9 of 12 25 % −0\.50", text) and re.search(r"Chance 1[23] %", text)
 
 

@@ -12,12 +12,12 @@ from yt_dlp import YoutubeDL
 from yt_dlp.extractor.generic import GenericIE
 from yt_dlp.extractor.genericembeds import HTML5MediaEmbedIE
 
+from pipeline.corpus.site import Site
 from pipeline.download.brake import Brake
 from pipeline.download.lock import Lock
 from pipeline.download.rows import Request
 from pipeline.download.run import Outcome, fetch_all
-from pipeline.sections import Download
-from pipeline.serve import Site
+from pipeline.download.section import Download
 from tests.faults import FaultServer
 
 CODECS = {

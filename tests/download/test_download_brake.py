@@ -4,10 +4,10 @@ import threading
 
 import pytest
 
+from pipeline.core.errors import StageError
 from pipeline.download.brake import Brake, Halted
 from pipeline.download.pace import Pace, is_loopback
 from pipeline.download.run import require_answers
-from pipeline.errors import StageError
 from tests.download.conftest import QuickBrake
 from tests.faults import in_turn, ok, redirect, status
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from pipeline.audio import NotAudioError, mono
 from pipeline.download.check import CutOffError, check, is_short
 from pipeline.download.ending import is_cut_off
+from pipeline.media.audio import NotAudioError, mono
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,11 @@ import threading
 
 import pytest
 
+from pipeline.core.errors import ParamsError
 from pipeline.download.brake import Brake
 from pipeline.download.client import Client
 from pipeline.download.cookies import read_cookies
 from pipeline.download.pace import Pace
-from pipeline.errors import ParamsError
 from tests.faults import ok
 
 HEAD = "# Netscape HTTP Cookie File\n"

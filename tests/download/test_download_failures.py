@@ -5,12 +5,12 @@ import pytest
 from yt_dlp.globals import plugin_dirs
 from yt_dlp.utils import DownloadError, ExtractorError, GeoRestrictedError
 
+from pipeline.core.errors import StageError
 from pipeline.download.answers import is_live
 from pipeline.download.brake import Brake
 from pipeline.download.client import Client
 from pipeline.download.failures import COOKIES, LIVE, FetchError, meaning
 from pipeline.download.pace import Pace
-from pipeline.errors import StageError
 from tests.faults import ok
 
 

@@ -2,10 +2,10 @@ import json
 
 import pytest
 
+from pipeline.core.files import sha256_of
 from pipeline.corpus import Film
 from pipeline.download.client import MAX_ANSWER_BYTES
 from pipeline.download.rows import FOLDER, Request, remove_others, requests_of
-from pipeline.files import sha256_of
 from tests.faults import gzip_bomb, in_turn, large, ok, redirect, reset, stall, status, truncated
 
 MP3 = "audio/mpeg"

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core.errors import CorpusError
 from pipeline.download.answers import chapters_of, entries_of
 from pipeline.download.client import _Downloader
 from pipeline.download.lock import NAME, Entry, Lock
 from pipeline.download.rows import remove_others
-from pipeline.errors import CorpusError
 from tests.faults import in_turn, ok, status
 
 FIXTURES = Path(__file__).parents[3] / "shared/fixtures/ytdlp"

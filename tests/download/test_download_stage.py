@@ -3,9 +3,9 @@ import logging
 
 import pytest
 
-from pipeline.errors import CorpusError, StageError
-from pipeline.sections import Corpus
-from pipeline.tables import DOWNLOADS, read_table
+from pipeline.core.errors import CorpusError, StageError
+from pipeline.core.tables import DOWNLOADS, read_table
+from pipeline.corpus.section import Corpus
 from stages.download import main
 from tests.faults import ok, status
 

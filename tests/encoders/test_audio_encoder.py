@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.core.errors import ModelError, ParamsError
 from pipeline.encoders import pretrained
 from pipeline.encoders.audio import inputs_of, load_audio_encoder
-from pipeline.errors import ModelError, ParamsError
-from pipeline.sections import AudioFeatures
+from pipeline.encoders.section import AudioFeatures
 from tests.encoders.tiny import AUDIO, without_weights
 
 CPU = torch.device("cpu")
@@ -200,7 +200,8 @@ def test_bfloat16_is_near(tiny, kind, monkeypatch):
     windows = sounds(RATES[kind] // 2, RATES[kind] // 2)
     exact = encoder.encode(windows)
     monkeypatch.setattr(pretrained, "halves", lambda device: True)
-    rounded = encoder.encode(windows)
+    with torch.backends.mkldnn.flags(enabled=False):  # oneDNN's grouped convolution is wrong in bfloat16 on some CPUs
+        rounded = encoder.encode(windows)
     assert rounded.dtype == np.float32
     assert 0 < np.abs(rounded - exact).max() < 0.05
 

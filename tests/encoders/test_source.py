@@ -12,11 +12,11 @@ import pytest
 import torch
 from huggingface_hub import constants
 
+from pipeline.core.errors import ModelError
 from pipeline.encoders import source
+from pipeline.encoders.section import TextFeatures
 from pipeline.encoders.source import Source, locate, packaged_path
 from pipeline.encoders.text import load_text_encoder
-from pipeline.errors import ModelError
-from pipeline.sections import TextFeatures
 
 NAME, COMMIT = "someone/model", "0123456789abcdef" * 2 + "01234567"
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.core.errors import ModelError, ParamsError
 from pipeline.encoders import pretrained
+from pipeline.encoders.section import TextFeatures
 from pipeline.encoders.source import packaged_path
 from pipeline.encoders.text import TextEncoder, load_text_encoder
-from pipeline.errors import ModelError, ParamsError
-from pipeline.sections import TextFeatures
 from tests.encoders.tiny import TEXT, save_sentence, without_weights
 
 CPU = torch.device("cpu")

@@ -8,12 +8,12 @@ import pytest
 import torch
 from PIL import Image
 
+from pipeline.core.errors import ModelError
 from pipeline.encoders.image import load_image_encoder
 from pipeline.encoders.pixels import Preparation
+from pipeline.encoders.section import Features, ImageFeatures, TextFeatures
 from pipeline.encoders.text import load_text_encoder
 from pipeline.encoders.tuned import MARKS, build_tuned, load_tuned
-from pipeline.errors import ModelError
-from pipeline.sections import Features, ImageFeatures, TextFeatures
 from pipeline.store.raw import TokenTable, raw_tables
 from tests.encoders.tiny import IMAGE, TEXT, save_sentence
 

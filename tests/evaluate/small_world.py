@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from pipeline.core.tables import DATASET, FILMS, SEGMENTS, write_table
+from pipeline.evaluate.section import Evaluate
+from pipeline.model.section import AudioTower, Model, Projector, QueryTower
 from pipeline.model.store import build_model, model_config, save_model
-from pipeline.sections import AudioTower, Evaluate, Model, Projector, QueryTower
 from pipeline.store.films import open_store
 from pipeline.store.table import FRAME_KEYS, IMAGE_KEYS, TEXT_KEYS, write_features
-from pipeline.tables import DATASET, FILMS, SEGMENTS, write_table
 
-TRACKS = {"train": [2, 1], "valid": [2], "eval": [1, 3, 2, 4, 1]}  # of each film of a side
+TRACKS = {"train": [2, 1], "valid": [2], "eval": [1, 3, 2, 4, 1]}  # of each film of a split
 MELS, MAX_FRAMES = 8, 30
 MODEL = Model(
     embed_dim=6,
@@ -105,7 +106,7 @@ def film_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     films = {row["fid"]: row for row in rows}
     return [
         {name: film.get(name) for name in FILMS.names}
-        | {"status": "ok", "reason": "plot is 'this is a plot' (none)" if fid == max(films) else ""}
+        | {"status": "ok", "reason": "", "placeholders": ["plot"] if fid == max(films) else []}
         | {"categories": [], "poster_url": "", "poster_page": ""}
         for fid, film in films.items()
     ]
@@ -123,11 +124,11 @@ def segment_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def dataset_rows() -> list[dict[str, Any]]:
     """Return the rows of a data set with `TRACKS`."""
-    films = [(side, tracks) for side, of_films in TRACKS.items() for tracks in of_films]
+    films = [(split, tracks) for split, of_films in TRACKS.items() for tracks in of_films]
     return [
         {
             "fid": f"AA{chr(65 + film)}",
-            "side": side,
+            "split": split,
             "number": number,
             "path": f"data/audio/A/A/{chr(65 + film)}/{number}.mp3",
             "seconds": 2.0,
@@ -141,6 +142,6 @@ def dataset_rows() -> list[dict[str, Any]]:
             "url": f"https://example.org/{film}",
             "source_url": f"https://example.org/{film}.mp3",
         }
-        for film, (side, tracks) in enumerate(films)
+        for film, (split, tracks) in enumerate(films)
         for number in range(tracks)
     ]

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 import stages.evaluate
-from pipeline.errors import MissingFileError, ModelError, StageError
+from pipeline.core.errors import MissingFileError, ModelError, StageError
+from pipeline.core.tables import DATASET, write_table
 from pipeline.evaluate.bootstrap import confidence_intervals
 from pipeline.evaluate.metrics import BEST_RANK
 from pipeline.evaluate.ranking import one_row_each
@@ -18,7 +19,6 @@ from pipeline.evaluate.run import digest_of, measure
 from pipeline.model.embed import embed_films, embed_paragraphs, embed_tracks
 from pipeline.model.store import load_model, save_model
 from pipeline.store.films import films_of, open_store
-from pipeline.tables import DATASET, write_table
 from tests.evaluate.small_world import EVALUATE, World
 
 CPU = torch.device("cpu")
@@ -84,7 +84,7 @@ def test_rankings_are_those_of_the_cosines(world, evaluate):
     metrics = evaluate(world)
     model, config = load_model(world.root / "models" / world.variant)
     store = open_store(world.root / "data/features", world.inputs)
-    rows = [row for row in world.rows if row["side"] == "eval"]
+    rows = [row for row in world.rows if row["split"] == "eval"]
     films = films_of(rows, store)
     scores = embed_films(model, store, films, config, 4, CPU) @ embed_tracks(model, store, films, config, 4, CPU).T
     table = read_rankings(world.root / f"metrics/rankings/{world.variant}.parquet")
@@ -115,9 +115,9 @@ def test_evaluating_twice_gives_the_same_bytes(world, evaluate):
     assert files() == first
 
 
-def films_in(world: World, sides: tuple[str, ...] = ("eval",)) -> list:
+def films_in(world: World, splits: tuple[str, ...] = ("eval",)) -> list:
     store = open_store(world.root / "data/features", world.inputs)
-    return films_of([row for row in world.rows if row["side"] in sides], store)
+    return films_of([row for row in world.rows if row["split"] in splits], store)
 
 
 def test_perfect_and_random_embeddings(world):
@@ -220,8 +220,8 @@ def test_the_digest_follows_the_data_set(world):
 
 
 def test_no_film_to_evaluate_on(world, evaluate):
-    write_table(world.root / "data/dataset.parquet", [row for row in world.rows if row["side"] != "eval"], DATASET)
-    with pytest.raises(StageError, match=r"split\.eval: the eval side has no film"):
+    write_table(world.root / "data/dataset.parquet", [row for row in world.rows if row["split"] != "eval"], DATASET)
+    with pytest.raises(StageError, match=r"split\.eval: the eval split has no film"):
         evaluate(world)
     assert not (world.root / "metrics").exists()
 

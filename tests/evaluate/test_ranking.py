@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.errors import ModelError, StageError
+from pipeline.core.errors import ModelError, StageError
 from pipeline.evaluate import ranking
 from pipeline.evaluate.hubness import hubness_of
 from pipeline.evaluate.ranking import Ranking, Vectors, one_row_each, rank

@@ -11,7 +11,7 @@ from pipeline.evaluate.ranks import at_random
 from pipeline.evaluate.reference import pooled_figures
 from tests.evaluate.trec_eval import untied
 
-PUBLISHED = {  # evaluation side: so many tracks, of so many films
+PUBLISHED = {  # evaluation split: so many tracks, of so many films
     1: 16,
     2: 13,
     3: 21,

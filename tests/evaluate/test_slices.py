@@ -46,9 +46,9 @@ def test_decades_and_numbers_of_files():
 
 
 def test_missing_inputs_are_those_that_a_placeholder_stands_in_for():
-    row = {"status": "ok", "reason": "plot is 'this is a plot' (x); image is 'a blank image' (y)"}
+    row = {"status": "ok", "reason": "", "placeholders": ["plot", "image"]}
     assert missing(row) == ["image", "plot"]
-    assert missing(row | {"reason": ""}) == ["nothing"]
+    assert missing(row | {"placeholders": []}) == ["nothing"]
     assert missing(None) == ["not stated"]
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.audio import write_mp3
-from pipeline.files import sha256_of
-from pipeline.sections import Features, ImageFeatures, TextFeatures
-from pipeline.tables import DATASET, write_table
+from pipeline.core.files import sha256_of
+from pipeline.core.tables import DATASET, write_table
+from pipeline.encoders.section import Features, ImageFeatures, TextFeatures
+from pipeline.media.audio import write_mp3
 from tests.features.small import AUDIO, RATE
 
 LENGTHS = {("AAA", 0): 22050, ("AAA", 1): 30001, ("AAB", 0): 500, ("AAC", 0): 22050}  # samples of each track
@@ -44,7 +44,7 @@ def dataset(tmp_path: Path) -> list[dict[str, Any]]:
         row = dict.fromkeys(DATASET.names, "") | {"fid": fid, "number": number, "path": path, "year": 1950}
         row |= {"file_sha256": sha256_of(tmp_path / path)}
         row |= {"seconds": length / RATE, "tags": f"1950 tag {fid.lower()}", "plot": plots[fid]}
-        rows.append(row | {"side": "train", "image": f"data/image/{fid}.jpg"})
+        rows.append(row | {"split": "train", "image": f"data/image/{fid}.jpg"})
     (tmp_path / "data/image").mkdir()
     for fid, size in {"AAA": (224, 330), "AAB": (400, 224), "AAC": (224, 224)}.items():
         pixels = rng.integers(0, 256, (*size, 3), dtype=np.uint8)

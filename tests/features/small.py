@@ -1,6 +1,6 @@
 """Settings of features for small sounds."""
 
-from pipeline.sections import LOG_MEL, AudioFeatures
+from pipeline.encoders.section import LOG_MEL, AudioFeatures
 
 RATE = 22050  # Hz
 AUDIO = AudioFeatures(

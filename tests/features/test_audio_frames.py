@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.audio import mono, write_mp3
-from pipeline.errors import MissingFileError
+from pipeline.core.errors import MissingFileError
+from pipeline.core.files import sha256_of
+from pipeline.encoders.log_mel import FLOOR_DB, LogMel, decibels
 from pipeline.features import audio_frames
 from pipeline.features.audio_frames import write_frames
-from pipeline.files import sha256_of
-from pipeline.spectrogram import FLOOR_DB, LogMel, decibels
+from pipeline.media.audio import mono, write_mp3
 from pipeline.store.audio_table import open_audio
 from pipeline.store.table import open_features
 

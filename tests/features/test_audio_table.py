@@ -8,11 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from pipeline.errors import MissingFileError
+from pipeline.core.errors import MissingFileError
+from pipeline.encoders.log_mel import LogMel
 from pipeline.features import audio_frames
 from pipeline.features.audio_frames import write_frames
 from pipeline.features.tracks import track_samples
-from pipeline.spectrogram import LogMel
 from pipeline.store.audio_table import AudioTable, open_audio
 from pipeline.store.table import WINDOW_KEYS, write_features
 

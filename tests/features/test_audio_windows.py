@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.core.errors import MissingFileError
 from pipeline.encoders.audio import load_audio_encoder
-from pipeline.errors import MissingFileError
+from pipeline.encoders.section import AudioFeatures
 from pipeline.features import audio_windows
 from pipeline.features.audio_windows import write_windows
 from pipeline.features.tracks import track_samples
-from pipeline.sections import AudioFeatures
 from pipeline.store.audio_table import open_audio
 from pipeline.store.table import open_features
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.audio import write_mp3
-from pipeline.files import sha256_of
-from pipeline.tables import DATASET, write_table
+from pipeline.core.files import sha256_of
+from pipeline.core.tables import DATASET, write_table
+from pipeline.media.audio import write_mp3
 
 ROOT = Path(__file__).parents[2]
 TRACKS, KILLS, FEWEST = 160, 6, 3
@@ -22,7 +22,7 @@ RUN = """
 import torchaudio.functional  # so that its seconds do not fall into the work
 from pipeline.features import audio_frames
 audio_frames.GROUP_ROWS = 2
-from pipeline.stage import launch
+from pipeline.core.stage import launch
 from stages.features import main
 def run(root, params):
     print("ready", flush=True)

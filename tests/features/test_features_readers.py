@@ -6,9 +6,9 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from pipeline.encoders.log_mel import LogMel
 from pipeline.features.audio_frames import write_frames
 from pipeline.features.tracks import track_samples
-from pipeline.spectrogram import LogMel
 from pipeline.store.table import IMAGE_KEYS, write_features
 
 READERS = {

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 import stages.features
-from pipeline.errors import MissingFileError, ParamsError, StageError
-from pipeline.sections import Features
+from pipeline.core.errors import MissingFileError, ParamsError, StageError
+from pipeline.core.tables import DATASET, write_table
+from pipeline.encoders.section import Features
 from pipeline.store.films import films_of, open_store
-from pipeline.tables import DATASET, write_table
 from stages.features import main
 
 INPUTS = ["image", "tags", "plot", "tags_plot"]

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.core.errors import MissingFileError
+from pipeline.core.files import sha256_of
 from pipeline.encoders.image import load_image_encoder
-from pipeline.errors import MissingFileError
+from pipeline.encoders.section import ImageFeatures
 from pipeline.features import image
 from pipeline.features.image import write_image_features
-from pipeline.files import sha256_of
-from pipeline.sections import ImageFeatures
 from pipeline.store.posters import read_poster
 from pipeline.store.table import open_features
 

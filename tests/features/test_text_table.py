@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.core.errors import MissingFileError
+from pipeline.encoders.section import TextFeatures
 from pipeline.encoders.text import load_text_encoder
-from pipeline.errors import MissingFileError
 from pipeline.features import text
 from pipeline.features.text import write_text_features
-from pipeline.sections import TextFeatures
 from pipeline.store.table import open_features
 from pipeline.store.texts import film_texts, tags_plot_text
 

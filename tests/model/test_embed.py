@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.errors import ModelError
+from pipeline.core.errors import ModelError
 from pipeline.model.embed import embed_films, embed_tracks
 from pipeline.model.store import load_model
 from pipeline.store.films import films_of, open_store
@@ -14,7 +14,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def opened(world):
-    """Model, store, films of all sides and config, as both functions take them."""
+    """Model, store, films of all splits and config, as both functions take them."""
     model, config = load_model(world.root / "models" / world.variant)
     store = open_store(world.root / "data/features", world.inputs)
     return model, store, films_of(world.rows, store), config

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.errors import ModelError
+from pipeline.core.errors import ModelError
 from pipeline.model.audio import AudioTower, VectorTower
 from pipeline.model.retrieval import RetrievalModel
+from pipeline.model.section import AudioTower as AudioTowerParams
+from pipeline.model.section import Model, Projector, QueryTower
 from pipeline.params import load_params
-from pipeline.sections import AudioTower as AudioTowerParams
-from pipeline.sections import Model, Projector, QueryTower
 
 VARIANTS = load_params(Path(__file__).parents[2] / "params.yaml").variants | {"Three": ["tags", "plot", "image"]}
 WIDTHS = {"image": 10, "tags": 6, "plot": 6, "tags_plot": 6}

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
+from pipeline.media.pages import read_tree
 from pipeline.parse.categories import is_maintenance, visible_categories
-from pipeline.scrape.text import read_tree
 
 HIDDEN = '<div id="mw-hidden-catlinks">Hidden: <ul><li><a>Articles with hCards</a></li></ul></div>'
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core.tables import PAGES
 from pipeline.corpus import Film
 from pipeline.corpus.title import without_disambiguator
+from pipeline.media.pages import page_text
 from pipeline.parse.article import parse_article
 from pipeline.parse.films import parse_films
 from pipeline.parse.tags import tags_of
-from pipeline.scrape.text import page_text
-from pipeline.tables import PAGES
 
 FOLDER = Path(__file__).parents[3] / "shared/fixtures/wikipedia"
 TAGS = Path(__file__).parents[3] / "shared/reference/fid_to_text.json"  # of the reference's 7,771 films

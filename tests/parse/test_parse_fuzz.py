@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from pipeline.core.tables import FILMS, PAGES, write_table
 from pipeline.corpus import Film
+from pipeline.media.pages import page_text
 from pipeline.parse.article import Article, parse_article
 from pipeline.parse.films import parse_films
 from pipeline.parse.poster import BadPosterError, save_poster
-from pipeline.scrape.text import page_text
-from pipeline.tables import FILMS, PAGES, write_table
 
 URL = "https://en.wikipedia.org/wiki/Fog_(film)"
 PAGE = """<!DOCTYPE html><html about="x"><head><title>Fog - Wikipedia</title>

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pipeline.parse.poster import BadPosterError, save_blank, save_poster
-from pipeline.sections import Parse
+from pipeline.parse.section import Parse
 
 PARSE = Parse(
     tags="words",

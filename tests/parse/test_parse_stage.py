@@ -10,8 +10,8 @@ from urllib.parse import quote
 import pytest
 from PIL import Image
 
-from pipeline.errors import MissingFileError, StageError
-from pipeline.tables import FILMS, PAGES, read_table, write_table
+from pipeline.core.errors import MissingFileError, StageError
+from pipeline.core.tables import FILMS, PAGES, read_table, write_table
 from stages.parse import main
 
 HTML = """<h1 id="firstHeading">Fog (1931 film)</h1><h2>Plot</h2><p>One.</p><p>Two.</p>
@@ -91,6 +91,7 @@ def test_a_film(parsed, tmp_path):
         "categories": ["1931 films", "British mystery films"],
         "plot": "One.\nTwo.",
         "image": "data/image/AAA.jpg",
+        "placeholders": [],
         "poster_url": "https://example.org/AAA.png",
         "poster_page": "https://example.org/File:AAA.png",
         "url": "https://example.org/wiki/Fog",
@@ -169,7 +170,7 @@ def test_every_combination_of_what_is_missing(parsed, settings, tmp_path, lackin
 
     row = parsed(settings(missing="placeholder"), AAA=GOOD, AAB=film)["AAB"]
     assert row["status"] == "ok"
-    assert [word for word in ("plot", "tags", "image") if f"{word} is '" in row["reason"]] == list(lacking)
+    assert sorted(row["placeholders"]) == sorted(lacking)
     assert (row["plot"] == "this is a plot") == ("plot" in lacking)
     assert (row["tags"] == "tag1 tag2 tag3") == ("tags" in lacking)
     with Image.open(tmp_path / row["image"]) as image:
@@ -181,7 +182,7 @@ def test_placeholders_are_for_films_only(parsed, settings, tmp_path):
     placeholder = settings(missing="placeholder")
     rows = parsed(placeholder, AAA=GOOD, AAB=(HTML, "broken", {}), AAC=(GONE, False, {}), AAD=(game, True, {}))
     assert (rows["AAB"]["status"], rows["AAB"]["plot"]) == ("ok", "One.\nTwo.")
-    assert "image is" in rows["AAB"]["reason"] and "plot is" not in rows["AAB"]["reason"]
+    assert rows["AAB"]["placeholders"] == ["image"] and rows["AAA"]["placeholders"] == []
     assert rows["AAA"]["reason"] == ""
     assert (rows["AAC"]["status"], rows["AAD"]["status"]) == ("missing", "game")
     assert images(tmp_path) == ["AAA.jpg", "AAB.jpg"]

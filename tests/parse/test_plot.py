@@ -1,7 +1,7 @@
 import pytest
 
+from pipeline.media.pages import read_tree
 from pipeline.parse.plot import find_plot
-from pipeline.scrape.text import read_tree
 
 PLOT = "<p>One.</p><p>Two.</p>"
 EDIT = '<span class="mw-editsection"><span>[</span><a>edit</a><span>]</span></span>'

@@ -11,9 +11,9 @@ import torch
 
 import stages.evaluate
 import stages.publish
-from pipeline.errors import MissingFileError, ModelError
+from pipeline.core.errors import MissingFileError, ModelError
+from pipeline.core.files import sha256_of
 from pipeline.evaluate.rankings import read_rankings
-from pipeline.files import sha256_of
 from pipeline.model.embed import embed_films
 from pipeline.model.store import load_model, save_model
 from pipeline.store import index as index_module
@@ -57,13 +57,13 @@ def test_published_folder_alone_recommends_the_tracks_of_the_evaluation(evaluate
     vectors = index["vector"].combine_chunks().flatten().to_numpy().reshape(-1, 6)
     model, config = load_model(published)
     store = open_store(evaluated.root / "data/features", config["inputs"])
-    films = films_of([row for row in evaluated.rows if row["side"] == "eval"], store)
+    films = films_of([row for row in evaluated.rows if row["split"] == "eval"], store)
     queries = embed_films(model, store, films, config, 4, torch.device("cpu"))
-    paths, sides = np.array(index["path"].to_pylist()), np.array(index["side"].to_pylist())
+    paths, splits = np.array(index["path"].to_pylist()), np.array(index["split"].to_pylist())
     top = read_rankings(evaluated.root / "metrics/rankings/ImPlo.parquet")["top_paths"]
     for query, expected in zip(queries, top, strict=True):
         order = np.argsort(-(vectors @ query), kind="stable")
-        assert paths[order][sides[order] == "eval"].tolist() == expected.tolist()
+        assert paths[order][splits[order] == "eval"].tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("group_rows", [3, 8192])
@@ -72,7 +72,7 @@ def test_index_has_every_track_of_every_side_with_what_a_listener_needs(evaluate
     publish(evaluated)
     path = evaluated.root / "models/published/tracks.parquet"
     index = pq.read_table(path)
-    names = ["fid", "number", "path", "side", "seconds", "title", "year", "url", "source_url"]
+    names = ["fid", "number", "path", "split", "seconds", "title", "year", "url", "source_url"]
     assert index.select(names).to_pylist() == [{name: row[name] for name in names} for row in evaluated.rows]
     cut = [{"track": f"Suite {row['fid']}", "start_seconds": 2.0 * row["number"]} for row in evaluated.rows]
     assert index.select(["track", "start_seconds"]).to_pylist() == cut

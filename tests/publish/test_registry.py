@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +10,17 @@ import pandas
 import pytest
 
 import stages.publish
-from pipeline.files import sha256_of
+from pipeline.apps.recommend.index import open_index
+from pipeline.apps.recommend.query import Encoders, QueryEncoder
+from pipeline.core.files import sha256_of
 from pipeline.model.store import load_model
 from pipeline.publish.registry import register_published
-from pipeline.recommend.index import open_index
-from pipeline.recommend.query import Encoders, QueryEncoder
 from pipeline.store.texts import one_row_a_film
 from pipeline.tracking.run import training_run
 from pipeline.tracking.store import tracking_uri
+from tests.apps.recommend.asked_world import CPU, make_asked_world
+from tests.apps.recommend.test_query import queries_of
 from tests.evaluate.small_world import EVALUATE
-from tests.recommend.asked_world import CPU, make_asked_world
-from tests.recommend.test_query import queries_of
 
 HEADLINE = {"variant": "Im", "queries": 3, "recall_at_10": 0.25, "mrr": 0.5}
 
@@ -49,7 +50,7 @@ def numbers(root: Path) -> list[str]:
 
 
 def test_version_belongs_to_the_training_run_and_says_what_it_is(tmp_path, published, params):
-    with training_run(tmp_path, "Im", params, "d1") as run:
+    with training_run(tmp_path, "Im", asdict(params), "d1") as run:
         run.log_model(published)  # the same weights
     register_published(tmp_path, published, HEADLINE)
     version = current(tmp_path)

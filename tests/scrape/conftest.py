@@ -10,10 +10,11 @@ import pytest
 import urllib3
 from PIL import Image
 
+from pipeline.core.tables import PAGES, read_table
+from pipeline.corpus.section import Corpus
 from pipeline.scrape import client as client_module
 from pipeline.scrape.client import Client
-from pipeline.sections import Corpus, Scrape
-from pipeline.tables import PAGES, read_table
+from pipeline.scrape.section import Scrape
 from stages.scrape import main
 from tests.faults import FaultServer, ok
 

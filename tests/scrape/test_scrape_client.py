@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.errors import ParamsError
+from pipeline.core.errors import ParamsError
+from pipeline.corpus.section import Corpus
 from pipeline.scrape.agent import needs_contact, operator_contact, require_contact
 from pipeline.scrape.client import MAX_FAILURES, MAX_PAUSE_SECONDS, MAX_REDIRECTS, Client, FetchError
 from pipeline.scrape.pace import Pace
-from pipeline.sections import Corpus
 from tests.faults import cached, http_date, in_turn, large, ok, packed, redirect, reset, stall, status, trickle
 
 CORPUS = Corpus(folder="x", serve=None, contact=None, search="ytsearch1:{title}")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.errors import StageError
+from pipeline.core.errors import StageError
 from pipeline.scrape import client as client_module
 from tests.faults import (
     HTML,

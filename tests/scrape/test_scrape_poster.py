@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.media.pages import page_text
 from pipeline.scrape.poster import Poster, image_extension, shown_poster
-from pipeline.scrape.text import page_text
 
 BASE = "https://en.wikipedia.org/wiki/X"
 FIXTURES = Path(__file__).parents[3] / "shared/fixtures/wikipedia"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.errors import StageError
+from pipeline.core.errors import StageError
 from tests.faults import cached, large, ok, status
 from tests.scrape.conftest import CORPUS, article, picture
 

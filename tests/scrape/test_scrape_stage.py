@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.errors import CorpusError, ParamsError, StageError
+from pipeline.core.errors import CorpusError, ParamsError, StageError
 from pipeline.scrape import run as run_module
 from tests.faults import ok, redirect, status
 from tests.scrape.conftest import CORPUS, article, picture

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.errors import StageError
+from pipeline.core.errors import StageError
 from tests.faults import ok, status
 from tests.scrape.conftest import article, picture
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline.sections import Segment
 from pipeline.segment.film import Film, segment_film
+from pipeline.segment.section import Segment
 from pipeline.segment.state import Entry
 from tests.segment.sounds import CODECS, RATE, tone, write
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from pipeline.audio import mono
+from pipeline.media.audio import mono
 
 RATE = 22050  # Hz, of the pieces
 CODECS = {

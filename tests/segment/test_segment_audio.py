@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from pipeline.audio import SUFFIXES, NotAudioError, mono, opened, write_mp3
+from pipeline.media.audio import SUFFIXES, NotAudioError, mono, opened, write_mp3
 from tests.segment.sounds import CODECS, RATE, decoded, music, pitch, tone, write
 
 

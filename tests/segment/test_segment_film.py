@@ -8,9 +8,9 @@ import av
 import numpy as np
 import pytest
 
+from pipeline.media.loudness import loudness_lufs, peak_dbfs
 from pipeline.segment import film
 from pipeline.segment.film import Film, segment_film
-from pipeline.segment.loudness import loudness_lufs, peak_dbfs
 from pipeline.segment.state import Entry
 from tests.segment.sounds import RATE, decoded, music, pitch, tone
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.errors import MissingFileError, StageError
+from pipeline.core.errors import MissingFileError, StageError
+from pipeline.core.tables import DOWNLOADS, SEGMENTS, read_table, write_table
 from pipeline.segment import film, run
 from pipeline.segment.run import by_recording
 from pipeline.segment.state import load, write_journal
-from pipeline.tables import DOWNLOADS, SEGMENTS, read_table, write_table
 from stages.segment import main
 from tests.segment.sounds import music
 

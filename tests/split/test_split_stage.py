@@ -4,9 +4,9 @@ import pickle
 
 import pytest
 
-from pipeline.errors import MissingFileError, StageError
-from pipeline.sections import Split
-from pipeline.tables import DATASET, FILMS, SEGMENTS, read_table, write_table
+from pipeline.core.errors import MissingFileError, StageError
+from pipeline.core.tables import DATASET, FILMS, SEGMENTS, read_table, write_table
+from pipeline.split.section import Split
 from stages.split import main
 
 SPLIT = Split(train=0.5, valid=0.25, eval=0.25, seed=0)
@@ -19,7 +19,7 @@ def film(fid):
     return {
         "fid": fid, "status": status, "reason": "" if status == "ok" else "why", "title": f"Film {fid}", "year": 1985,
         "tags": f"1985 drama {fid.lower()}", "categories": ["1985 films"], "plot": f"Né — {fid}.\nThen “more”.",
-        "image": f"data/image/{fid}.jpg", "poster_url": "", "poster_page": "", "url": f"https://en.wikipedia.org/wiki/{fid}",
+        "image": f"data/image/{fid}.jpg", "poster_url": "", "poster_page": "", "placeholders": [], "url": f"https://en.wikipedia.org/wiki/{fid}",
     }  # fmt: skip
 
 
@@ -53,20 +53,20 @@ def test_the_reference_files(root):
     assert {path.name for path in (root / "data/meta").iterdir()} == {
         "train.json", "valid.json", "eval.json", "fid_to_text.json", "meta.json", "movie_all_audio_paths.pkl",
     }  # fmt: skip
-    sides = {side: meta(root, f"{side}.json") for side in ("train", "valid", "eval")}
+    splits = {split: meta(root, f"{split}.json") for split in ("train", "valid", "eval")}
     seen = []
-    for entries in sides.values():
+    for entries in splits.values():
         assert list(entries) == [str(i) for i in range(len(entries))]
         assert all(list(entry) == ["path", "FID"] for entry in entries.values())
         seen.append({entry["FID"] for entry in entries.values()})
         for entry in entries.values():
             assert entry["path"].startswith(f"./data/audio/{'/'.join(entry['FID'])}/")
     assert [len(fids) for fids in seen] == [2, 1, 1]
-    assert set.union(*seen) == {"AAA", "AAB", "AAC", "AAD"} and sum(map(len, seen)) == 4  # no film on two sides
-    assert sum(map(len, sides.values())) == 17
+    assert set.union(*seen) == {"AAA", "AAB", "AAC", "AAD"} and sum(map(len, seen)) == 4  # no film on two splits
+    assert sum(map(len, splits.values())) == 17
     assert meta(root, "fid_to_text.json") == {fid: f"1985 drama {fid.lower()}" for fid in sorted(set.union(*seen))}
     assert meta(root, "meta.json")["AAA"] == {"plot": "Né — AAA.\nThen “more”."}
-    candidates = [entry["path"] for entry in sides["eval"].values()]
+    candidates = [entry["path"] for entry in splits["eval"].values()]
     assert (root / "data/meta/movie_all_audio_paths.pkl").read_bytes() == pickle.dumps(candidates, protocol=4)
 
 
@@ -79,11 +79,11 @@ def test_numbers_are_ordered_as_numbers(root):
 def test_the_table_joins_films_and_segments(root):
     main(root, SPLIT)
     rows = read_table(root / "data/dataset.parquet", DATASET, "split")
-    order = [("train", "valid", "eval").index(row["side"]) for row in rows]
-    keys = [(side, row["fid"], row["number"]) for side, row in zip(order, rows, strict=True)]
+    order = [("train", "valid", "eval").index(row["split"]) for row in rows]
+    keys = [(split, row["fid"], row["number"]) for split, row in zip(order, rows, strict=True)]
     assert keys == sorted(keys) and len(keys) == 17
     row = next(row for row in rows if row["fid"] == "AAD" and row["number"] == 1)
-    side = row.pop("side")
+    split = row.pop("split")
     assert row == {
         "fid": "AAD", "number": 1, "path": "data/audio/A/A/D/1.mp3", "seconds": 30.0, "sha256": "AAD1",
         "file_sha256": "file AAD1",
@@ -91,7 +91,7 @@ def test_the_table_joins_films_and_segments(root):
         "image": "data/image/AAD.jpg", "url": "https://en.wikipedia.org/wiki/AAD",
         "source_url": "https://example.org/AAD",
     }  # fmt: skip
-    assert "AAD" in {entry["FID"] for entry in meta(root, f"{side}.json").values()}
+    assert "AAD" in {entry["FID"] for entry in meta(root, f"{split}.json").values()}
 
 
 def test_two_runs_give_the_same_bytes(root):

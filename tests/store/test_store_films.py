@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.errors import MissingFileError, ModelError
+from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.store.films import FeatureStore, films_of, open_store, require_specs
 from pipeline.store.table import FRAME_KEYS, IMAGE_KEYS, TEXT_KEYS, WINDOW_KEYS, write_features
 

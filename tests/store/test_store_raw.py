@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
+from pipeline.core.errors import MissingFileError, ModelError
+from pipeline.encoders.section import ImageFeatures, TextFeatures
 from pipeline.encoders.tuned import load_tuned
-from pipeline.errors import MissingFileError, ModelError
-from pipeline.sections import ImageFeatures, TextFeatures
 from pipeline.store.raw import raw_tables
 
 FILMS = [

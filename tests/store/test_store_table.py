@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.errors import MissingFileError
+from pipeline.core.errors import MissingFileError
 from pipeline.store.table import FRAME_KEYS, IMAGE_KEYS, count_rows, open_features, write_features
 
 WIDTH = 6

@@ -1,5 +1,7 @@
 """Names of parameters and metrics in MLflow."""
 
+from dataclasses import asdict
+
 from pipeline.tracking.flat import flat_metrics, flat_params
 
 METRICS = {
@@ -37,7 +39,7 @@ def test_an_evaluation_with_fewer_parts_is_no_trouble():
 
 
 def test_parameters_have_their_dotted_names_and_one_variant(params):
-    found = flat_params(params, "Im")
+    found = flat_params(asdict(params), "Im")
     assert found["train.learning_rate"] == params.train.learning_rate
     assert found["model.audio.channels"] == params.model.audio.channels
     assert {name: value for name, value in found.items() if name.startswith("variant")} == {

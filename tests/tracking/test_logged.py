@@ -3,19 +3,20 @@
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pandas
 import pytest
 
+from pipeline.apps.recommend.query import Encoders, QueryEncoder
 from pipeline.model.store import load_model
-from pipeline.recommend.query import Encoders, QueryEncoder
 from pipeline.tracking.logged import CODE, PIPELINE, REQUIREMENTS, SERVED
 from pipeline.tracking.run import training_run
 from pipeline.tracking.store import tracking_uri
-from tests.recommend.asked_world import CPU, make_asked_world
-from tests.recommend.test_query import queries_of
+from tests.apps.recommend.asked_world import CPU, make_asked_world
+from tests.apps.recommend.test_query import queries_of
 from tests.test_architecture import reached_from
 
 ASK = """
@@ -35,7 +36,7 @@ def logged(root: Path, folder: Path, params):
     """Return the run of a training that led to the model of `folder`, and its logged model."""
     from mlflow import MlflowClient
 
-    with training_run(root, "Im", params, "00") as run:
+    with training_run(root, "Im", asdict(params), "00") as run:
         run.log_model(folder)
     client = MlflowClient(tracking_uri(root))
     (output,) = client.get_run(run.run_id).outputs.model_outputs

@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ METRICS = {
 
 
 def train_once(root, folder, params, variant="Im"):
-    with training_run(root, variant, params, "0123456789abcdef") as run:
+    with training_run(root, variant, asdict(params), "0123456789abcdef") as run:
         run.log_epoch({"epoch": 1, "train_loss": 2.0, "valid_loss": 3.0})
         run.log_epoch({"epoch": 2, "train_loss": 1.0, "valid_loss": 2.5})
         run.log_model(folder)
@@ -111,7 +112,7 @@ def test_two_repositories_in_one_process_keep_their_runs_apart(tmp_path, model, 
 
 def test_failed_training_is_marked_as_failed(tmp_path, params):
     runs = []
-    with pytest.raises(RuntimeError), training_run(tmp_path, "Im", params, "00") as run:
+    with pytest.raises(RuntimeError), training_run(tmp_path, "Im", asdict(params), "00") as run:
         runs.append(run.run_id)
         raise RuntimeError
     assert stored_run(tmp_path, runs[0]).info.status == "FAILED"
@@ -137,7 +138,7 @@ def killed_run(root, params, process):
     """Return the id of a run that was never ended, begun by `process`."""
     import mlflow
 
-    run = TrainingRun(root, "Im", params, "00", logs=True, gpu=False)
+    run = TrainingRun(root, "Im", asdict(params), "00", logs=True, gpu=False)
     run.log_epoch({"epoch": 1, "train_loss": 2.0})
     mlflow.set_tag(PROCESS_TAG, process)
     mlflow.end_run("RUNNING")
@@ -145,7 +146,7 @@ def killed_run(root, params, process):
 
 
 def begun_again(root, params, digest="00"):
-    with training_run(root, "Im", params, digest) as run:
+    with training_run(root, "Im", asdict(params), digest) as run:
         run.log_epoch({"epoch": 2, "train_loss": 1.0})
     return run.run_id
 
@@ -188,7 +189,7 @@ def test_other_trainings_do_not_go_on_in_a_killed_run(tmp_path, params, ended):
 
 
 def test_processes_beside_the_first_log_nothing(tmp_path, params, model):
-    with training_run(tmp_path, "Im", params, "00", logs=False) as run:
+    with training_run(tmp_path, "Im", asdict(params), "00", logs=False) as run:
         run.log_epoch({"epoch": 1, "train_loss": 2.0})
         run.log_model(model)
     assert not (tmp_path / "mlflow.db").exists()
@@ -202,7 +203,7 @@ def test_system_metrics_are_logged_where_there_is_a_gpu(tmp_path, params, monkey
         mlflow, "start_run", lambda *a, **k: asked.append(k.pop("log_system_metrics")) or start(*a, **k)
     )
     for gpu in (True, False):
-        with training_run(tmp_path, "Im", params, "00", gpu=gpu):
+        with training_run(tmp_path, "Im", asdict(params), "00", gpu=gpu):
             pass
     assert asked == [True, False]
 
@@ -210,13 +211,13 @@ def test_system_metrics_are_logged_where_there_is_a_gpu(tmp_path, params, monkey
 def test_variants_have_colours_of_their_own_but_not_the_runs_of_a_grid(tmp_path, params, monkeypatch):
     runs = []
     for variant in params.variants:
-        with training_run(tmp_path, variant, params, "00") as run:
+        with training_run(tmp_path, variant, asdict(params), "00") as run:
             runs.append(run.run_id)
     colours = {stored_run(tmp_path, run).data.tags["mlflow.runColor"] for run in runs}
     assert len(colours) == len(params.variants)
     assert stored_run(tmp_path, runs[0]).info.run_name == next(iter(params.variants))
     monkeypatch.setenv("DVC_EXP_NAME", "hazy-tune")
-    with training_run(tmp_path, "Im", params, "00") as run:
+    with training_run(tmp_path, "Im", asdict(params), "00") as run:
         pass
     assert "mlflow.runColor" not in stored_run(tmp_path, run.run_id).data.tags
 
@@ -227,7 +228,7 @@ from pathlib import Path
 from pipeline.params import load_params
 from pipeline.tracking.run import training_run
 root, folder, params, number = Path(sys.argv[1]), Path(sys.argv[2]), load_params(Path(sys.argv[3])), int(sys.argv[4])
-with training_run(root, list(params.variants)[number], params, "00") as run:
+with training_run(root, list(params.variants)[number], asdict(params), "00") as run:
     run.log_epoch({"epoch": 1, "train_loss": 2.0})
     run.log_model(folder)
 """

@@ -10,14 +10,14 @@ from pipeline.store.table import FRAME_KEYS, IMAGE_KEYS, TEXT_KEYS, write_featur
 MELS, MAX_FRAMES, TRACKS = 8, 20, 3
 
 
-def dataset_rows(sides: dict[str, int]) -> list[dict]:
-    """Return rows of data/dataset.parquet: `sides` films a side, TRACKS tracks a film."""
+def dataset_rows(splits: dict[str, int]) -> list[dict]:
+    """Return rows of data/dataset.parquet: `splits` films a split, TRACKS tracks a film."""
     rows, film = [], 0
-    for side, count in sides.items():
+    for split, count in splits.items():
         for _ in range(count):
             fid = f"AA{chr(65 + film)}"
             rows += [
-                {"fid": fid, "number": number, "side": side, "path": f"{fid}/{number}"} for number in range(TRACKS)
+                {"fid": fid, "number": number, "split": split, "path": f"{fid}/{number}"} for number in range(TRACKS)
             ]
             film += 1
     return rows

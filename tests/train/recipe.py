@@ -4,10 +4,11 @@ from pathlib import Path
 
 import torch
 
-from pipeline.sections import AudioTower, Model, Projector, QueryTower, Train
+from pipeline.model.section import AudioTower, Model, Projector, QueryTower
 from pipeline.store.films import FeatureStore, open_store
 from pipeline.train.group import Group
 from pipeline.train.run import Material, train_variant
+from pipeline.train.section import Train
 
 ALONE = Group(0, 1, torch.device("cpu"))
 MODEL = Model(

@@ -9,12 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
-from pipeline.errors import ModelError
+from pipeline.core.errors import ModelError
+from pipeline.encoders.section import ImageFeatures, TextFeatures
 from pipeline.features.image import write_image_features
 from pipeline.features.text import write_text_features
 from pipeline.model.embed import embed_films, embed_tracks
 from pipeline.model.store import build_model, load_model, model_config, open_for_model
-from pipeline.sections import ImageFeatures, TextFeatures
 from pipeline.store.films import films_of, open_store
 from pipeline.train.run import open_material, train_variant
 from tests.train.recipe import ALONE, MODEL, TRAIN
@@ -55,7 +55,7 @@ def assert_learned(records):
 
 
 def embeddings(world, model, config):
-    """Return the embeddings of the films and the tracks of all sides."""
+    """Return the embeddings of the films and the tracks of all splits."""
     root, rows, _ = world
     store = open_for_model(root, rows, "All", INPUTS, config)
     films = films_of(rows, store)

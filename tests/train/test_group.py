@@ -13,7 +13,7 @@ import torch
 import torch.multiprocessing as mp
 from safetensors.torch import load_file, save_file
 
-from pipeline.errors import ParamsError
+from pipeline.core.errors import ParamsError
 from pipeline.model.store import build_model, model_config
 from pipeline.store.films import films_of, open_store
 from pipeline.train import group as groups

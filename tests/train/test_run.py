@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pipeline.errors import ModelError, ParamsError, StageError
+from pipeline.core.errors import ModelError, ParamsError, StageError
 from pipeline.model.store import load_model
 from pipeline.store.films import films_of
 from pipeline.store.table import WINDOW_KEYS, write_features
@@ -30,9 +30,9 @@ def root(tmp_path, features):
 
 
 def figures_of(root, store, dataset, params=TRAIN, variant="All"):
-    """Return the figures of a trained model on the validation side."""
+    """Return the figures of a trained model on the validation split."""
     model, config = load_model(root / "models" / variant)
-    films = films_of((row for row in dataset if row["side"] == "valid"), store)
+    films = films_of((row for row in dataset if row["split"] == "valid"), store)
     return Validation(films, store, config, params)(model, ALONE.device, torch.no_grad)
 
 
@@ -130,18 +130,18 @@ def test_weights_are_those_of_the_variant_alone(root, dataset):
     assert {name.split(".")[1] for name in weights if name.startswith("input_projections")} == {"image"}
 
 
-@pytest.mark.parametrize("side", ["train", "valid"])
-def test_side_with_one_film_is_refused_by_name(root, dataset, side):
-    films = sorted({row["fid"] for row in dataset if row["side"] == side})
+@pytest.mark.parametrize("split", ["train", "valid"])
+def test_side_with_one_film_is_refused_by_name(root, dataset, split):
+    films = sorted({row["fid"] for row in dataset if row["split"] == split})
     short = [row for row in dataset if row["fid"] not in films[1:]]
-    with pytest.raises(StageError, match=rf"split\.{side}.*1 film"):
+    with pytest.raises(StageError, match=rf"split\.{split}.*1 film"):
         train(root, short)
 
 
 def test_side_with_fewer_films_than_a_batch_is_said_and_trains(root, dataset, caplog):
     with caplog.at_level(logging.WARNING):
         train(root, dataset, replace(TRAIN, batch_size=64))
-    assert "train.batch_size: found 64, the train side has 8 examples; each batch is all of them" in caplog.text
+    assert "train.batch_size: found 64, the train split has 8 examples; each batch is all of them" in caplog.text
 
 
 def test_more_processes_than_examples_are_refused(root, dataset):

@@ -10,8 +10,8 @@ import pytest
 from ruamel.yaml import YAML
 
 import stages.train
+from pipeline.core.tables import DATASET, write_table
 from pipeline.params import load_params
-from pipeline.tables import DATASET, write_table
 from tests.evaluate.small_world import dataset_rows
 from tests.train.recipe import MODEL
 
@@ -24,10 +24,11 @@ for name in ("mlflow", "dvc", "ruamel", "filelock", "requests", "bs4", "yt_dlp",
 import json
 from pathlib import Path
 import torch
-from pipeline.sections import Model, Train
+from pipeline.model.section import Model
+from pipeline.train.section import Train
 from pydantic import TypeAdapter
 from pipeline.store.films import open_store
-from pipeline.tables import DATASET, read_table
+from pipeline.core.tables import DATASET, read_table
 from pipeline.train.group import Group
 from pipeline.train.run import Material, train_variant
 model, train = json.loads(sys.argv[1])

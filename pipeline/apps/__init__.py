@@ -1,0 +1,1 @@
+"""What commands run: everything that is not a stage of the pipeline."""

@@ -1,0 +1,51 @@
+"""The architecture of the published checkpoints, as the paper and its code have it, in this project's parameters.
+
+Soundtrack Recommendation for Film Productions: A Multimodal Approach. A checkpoint states none of it but the shapes of
+its tensors; the configurations of the text and image encoders come from elsewhere.
+"""
+
+from pipeline.encoders.section import LOG_MEL, AudioFeatures
+from pipeline.model.section import AudioTower, Model, Projector, QueryTower
+
+TEXT, IMAGE = "bert-base-uncased", "google/vit-base-patch16-224-in21k"  # what its encoders started from
+KINDS = {"text": "bert", "image": "vit"}  # of transformers; the order of the kinds is that of a query's tokens
+ENCODER_WIDTH = 768
+MAX_TOKENS = 512
+
+AUDIO = AudioFeatures(
+    encoder=LOG_MEL,
+    sample_rate=22050,
+    n_fft=1024,
+    spectrum="real",
+    hop_length=220,
+    n_mels=128,
+    f_min=0.0,
+    f_max=11025.0,
+    dtype="float16",
+    pooling="auto",  # this and what follows: not read for a spectrogram
+    window_seconds=9.92,
+    window_hop_seconds=4.96,
+    batch_size=1,
+    processes=1,
+)
+ARCHITECTURE = Model(
+    embed_dim=64,
+    temperature=0.2,
+    max_logit_scale=100.0,
+    audio=AudioTower(
+        window_seconds=9.92,
+        window_hop_seconds=4.96,  # this project's own: the reference embeds one window a file
+        channels=128,
+        blocks=4,
+        width=256,
+        layers=4,
+        heads=8,
+        head_width=32,
+        feedforward=1024,
+        positions=513,
+        dropout=0.1,
+    ),
+    query=QueryTower(input_dropout=0.0, width=256, layers=1, heads=3, head_width=100, feedforward=64, dropout=0.2),
+    projector=Projector(hidden=512, dropout=0.2),
+)
+WINDOW_STEPS = 995  # frames of 9.92 s

@@ -1,0 +1,65 @@
+"""Films out of a category of a wiki."""
+
+from collections import Counter
+from collections.abc import Container
+from dataclasses import dataclass, field
+
+from pipeline.apps.corpus.api import Api, ApiError
+from pipeline.apps.corpus.article import Article, NotAnArticleError, title_of
+from pipeline.apps.corpus.kind import trouble_with, year_of
+from pipeline.apps.corpus.listing import Wanted
+from pipeline.core.errors import CorpusError
+
+
+@dataclass
+class Harvest:
+    """What a category gave: films to add, pages passed over by reason, and why it was left early ("" otherwise)."""
+
+    wanted: list[Wanted] = field(default_factory=list)
+    passed_over: Counter[str] = field(default_factory=Counter)
+    broken_off: str = ""
+
+
+def harvest(api: Api, name: str, limit: int, known: Container[Article]) -> Harvest:
+    """Return at most `limit` films of the category `name` that are not `known`, in the category's order by batches.
+
+    Where the wiki stops answering, what came until then is kept. Raises `CorpusError` when there is no such category
+    or none of its members is an article, and `ApiError` when not even that could be asked.
+    """
+    category = _require(api, name)
+    result, seen = Harvest(), set()
+    try:
+        for batch in api.members(category):
+            for facts in batch:
+                if len(result.wanted) == limit:
+                    return result
+                trouble = trouble_with(facts)
+                article = Article(api.site, facts.title)
+                if trouble:
+                    result.passed_over[trouble[0]] += 1
+                elif article in known:
+                    result.passed_over["in the list already"] += 1
+                elif article not in seen:
+                    seen.add(article)
+                    result.wanted.append(Wanted(article.url, year_of(facts.categories)))
+    except ApiError as error:
+        result.broken_off = str(error)
+    return result
+
+
+def _require(api: Api, name: str) -> str:
+    """Return the category's full name; raise `CorpusError` when it holds no article."""
+    try:
+        title = title_of(name.strip())
+    except NotAnArticleError as error:
+        raise CorpusError(f"category: {error}") from None
+    title = title if title.lower().startswith("category:") else f"Category:{title}"
+    page = api.category(title)
+    info = page.categoryinfo
+    if page.invalid:
+        raise CorpusError(f"{title}: {page.invalidreason or 'cannot be a category'}")
+    if info is None or info.pages + info.subcats == 0:
+        raise CorpusError(f"{title}: {api.site} has no such category, or nothing in it; mind its exact name")
+    if info.pages == 0:
+        raise CorpusError(f"{title} holds {info.subcats} categories and no article: name one of those")
+    return title

@@ -1,0 +1,142 @@
+"""`meta.json` as a file to add to: what stands there stays byte for byte, and the new entries come at its end."""
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pipeline.apps.corpus.article import Article, NotAnArticleError, article_of, why_no_film
+from pipeline.apps.corpus.ids import free_ids
+from pipeline.core.errors import CorpusError
+from pipeline.core.files import write_bytes
+from pipeline.corpus.entry import film_of
+from pipeline.corpus.film import Film
+from pipeline.corpus.layout import reference_layout
+from pipeline.corpus.load import read_list
+from pipeline.corpus.title import search_for, without_disambiguator, year_of_disambiguator
+
+INDENT = "  "  # of a new list
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A URL to add, with the film's year where more is known than the title tells."""
+
+    url: str
+    year: int | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a wanted URL: `fid` is the film's id, new or there already; "" of a URL that was refused."""
+
+    status: Literal["added", "there", "refused"]
+    fid: str
+    url: str  # in its one form where it was added or is there, else as given
+    reason: str
+
+
+def add(folder: Path, wanted: list[Wanted], search: str) -> list[Outcome]:
+    """Add films to `folder/meta.json`, which is made where it is missing, and return what became of each.
+
+    `search` is the template of the search that each gets as its soundtrack. Raises `CorpusError` when the list that is
+    there is not valid, and leaves it alone.
+    """
+    if reference_layout(folder) is not None:
+        raise CorpusError(f"{folder} is a corpus in the reference's layout; a list would hide it: name another folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CorpusError(f"{folder} cannot be made: {error.strerror}") from None
+    path = (folder / "meta.json").resolve()
+    with _alone(folder):
+        text = _text(path)
+        films = [film_of(fid, entry, search) for fid, entry in read_list(text, path).items()]
+        known, ids = articles_of(films), free_ids(film.fid for film in films)
+        outcomes = [_outcome(item.url, known, ids) for item in wanted]
+        new = {
+            outcome.fid: _entry(outcome.url, item.year, search)
+            for item, outcome in zip(wanted, outcomes, strict=True)
+            if outcome.status == "added"
+        }
+        if new:
+            _write(path, with_entries(text, new))
+    return outcomes
+
+
+def articles_of(films: Iterable[Film]) -> dict[Article, str]:
+    """Return the id of each article; films whose URL names none are left out."""
+    known: dict[Article, str] = {}
+    for film in films:
+        with contextlib.suppress(NotAnArticleError):
+            known.setdefault(article_of(film.wikipedia), film.fid)
+    return known
+
+
+def with_entries(text: str, new: dict[str, dict]) -> str:
+    """Return the JSON object `text` with the entries `new` at its end, indented as the rest is."""
+    body = text.rstrip()[:-1].rstrip()  # without the closing brace
+    tail = text.rstrip(" \t")[len(text.rstrip()) :]  # a final newline stays
+    empty = body.lstrip("\ufeff \t\r\n") == "{"
+    indent = re.match(r"\ufeff?\s*\{\s*?(\r?\n)([ \t]*)\"", text)
+    if not indent and not empty:  # all on one line
+        return f"{body}, {json.dumps(new, ensure_ascii=False)[1:-1]}}}{tail}"
+    line, step = (indent[1], indent[2]) if indent else ("\n", INDENT)
+    inner = json.dumps(new, ensure_ascii=False, indent=step or INDENT).removeprefix("{\n").removesuffix("\n}")
+    return f"{body}{'' if empty else ','}{line}{inner.replace(chr(10), line)}{line}}}{tail or line}"
+
+
+def _outcome(url: str, known: dict[Article, str], ids: Iterator[str]) -> Outcome:
+    try:
+        article = article_of(url)
+    except NotAnArticleError as error:
+        return Outcome("refused", "", url, str(error))
+    if reason := why_no_film(article.title):
+        return Outcome("refused", "", url, reason)
+    if article in known:
+        return Outcome("there", known[article], article.url, "the same article")
+    try:
+        known[article] = next(ids)
+    except StopIteration:
+        return Outcome("refused", "", url, "no id is left: a corpus holds 17,576 films")
+    return Outcome("added", known[article], article.url, "")
+
+
+def _entry(url: str, year: int | None, search: str) -> dict:
+    title = article_of(url).title
+    year = year_of_disambiguator(title) if year is None else year
+    return {"wikipedia": url, "soundtrack": [search_for(without_disambiguator(title), year, search)]}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        return "{}"
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{path} is not JSON: {error}") from None
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        write_bytes(path, text.encode())
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be written: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep a second command from adding to the same list meanwhile: the one that writes last would win."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

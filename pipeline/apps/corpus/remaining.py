@@ -1,0 +1,39 @@
+"""What of a list is not here yet."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.core.errors import MissingFileError
+from pipeline.core.tables import DOWNLOADS, PAGES, read_table
+from pipeline.corpus.film import Film
+
+ASKED_AGAIN = ("transient", "blocked")  # statuses of recordings that the next run asks for; the others are settled
+
+
+def remaining(root: Path, films: list[Film]) -> list[Film]:
+    """Return `films` without what the tables that `scrape` and `download` wrote last say is here, or cannot be had."""
+    pages = {
+        (row["fid"], row["url"]): row for row in _rows(root / "data/pages.parquet", PAGES) if row["status"] == "ok"
+    }
+    downloads = _rows(root / "data/downloads.parquet", DOWNLOADS)
+    asked = {(row["fid"], row["url"]) for row in downloads}
+    again = {(row["fid"], row["url"]) for row in downloads if row["status"] in ASKED_AGAIN}
+    return [_left(film, pages.get((film.fid, film.wikipedia)), asked - again) for film in films]
+
+
+def _left(film: Film, page: dict[str, Any] | None, settled: set[tuple[str, str]]) -> Film:
+    soundtrack = tuple(url for url in film.soundtrack if (film.fid, url) not in settled)
+    if page is None:
+        return replace(film, soundtrack=soundtrack)
+    here = page["poster_status"] in ("ok", "none") and film.image in (None, page["poster_url"])
+    return replace(film, wikipedia="", soundtrack=soundtrack, image=None if here else film.image or page["poster_url"])
+
+
+def _rows(path: Path, schema: pa.Schema) -> list[dict[str, Any]]:
+    try:
+        return read_table(path, schema, path.stem)
+    except MissingFileError:  # nothing was fetched yet, or by another version
+        return []

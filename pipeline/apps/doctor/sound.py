@@ -1,0 +1,83 @@
+"""What recordings need: yt-dlp, a JavaScript runtime for YouTube, FFmpeg's libraries, and the cookies named."""
+
+from pathlib import Path
+
+from pipeline.apps.doctor.check import Check, missing, ok, warning
+from pipeline.apps.doctor.machine import INSTALL
+from pipeline.core.errors import ParamsError
+
+SAFE_YT_DLP = (2026, 7, 4)  # older ones have known security holes
+DECODERS = ("mp3", "aac", "opus", "vorbis")
+ENCODERS = ("flac",)
+WRITTEN = ("mp3", "flac", "ogg")  # by LAME, FFmpeg and libsndfile
+
+
+def check_yt_dlp() -> Check:
+    """yt-dlp's version."""
+    try:
+        from yt_dlp.version import __version__ as found
+    except ImportError as error:
+        return missing("yt-dlp", str(error), "download", INSTALL)
+    floor = ".".join(f"{part:02d}" for part in SAFE_YT_DLP)
+    if tuple(int(part) for part in found.split(".")[:3] if part.isdecimal()) < SAFE_YT_DLP:
+        return warning("yt-dlp", found, f"safety: versions before {floor} have known holes", INSTALL)
+    return ok("yt-dlp", f"{found} (safe from {floor} on)")
+
+
+def check_javascript(asks_youtube: bool) -> Check:
+    """The JavaScript runtime that yt-dlp finds, and its scripts for YouTube's player."""
+    what = "JavaScript"
+    disables = "nothing of this corpus: it asks for no YouTube video"
+    if asks_youtube:
+        disables = "many YouTube videos: without it only some formats can be had, or none"
+    try:
+        from yt_dlp import YoutubeDL
+        from yt_dlp.dependencies import yt_dlp_ejs
+
+        with YoutubeDL({"quiet": True, "no_warnings": True}) as downloader:
+            runtimes = [runtime.info for runtime in downloader._js_runtimes.values() if runtime and runtime.info]
+    except (ImportError, AttributeError) as error:  # the last: yt-dlp keeps its runtimes elsewhere one day
+        return warning(what, f"cannot be told: {error}", disables, INSTALL)
+    usable = [f"{runtime.name} {runtime.version}" for runtime in runtimes if runtime.supported]
+    if not usable:
+        old = "".join(f"; {runtime.name} {runtime.version} is too old" for runtime in runtimes)
+        return warning(what, f"no runtime{old}", disables, "`pip install deno`, which requirements.txt names")
+    if not yt_dlp_ejs:
+        return warning(what, f"{', '.join(usable)}, but no yt-dlp-ejs", disables, INSTALL)
+    return ok(what, f"{', '.join(usable)}, yt-dlp-ejs {yt_dlp_ejs.version}")
+
+
+def check_ffmpeg() -> Check:
+    """FFmpeg's libraries inside PyAV, LAME and libsndfile, with the codecs of recordings and segments."""
+    try:
+        import av
+        import lameenc  # noqa: F401
+        import soundfile  # noqa: F401
+        from av.codec.codec import UnknownCodecError
+    except (ImportError, OSError) as error:
+        return missing("FFmpeg", str(error), "download, segment and compare", INSTALL)
+    lacks = []
+    for names, mode in ((DECODERS, "r"), (ENCODERS, "w")):
+        for name in names:
+            try:
+                av.Codec(name, mode)
+            except UnknownCodecError:
+                lacks.append(f"{'decoder' if mode == 'r' else 'encoder'} {name}")
+    build = f"{av.ffmpeg_version_info} in PyAV {av.__version__}"
+    if lacks:
+        return missing("FFmpeg", f"{build}, without {', '.join(lacks)}", "recordings of these kinds", INSTALL)
+    return ok("FFmpeg", f"{build}: reads {', '.join(DECODERS)}; writes {', '.join(WRITTEN)}")
+
+
+def check_cookies(root: Path, cookies: str) -> Check:
+    """The file that download.cookies names."""
+    try:
+        from pipeline.download.cookies import read_cookies
+
+        read_cookies(root, cookies)
+    except ImportError as error:
+        return missing("cookies", str(error), "download", INSTALL)
+    except ParamsError as error:
+        found, _, remedy = str(error).partition("; ")
+        return missing("cookies", found, "download", remedy)
+    return ok("cookies", f"{cookies}, which yt-dlp can read")

@@ -1,0 +1,90 @@
+"""Where results go: DVC, which runs the stages, and MLflow, which records the runs."""
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from urllib.parse import unquote
+
+from pipeline.apps.doctor.check import Check, missing, ok, warning
+from pipeline.apps.doctor.machine import ACTIVATE, INSTALL
+from pipeline.tracking.store import URI, tracking_uri
+
+SERVER_SECONDS = 3.0  # to wait for an MLflow server's answer
+SECRETS = re.compile(r"(?<=//)[^/]*@|[?#].*")  # of an address: name and password, and its query
+SQLITE = re.compile(r"sqlite:///([^?]*)")
+
+
+def check_dvc(root: Path) -> Check:
+    """DVC, its folder in a Git repository, and whether the shell finds it."""
+    try:
+        found = version("dvc")
+    except PackageNotFoundError:
+        return missing("DVC", "not installed", "`dvc repro`", INSTALL)
+    if not (root / ".dvc").is_dir():
+        return missing("DVC", f"{found}; no .dvc folder here", "`dvc repro`", "`dvc init` in the repository's root")
+    try:
+        inside = ["git", "-C", str(root), "rev-parse", "--is-inside-work-tree"]
+        is_repository = subprocess.run(inside, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return missing("DVC", f"{found}; Git is not installed", "`dvc repro`", "install git")
+    if not is_repository:
+        remedy = "`git init`, or clone the repository instead of copying it"
+        return missing("DVC", f"{found}; this is no Git repository", "`dvc repro`", remedy)
+    if shutil.which("dvc"):
+        return ok("DVC", f"{found}, in a Git repository")
+    beside = Path(sys.executable).parent / "dvc"
+    if beside.exists():
+        return warning("DVC", f"{found}; {beside} is not on the PATH", "`dvc repro` in this shell", ACTIVATE)
+    return missing("DVC", f"{found}; there is no program `dvc`", "`dvc repro`", INSTALL)
+
+
+def check_mlflow(root: Path) -> Check:
+    """The store of MLflow; tracking never fails a stage, so nothing here is worse than a warning."""
+    disables = "the record of runs in MLflow; the figures are in metrics/ all the same"
+    try:
+        found = version("mlflow")
+    except PackageNotFoundError:
+        return warning("MLflow", "not installed", disables, INSTALL)
+    uri = tracking_uri(root)
+    foreign = bool(os.environ.get(URI))
+    remedy = f"mend or unset {URI}" if foreign else "let it be written to, or move it away: the next run makes it anew"
+    named = f"{found}, " + (f"by {URI} at {SECRETS.sub('', uri)}" if foreign else "mlflow.db")
+    try:
+        state = _state(uri)
+    except (OSError, ValueError, sqlite3.Error, ImportError) as error:
+        return warning("MLflow", f"{named}: {_why(error)}", disables, remedy)
+    return ok("MLflow", f"{named}{state}")
+
+
+def _state(uri: str) -> str:
+    """Return what to say of a store that answers; raise one of several errors when it does not."""
+    if uri.startswith(("http://", "https://")):
+        import requests
+
+        answer = requests.get(f"{uri.rstrip('/')}/health", timeout=SERVER_SECONDS)
+        if not answer.ok:
+            raise OSError(f"its server answers {answer.status_code}")
+        return ", which answers"
+    if not (sqlite := SQLITE.fullmatch(uri)):
+        return ", not tried"
+    path = Path(unquote(sqlite[1]))
+    if not path.exists():
+        if not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+            raise OSError("its folder cannot be written to")
+        return ", made at the first run"
+    if not os.access(path, os.W_OK):
+        raise OSError("it cannot be written to")
+    with sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True) as connection:
+        connection.execute("SELECT name FROM sqlite_master").fetchone()
+    return ", which opens"
+
+
+def _why(error: Exception) -> str:
+    """Return the reason without an address, which may hold a password."""
+    own = isinstance(error, sqlite3.Error) or type(error) is OSError
+    return str(error) if own else f"not reached ({type(error).__name__})"

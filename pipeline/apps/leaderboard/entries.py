@@ -1,0 +1,100 @@
+"""What a leaderboard ranks: the workspace's variants, and MLflow's runs of other models."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pipeline.core.errors import PipelineError
+from pipeline.params import Params
+from pipeline.tracking.evaluation import EVALUATED_TAG, KEY_TAG, POOL_TAG, ROWS_TAG, evaluation_tags
+from pipeline.tracking.flat import flat_metrics, flattened
+from pipeline.tracking.store import DIGEST_TAG, WEIGHTS
+
+WORKSPACE = "workspace"
+SECTIONS = ("corpus", "parse", "segment", "split", "features", "model", "train", "evaluate", "variants")
+SHOWN = 2  # changed parameters of a run; of more their number
+LONGEST = 24  # characters of a value
+
+
+class Data(NamedTuple):
+    """What figures must share to be ranked together."""
+
+    dataset: str  # digest of the rows of the data set behind them
+    pool: str  # eval or all; empty where a run does not say
+    films: int  # that ask
+    tracks: int  # that are ranked
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One evaluated model."""
+
+    variant: str
+    run: str  # `WORKSPACE`, the experiment's name, or the run's id
+    changed: str  # against params.yaml
+    data: Data
+    metrics: Mapping[str, float]  # by the names that MLflow has
+
+
+def from_files(root: Path, variants: Iterable[str]) -> tuple[list[Entry], set[str]]:
+    """Return the workspace's entries, and the digests of their models and of their figures."""
+    entries, digests = [], set()
+    for variant in variants:
+        path = root / f"metrics/evaluate/{variant}.json"
+        if not path.is_file():
+            continue
+        try:
+            metrics = json.loads(path.read_text(encoding="utf-8"))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            advice = f"remove it and run `dvc repro evaluate@{variant}`"
+            raise PipelineError(f"{path} cannot be read ({error}): {advice}") from None
+        digests |= {metrics.get("model", {}).get(WEIGHTS, ""), evaluation_tags(metrics)[EVALUATED_TAG]}
+        data = Data(metrics.get("dataset", ""), metrics.get("pool", ""), metrics["queries"], metrics["candidates"])
+        entries.append(Entry(variant, WORKSPACE, "", data, flat_metrics(metrics)))
+    return entries, digests
+
+
+def from_runs(runs: Iterable[Any], params: Params, digests: set[str]) -> tuple[list[Entry], int]:
+    """Return an entry for each model of `runs` that is not among `digests`, and how many have not been evaluated.
+
+    `runs` come latest first; of several that led to one model the latest counts. A run that only evaluated a model in
+    another way is one of its own, unless its figures are among `digests`.
+    """
+    entries, seen, without = [], set(digests), 0
+    for run in runs:
+        tags = run.data.tags
+        digest = tags.get(EVALUATED_TAG) if KEY_TAG in tags else tags.get(DIGEST_TAG)
+        if digest is None or digest in seen:
+            continue
+        seen.add(digest)
+        if "queries" not in run.data.metrics:
+            without += 1
+            continue
+        counts = (int(run.data.metrics[name]) for name in ("queries", "candidates"))
+        data = Data(tags.get(ROWS_TAG, ""), tags.get(POOL_TAG, ""), *counts)
+        name = tags.get("dvc.exp_name") or run.info.run_id[:8]
+        entries.append(Entry(tags["variant"], name, changes(run.data.params, params), data, run.data.metrics))
+    return entries, without
+
+
+def changes(values: Mapping[str, str], params: Params) -> str:
+    """Return how parameters of a run differ from `params`, e.g. `learning_rate=0.0003, seed=7 and 2 more`.
+
+    A parameter that only one of both has is not compared, but for a variant that `params` does not have.
+    """
+    now = {name: str(value) for name, value in flattened(asdict(params))}
+    now["variants"] = str(params.variants.get(values.get("variant", "")))
+    found = [
+        f"{name.removeprefix('train.')}={_short(value)}"
+        for name, value in sorted(values.items())
+        if name.partition(".")[0] in SECTIONS and value != now.get(name, value)
+    ]
+    more = len(found) - SHOWN
+    return ", ".join(found[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _short(value: str) -> str:
+    value = value.replace("'", "")  # of the words of a list
+    return value if len(value) <= LONGEST else value[: LONGEST - 1] + "…"

@@ -1,0 +1,146 @@
+"""What `index` makes of a folder of music: a folder with an index for each model.
+
+    my-catalogue/catalogue.json           whose music it is of, and by which models
+    my-catalogue/files.parquet            a row a file (`pipeline.apps.library.table`)
+    my-catalogue/tracks/<variant>.parquet the pieces with their embeddings (`pipeline.store.index`)
+    my-catalogue/.cache                   what was computed; may be deleted, is then computed again
+
+Another may have written it, so nothing in it is trusted: a path out of its tables is joined by `file_of` only.
+"""
+
+import hashlib
+import json
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked
+
+from pipeline.apps.library.tags import clean
+from pipeline.apps.library.walk import is_audio
+from pipeline.apps.recommend.catalogue import require_model
+from pipeline.apps.recommend.index import TrackIndex, open_index
+from pipeline.apps.recommend.trained import Trained
+from pipeline.core.errors import MissingFileError, ModelError
+from pipeline.core.fields import STRICT
+from pipeline.core.files import remove_strays, write_json
+
+NAME = "catalogue.json"
+FORMAT = 1
+NAME_CHARS = 40  # of a folder's name, in that of its catalogue
+DIGEST_CHARS = 8
+COMMAND_CHARS = 5000
+
+
+@checked(frozen=True, config=STRICT)
+class Contents:
+    """What catalogue.json holds."""
+
+    format: int
+    folder: str  # absolute
+    variants: dict[str, str]  # SHA-256 of each model's weights
+
+
+@dataclass(frozen=True)
+class Library:
+    """One's own music, as `pipeline.apps.recommend.catalogue.Catalogue` has it."""
+
+    place: Path  # of the catalogue
+    folder: Path  # of the music
+    variants: tuple[str, ...]
+    name: str
+
+    def index(self, model: Trained) -> TrackIndex:
+        """Return the pieces with their embeddings by `model`.
+
+        Raises `MissingFileError` for a model that the music was not indexed by, `ModelError` when its weights are
+        other ones now; both say what to run.
+        """
+        command = index_command(self.folder, self.place)
+        if model.name not in self.variants:
+            there = clean(", ".join(self.variants)) or "none yet"
+            raise MissingFileError(f"{self.place} has no index by M-{model.name} (there are: {there}): run `{command}`")
+        path = tracks_path(self.place, model.name)
+        try:
+            return require_model(open_index(path, f"run `{command}`"), model, path)
+        except ModelError as error:
+            raise ModelError(f"{error}: run `{command}`") from None
+
+
+def is_library(path: Path) -> bool:
+    """Return whether `path` is what `index` makes."""
+    return (path / NAME).is_file()
+
+
+def open_library(path: Path) -> Library:
+    """Return the catalogue at `path`; raise as `read_contents` does. The music itself need not be there."""
+    contents = read_contents(path)
+    return Library(path, Path(contents.folder), tuple(contents.variants), clean(path.resolve().name))
+
+
+def read_contents(path: Path) -> Contents:
+    """Return what catalogue.json says.
+
+    Raises `MissingFileError` when it is missing or damaged, `ModelError` when another version wrote it.
+    """
+    file = path / NAME
+    advice = f"remove {path} and run `{index_command(Path('FOLDER'), path)}` again"
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        if isinstance(found, dict) and found.get("format") != FORMAT:
+            raise ModelError(f"{file}: format: found {found.get('format')!r}, this version reads {FORMAT}: {advice}")
+        contents = TypeAdapter(Contents).validate_json(json.dumps(found))
+    except FileNotFoundError:
+        raise MissingFileError(f"{file} is missing: {advice}") from None
+    except ValidationError as error:
+        why = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise MissingFileError(f"{file} is damaged ({clean(why)}): {advice}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise MissingFileError(f"{file} is damaged ({error}): {advice}") from None
+    if not Path(contents.folder).is_absolute():
+        raise MissingFileError(f"{file} is damaged (folder: {contents.folder!r} is not absolute): {advice}")
+    return contents
+
+
+def write_contents(place: Path, folder: Path, variants: dict[str, str]) -> None:
+    """Write catalogue.json, unless it says so already."""
+    contents = Contents(FORMAT, str(folder), variants)
+    if not is_library(place) or read_contents(place) != contents:
+        remove_strays(place / NAME)
+        write_json(place / NAME, {"format": FORMAT, "folder": str(folder), "variants": variants})
+
+
+def tracks_path(place: Path, variant: str) -> Path:
+    """Return where the index by a variant's model lies."""
+    return place / "tracks" / f"{variant}.parquet"
+
+
+def index_place(base: Path, folder: Path) -> Path:
+    """Return where below `base` the catalogue of the music in `folder` lies when no place was named."""
+    resolved = folder.resolve()
+    name = re.sub(r"[^\w-]+", "-", resolved.name).strip("-")[:NAME_CHARS] or "music"
+    return base / f"{name}-{hashlib.sha256(bytes(resolved)).hexdigest()[:DIGEST_CHARS]}"
+
+
+def index_command(folder: Path, place: Path) -> str:
+    """Return the command that makes or renews a catalogue, fit for a terminal whatever the folder is called."""
+    command = f"python -m pipeline index {shlex.quote(str(folder))} --out {shlex.quote(str(place))}"
+    return command if command.isprintable() else clean(command, COMMAND_CHARS)
+
+
+def file_of(folder: Path, path: str) -> Path | None:
+    """Return the audio file that a table calls `path`, resolved; None when that is no file, or none below `folder`.
+
+    Refused are absolute paths, any `..`, links that lead out of the folder, and what is not named as audio is.
+    """
+    try:
+        inside = folder.resolve()
+        found = (inside / path).resolve()
+        is_there = found.is_file()
+    except (OSError, ValueError, RuntimeError):  # a byte 0, a name that is too long, links in a circle
+        return None
+    named = Path(path)
+    honest = not named.is_absolute() and ".." not in named.parts and is_audio(named.name)
+    return found if honest and is_there and found.is_relative_to(inside) else None

@@ -1,0 +1,101 @@
+"""The pieces of a file of music: decoded, cut by the rule of the corpus, silence left out. One piece is held at a time.
+
+A file that is too short for a piece is one piece all the same when it has `MIN_SECONDS`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+
+from pipeline.media.audio import NotAudioError, mono
+from pipeline.media.loudness import loudness_lufs, peak_dbfs
+from pipeline.segment.cut import Section, Stream, cut
+from pipeline.segment.rows import silence
+from pipeline.segment.section import Segment
+
+MIN_SECONDS = 1.0
+
+
+class UnusableError(Exception):
+    """A file has no pieces; becomes a row of this status: corrupt, silent, too_long, too_short or unreadable."""
+
+    def __init__(self, status: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status, self.reason = status, reason
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """The settings of the section `segment` that pieces depend on, at the sample rate of a model's features."""
+
+    seconds: float
+    hop_seconds: float
+    min_seconds: float
+    rest: str
+    silence_lufs: float | None
+    sample_rate: int
+    max_seconds: float  # of a file
+
+
+def cutting_of(segment: Segment, sample_rate: int, max_seconds: float) -> Cutting:
+    """Return the settings for files of up to `max_seconds`, decoded at `sample_rate` Hz, which no MP3 has to hold."""
+    names = ("seconds", "hop_seconds", "min_seconds", "rest", "silence_lufs")
+    chosen = {name: getattr(segment, name) for name in names}
+    return Cutting(**chosen, sample_rate=sample_rate, max_seconds=max_seconds)
+
+
+def listen(path: Path, cutting: Cutting, keep: Callable[[int, np.ndarray], None]) -> float:
+    """Call `keep(start, samples)` with each piece, int16 [t], in order; return the seconds of the file.
+
+    Raises `UnusableError` for a file without pieces, also after some were kept: one that turns out too long.
+    """
+    rate = cutting.sample_rate
+    stream = Stream(_blocks(path.absolute(), cutting))
+    kept, silent = 0, ""
+    for piece in cut(stream, [Section(0, "")], cutting):
+        if piece.is_rest and (piece.start or len(piece.samples) < MIN_SECONDS * rate):
+            continue
+        if reason := _silence(piece.samples, cutting):
+            silent = silent or reason
+        else:
+            keep(piece.start, piece.samples)
+            kept += 1
+    seconds = stream.end / rate
+    if kept:
+        return seconds
+    if not stream.end:
+        raise UnusableError("corrupt", "nothing in it can be decoded")
+    if silent:
+        raise UnusableError("silent", silent)
+    raise UnusableError("too_short", f"{seconds:.2f} s are less than {MIN_SECONDS:g} s")
+
+
+def _blocks(path: Path, cutting: Cutting) -> Iterator[np.ndarray]:
+    """Yield the samples of the file at `path`, which is absolute: else FFmpeg might take its name for a protocol."""
+    left = round(cutting.max_seconds * cutting.sample_rate)
+    try:
+        for block in mono(path, cutting.sample_rate):
+            left -= len(block)
+            if left < 0:
+                most = cutting.max_seconds
+                raise UnusableError("too_long", f"it has more than {most:g} s (recommend.max_track_seconds)")
+            yield block
+    except NotAudioError as error:
+        raise UnusableError("corrupt", str(error)) from None
+    except OSError as error:
+        raise UnusableError("unreadable", f"it cannot be read ({error.strerror})") from None
+    except av.FFmpegError as error:
+        raise UnusableError("corrupt", f"it cannot be decoded ({error.strerror})") from None
+    except (ValueError, ArithmeticError, RuntimeError) as error:  # of PyAV, for headers that make no sense
+        raise UnusableError("corrupt", f"it cannot be decoded ({error})") from None
+
+
+def _silence(samples: np.ndarray, cutting: Cutting) -> str:
+    if cutting.silence_lufs is None:
+        return ""
+    rate = cutting.sample_rate
+    facts = {"seconds": len(samples) / rate, "loudness_lufs": loudness_lufs(samples, rate)}
+    return silence(facts | {"peak_dbfs": peak_dbfs(samples)}, cutting)

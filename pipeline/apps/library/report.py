@@ -1,0 +1,78 @@
+"""What came out, and how `index` says it. Names come from strangers: nothing in them acts on the terminal."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.apps.library.identify import is_unchanged
+from pipeline.apps.library.table import NAME, OK, PENDING, Row
+from pipeline.apps.library.tags import clean
+from pipeline.apps.recommend.trained import Trained
+from pipeline.core.tables import count_by_status
+
+LISTED = 20  # files that cannot be used
+ASKED = {"tags": '--tags "..."', "plot": "--plot FILE", "image": "--image FILE"}  # options of `recommend`
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came out."""
+
+    folder: Path  # of the music
+    rows: list[Row]  # of `files.parquet`
+    new: int
+    changed: int
+    unchanged: int
+    removed: int
+    pieces: dict[str, int]  # in the index of each variant
+    needs: tuple[str, ...]  # what the least demanding model wants to know of a film
+
+
+def summary_of(
+    folder: Path, rows: list[Row], before: Mapping[str, Row], pieces: Mapping[str, int], models: Sequence[Trained]
+) -> Summary:
+    """Return what came out; `before` are the files of the last run by path."""
+    known = {path: row for path, row in before.items() if row["status"] != PENDING}
+    there = [row for row in rows if row["path"] in known]
+    unchanged = sum(is_unchanged(row, known) for row in there)
+    parts = list(ASKED)
+    return Summary(
+        folder=folder,
+        rows=rows,
+        new=len(rows) - len(there),
+        changed=len(there) - unchanged,
+        unchanged=unchanged,
+        removed=len(known.keys() - {row["path"] for row in rows}),
+        pieces={model.name: pieces[model.name] for model in models},
+        needs=min((model.needs for model in models), key=lambda needs: (len(needs), [parts.index(n) for n in needs])),
+    )
+
+
+def report(summary: Summary, out: Path) -> list[str]:
+    """Return the lines on a catalogue at `out`, as the user named it."""
+    rows = summary.rows
+    usable = sum(row["status"] == OK for row in rows)
+    by_count: dict[int, list[str]] = {}
+    for variant, count in summary.pieces.items():
+        by_count.setdefault(count, []).append(f"M-{variant}")
+    pieces = "; ".join(f"{count} pieces by {', '.join(names)}" for count, names in by_count.items())
+    lines = [
+        clean(str(summary.folder)),
+        f"  audio files: {len(rows)} ({count_by_status(rows)})",
+        f"  since the last run: {summary.new} new, {summary.changed} changed, {summary.unchanged} unchanged, "
+        f"{summary.removed} removed",
+        f"  tracks: {usable}, in {pieces}",
+    ]
+    if usable < len(rows):
+        lines += [f"Not in the catalogue: {len(rows) - usable}", *troubles(rows, out)]
+    given = " ".join(ASKED[part] for part in summary.needs)
+    return [*lines, "Search it:", f"  python -m pipeline recommend --catalogue {shlex.quote(str(out))} {given}"]
+
+
+def troubles(rows: Sequence[Row], out: Path) -> list[str]:
+    """Return a line for each file that is not ok, at most `LISTED`, and where the others stand."""
+    wrong = [row for row in rows if row["status"] != OK]
+    lines = [f"  {clean(row['path'])}: {row['status']}, {clean(row['reason'])}" for row in wrong[:LISTED]]
+    rest = len(wrong) - LISTED
+    return [*lines, f"  ... and {rest} more: {clean(str(out / NAME))} lists all"] if rest > 0 else lines

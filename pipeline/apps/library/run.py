@@ -1,0 +1,133 @@
+"""A folder of music made into a catalogue, or one brought up to date: only what is new is heard and embedded.
+
+A file whose size and time are as they were is not read. One that is new or changed is known by the SHA-256 of its
+content, under which all that was computed is kept, so a file that was renamed is only read. What a killed run had
+finished stays; the tables are made of it whole, last.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
+from pathlib import Path
+
+import torch
+
+from pipeline.apps.library.catalogue import is_library, write_contents
+from pipeline.apps.library.decode import Trouble, hear_all, read_facts
+from pipeline.apps.library.embed import embed_all
+from pipeline.apps.library.identify import identified
+from pipeline.apps.library.place import catalogue_folder, music_folder
+from pipeline.apps.library.recipe import Recipe, recipe_of
+from pipeline.apps.library.report import Summary, summary_of, troubles
+from pipeline.apps.library.table import OK, PENDING, Row, read_files, with_facts, write_files
+from pipeline.apps.library.tracks import keep_only, write_tracks
+from pipeline.apps.library.walk import AUDIO, walk
+from pipeline.apps.recommend.trained import Trained, require, trained_models
+from pipeline.core.device import choose_device
+from pipeline.core.errors import ModelError, StageError
+from pipeline.params import Params
+from pipeline.store.cache import FeatureCache, open_cache
+
+
+def update_library(
+    root: Path, params: Params, folder: Path, out: Path, variants: Sequence[str] | None = None
+) -> Summary:
+    """Make the catalogue of the music in `folder` at `out`, or bring it up to date, by the models below `root`.
+
+    It has an index for each of `variants` (None: all that are trained) and for no other. Raises `MissingFileError`
+    where there is no folder or no model, `ModelError` for a variant that is not trained and for a place that cannot be
+    written to, `StageError` where no file is audio or none can be used.
+    """
+    models = _chosen(trained_models(root), variants)
+    music = music_folder(folder)
+    place = catalogue_folder(out, music)
+    found = walk(music, place)
+    if not found:
+        raise StageError(f"FOLDER: {music} holds no audio file; they are known by {', '.join(sorted(AUDIO))}")
+    _begin(place, music)
+    before = {row["path"]: row for row in read_files(place)}
+    rows = identified(music, found, before, params.recommend.processes)
+    device = choose_device(params.device)
+    told: list[Row] = []  # by the recipe of the first model
+    pieces: dict[str, int] = {}
+    for recipe, of_recipe in _by_recipe(models, params):
+        features = open_cache(place, "audio", recipe.about)
+        facts, trouble = _facts(place, music, rows, recipe, features, params.recommend.processes, device)
+        files = _told(rows, facts, trouble, music)
+        told = told or files
+        if not any(row["status"] == OK for row in files):
+            write_files(place, told)
+            raise StageError("\n".join([f"none of {len(told)} files can be used:", *troubles(told, place)]))
+        for model in of_recipe:
+            vectors = open_cache(place, "vectors", {"audio": recipe.about, "model": model.digest})
+            embed_all(model, recipe, facts, features, vectors, params, device)
+            pieces[model.name] = write_tracks(place, model, recipe, files, facts, vectors)
+    keep_only(place, models)
+    write_files(place, told)
+    write_contents(place, music, {model.name: model.digest for model in models})
+    return summary_of(music, told, before, pieces, models)
+
+
+def _chosen(models: dict[str, Trained], variants: Sequence[str] | None) -> list[Trained]:
+    if variants is None:
+        return list(models.values())
+    if not variants:
+        raise ModelError(f"variants: none is named, trained are {', '.join(models)}")
+    return [require(models, variant) for variant in dict.fromkeys(variants)]
+
+
+def _begin(place: Path, music: Path) -> None:
+    """Make the folder of the catalogue and let it say whose it is, so that a run that is killed can go on there."""
+    if is_library(place):
+        return
+    try:
+        write_contents(place, music, {})
+    except OSError as error:
+        raise ModelError(f"--out: {place} cannot be written to ({error.strerror}); name another place") from None
+
+
+def _by_recipe(models: Sequence[Trained], params: Params) -> list[tuple[Recipe, list[Trained]]]:
+    """Return the models that need the same features together."""
+    groups: dict[str, tuple[Recipe, list[Trained]]] = {}
+    for model in models:
+        recipe = recipe_of(model, params)
+        groups.setdefault(json.dumps(recipe.about), (recipe, []))[1].append(model)
+    return list(groups.values())
+
+
+def _facts(
+    place: Path,
+    music: Path,
+    rows: Sequence[Row],
+    recipe: Recipe,
+    features: FeatureCache,
+    processes: int,
+    device: torch.device,
+) -> tuple[dict[str, Row], Trouble]:
+    """Return what is found in each file, by digest, hearing those that were not heard; and which cannot be read."""
+    first = {row["sha256"]: row for row in reversed(rows) if not row["status"]}
+    facts = {sha256: read_facts(features, sha256) for sha256 in first if sha256 in features}
+    missing = sorted((row for sha256, row in first.items() if sha256 not in facts), key=itemgetter("path"))
+    if not missing:
+        return facts, {}
+    write_files(place, _told(rows, facts, {}, music))  # their digests need not be taken again after a kill
+    trouble = hear_all(music, missing, recipe, features, processes, device)
+    heard = [row["sha256"] for row in missing if row["sha256"] not in trouble]
+    return facts | {sha256: read_facts(features, sha256) for sha256 in heard}, trouble
+
+
+def _told(rows: Sequence[Row], facts: Mapping[str, Row], trouble: Trouble, music: Path) -> list[Row]:
+    """Return `rows` with what is known of their files."""
+    told = []
+    for row in rows:
+        sha256 = row["sha256"]
+        if row["status"]:
+            told.append(row)
+        elif sha256 in facts:
+            told.append(with_facts(row, facts[sha256], music.name))
+        elif sha256 in trouble:
+            status, reason = trouble[sha256]
+            told.append(row | {"status": status, "reason": reason, "sha256": ""})
+        else:
+            told.append(row | {"status": PENDING, "reason": "it has not been heard yet"})
+    return told

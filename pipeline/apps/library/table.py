@@ -1,0 +1,80 @@
+"""The files of a library: `files.parquet`, a row a file in the order of their paths.
+
+`status` is `ok` or one word for why a file has no pieces (`walk`, `pieces`), and
+`pending` for one that a run that was killed had not come to. A text that is not known is empty, a number that is not
+known is null.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.apps.library.tags import clean
+from pipeline.core.errors import MissingFileError
+from pipeline.core.tables import OUTCOME, read_table, write_table
+
+log = logging.getLogger(__name__)
+
+NAME = "files.parquet"
+OK, PENDING = "ok", "pending"
+FILES = pa.schema(
+    [
+        ("path", pa.string()),  # below the folder, parted by /
+        *OUTCOME,
+        ("bytes", pa.int64()),
+        ("modified_ns", pa.int64()),  # since 1970
+        ("sha256", pa.string()),  # of the content; empty where it could not be read
+        ("seconds", pa.float64()),  # decoded
+        ("title", pa.string()),
+        ("artist", pa.string()),
+        ("album", pa.string()),
+        ("year", pa.int32()),
+        ("pieces", pa.int32()),  # in the index
+    ]
+)
+
+Row = dict[str, Any]
+
+
+def row_of(path: str, **known: Any) -> Row:
+    """Return a row; what is not `known` is empty or null."""
+    texts = {field.name: "" for field in FILES if field.type == pa.string()}
+    return dict.fromkeys(FILES.names) | texts | {"path": path, "pieces": 0} | known
+
+
+def with_facts(row: Row, facts: Row, folder: str) -> Row:
+    """Return a row with what was found in its file: status, length, tags, pieces.
+
+    A file without a title gets its own name, one without an album that of its folder, at the top `folder`.
+    """
+    parent, _, name = row["path"].rpartition("/")
+    tags = facts["tags"]
+    return row | {
+        "status": facts["status"],
+        "reason": facts["reason"],
+        "seconds": facts["seconds"],
+        "title": tags.get("title") or clean(Path(name).stem),
+        "artist": tags.get("artist", ""),
+        "album": tags.get("album") or clean(parent.rpartition("/")[2] or folder),
+        "year": tags.get("year"),
+        "pieces": len(facts["pieces"]),
+    }
+
+
+def read_files(out: Path) -> list[Row]:
+    """Return the rows that the last run left; none where there was none, or where the table is damaged."""
+    if not (out / NAME).is_file():
+        return []
+    try:
+        return read_table(out / NAME, FILES, "")
+    except MissingFileError:
+        log.warning("%s cannot be read: every file is read again", out / NAME)
+        return []
+
+
+def write_files(out: Path, rows: list[Row]) -> None:
+    """Write `rows` whole, unless they are there already."""
+    if rows != read_files(out):
+        write_table(out / NAME, rows, FILES)

@@ -1,0 +1,61 @@
+"""What a file says of itself: title, artist, album and year, out of strangers' hands.
+
+Texts are on one line, without control characters, marks of direction and halves of characters, and not longer than
+`MAX_CHARS`. Tags that are not UTF-8 are read as Windows-1252, which holds Latin-1's letters.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import av
+
+from pipeline.apps.recommend.formats import plain
+from pipeline.media.audio import NotAudioError, opened
+
+MAX_CHARS = 300
+NAMES = {  # of the tags, in small letters, the first that is there; AVI calls an album a product
+    "title": ("title",),
+    "artist": ("artist", "album_artist", "performer", "author"),
+    "album": ("album", "product"),
+}
+DATES = ("date", "year", "originaldate")
+YEAR = re.compile(r"(?<!\d)[12]\d{3}(?!\d)")
+
+
+def clean(text: str, most: int = MAX_CHARS) -> str:
+    """Return `text` on one line without what could act on a terminal or a page, cut to `most` characters."""
+    line = plain(text)
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+def tags_of(path: Path) -> dict[str, Any]:
+    """Return those of title, artist, album and year that the file at `path` tells of itself.
+
+    Tags of the whole file go before those of its audio stream. A file that cannot be read tells nothing.
+    """
+    try:
+        with opened(path) as container:
+            found = _small(container.streams.audio[0].metadata) | _small(container.metadata)
+    except (NotAudioError, OSError, av.FFmpegError, ValueError):
+        return {}
+    tags = {tag: text for tag, names in NAMES.items() if (text := _first(found, names))}
+    if year := YEAR.search(" ".join(found.get(name, "") for name in DATES)):
+        tags["year"] = int(year[0])
+    return tags
+
+
+def _small(metadata: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): _decoded(text) for name, text in metadata.items()}
+
+
+def _first(found: Mapping[str, str], names: tuple[str, ...]) -> str:
+    return next((text for name in names if (text := clean(found.get(name, "")))), "")
+
+
+def _decoded(text: str) -> str:
+    """Return a tag whose bytes were no UTF-8, and came as halves of characters, by the other encoding."""
+    if not any("\udc80" <= c <= "\udcff" for c in text):
+        return text
+    return text.encode("utf-8", "surrogateescape").decode("cp1252", "replace")

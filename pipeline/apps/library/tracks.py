@@ -1,0 +1,92 @@
+"""The tables that are searched: `tracks/<variant>.parquet`, a row a piece, in the order of files and pieces.
+
+A table's metadata say by which weights it was made (`model`), of which features (`audio`), and of which files with
+which tags (`files`): where all of that is as it was, the table is left alone.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.apps.library.catalogue import tracks_path
+from pipeline.apps.library.recipe import Recipe
+from pipeline.apps.library.table import OK, Row
+from pipeline.apps.recommend.trained import Trained
+from pipeline.core.errors import MissingFileError
+from pipeline.store.cache import FeatureCache
+from pipeline.store.index import write_index
+from pipeline.store.table import open_parquet
+
+OF_FILE = ("path", "sha256", "title", "artist", "album", "year")
+
+
+def write_tracks(
+    place: Path,
+    model: Trained,
+    recipe: Recipe,
+    rows: Sequence[Row],
+    facts: Mapping[str, Row],
+    vectors: FeatureCache,
+) -> int:
+    """Write the index by `model` of the files of `rows` that are ok, unless it is there; return how many pieces it has.
+
+    `facts` tell by digest where a file's pieces lie, `vectors` are their embeddings.
+    """
+    usable = [row for row in rows if row["status"] == OK]
+    about = {
+        "variant": model.name,
+        "model": model.digest,
+        "audio": _digest(recipe.about),
+        "files": _digest([[row[name] for name in OF_FILE] for row in usable]),
+    }
+    path = tracks_path(place, model.name)
+    if _about(path) != about:
+        found = np.concatenate([vectors.read(row["sha256"]) for row in usable])
+        write_index(path, _tracks(usable, facts, recipe.cutting.sample_rate), found, about)
+    return sum(len(facts[row["sha256"]]["pieces"]) for row in usable)
+
+
+def keep_only(place: Path, models: Sequence[Trained]) -> None:
+    """Remove the tables of all models but these."""
+    kept = {tracks_path(place, model.name) for model in models}
+    for path in (place / "tracks").glob("*.parquet"):
+        if path not in kept:
+            path.unlink()
+
+
+def _tracks(rows: Sequence[Row], facts: Mapping[str, Row], sample_rate: int) -> Iterator[Row]:
+    for row in rows:
+        for number, (start, length) in enumerate(facts[row["sha256"]]["pieces"]):
+            seconds = start / sample_rate
+            yield {
+                "fid": "",
+                "number": number,
+                "path": row["path"],
+                "split": "",
+                "file_start_seconds": seconds,
+                "start_seconds": seconds,
+                "seconds": length / sample_rate,
+                "title": row["album"],
+                "year": row["year"],
+                "artist": row["artist"],
+                "track": row["title"],
+                "url": "",
+                "source_url": "",
+            }
+
+
+def _about(path: Path) -> dict[str, Any] | None:
+    """Return what the metadata of the table at `path` say of its sources; None where it is missing or damaged."""
+    try:
+        with open_parquet(path) as (_, about):
+            return {name: value for name, value in about.items() if name != "digest"}
+    except MissingFileError:
+        return None
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,98 @@
+"""The audio files below a folder of music, by their suffixes. Nothing is opened.
+
+Hidden files and folders are left out, and a link to a folder is not followed. A file that is there but will not be
+read is a row with a status: `outside` (a link that leads out of the folder), `unreadable`, `no_file` (a pipe, a device)
+or `not_utf8` (its name cannot be kept in a table).
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.apps.library.table import Row, row_of
+from pipeline.media.audio import SUFFIXES
+
+AUDIO = frozenset(SUFFIXES.values()) | {  # and what else such containers are called
+    ".3g2",
+    ".3gp",
+    ".adts",
+    ".aif",
+    ".aifc",
+    ".asf",
+    ".m2ts",
+    ".m4b",
+    ".m4r",
+    ".m4v",
+    ".mka",
+    ".mkv",
+    ".mov",
+    ".mp+",
+    ".mp2",
+    ".mp4",
+    ".mpeg",
+    ".mpga",
+    ".mpp",
+    ".mts",
+    ".oga",
+    ".ogv",
+    ".opus",
+    ".ra",
+    ".snd",
+    ".wave",
+    ".wmv",
+}
+
+
+def is_audio(name: str) -> bool:
+    """Return whether a file of this name is taken for audio."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO
+
+
+def walk(folder: Path, skip: Path) -> list[Row]:
+    """Return a row a file below `folder`, which is resolved, in the order of their paths; nothing below `skip`.
+
+    A row that can be read has size and time and no status yet. A folder that cannot be read is a row as well.
+    """
+    rows = list(_walked(str(folder), str(skip)))
+    return sorted(rows, key=lambda row: row["path"])
+
+
+def _walked(folder: str, skip: str) -> Iterator[Row]:
+    trouble: list[OSError] = []
+    for parent, folders, names in os.walk(folder, onerror=trouble.append, followlinks=False):
+        folders[:] = [name for name in folders if not name.startswith(".") and os.path.join(parent, name) != skip]
+        for name in folders:
+            path = os.path.join(parent, name)
+            if os.path.islink(path) and not _is_inside(path, folder):
+                yield _row(folder, path, "outside", "a link to a folder elsewhere, which is not followed")
+        for name in filter(is_audio, names):
+            yield _file(folder, os.path.join(parent, name))
+    for error in trouble:
+        yield _row(folder, error.filename, "unreadable", f"the folder cannot be read ({error.strerror})")
+
+
+def _file(folder: str, path: str) -> Row:
+    try:
+        if os.path.islink(path) and not _is_inside(path, folder):
+            return _row(folder, path, "outside", "a link to a file elsewhere, which is not followed")
+        found = os.stat(path)
+    except OSError as error:
+        return _row(folder, path, "unreadable", f"it cannot be read ({error.strerror})")
+    if not stat.S_ISREG(found.st_mode):
+        return _row(folder, path, "no_file", "it is no regular file")
+    return _row(folder, path) | {"bytes": found.st_size, "modified_ns": found.st_mtime_ns}
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(folder)
+
+
+def _row(folder: str, path: str, status: str = "", reason: str = "") -> Row:
+    below = os.path.relpath(path, folder)
+    try:
+        below.encode()
+    except UnicodeEncodeError:
+        below = os.fsencode(below).decode("utf-8", "backslashreplace")
+        status, reason = "not_utf8", "its name is not UTF-8: rename it"
+    return row_of(below, status=status, reason=reason)

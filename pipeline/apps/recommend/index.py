@@ -1,0 +1,133 @@
+"""An index in memory: which of its tracks stand nearest to a query, without their audio.
+
+The tracks stay an Arrow table, of which only the rows that were found become Python objects: a million tracks are their
+vectors and some 100 MB.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.core.errors import MissingFileError, ModelError
+from pipeline.store.index import INDEX_KEYS
+from pipeline.store.table import VECTOR, open_parquet, read_all_vectors
+
+REPEATED = ("fid", "split", "title", "artist", "url", "source_url")  # columns in which texts repeat
+
+
+@dataclass(frozen=True)
+class TrackIndex:
+    """Tracks with their unit vectors."""
+
+    tracks: pa.Table  # a row a track, columns of `INDEX_KEYS`
+    vectors: np.ndarray  # float32 [tracks, e]
+    about: dict[str, Any]  # variant, digest of the model, ...
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    @property
+    def bytes(self) -> int:
+        """Memory that it takes."""
+        return self.vectors.nbytes + self.tracks.nbytes
+
+    @cached_property
+    def files(self) -> np.ndarray:
+        """A number for each track's file, int32 [tracks]; tracks of a file lie together."""
+        path = self.tracks["path"]
+        begins = pc.not_equal(path[1:], path[:-1]).to_numpy()
+        return np.concatenate([[0], np.cumsum(begins)]).astype(np.int32)[: len(self)]
+
+    @cached_property
+    def films(self) -> np.ndarray:
+        """A number for each track's film, of one's own music its album, int32 [tracks]."""
+        pairs = _codes(self.tracks["fid"]).astype(np.int64)
+        pairs *= len(self) + 1
+        pairs += _codes(self.tracks["title"])
+        return pa.array(pairs).dictionary_encode().indices.to_numpy()
+
+    @cached_property
+    def film_names(self) -> dict[int, dict[str, Any]]:
+        """A film's or album's id, title and year by its number."""
+        numbers, first = np.unique(self.films, return_index=True)
+        return dict(zip(numbers.tolist(), self.rows(first), strict=True))
+
+    def rows(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+        """Return the tracks in `rows`, a dict each."""
+        return self.tracks.take(pa.array(rows, pa.int64())).to_pylist()
+
+    def find(self, name: str) -> list[int]:
+        """Return the rows of the tracks in the file whose `path` is `name`, or of a film's track named as AAA/0."""
+        fid, _, number = name.partition("/")
+        named = pc.equal(self.tracks["path"], name)
+        if number.isdecimal():
+            of_film = pc.and_(pc.equal(self.tracks["fid"], fid), pc.equal(self.tracks["number"], int(number)))
+            named = pc.or_(named, of_film)
+        return np.flatnonzero(named.to_numpy()).tolist()
+
+    def scores(self, query: np.ndarray) -> np.ndarray:
+        """Return the cosine of each track and `query` [e], float32 [tracks]."""
+        return self.vectors @ query
+
+    def nearest(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows [queries, k] of the `k` tracks nearest to each of `queries` [queries, e], and their cosines.
+
+        The nearest come first, of equally near ones the earlier row; all tracks where there are fewer than `k`. Raises
+        `ModelError` for a `k` under 1.
+        """
+        if k < 1:
+            raise ModelError(f"k: found {k}, at least 1 track can be asked for")
+        count = min(k, len(self))
+        rows, cosines = np.empty((len(queries), count), np.int64), np.empty((len(queries), count), np.float32)
+        for number, query in enumerate(queries):
+            scores = self.scores(query)
+            rows[number] = highest(scores, k)
+            cosines[number] = scores[rows[number]]
+        return rows, cosines
+
+
+def highest(scores: np.ndarray, k: int) -> np.ndarray:
+    """Return the places of the `k` highest of `scores` [n], the highest first, of equal ones the earlier place."""
+    places = np.arange(len(scores))
+    if k < len(scores):
+        least = np.partition(scores, len(scores) - k)[len(scores) - k]
+        places = np.flatnonzero(scores >= least)
+    return places[np.lexsort((places, -scores[places]))][:k]
+
+
+def open_index(path: Path, advice: str) -> TrackIndex:
+    """Return the index at `path`; raise `MissingFileError` with `advice` when it is missing or damaged."""
+    if not path.is_file():
+        raise MissingFileError(f"{path} is missing: {advice}")
+    try:
+        with open_parquet(path) as (file, about):
+            found = pa.schema([field for field in file.schema_arrow if field.name != VECTOR])
+            if not found.equals(INDEX_KEYS):
+                raise MissingFileError(f"{path} has other columns than expected: remove it and {advice}")
+            tracks = pa.table({name: _column(file, name) for name in INDEX_KEYS.names})
+            vectors = read_all_vectors(file, path)
+    except (MissingFileError, pa.ArrowException, OSError) as error:
+        if isinstance(error, MissingFileError) and advice in str(error):
+            raise
+        raise MissingFileError(f"{path} cannot be read: remove it and {advice}") from error
+    return TrackIndex(tracks, vectors, about)
+
+
+def _column(file: pq.ParquetFile, name: str) -> pa.ChunkedArray:
+    """Return a column; of one in which texts repeat, each once. One at a time, they take half of the memory."""
+    column = file.read(columns=[name])[name]
+    return column.dictionary_encode() if name in REPEATED else column
+
+
+def _codes(column: pa.ChunkedArray) -> np.ndarray:
+    """Return a number for each value of a column, int32, the same for equal values."""
+    whole = column.combine_chunks()
+    coded = whole if pa.types.is_dictionary(whole.type) else whole.dictionary_encode()
+    return coded.indices.to_numpy()

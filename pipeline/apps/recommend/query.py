@@ -1,0 +1,276 @@
+"""Queries as people ask them: tags, a plot and a picture, embedded by the very rules that films of the data set are.
+
+The texts and pictures are prepared as the feature tables are, or as fine-tuning reads them, and then go the way of
+`pipeline.model.embed`: a film is the mean over its plot's paragraphs, each beside the one picture.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from pipeline.core.errors import ModelError
+from pipeline.encoders.image import load_image_encoder
+from pipeline.encoders.pixels import Preparation
+from pipeline.encoders.section import ImageFeatures, TextFeatures
+from pipeline.encoders.text import TextEncoder, load_text_encoder
+from pipeline.media.pictures import BadPictureError, read_picture
+from pipeline.model.embed import embed_films
+from pipeline.model.retrieval import RetrievalModel
+from pipeline.store.films import INPUT_TABLES, Film, InputTable
+from pipeline.store.posters import MAX_PIXELS
+from pipeline.store.raw import open_tokenizer, token_table
+from pipeline.store.table import FeatureTable
+from pipeline.store.texts import input_texts, tags_plot_text
+
+PARTS = ("tags", "plot", "image")  # of what can be known of a film
+NEEDS = {"image": ("image",), "tags": ("tags",), "plot": ("plot",), "tags_plot": ("tags", "plot")}
+BATCH_SIZE = 32  # texts, pictures or paragraphs at once; memory only
+REMEMBERED = 4096  # texts, of 2 KB each
+BESIDE = ("encoder", "revision", "crops", "width")  # of a spec: where an encoder came from, not what it computes
+
+Config = dict[str, Any]
+TagsRule = Literal["words", "categories"]
+
+
+@dataclass(frozen=True)
+class Query:
+    """A film to find music for; None, or a text without words, is what is not known."""
+
+    title: str | None  # names the query in messages; no model reads it
+    tags: str | None
+    plot: str | None  # paragraphs joined by newlines
+    image: Path | Image.Image | None  # a JPEG, PNG, GIF or WebP file, or one that was read
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Which of `PARTS` are known."""
+        known = {"tags": bool((self.tags or "").strip()), "plot": bool((self.plot or "").strip())}
+        return tuple(part for part in PARTS if known.get(part, self.image is not None))
+
+
+def needs_of(inputs: Collection[str]) -> tuple[str, ...]:
+    """Return which of `PARTS` a model of `inputs` needs."""
+    return tuple(part for part in PARTS if any(part in NEEDS[name] for name in inputs))
+
+
+def tags_as_trained(tags: str, rule: TagsRule) -> str:
+    """Return `tags`, parted by commas or not, in the form that `parse.tags` gives those of films."""
+    if rule == "words":
+        return " ".join(tags.lower().replace(",", " ").split())
+    return ", ".join(" ".join(tag.split()) for tag in tags.lower().split(",") if tag.strip())
+
+
+class Encoders:
+    """Frozen encoders, each loaded once and shared by all models that were trained on it."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._loaded: dict[tuple[Any, ...], Any] = {}
+
+    def frozen(self, kind: str, spec: Config) -> Any:
+        """Return the encoder of a kind with `spec`; raise `ModelError` when it cannot be loaded, or is another now."""
+        settings = {"encoder": spec["encoder"], "pooling": spec["pooling"], "batch_size": BATCH_SIZE}
+        key = (kind, *settings.values(), spec.get("max_tokens"))
+        if key not in self._loaded:
+            if kind == "text":
+                params = TextFeatures(**settings, max_tokens=spec["max_tokens"])
+                self._loaded[key] = _Remembering(load_text_encoder(params, self.device))
+            else:
+                self._loaded[key] = load_image_encoder(ImageFeatures(**settings, crops=1), self.device)
+        encoder = self._loaded[key]
+        for name in spec:
+            if name not in BESIDE and encoder.spec.get(name) != spec[name]:
+                raise ModelError(
+                    f"the model was trained on {spec['encoder']!r} with {name} {spec[name]!r}; the one here has "
+                    f"{encoder.spec.get(name)!r}: install the revision {spec['revision']!r}, or train again"
+                )
+        return encoder
+
+
+class QueryEncoder:
+    """One model's query side with the encoders that it needs, loaded once."""
+
+    def __init__(self, model: RetrievalModel, config: Config, encoders: Encoders) -> None:
+        """Take or load from `encoders` what `model`, whose config is `config`, needs beside itself.
+
+        Raises `ModelError` when an encoder cannot be loaded, or is not the one that the model was trained on.
+        """
+        self.device = encoders.device
+        self.model, self.config = model.to(self.device).eval(), config
+        self.needs = needs_of(model.inputs)
+        self._tables: dict[str, Callable[[list[Any]], InputTable]] = {}  # of texts or pictures, by kind
+        for kind in sorted({INPUT_TABLES[name] for name in model.inputs}):
+            tuned = config["encoders"].get(kind)
+            self._tables[kind] = _tuned(kind, tuned) if tuned else _frozen(encoders.frozen(kind, self._spec(kind)))
+
+    def encode(self, queries: Sequence[Query]) -> np.ndarray:
+        """Return the unit vectors [queries, e], float32, in order.
+
+        Raises `ModelError` for a query that lacks what the model needs, naming it, and for a picture that cannot be
+        read.
+        """
+        return self.encode_without(queries, [None])[0]
+
+    def encode_without(self, queries: Sequence[Query], parts: Sequence[str | None]) -> np.ndarray:
+        """Return the unit vectors [parts, queries, e], float32, of the queries as if a part of each were not known.
+
+        `parts` are some of `needs`, of which the model has several, and None for the whole query. An input that is made
+        of nothing but the part is dropped; in the text `tags_plot` its place is left empty. Raises as `encode` does.
+        """
+        if not queries:
+            return np.empty((len(parts), 0, self.config["model"]["embed_dim"]), np.float32)
+        items: dict[str, list[Any]] = {kind: [] for kind in self._tables}  # texts, pictures
+        films: list[list[Film]] = [[] for _ in parts]
+        for number, query in enumerate(queries):
+            name = _name(number, query, len(queries))
+            self._require(name, query)
+            pictures = [_picture(name, query.image)] if "image" in self.needs else []
+            for of_part, part in zip(films, parts, strict=True):
+                rows = {}
+                for of_input, found in _inputs(query, pictures, part).items():
+                    if of_input in self.model.inputs:
+                        rows[of_input] = _rows(items[INPUT_TABLES[of_input]], found)
+                of_part.append(Film(name, (), (), rows, rows))
+        tables = {kind: self._tables[kind](found) for kind, found in items.items()}
+        store = _Asked(self.model.inputs, {name: tables[INPUT_TABLES[name]] for name in self.model.inputs})
+        return np.stack(
+            [
+                embed_films(self.model, store, of_part, self.config, BATCH_SIZE, self.device, self._dropped(part))
+                for of_part, part in zip(films, parts, strict=True)
+            ]
+        )
+
+    def _require(self, name: str, query: Query) -> None:
+        lacking = [part for part in self.needs if part not in query.given]
+        if lacking:
+            raise ModelError(
+                f"{name}: {' and '.join(lacking)} missing; the model M-{self.config['variant']} needs "
+                f"{', '.join(self.needs)}"
+            )
+
+    def _dropped(self, part: str | None) -> list[str]:
+        return [of_input for of_input in self.model.inputs if NEEDS[of_input] == (part,)]
+
+    def _spec(self, kind: str) -> Config:
+        """Return the settings of the frozen encoder of a kind, the same for all inputs of it."""
+        return next(self.config["features"][name] for name in self.model.inputs if INPUT_TABLES[name] == kind)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The tables of the queries, in the place of a `FeatureStore` (`pipeline.model.embed.Queries`)."""
+
+    inputs: tuple[str, ...]
+    tables: dict[str, InputTable]  # by input
+
+    def query(self, rows: Mapping[str, Sequence[int]], device: torch.device) -> dict[str, Any]:
+        """Return rows of each input's table as a model reads them."""
+        return {name: self.tables[name].values(_moved(self.tables[name].read(r), device)) for name, r in rows.items()}
+
+
+@dataclass(frozen=True)
+class _Squares:
+    """Pictures as the pixels that a fine-tuned encoder reads."""
+
+    pixels: np.ndarray  # uint8 [rows, size, size, 3]
+    preparation: Preparation
+
+    def read(self, rows: Sequence[int]) -> Tensor:
+        """Return uint8 [n, size, size, 3]."""
+        return torch.from_numpy(self.pixels[list(rows)])
+
+    def values(self, stored: Tensor) -> Tensor:
+        """Return float32 [n, 3, size, size], normalised as the encoder wants it."""
+        return self.preparation.values(stored)
+
+
+@dataclass(frozen=True)
+class _Remembering:
+    """A text encoder that keeps what it encoded last: one and the same synopsis is asked for again and again."""
+
+    encoder: TextEncoder
+    kept: OrderedDict[str, np.ndarray] = field(default_factory=OrderedDict)
+
+    @property
+    def spec(self) -> Config:
+        return self.encoder.spec
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Return float32 [len(texts), f], in order."""
+        new = [text for text in dict.fromkeys(texts) if text not in self.kept]
+        vectors = dict(zip(new, self.encoder.encode(new), strict=True))
+        vectors |= {text: self.kept.pop(text) for text in dict.fromkeys(texts) if text in self.kept}
+        self.kept.update(vectors)
+        while len(self.kept) > REMEMBERED:
+            self.kept.popitem(last=False)
+        return np.stack([vectors[text] for text in texts]) if texts else self.encoder.encode([])
+
+
+def _frozen(encoder: Any) -> Callable[[list[Any]], InputTable]:
+    """Return the function from texts or pictures to the vectors of a frozen encoder."""
+    return lambda found: FeatureTable({}, encoder.encode(found), {})
+
+
+def _tuned(kind: str, settings: Config) -> Callable[[list[Any]], InputTable]:
+    """Return the function from texts or pictures to what the encoder inside the model reads."""
+    if kind == "text":
+        tokenizer = open_tokenizer(settings)
+        return lambda texts: token_table(tokenizer, settings, {}, texts)
+    preparation = Preparation(**settings["preparation"])
+    return lambda pictures: _Squares(
+        np.stack([preparation.centre(preparation.squares(picture, 1)[0]) for picture in pictures]), preparation
+    )
+
+
+def _inputs(query: Query, pictures: list[Image.Image], without: str | None) -> dict[str, list[Any]]:
+    """Return what each input is made of: a text a paragraph, or a picture."""
+    tags, plot = query.tags or "", query.plot or ""
+    found: dict[str, list[Any]] = {**input_texts(tags, plot), "image": pictures}
+    if without == "tags":
+        found["tags_plot"] = [tags_plot_text("", paragraph) for paragraph in found["plot"]]
+    elif without == "plot":
+        found["tags_plot"] = [tags_plot_text(text, "") for text in found["tags"]]
+    return found
+
+
+def _rows(items: list[Any], found: list[Any]) -> tuple[int, ...]:
+    """Return the places of `found` in `items`, to which those are added that are not in it."""
+    places = []
+    for item in found:
+        same = (
+            place for place, known in enumerate(items) if known is item or (isinstance(item, str) and known == item)
+        )
+        place = next(same, len(items))
+        if place == len(items):
+            items.append(item)
+        places.append(place)
+    return tuple(places)
+
+
+def _picture(name: str, path: Path | Image.Image) -> Image.Image:
+    if isinstance(path, Image.Image):
+        return path
+    try:
+        return read_picture(path, MAX_PIXELS)
+    except FileNotFoundError:
+        raise ModelError(f"{name}: there is no image {path}") from None
+    except BadPictureError as error:
+        raise ModelError(f"{name}: the image {path} cannot be read: {error}") from None
+
+
+def _name(number: int, query: Query, count: int) -> str:
+    name = "the query" if count == 1 else f"query {number}"
+    return f"{name} ({query.title})" if query.title else name
+
+
+def _moved(stored: Any, device: torch.device) -> Any:
+    if isinstance(stored, dict):
+        return {name: value.to(device) for name, value in stored.items()}
+    return stored.to(device)

@@ -1,0 +1,242 @@
+"""Recommendations: a query's model chosen, the query embedded, the catalogue searched, and what moved each track told.
+
+Made for many threads at once: models, encoders and indexes are loaded once, and networks run in one thread of their
+own, in the order in which they are asked.
+"""
+
+import difflib
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from pipeline.apps.recommend.catalogue import FILMS, Catalogue, FilmCatalogue
+from pipeline.apps.recommend.index import TrackIndex
+from pipeline.apps.recommend.query import Encoders, Query, QueryEncoder, TagsRule, tags_as_trained
+from pipeline.apps.recommend.search import ApproximateSearch, Search, open_search, recall_of
+from pipeline.apps.recommend.trained import Trained, choose, choose_similar, trained_models
+from pipeline.core.device import choose_device
+from pipeline.core.errors import ModelError
+from pipeline.model.store import load_model
+from pipeline.params import Params, Recommend
+
+log = logging.getLogger(__name__)
+
+OPEN_BYTES = 1_000_000_000  # of indexes that stay open; those that were asked for least lately are let go
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for."""
+
+    query: Query
+    k: int
+    catalogue: str = FILMS
+    variant: str | None = None  # None: the one that fits
+    like: tuple[int, ...] = ()  # rows of tracks: more of these, ...
+    sounds: tuple[np.ndarray, ...] = ()  # ... or of these unit vectors [e], which the model made of audio
+    per_film: int | None = None  # at most so many tracks of a film or album
+    exclude: tuple[str, ...] = ()  # films or albums, by id or title
+    why: bool = False  # whether to tell what each part of the query did
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found."""
+
+    model: Trained
+    chosen: str  # why this model
+    unused: tuple[str, ...]  # parts of the query that it does not read
+    tracks: list[dict[str, Any]]  # columns of `INDEX_KEYS` with rank, row, score and, for why, place and without
+
+
+class _Opened(NamedTuple):
+    index: TrackIndex
+    search: Search
+
+
+class Recommender:
+    """All models and catalogues of a repository."""
+
+    def __init__(
+        self, root: Path, params: Recommend, batch_size: int, device: torch.device, preferred: str, tags_rule: TagsRule
+    ) -> None:
+        """Find what is trained below `root`; nothing is loaded yet.
+
+        `batch_size` windows are embedded at once where a catalogue has to be; `preferred` is the variant that looks for
+        similar tracks; `tags_rule` is the form of the tags that models were trained on (`parse.tags`). Raises
+        `MissingFileError` when no model is trained.
+        """
+        self.params, self.device, self.preferred, self.tags_rule = params, device, preferred, tags_rule
+        self.models = trained_models(root)
+        self.catalogues: dict[str, Catalogue] = {FILMS: FilmCatalogue(root, batch_size, device)}
+        self._encoders = Encoders(device)
+        self._queries: dict[str, QueryEncoder] = {}
+        self._opened: OrderedDict[tuple[str, str], _Opened] = OrderedDict()
+        self._opening = threading.Lock()
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="networks")
+
+    def recommend(self, request: Request) -> Answer:
+        """Return the tracks that fit `request`, the best first.
+
+        Raises `ModelError` for a query, a variant, a catalogue, a film or a number that cannot be used, saying why.
+        """
+        self._check(request)
+        query = replace(request.query, tags=tags_as_trained(request.query.tags or "", self.tags_rule))
+        request = replace(request, query=query)
+        model, chosen = self.model_for(query, request.variant)
+        index, search = self.opened(request.catalogue, model)
+        parts = model.needs if request.why and query.given and len(model.needs) > 1 else ()
+        whole, *ablated = self._vectors(model, index, request, parts)
+        rows = self._picked(index, search, whole, request)
+        tracks = [
+            {"rank": rank, "row": row, "score": float(index.vectors[row] @ whole), **track}
+            for rank, (row, track) in enumerate(zip(rows, index.rows(rows), strict=True), start=1)
+        ]
+        if request.why:
+            _explain(index, tracks, whole, dict(zip(parts, ablated, strict=True)))
+        return Answer(model, chosen, tuple(part for part in query.given if part not in model.needs), tracks)
+
+    def model_for(self, query: Query, variant: str | None) -> tuple[Trained, str]:
+        """Return the model that answers, and why it is that one; without a query, the one that finds similar tracks."""
+        if query.given:
+            return choose(self.models, query.given, variant)
+        return choose_similar(self.models, variant, self.preferred)
+
+    def opened(self, catalogue: str, model: Trained) -> _Opened:
+        """Return the index of a catalogue by `model`, and its search; they stay open."""
+        if catalogue not in self.catalogues:
+            raise ModelError(f"catalogue: found {catalogue!r}, allowed are {', '.join(self.catalogues)}")
+        with self._opening:
+            key = (catalogue, model.name)
+            if key not in self._opened:
+                index = self._worker.submit(self.catalogues[catalogue].index, model).result()
+                search = open_search(index, self.params)
+                if isinstance(search, ApproximateSearch):
+                    recall, count = recall_of(search)
+                    log.info(
+                        "%s: approximate search finds %.3f of what an exact one does (recall of the 20 nearest, "
+                        "measured with %d tracks as queries)",
+                        catalogue,
+                        recall,
+                        count,
+                    )
+                self._opened[key] = _Opened(index, search)
+            self._opened.move_to_end(key)
+            while len(self._opened) > 1 and sum(item.index.bytes for item in self._opened.values()) > OPEN_BYTES:
+                self._opened.popitem(last=False)
+            return self._opened[key]
+
+    def _check(self, request: Request) -> None:
+        if request.k < 1:
+            raise ModelError(f"k: found {request.k}, at least 1 track can be asked for")
+        if request.per_film is not None and request.per_film < 1:
+            raise ModelError(f"per film: found {request.per_film}, at least 1")
+        if not (request.query.given or request.like or request.sounds):
+            raise ModelError("nothing is asked: give a plot, tags, an image, or a track to find similar ones")
+        most = self.params.max_text_chars
+        for part in ("tags", "plot"):
+            text = getattr(request.query, part) or ""
+            if len(text) > most:
+                raise ModelError(f"{part}: {len(text)} characters, at most {most} (recommend.max_text_chars)")
+        paragraphs = sum(bool(line.strip()) for line in (request.query.plot or "").split("\n"))
+        if paragraphs > self.params.max_paragraphs:
+            most = self.params.max_paragraphs
+            raise ModelError(f"plot: {paragraphs} paragraphs, at most {most} (recommend.max_paragraphs)")
+
+    def _vectors(self, model: Trained, index: TrackIndex, request: Request, parts: Sequence[str]) -> list[np.ndarray]:
+        """Return the unit vector [e] to search with, and one without each of `parts`.
+
+        Where tracks are liked as well, it is the direction between the query and their mean.
+        """
+        query, liked = request.query, [*request.sounds]
+        for row in request.like:
+            if not 0 <= row < len(index):
+                raise ModelError(f"like: found track {row}, the catalogue has 0 to {len(index) - 1}")
+            liked.append(index.vectors[row])
+        vectors = [np.zeros(index.vectors.shape[1], np.float32)]
+        if query.given:
+            vectors = self._worker.submit(self._encode, model, query, parts).result()
+        return [_unit(vector + _unit(np.sum(liked, axis=0))) for vector in vectors] if liked else vectors
+
+    def _encode(self, model: Trained, query: Query, parts: Sequence[str]) -> list[np.ndarray]:
+        if model.name not in self._queries:
+            self._queries[model.name] = QueryEncoder(*load_model(model.folder), self._encoders)
+        encoder = self._queries[model.name]
+        return list(encoder.encode_without([query], [None, *parts])[:, 0])
+
+    def _picked(self, index: TrackIndex, search: Search, vector: np.ndarray, request: Request) -> list[int]:
+        """Return the rows of the nearest tracks, of each file one, that `request` allows."""
+        excluded = excluded_films(index, request.exclude)
+        files = {int(index.files[row]) for row in request.like}
+        films: dict[int, int] = {}
+        rows: list[int] = []
+        for block in search.nearest(vector):
+            for row, file, film in zip(block, index.files[block], index.films[block], strict=True):
+                most = 0 if film in excluded else request.per_film
+                if file in files or (most is not None and films.get(film, 0) >= most):
+                    continue
+                files.add(file)
+                films[film] = films.get(film, 0) + 1
+                rows.append(int(row))
+                if len(rows) == request.k:
+                    return rows
+        return rows
+
+
+def open_recommender(root: Path, params: Params) -> Recommender:
+    """Return what recommends with the models below `root` as `params` say."""
+    device = choose_device(params.device)
+    return Recommender(root, params.recommend, params.evaluate.batch_size, device, params.variant, params.parse.tags)
+
+
+def excluded_films(index: TrackIndex, names: Sequence[str]) -> set[int]:
+    """Return the numbers, as `index.films` has them, of films and albums named by id or title.
+
+    Raises `ModelError` for one that is not there, naming similar ones.
+    """
+    if not names:
+        return set()
+    known: dict[str, set[int]] = {}
+    for number, film in index.film_names.items():
+        for name in {film["fid"], film["title"].casefold()} - {""}:
+            known.setdefault(name, set()).add(number)
+    found: set[int] = set()
+    for name in names:
+        numbers = known.get(name) or known.get(name.casefold())
+        if numbers is None:
+            near = difflib.get_close_matches(name.casefold(), known, n=3)
+            advice = f"; similar are {', '.join(near)}" if near else ""
+            raise ModelError(f"exclude: the catalogue has no film or album {name!r}{advice}")
+        found |= numbers
+    return found
+
+
+def _explain(
+    index: TrackIndex, tracks: list[dict[str, Any]], whole: np.ndarray, ablated: dict[str, np.ndarray]
+) -> None:
+    """Add each track's place among all tracks, and its place and score without each part of the query."""
+    rows = [track["row"] for track in tracks]
+    scores = index.scores(whole)
+    for track, place in zip(tracks, _places(scores, rows), strict=True):
+        track |= {"place": place, "without": {}}
+    for part, vector in ablated.items():
+        scores = index.scores(vector)
+        for track, place in zip(tracks, _places(scores, rows), strict=True):
+            track["without"][part] = {"score": float(scores[track["row"]]), "place": place}
+
+
+def _places(scores: np.ndarray, rows: Sequence[int]) -> list[int]:
+    """Return the place of each of `rows` among all, from 1; equal scores share the better one."""
+    return [1 + int(np.count_nonzero(scores > scores[row])) for row in rows]
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    return vector / np.linalg.norm(vector)

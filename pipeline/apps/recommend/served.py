@@ -1,0 +1,75 @@
+"""What MLflow runs to answer queries; it is copied into each logged model, and named by `pipeline.tracking.logged`.
+
+A question is a table with the columns title, tags, plot and image (a path), each of which may be missing unless the
+model needs it. The answer is a row a question with its `embedding`; with an index it is a row a track, the `k` best of
+each question in order.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pandas
+from mlflow.exceptions import MlflowException
+from mlflow.models import set_model
+from mlflow.pyfunc import PythonModel, PythonModelContext
+
+COLUMNS = ("fid", "title", "year", "number", "path", "seconds")  # of the index, in the answer
+
+
+class Served(PythonModel):
+    """A model, the encoders of its queries, and the index if there is one."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Load the model and what it needs."""
+        from pipeline.apps.recommend.index import open_index
+        from pipeline.apps.recommend.query import Encoders, QueryEncoder
+        from pipeline.core.device import choose_device
+        from pipeline.model.store import WEIGHTS, load_model
+
+        files = {name: Path(path) for name, path in context.artifacts.items()}
+        encoders = Encoders(choose_device("auto"))
+        self.encoder = QueryEncoder(*load_model(files.pop(WEIGHTS).parent), encoders)
+        tables = [path for name, path in files.items() if name.endswith(".parquet")]
+        self.index = open_index(tables[0], "log the model again") if tables else None
+
+    def predict(
+        self, context: PythonModelContext, model_input: pandas.DataFrame, params: dict[str, Any] | None = None
+    ) -> pandas.DataFrame:
+        """Return the embeddings of the questions, or their best tracks.
+
+        Raises `MlflowException`, which a server answers as a bad request, for a question that the model cannot answer.
+        """
+        from pipeline.core.errors import PipelineError
+
+        try:
+            return self._answer(model_input, params)
+        except PipelineError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from error
+
+    def _answer(self, table: pandas.DataFrame, params: dict[str, Any] | None) -> pandas.DataFrame:
+        from pipeline.apps.recommend.query import Query
+
+        asked = [
+            {name: value for name, value in row.items() if isinstance(value, str) and value.strip()}
+            for row in table.to_dict("records")
+        ]
+        queries = [
+            Query(row.get("title"), row.get("tags"), row.get("plot"), Path(row["image"]) if "image" in row else None)
+            for row in asked
+        ]
+        vectors = self.encoder.encode(queries)
+        if self.index is None:
+            return pandas.DataFrame({"embedding": list(vectors)})
+        rows, scores = self.index.nearest(vectors, params["k"])
+        answers = [
+            {"query": query, "rank": rank, "score": float(score)} | {name: track[name] for name in COLUMNS}
+            for query, (of_query, of_scores) in enumerate(zip(rows, scores, strict=True))
+            for rank, (track, score) in enumerate(zip(self.index.rows(of_query), of_scores, strict=True), start=1)
+        ]
+        answer = pandas.DataFrame(answers, columns=["query", "rank", "score", *COLUMNS])
+        years = [None if pandas.isna(year) else int(year) for year in answer["year"]]
+        answer["year"] = pandas.Series(years, dtype=object)  # whole numbers, also beside one that is not known
+        return answer
+
+
+set_model(Served())

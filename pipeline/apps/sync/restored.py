@@ -1,0 +1,110 @@
+"""Runs from files: of each variant that has a model the run that trained it is found, or logged if there is none."""
+
+import csv
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pipeline.apps.sync.locked import PARAMS, dataset_digest, produced_by, read_stages
+from pipeline.core.errors import PipelineError
+from pipeline.core.files import sha256_of
+from pipeline.params import load_params
+from pipeline.tracking.evaluation import log_figures
+from pipeline.tracking.run import DATA_TAG, attach_model, dataset_of, run_name, run_tags
+from pipeline.tracking.store import WEIGHTS, find_run, one_at_a_time
+
+FROM_TAG = "params.from"  # the file that a run's parameters were read from
+BATCH = 1000  # metrics that MLflow takes at once
+
+THERE, LOGGED, EVALUATED, NO_MODEL = "there already", "logged", "metrics added", "no model"
+NOTHING = (THERE, NO_MODEL)  # where nothing was done
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one variant."""
+
+    variant: str
+    did: str  # one of the four words above
+    run: str  # its name and id in MLflow
+    note: str  # what is missing, or worth knowing
+
+
+def sync(mlflow: ModuleType, root: Path, source: Path, extra: Mapping[str, str]) -> list[Outcome]:
+    """Log what MLflow lacks of the variants of the files below `source`, and return what was done for each.
+
+    `source` is the repository `root`, or a folder with files of one of its revisions. `extra` are tags of runs that are
+    logged, over those that a training now would get.
+    """
+    params, stages = load_params(source / PARAMS), read_stages(source)
+    outcomes = []
+    with one_at_a_time(root):
+        for variant in params.variants:
+            folder = source / "models" / variant
+            if not (folder / WEIGHTS).is_file():
+                outcomes.append(Outcome(variant, NO_MODEL, "", f"models/{variant}/{WEIGHTS} is not there"))
+                continue
+            digest = sha256_of(folder / WEIGHTS)
+            metrics, note = _metrics_of(source / f"metrics/evaluate/{variant}.json", digest)
+            run, did, notes = find_run(mlflow, digest), THERE, [note]
+            if run is None:
+                values, origin = produced_by(stages, folder / WEIGHTS, variant, params)
+                data = dataset_digest(stages, variant, root)
+                tags = run_tags(root, variant, params.variants, data, extra.get("dvc.exp_name", "")) | dict(extra)
+                tags |= {"modalities": ",".join(values["variants"]), "restored": "true", FROM_TAG: origin}
+                run, did = _logged(mlflow, folder, variant, values, tags), LOGGED
+                notes += [f"parameters are those of {PARAMS} now"] if origin == PARAMS else []
+            if metrics and log_figures(mlflow, run, metrics, extra.get("dvc.exp_name", "")):
+                did = LOGGED if did == LOGGED else EVALUATED
+            name = f"{run.info.run_name} {run.info.run_id[:8]}"
+            outcomes.append(Outcome(variant, did, name, "; ".join(filter(None, notes))))
+    return outcomes
+
+
+def _logged(mlflow: ModuleType, folder: Path, variant: str, values: Mapping[str, Any], tags: Mapping[str, str]) -> Any:
+    """Return the run that the files of `folder` tell of, logged now."""
+    client = mlflow.MlflowClient()
+    curves = _curves(folder / "history.csv")
+    with mlflow.start_run(run_name=run_name(variant, tags["dvc.exp_name"]), tags=dict(tags)) as run:
+        if tags[DATA_TAG]:
+            corpus = values.get("corpus.folder", "data")
+            mlflow.log_input(dataset_of(mlflow, corpus, tags[DATA_TAG]), context="training")
+        mlflow.log_params(dict(values))
+        for start in range(0, len(curves), BATCH):
+            client.log_batch(run.info.run_id, curves[start : start + BATCH])
+        attach_model(mlflow, run.info.run_id, variant, folder)
+    return client.get_run(run.info.run_id)
+
+
+def _curves(path: Path) -> list[Any]:
+    """Return every figure of a history as a metric of MLflow; none where there is no history."""
+    from mlflow.entities import Metric
+
+    if not path.is_file():
+        return []
+    now = int(time.time() * 1000)
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            Metric(name, float(value), now, int(row["epoch"]))
+            for row in csv.DictReader(file)
+            for name, value in row.items()
+            if name != "epoch" and value
+        ]
+
+
+def _metrics_of(path: Path, digest: str) -> tuple[dict[str, Any], str]:
+    """Return the figures of the model of `digest`, and why there are none."""
+    advice = f"run `dvc repro evaluate@{path.stem}`"
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}, f"not evaluated: {advice}"
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise PipelineError(f"{path} cannot be read ({error}): remove it and {advice}") from None
+    if metrics.get("model", {}).get(WEIGHTS) != digest:
+        return {}, f"evaluated was another model: {advice}"
+    return metrics, ""

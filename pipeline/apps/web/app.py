@@ -1,0 +1,66 @@
+"""The application: routes, guards and failures put together."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from pipeline.apps.recommend.recommender import Recommender
+from pipeline.apps.web.described import describe
+from pipeline.apps.web.examples import read_examples
+from pipeline.apps.web.failures import answer_failures
+from pipeline.apps.web.files import file_routes
+from pipeline.apps.web.guards import BodyLimit, ClosedDoors, Hosts, Unforeseen
+from pipeline.apps.web.listing import listing_routes
+from pipeline.apps.web.page import page_routes
+from pipeline.apps.web.search import search_routes
+from pipeline.apps.web.site import Site
+from pipeline.apps.web.tracks import Tracks
+from pipeline.params import Recommend
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+STATIC = Path(__file__).parent / "static"
+BYTES_A_CHAR = 4  # of UTF-8, at most
+BESIDE = 100_000  # bytes of a form beside its image, tags and plot
+ABOUT = (
+    "Music for a film: give its image, tags and plot, and get the tracks of a catalogue that fit it, the best first. "
+    'A failure is answered with a status of 400 and more and with an object that says why: `{"error": "..."}`. '
+    "There is no password: whoever reaches this server can search its catalogues and listen to them."
+)
+
+
+def create_app(
+    recommender: Recommender, params: Recommend, root: Path, hosts: Collection[str] | None = LOOPBACK
+) -> FastAPI:
+    """Return the application that serves the page and the API.
+
+    `root` has the data set whose films are examples, if it is there. `hosts` are the names that this server may be
+    called by; None: any.
+    """
+    site = Site(recommender, params, Tracks(recommender), read_examples(root))
+    most = params.max_image_bytes + 2 * BYTES_A_CHAR * params.max_text_chars + BESIDE
+    app = FastAPI(
+        title="Soundtracks",
+        version="1",
+        description=ABOUT,
+        docs_url=None,  # FastAPI's own pages load scripts from elsewhere; `page` shows the same
+        redoc_url=None,
+        form_limits={"max_part_size": most, "max_files": 1},  # so that the engine can say what is too long
+    )
+    for routes in (search_routes(site), listing_routes(site), file_routes(site), page_routes(site, app)):
+        app.include_router(routes)
+    app.mount("/static", StaticFiles(directory=STATIC))
+    describe(app)
+    answer_failures(app, [root, *(catalogue.folder for catalogue in recommender.catalogues.values())])
+    app.add_middleware(
+        BodyLimit,
+        most=most,
+        message=f"the request has more than {most} bytes; an image may have {params.max_image_bytes} "
+        "(recommend.max_image_bytes)",
+    )
+    if hosts is not None:
+        app.add_middleware(Hosts, names=hosts)
+    app.add_middleware(Unforeseen)
+    app.add_middleware(ClosedDoors)  # the outermost
+    return app

@@ -1,0 +1,81 @@
+"""Routes that send files: tracks, posters, and lists of tracks."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import FileResponse, Response
+
+from pipeline.apps.web.described import curl, failures
+from pipeline.apps.web.export import Format, export
+from pipeline.apps.web.failures import Refused
+from pipeline.apps.web.search import MAX_TRACKS
+from pipeline.apps.web.site import Site
+from pipeline.apps.web.tracks import audio_answer
+
+KEPT = {"Cache-Control": "private, max-age=300"}  # a poster, by the browser
+Score = Annotated[float, Query(allow_inf_nan=False)]
+
+
+def file_routes(site: Site) -> APIRouter:
+    """Return the routes."""
+    api = APIRouter(prefix="/api", tags=["Files"])
+
+    @api.get(
+        "/catalogues/{name}/tracks/{row}/audio",
+        summary="A track's file",
+        description="Parts of it may be asked for (Range). A track of one's own music is a piece of its file, from "
+        "`file_start_seconds` on for `seconds`.",
+        response_class=FileResponse,
+        responses={
+            200: {"description": "The file", "content": {"audio/*": {}}},
+            206: {"description": "The part that was asked for"},
+            416: {"description": "The file ends before that part"},
+            **failures(404),
+        },
+        openapi_extra=curl("/api/catalogues/films/tracks/348/audio", "-o track.mp3"),
+    )
+    @api.head("/catalogues/{name}/tracks/{row}/audio", include_in_schema=False)
+    def audio(name: str, row: int) -> FileResponse:
+        return audio_answer(site.tracks.file(name, row))
+
+    @api.get(
+        "/examples/{fid}/image",
+        summary="A film's poster",
+        description="Of any film of the data set.",
+        response_class=FileResponse,
+        responses={200: {"description": "The picture", "content": {"image/jpeg": {}}}, **failures(404)},
+        openapi_extra=curl("/api/examples/AAK/image", "-o poster.jpg"),
+    )
+    def poster(fid: str) -> FileResponse:
+        return FileResponse(site.examples.poster(fid), headers=KEPT)
+
+    @api.get(
+        "/export",
+        summary="A list of tracks as a file",
+        description="CSV for a spreadsheet, M3U8 for a player (it holds addresses on this server), or JSON.",
+        response_class=Response,
+        responses={200: {"description": "The file", "content": {"text/csv": {}}}, **failures(404, 422)},
+        openapi_extra=curl("/api/export?format=csv&row=348&row=115", "-O -J"),
+    )
+    def exported(
+        request: Request,
+        format: Annotated[Format, Query(description="of the file")],
+        row: Annotated[
+            tuple[int, ...], Query(max_length=MAX_TRACKS, description="the tracks in order, each its `row`")
+        ],
+        score: Annotated[
+            tuple[Score, ...], Query(max_length=MAX_TRACKS, description="their scores, to be in the file as well")
+        ] = (),
+        catalogue: Annotated[str, Query(description="name of a catalogue; without it the first one")] = "",
+    ) -> Response:
+        if score and len(score) != len(row):
+            raise Refused(422, f"score: found {len(score)}, there are {len(row)} tracks")
+        name = catalogue or site.default
+        tracks = [
+            site.addressed(name, track) | {"rank": rank, "score": score[rank - 1] if score else None}
+            for rank, track in enumerate(site.tracks.rows(name, row), start=1)
+        ]
+        origin = str(request.base_url).rstrip("/")
+        return export(format, name, tracks, lambda track: origin + track["audio"])
+
+    return api

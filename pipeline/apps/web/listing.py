@@ -1,0 +1,46 @@
+"""Routes that tell what there is: models, catalogues, example films."""
+
+from fastapi import APIRouter
+
+from pipeline.apps.web import schema
+from pipeline.apps.web.described import curl
+from pipeline.apps.web.site import Site
+
+LIST = "The list"
+
+
+def listing_routes(site: Site) -> APIRouter:
+    """Return the routes."""
+    api = APIRouter(prefix="/api", tags=["What there is"])
+
+    @api.get(
+        "/models",
+        summary="The trained models, and what each needs",
+        response_description=LIST,
+        openapi_extra=curl("/api/models"),
+    )
+    def models() -> list[schema.Variant]:
+        return site.models()
+
+    @api.get(
+        "/catalogues",
+        summary="The catalogues that can be searched",
+        response_description=LIST,
+        description="The first one is searched when none is named.",
+        openapi_extra=curl("/api/catalogues"),
+    )
+    def catalogues() -> list[schema.CatalogueInfo]:
+        return site.catalogues()
+
+    @api.get(
+        "/examples",
+        summary="A few films to try it with",
+        response_description=LIST,
+        description="They are of the data set's evaluation split: no model was trained on them. There is none where "
+        "there is no data set.",
+        openapi_extra=curl("/api/examples"),
+    )
+    def examples() -> list[schema.ExampleFilm]:
+        return site.examples.suggested()
+
+    return api

@@ -1,0 +1,118 @@
+"""What the API answers, as OpenAPI describes it."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+TRACK = {
+    "rank": 1,
+    "row": 348,
+    "score": 0.828,
+    "title": "Nosferatu",
+    "year": 1922,
+    "artist": "",
+    "track": "Suite",
+    "fid": "AAK",
+    "number": 2,
+    "split": "eval",
+    "path": "data/audio/A/A/K/2.mp3",
+    "start_seconds": 26.0,
+    "file_start_seconds": 0.0,
+    "seconds": 13.04,
+    "url": "https://en.wikipedia.org/wiki/Nosferatu",
+    "source_url": "",
+    "place": 1,
+    "without": {"tags": {"score": 0.819, "place": 3}, "image": {"score": 0.034, "place": 304}},
+    "audio": "/api/catalogues/films/tracks/348/audio",
+    "image": "/api/examples/AAK/image",
+}
+
+
+class Problem(BaseModel):
+    """Why a request was not answered."""
+
+    error: Annotated[str, Field(examples=["nothing is asked: give a plot, tags, an image, or a track"])]
+
+
+class Variant(BaseModel):
+    """A trained model."""
+
+    name: Annotated[str, Field(description="what `variant` takes", examples=["TagsImage"])]
+    needs: Annotated[
+        list[str], Field(description="what it reads, of tags, plot and image", examples=[["tags", "image"]])
+    ]
+    recall_at_10: Annotated[
+        float | None,
+        Field(description="share of a film's own tracks among the first ten, in its evaluation", examples=[0.329]),
+    ]
+
+
+class ChosenVariant(Variant):
+    """The model that answered."""
+
+    chosen: Annotated[
+        str, Field(description="why it was this one", examples=["the one that reads most of what is given"])
+    ]
+
+
+class CatalogueInfo(BaseModel):
+    """Tracks that can be searched."""
+
+    name: Annotated[str, Field(description="what `catalogue` takes", examples=["films"])]
+    tracks: Annotated[int | None, Field(description="how many; null until it was searched once", examples=[469])]
+
+
+class ExampleFilm(BaseModel):
+    """A film of the data set that was not trained on."""
+
+    fid: Annotated[str, Field(description="what `example` takes", examples=["AAK"])]
+    title: Annotated[str, Field(examples=["Nosferatu"])]
+    year: Annotated[int | None, Field(examples=[1922])]
+    tags: Annotated[str, Field(examples=["1922 weimar vampire expressionist silent horror german"])]
+    plot: Annotated[str, Field(examples=["A young clerk travels to a castle in the mountains."])]
+    image: Annotated[str, Field(description="address of its poster", examples=["/api/examples/AAK/image"])]
+
+
+class Without(BaseModel):
+    """What a track would have had if a part of the query were not known."""
+
+    score: float
+    place: Annotated[int, Field(description="among all tracks, from 1")]
+
+
+class Track(BaseModel, json_schema_extra={"example": TRACK}):
+    """A track that was found."""
+
+    rank: Annotated[int, Field(description="in this answer, from 1")]
+    row: Annotated[int, Field(description="its number in the catalogue: what `like` takes")]
+    score: Annotated[float, Field(description="cosine of the query and the track, from -1 to 1")]
+    title: Annotated[str, Field(description="of the film or album")]
+    year: int | None
+    artist: str
+    track: Annotated[str, Field(description="title of the recording, or of its chapter")]
+    fid: Annotated[str, Field(description="of the film; empty for music of one's own")]
+    number: Annotated[int, Field(description="among the tracks of the film, or the pieces of the file")]
+    split: Annotated[str, Field(description="of the data set: train, valid or eval; empty for music of one's own")]
+    path: Annotated[str, Field(description="of the file, below the catalogue's folder")]
+    start_seconds: Annotated[float | None, Field(description="in the recording that it was cut from")]
+    file_start_seconds: Annotated[float | None, Field(description="in the file that `audio` sends")]
+    seconds: Annotated[float | None, Field(description="how long it is")]
+    url: Annotated[str, Field(description="of the film's article; {origin} stands for the corpus's own server")]
+    source_url: Annotated[str, Field(description="where the recording came from; the same")]
+    place: Annotated[int | None, Field(description="among all tracks before filters, from 1; only with `why`")] = None
+    without: Annotated[
+        dict[str, Without] | None,
+        Field(description="score and place without each part of the query; only with `why`, and of several parts"),
+    ] = None
+    audio: Annotated[str, Field(description="address of its file")]
+    image: Annotated[str | None, Field(description="address of its film's poster")]
+
+
+class Answer(BaseModel):
+    """What was found."""
+
+    model: ChosenVariant
+    unused: Annotated[list[str], Field(description="what was given and the model does not read", examples=[["plot"]])]
+    catalogue: Annotated[str, Field(examples=["films"])]
+    seconds: Annotated[float, Field(description="that it took", examples=[0.058])]
+    tracks: Annotated[list[Track], Field(description="the best first")]

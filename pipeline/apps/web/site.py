@@ -1,0 +1,78 @@
+"""What the routes share: the engine, the tracks of its catalogues, the example films."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from anyio import CapacityLimiter
+from PIL import Image
+
+from pipeline.apps.recommend.recommender import Recommender, Request
+from pipeline.apps.recommend.trained import Trained
+from pipeline.apps.web.examples import Examples
+from pipeline.apps.web.failures import Refused
+from pipeline.apps.web.tracks import Tracks, audio_url
+from pipeline.media.pictures import BadPictureError, read_picture
+from pipeline.params import Recommend
+from pipeline.store.posters import MAX_PIXELS
+
+Row = dict[str, Any]
+
+AT_ONCE = 2  # requests that hold a decoded picture, of up to 150 MB each; networks run one after another anyway
+
+
+@dataclass(frozen=True)
+class Site:
+    """A recommender and what is beside it."""
+
+    recommender: Recommender
+    params: Recommend
+    tracks: Tracks
+    examples: Examples
+    asking: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(AT_ONCE))
+
+    @property
+    def default(self) -> str:
+        """Name of the catalogue that is searched when none is named."""
+        return next(iter(self.recommender.catalogues))
+
+    def models(self) -> list[Row]:
+        """Return the trained models."""
+        return [about(model) for model in self.recommender.models.values()]
+
+    def catalogues(self) -> list[Row]:
+        """Return the catalogues, the default one first."""
+        return [{"name": name, "tracks": self.tracks.count(name)} for name in self.recommender.catalogues]
+
+    def recommend(self, request: Request) -> Row:
+        """Return the answer to `request` as `schema.Answer` has it."""
+        began = time.perf_counter()
+        answer = self.recommender.recommend(request)
+        self.tracks.learn(request.catalogue, answer.model)
+        return {
+            "model": about(answer.model) | {"chosen": answer.chosen},
+            "unused": answer.unused,
+            "catalogue": request.catalogue,
+            "seconds": round(time.perf_counter() - began, 4),
+            "tracks": [self.addressed(request.catalogue, track) for track in answer.tracks],
+        }
+
+    def addressed(self, catalogue: str, track: Row) -> Row:
+        """Return a track as `schema.Track` has it: with the addresses of its file and of its film's poster."""
+        addresses = {"audio": audio_url(catalogue, track["row"]), "image": self.examples.address(track["fid"])}
+        return track | addresses
+
+
+def about(model: Trained) -> Row:
+    """Return what `schema.Variant` says of a model."""
+    return {"name": model.name, "needs": model.needs, "recall_at_10": model.recall}
+
+
+def picture(source: Path | BinaryIO) -> Image.Image:
+    """Return a picture that somebody sent; raise `Refused` when it is none, or too large."""
+    try:
+        return read_picture(source, MAX_PIXELS)
+    except BadPictureError as error:
+        what = str(error).partition(":")[0]  # without the name of Pillow's exception
+        raise Refused(422, f"image: {what}; a whole JPEG, PNG, GIF or WebP file is needed") from None

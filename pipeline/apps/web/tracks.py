@@ -1,0 +1,109 @@
+"""The tracks of the catalogues by row, and their files: none is opened that a catalogue does not list."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pyarrow as pa
+from fastapi.responses import FileResponse
+
+from pipeline.apps.library.catalogue import file_of
+from pipeline.apps.recommend.recommender import Recommender
+from pipeline.apps.recommend.trained import Trained
+from pipeline.apps.web.failures import Refused
+from pipeline.core.errors import PipelineError
+
+Row = dict[str, Any]
+
+MEDIA_TYPES = {  # by suffix, the same on every system
+    ".mp3": "audio/mpeg",
+    ".m4a": "audio/mp4",
+    ".m4b": "audio/mp4",
+    ".mp4": "audio/mp4",
+    ".aac": "audio/aac",
+    ".flac": "audio/flac",
+    ".ogg": "audio/ogg",
+    ".oga": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".wav": "audio/wav",
+    ".webm": "audio/webm",
+    ".mka": "audio/x-matroska",
+    ".aif": "audio/aiff",
+    ".aiff": "audio/aiff",
+    ".wma": "audio/x-ms-wma",
+}
+OTHER = "application/octet-stream"
+
+
+class Tracks:
+    """Tracks by catalogue and row; all indexes of a catalogue have the same ones in the same rows."""
+
+    def __init__(self, recommender: Recommender) -> None:
+        self._recommender = recommender
+        self._tables: dict[str, pa.Table] = {}  # without vectors, so that those can be let go
+        self._opening = threading.Lock()
+
+    def count(self, catalogue: str) -> int | None:
+        """Return how many tracks a catalogue has, None while none of its indexes was open."""
+        table = self._tables.get(catalogue)
+        return None if table is None else len(table)
+
+    def learn(self, catalogue: str, model: Trained) -> None:
+        """Take the tracks of a catalogue from its index by `model`, which is open."""
+        if catalogue not in self._tables:
+            self._tables[catalogue] = self._recommender.opened(catalogue, model).index.tracks
+
+    def rows(self, catalogue: str, rows: Sequence[int]) -> list[Row]:
+        """Return the tracks in `rows`, each with its `row`; raise `Refused` for one that is not there."""
+        table = self._table(catalogue)
+        for row in rows:
+            if not 0 <= row < len(table):
+                raise Refused(404, f"row: there is no track {row}, the catalogue {catalogue!r} has {len(table)}")
+        return [
+            {"row": row, **track}
+            for row, track in zip(rows, table.take(pa.array(rows, pa.int64())).to_pylist(), strict=True)
+        ]
+
+    def file(self, catalogue: str, row: int) -> Path:
+        """Return the file of a track; raise `Refused` when it is none of audio, or lies outside of the catalogue."""
+        (track,) = self.rows(catalogue, [row])
+        found = file_of(self._recommender.catalogues[catalogue].folder, track["path"])
+        if found is None:
+            raise Refused(404, "the file of this track is not where the catalogue says")
+        return found
+
+    def _table(self, catalogue: str) -> pa.Table:
+        if catalogue not in self._recommender.catalogues:
+            known = ", ".join(self._recommender.catalogues)
+            raise Refused(404, f"catalogue: found {catalogue!r}, allowed are {known}")
+        with self._opening:
+            if catalogue not in self._tables:
+                self.learn(catalogue, self._with_index(catalogue))
+        return self._tables[catalogue]
+
+    def _with_index(self, catalogue: str) -> Trained:
+        """Return a model by which the catalogue has an index; the one that looks for similar tracks is asked first."""
+        preferred = self._recommender.preferred
+        models = sorted(self._recommender.models.values(), key=lambda model: model.name != preferred)
+        failures: list[PipelineError] = []
+        for model in models:
+            try:
+                self._recommender.opened(catalogue, model)
+            except PipelineError as error:
+                failures.append(error)
+            else:
+                return model
+        raise failures[0]
+
+
+def audio_url(catalogue: str, row: int) -> str:
+    """Return the address of a track's file on this server."""
+    return f"/api/catalogues/{quote(catalogue, safe='')}/tracks/{row}/audio"
+
+
+def audio_answer(path: Path) -> FileResponse:
+    """Return the answer that sends a file, whole or in the ranges that are asked for."""
+    media_type = MEDIA_TYPES.get(path.suffix.lower(), OTHER)
+    return FileResponse(path, media_type=media_type, filename=path.name, content_disposition_type="inline")

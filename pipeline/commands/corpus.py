@@ -1,0 +1,138 @@
+"""`python -m pipeline catalog …`: what a user types to write, fill and check a list of films."""
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from pipeline.apps.corpus.api import Api, ApiError
+from pipeline.apps.corpus.category import harvest
+from pipeline.apps.corpus.listing import Outcome, Wanted, add, articles_of
+from pipeline.apps.corpus.report import check
+from pipeline.apps.corpus.source import read_urls, site_of
+from pipeline.apps.corpus.wording import columns, number, plain
+from pipeline.core.errors import CorpusError, PipelineError
+from pipeline.corpus import ORIGIN, load_films
+from pipeline.params import Params, load_params
+from pipeline.scrape.agent import operator_contact, require_contact
+from pipeline.scrape.client import Client
+
+SITE = "https://en.wikipedia.org"
+LIMIT = 200  # films of a category, unless told otherwise
+
+
+def register(commands: Any) -> None:
+    """Add the command `catalog` to the subparsers `commands`."""
+    catalog = commands.add_parser(
+        "catalog",
+        help="write, fill and check the list of films",
+        description="Write, fill and check the list of films, FOLDER/meta.json.",
+    )
+    actions = catalog.add_subparsers(title="actions", metavar="ACTION", required=True)
+    urls = _action(actions, "add", "add films by the addresses of their articles", _add)
+    urls.add_argument("urls", metavar="URL", nargs="+", help="e.g. https://en.wikipedia.org/wiki/Sherlock_Jr.")
+    file = _action(actions, "import", "add the films of a file, one address a line", _import)
+    file.add_argument(
+        "file",
+        metavar="FILE",
+        help="text; blank lines and lines that begin with # are passed over; - reads standard input",
+    )
+    category = _action(actions, "category", "add the films of a Wikipedia category", _category)
+    category.add_argument("name", metavar="NAME", help='e.g. "2010s science fiction films"')
+    category.add_argument("--limit", type=_positive, default=LIMIT, help="films to add at most (default: %(default)s)")
+    category.add_argument("--site", default=SITE, help="the wiki to ask (default: %(default)s)")
+    _action(actions, "check", "say what is wrong with the list, and what fetching it would take", _check)
+
+
+def _action(actions: Any, name: str, help: str, run: Any) -> argparse.ArgumentParser:
+    parser = actions.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
+    parser.add_argument(
+        "--corpus", metavar="FOLDER", help="folder of meta.json (default: corpus.folder in params.yaml)"
+    )
+    parser.set_defaults(run=lambda options: run(options, load_params(Path("params.yaml"))))
+    return parser
+
+
+def _add(options: argparse.Namespace, params: Params) -> int:
+    return _added(options, params, [Wanted(url) for url in options.urls], [""] * len(options.urls))
+
+
+def _import(options: argparse.Namespace, params: Params) -> int:
+    lines = read_urls(options.file, sys.stdin.buffer)
+    if not lines:
+        raise CorpusError(f"{options.file} names no URL")
+    return _added(options, params, [Wanted(url) for _, url in lines], [f"line {line}: " for line, _ in lines])
+
+
+def _category(options: argparse.Namespace, params: Params) -> int:
+    site = site_of(options.site)
+    contact = operator_contact(params.corpus)
+    require_contact([site], contact)
+    folder = _folder(options, params)
+    known = articles_of(load_films(folder, params.corpus.search)) if (folder / "meta.json").exists() else {}
+    with Client(params.scrape, contact) as client:
+        try:
+            found = harvest(Api(site, client, params.scrape), options.name, options.limit, known)
+        except ApiError as error:
+            raise PipelineError(f"{plain(options.name)}: {error}") from None
+    status = _added(options, params, found.wanted, [""] * len(found.wanted))
+    for reason, count in found.passed_over.most_common():
+        print(f"{number(count, 'page')} passed over: {reason}")
+    if len(found.wanted) == options.limit:
+        print(f"stopped at --limit {options.limit}")
+    if found.broken_off:
+        print(f"ERROR: left early, run it again to go on: {found.broken_off}", file=sys.stderr)
+    return 1 if found.broken_off else status
+
+
+def _check(options: argparse.Namespace, params: Params) -> int:
+    return check(Path(), _folder(options, params), params, print)
+
+
+def _added(options: argparse.Namespace, params: Params, wanted: list[Wanted], places: list[str]) -> int:
+    folder = _folder(options, params)
+    outcomes = add(folder, wanted, params.corpus.search)
+    for line in columns(map(_line, outcomes, places)) if outcomes else []:
+        print(line)
+    counts = Counter(outcome.status for outcome in outcomes)
+    words = {"added": "added", "there": "in the list already", "refused": "refused"}
+    print(
+        ", ".join(f"{counts[status]:,} {word}" for status, word in words.items() if counts[status] or status == "added")
+    )
+    if (folder / "meta.json").exists():
+        _advise(folder, params, bool(counts["added"]))
+    return 1 if counts["refused"] else 0
+
+
+def _line(outcome: Outcome, place: str) -> tuple[str, str, str]:
+    said = {"added": "added", "there": f"in the list already: {outcome.reason}"}
+    return outcome.fid or "---", plain(outcome.url), place + said.get(outcome.status, f"refused: {outcome.reason}")
+
+
+def _advise(folder: Path, params: Params, added: bool) -> None:
+    """Print where the list stands, and how to use it when it is not the one in use."""
+    films = load_films(folder, params.corpus.search)
+    print(f"{folder / 'meta.json'} lists {number(len(films), 'film')}")
+    if not added:
+        return
+    served = sum(film.wikipedia.startswith(ORIGIN) for film in films)
+    if folder != Path(params.corpus.folder):
+        serve = "" if served else " and corpus.serve: null"
+        print(f"To use it: corpus.folder: {folder}{serve} in params.yaml, then `dvc repro`")
+    elif served:
+        print(
+            f"Mind that {number(served, 'film')} of it come with the corpus's own pages; "
+            "--corpus data/mine makes a list of your own"
+        )
+    print(f"To check it: python -m pipeline catalog check --corpus {folder}")
+
+
+def _folder(options: argparse.Namespace, params: Params) -> Path:
+    return Path(options.corpus or params.corpus.folder)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from 1")
+    return int(text)

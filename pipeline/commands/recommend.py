@@ -1,0 +1,151 @@
+"""`python -m pipeline recommend`: music for a film, on the terminal, as JSON, as CSV or as a playlist."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.core.errors import ModelError
+from pipeline.core.files import write_bytes
+
+if TYPE_CHECKING:
+    from pipeline.apps.recommend.index import TrackIndex
+    from pipeline.apps.recommend.recommender import Answer, Recommender, Request
+    from pipeline.params import Params
+
+STANDARD = "-"  # in place of a file: the terminal, or what is piped in
+
+
+def register(commands: Any) -> None:
+    """Add the command to those of `python -m pipeline`."""
+    command = commands.add_parser(
+        "recommend",
+        help="find music for a film: --plot FILE --tags TEXT --image FILE, or what you have of them",
+        description="Find the tracks that fit what is known of a film, or that are like another track.",
+    )
+    add = command.add_argument
+    add("--plot", metavar="FILE", help="the synopsis, a text file in UTF-8; - reads what is piped in")
+    add("--tags", metavar="TEXT", help='e.g. "noir, 1950s, revenge"')
+    add("--image", metavar="FILE", type=Path, help="a poster or a still: JPEG, PNG, GIF or WebP")
+    add("-k", metavar="N", type=int, default=20, help="how many tracks (default: %(default)s)")
+    add("--variant", metavar="NAME", help="the model; without it the one that reads most of what is given")
+    add("--catalogue", metavar="FOLDER|INDEX", type=Path, help="your own music, or what `index` made of it")
+    add("--like", metavar="TRACK", action="append", default=[], help="more of this: a path, AAA/0, or any audio file")
+    add("--exclude-film", metavar="FILM", action="append", default=[], help="a film or album, by id or title")
+    add("--per-film", metavar="N", type=int, help="at most so many tracks of a film or album")
+    add("--why", action="store_true", help="show what becomes of each track without each part of the query")
+    output = command.add_mutually_exclusive_group()
+    for name, what in {"json": "JSON", "csv": "CSV", "m3u": "a playlist"}.items():
+        output.add_argument(f"--{name}", metavar="FILE", nargs="?", const=STANDARD, help=f"as {what}, to FILE if named")
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Answer once."""
+    from pipeline.apps.recommend.catalogue import FILMS
+    from pipeline.apps.recommend.query import Query
+    from pipeline.apps.recommend.recommender import Request, open_recommender
+    from pipeline.params import load_params
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    root = Path()
+    params = load_params(root / "params.yaml")
+    recommender = open_recommender(root, params)
+    name = FILMS
+    if options.catalogue is not None:
+        from pipeline.apps.library.opening import add_catalogues
+
+        (name,) = add_catalogues(recommender, root, params, [options.catalogue])
+    request = Request(
+        Query(None, options.tags, _text(options.plot), options.image),
+        k=options.k,
+        variant=options.variant,
+        exclude=tuple(options.exclude_film),
+        per_film=options.per_film,
+        why=options.why,
+        catalogue=name,
+    )
+    if options.like:
+        request = _liking(recommender, request, params, options.like)
+    answer = recommender.recommend(request)
+    folder = recommender.catalogues[request.catalogue].folder
+    _write(answer, request, folder, options)
+    return 0
+
+
+def _text(name: str | None) -> str | None:
+    """Return the text of a file."""
+    if name is None:
+        return None
+    try:
+        data = sys.stdin.buffer.read() if name == STANDARD else Path(name).read_bytes()
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise ModelError(f"--plot: {name} cannot be read ({error.strerror}); name a text file, or - and pipe") from None
+    except UnicodeDecodeError:
+        raise ModelError(f"--plot: {name} is no text in UTF-8") from None
+
+
+def _liking(recommender: "Recommender", request: "Request", params: "Params", names: Sequence[str]) -> "Request":
+    """Return `request` with the tracks that `names` stand for: those of the catalogue, or files from elsewhere."""
+    from dataclasses import replace
+
+    model, _ = recommender.model_for(request.query, request.variant)
+    index = recommender.opened(request.catalogue, model).index
+    folder = recommender.catalogues[request.catalogue].folder
+    rows, sounds = [], []
+    for name in names:
+        found = _named(index, folder, name)
+        if not found and not Path(name).is_file():
+            raise ModelError(f"--like: {name} is neither a track of the catalogue (a path, or AAA/0) nor an audio file")
+        rows += found
+        if not found:
+            from pipeline.apps.library.embed import embed_file
+
+            sounds.append(embed_file(Path(name), model, params, recommender.device))
+    return replace(request, like=tuple(rows), sounds=tuple(sounds))
+
+
+def _named(index: "TrackIndex", folder: Path, name: str) -> list[int]:
+    """Return the rows of the track, or of all pieces of the file, that `name` stands for; none if it is not there."""
+    path = Path(name)
+    inside = path.resolve().is_relative_to(folder.resolve())
+    below = path.resolve().relative_to(folder.resolve()).as_posix() if inside else name
+    return index.find(below) or index.find(name)
+
+
+def _write(answer: "Answer", request: "Request", folder: Path, options: argparse.Namespace) -> None:
+    from pipeline.apps.recommend.formats import as_csv, as_json, as_m3u
+    from pipeline.apps.recommend.terminal import print_table, said, shown
+
+    chosen = next((name for name in ("json", "csv", "m3u") if getattr(options, name)), None)
+    if chosen is None:
+        print_table(answer, folder)
+        return
+    print(said(answer), file=sys.stderr)
+
+    def near(track: dict[str, Any]) -> str:
+        return shown(folder / track["path"])
+
+    def absolute(track: dict[str, Any]) -> str:
+        path = (folder / track["path"]).resolve()
+        return str(path) if str(path).isprintable() else path.as_uri()
+
+    about = {
+        "variant": answer.model.name,
+        "chosen": answer.chosen,
+        "unused": list(answer.unused),
+        "catalogue": request.catalogue,
+    }
+    if chosen == "json":
+        text = as_json(about, answer.tracks, near)
+    else:
+        text = as_csv(answer.tracks, near) if chosen == "csv" else as_m3u(answer.tracks, absolute)
+    target = getattr(options, chosen)
+    if target == STANDARD:
+        sys.stdout.write(text)
+    else:
+        write_bytes(Path(target), text.encode())
+        print(f"{len(answer.tracks)} tracks: {target}", file=sys.stderr)

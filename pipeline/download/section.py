@@ -1,0 +1,21 @@
+"""The section `download` of params.yaml."""
+
+from pydantic.dataclasses import dataclass
+
+from pipeline.core.fields import STRICT, Count, Name, NotNegative, Positive, Share
+
+
+@dataclass(frozen=True, config=STRICT)
+class Download:
+    """How recordings are fetched."""
+
+    workers: Count
+    attempts: Count
+    request_pause_seconds: NotNegative
+    video_pause_seconds: NotNegative
+    timeout_seconds: Positive
+    max_bytes: Count
+    max_seconds: Positive
+    max_entries: Count
+    cookies: Name | None
+    min_success_rate: Share

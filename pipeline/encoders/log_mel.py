@@ -1,0 +1,96 @@
+"""The log-mel spectrogram, the same for caching, training and recommending.
+
+Axes: t samples, l frame, k frequency bin, m mel band. Frame l is centred on sample l · hop_length; samples beyond
+either end are reflected. Power is |X|², in dB relative to a full-scale power of 1, not below `FLOOR_DB`; with
+`spectrum: real` it is Re(X)² instead, which depends on where a frame begins: a fault that published checkpoints need.
+
+Frames are stored as float16, or as uint8 codes: dB = FLOOR_DB + code · step, where code 255 is more than any sound
+within full scale can reach (by Parseval's theorem no band's power exceeds n_fft · Σ window²).
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pipeline.encoders.section import LOG_MEL, AudioFeatures
+
+VERSION = 1  # raise when the same file would give other values, which are kept by it
+FLOOR_POWER = 1e-10
+FLOOR_DB = -100.0
+CODES = 255
+BLOCK_FRAMES = 128  # at a time: what a processor's cache holds, twice as fast as all at once
+SETTINGS = ("sample_rate", "n_fft", "spectrum", "hop_length", "n_mels", "f_min", "f_max", "dtype")
+
+
+class LogMel:
+    """Mono samples in, log-mel frames out."""
+
+    def __init__(self, params: AudioFeatures) -> None:
+        from torchaudio.functional import melscale_fbanks  # not needed where stored frames are only read
+
+        self.params = params
+        self.window = torch.hann_window(params.n_fft)  # [n_fft]
+        self.bands = melscale_fbanks(
+            params.n_fft // 2 + 1, params.f_min, params.f_max, params.n_mels, params.sample_rate, None, "htk"
+        )  # [k, m]
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """All settings that the stored values depend on."""
+        chosen = {name: getattr(self.params, name) for name in SETTINGS}
+        fixed = {"mel_scale": "htk", "norm": None, "center": True, "pad_mode": "reflect"}
+        spec = {"encoder": LOG_MEL, "version": VERSION, "window": "hann", "floor_power": FLOOR_POWER} | fixed | chosen
+        return spec | {"scale": self._step, "offset": FLOOR_DB} if self.params.dtype == "uint8" else spec
+
+    @property
+    def min_samples(self) -> int:
+        """Samples that the reflection needs; silence is appended to less."""
+        return self.params.n_fft // 2 + 1
+
+    def frame_count(self, samples: int) -> int:
+        """Return the frames of a recording of `samples`."""
+        return 1 + max(samples, self.min_samples) // self.params.hop_length
+
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
+        """Return float32 dB [l, m] of float32 `samples` [t] in -1 … 1."""
+        missing = max(0, self.min_samples - len(samples))
+        with torch.inference_mode():
+            padded = F.pad(torch.from_numpy(samples), (0, missing))
+            padded = F.pad(padded[None], (self.params.n_fft // 2,) * 2, mode="reflect")[0]
+            frames = padded.unfold(0, self.params.n_fft, self.params.hop_length)  # [l, n_fft], a view
+            power = torch.empty(len(frames), self.params.n_mels)
+            for start in range(0, len(frames), BLOCK_FRAMES):
+                block = slice(start, start + BLOCK_FRAMES)
+                torch.mm(self._power(frames[block]), self.bands, out=power[block])
+            return power.clamp_(min=FLOOR_POWER).log10_().mul_(10.0).numpy()
+
+    def stored(self, decibels: np.ndarray) -> np.ndarray:
+        """Return frames as they are kept: of `params.dtype`."""
+        if self.params.dtype == "float16":
+            return decibels.astype(np.float16)
+        return np.rint((decibels - FLOOR_DB) / self._step).clip(0, CODES).astype(np.uint8)
+
+    @property
+    def floor(self) -> float:
+        """What `FLOOR_DB` is stored as."""
+        return 0 if self.params.dtype == "uint8" else FLOOR_DB
+
+    @property
+    def _step(self) -> float:
+        highest = 10.0 * math.log10(self.params.n_fft * self.window.square().sum().item())
+        return (highest - FLOOR_DB) / CODES
+
+    def _power(self, frames: Tensor) -> Tensor:
+        spectrum = torch.fft.rfft(frames * self.window)  # [l, k]
+        power = spectrum.real * spectrum.real
+        return torch.addcmul(power, spectrum.imag, spectrum.imag) if self.params.spectrum == "power" else power
+
+
+def decibels(stored: Tensor, spec: dict[str, Any]) -> Tensor:
+    """Return stored frames [..., m] in dB again, float32; `spec` is what `LogMel.spec` said of them."""
+    values = stored.float()
+    return values.mul_(spec["scale"]).add_(spec["offset"]) if stored.dtype == torch.uint8 else values

@@ -1,0 +1,22 @@
+"""The section `evaluate` of params.yaml."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from pipeline.core.fields import STRICT, Count, Name, Seed
+
+
+@dataclass(frozen=True, config=STRICT)
+class Evaluate:
+    """Metrics and their intervals."""
+
+    batch_size: Count
+    pool: Literal["eval", "all"]
+    paragraphs: Literal["mean", "first", "best"]
+    ks: Annotated[list[Count], Field(min_length=1)]
+    genres: list[Name]
+    min_slice_films: Count
+    bootstrap_samples: Count
+    seed: Seed

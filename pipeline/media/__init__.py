@@ -1,0 +1,1 @@
+"""Files of strangers, opened safely: recordings, pictures, pages."""

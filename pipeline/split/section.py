@@ -1,0 +1,20 @@
+"""The section `split` of params.yaml."""
+
+from pydantic.dataclasses import dataclass
+
+from pipeline.core.fields import STRICT, Seed, Share
+
+
+@dataclass(frozen=True, config=STRICT)
+class Split:
+    """Shares of the films on each split."""
+
+    train: Share
+    valid: Share
+    eval: Share
+    seed: Seed
+
+    def __post_init__(self) -> None:
+        total = self.train + self.valid + self.eval
+        if abs(total - 1.0) > 1e-9:
+            raise ValueError(f"train + valid + eval must be 1, found {total:g}")

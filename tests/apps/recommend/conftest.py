@@ -1,0 +1,42 @@
+"""A root folder with several trained variants, of which tests read."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline.apps.recommend.recommender import Recommender
+from pipeline.params import Params
+from tests.apps.recommend.asked_world import CPU, features_of, make_asked_world, train
+
+VARIANTS = {  # and the recall of their evaluations
+    "Words": (["tags"], 0.3),
+    "Story": (["plot"], 0.1),
+    "Still": (["image"], None),
+    "Text": (["tags_plot"], 0.2),
+    "Pair": (["tags", "plot"], 0.25),
+    "Whole": (["tags_plot", "image"], 0.15),
+}
+
+
+@pytest.fixture(scope="session")
+def asked_root(tmp_path_factory: pytest.TempPathFactory, params: Params, tiny_bert: Path, tiny_vit: Path) -> Path:
+    """A root folder with the models of `VARIANTS`, none of them published."""
+    root = tmp_path_factory.mktemp("asked")
+    make_asked_world(root, params, ["image"], tiny_bert, tiny_vit)
+    for name in ("Asked", "ImPlo"):  # of the world itself
+        shutil.rmtree(root / "models" / name)
+    folder = root / "metrics/evaluate"
+    folder.mkdir(parents=True)
+    for name, (inputs, recall) in VARIANTS.items():
+        train(root, name, inputs, features_of(params, tiny_bert, tiny_vit))
+        if recall is not None:
+            (folder / f"{name}.json").write_text(json.dumps({"recall_at_10": recall}))
+    return root
+
+
+@pytest.fixture(scope="session")
+def recommender(asked_root: Path, params: Params) -> Recommender:
+    """What answers with those models."""
+    return Recommender(asked_root, params.recommend, 4, CPU, "Text", "words")

@@ -1,0 +1,100 @@
+"""What programs, spreadsheets and players get, hostile titles among it."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from pipeline.apps.recommend.formats import as_csv, as_json, as_m3u, caption, clock, plain
+from tests.apps.recommend.tracks import track
+
+HOSTILE = '=HYPERLINK("http://x")\n\x1b[31m\u202e'
+
+
+def found(number: int, **known) -> dict:
+    return track(number, **({"rank": number + 1, "row": number, "score": 0.5} | known))
+
+
+def where(of: dict) -> str:
+    return f"/music/{of['path']}"
+
+
+def test_json_has_what_a_program_needs():
+    why = {"place": 3, "without": {"tags": {"score": 0.25, "place": 9}}}
+    answer = json.loads(as_json({"variant": "Ta"}, [found(0, **why)], where))
+    assert answer["variant"] == "Ta"
+    assert answer["tracks"] == [
+        {
+            "rank": 1,
+            "score": 0.5,
+            "title": "Film 0",
+            "year": 1920,
+            "artist": "",
+            "track": "Suite 0",
+            "start_seconds": 0.0,
+            "file_start_seconds": 0.0,
+            "seconds": 10.0,
+            "fid": "AAA",
+            "number": 0,
+            "split": "eval",
+            "url": "",
+            "source_url": "",
+            "path": "/music/data/audio/A/A/A/0.mp3",
+            **why,
+        }
+    ]
+
+
+def test_csv_has_a_column_for_each_fact_and_nothing_that_a_spreadsheet_runs():
+    why = {"place": 3, "without": {"tags": {"score": -0.25, "place": 9}}}
+    tracks = [found(0, title=HOSTILE, artist="@a", track="-1", **why), found(1, year=None, track='"a",b', **why)]
+    rows = list(csv.DictReader(io.StringIO(as_csv(tracks, where))))
+    assert rows[0]["title"] == """'=HYPERLINK("http://x") [31m"""
+    assert (rows[0]["artist"], rows[0]["track"]) == ("'@a", "'-1")
+    assert (rows[0]["score_without_tags"], rows[0]["place_without_tags"], rows[0]["place"]) == ("-0.25", "9", "3")
+    assert (rows[1]["year"], rows[1]["track"], rows[1]["rank"]) == ("", '"a",b', "2")
+    assert rows[1]["path"] == "/music/data/audio/A/A/A/1.mp3"
+
+
+def test_no_tracks_are_a_header_and_an_empty_playlist():
+    assert as_csv([], where).startswith("rank,score,title,")
+    assert as_m3u([], where) == "#EXTM3U\n"
+
+
+def test_playlist_names_each_track_and_starts_within_a_file():
+    piece = found(1, fid="", file_start_seconds=30.0, seconds=12.5, artist="Anna", title="", year=None)
+    assert as_m3u([found(0), piece], where).splitlines() == [
+        "#EXTM3U",
+        "#EXTINF:10,Suite 0 (Film 0, 1920)",
+        "/music/data/audio/A/A/A/0.mp3",
+        "#EXTINF:12,Anna - Suite 0",
+        "#EXTVLCOPT:start-time=30",
+        "#EXTVLCOPT:stop-time=42.5",
+        "/music/data/audio/A/A/A/1.mp3",
+    ]
+
+
+def test_a_hostile_title_stays_on_its_line_of_a_playlist():
+    text = as_m3u([found(0, title="x\n/etc/passwd\r#EXTINF", track="\u2028y")], where)
+    assert len(text.splitlines()) == 3
+    assert text.splitlines()[1] == "#EXTINF:10,y (x /etc/passwd #EXTINF, 1920)"
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        ({"artist": "Anna", "track": "Song", "title": "Album", "year": 1999}, "Anna - Song (Album, 1999)"),
+        ({"artist": "", "track": "", "title": "Album", "year": None}, "Album"),
+        ({"artist": "", "track": "Song", "title": "", "year": None}, "Song"),
+        ({"source_url": "https://a.org/x/Suite 0.webm"}, "Film 0, 1920"),
+    ],
+)
+def test_captions(known, expected):
+    assert caption(track(0, **known)) == expected
+
+
+def test_plain_text_and_clock():
+    assert plain("a\tb\n\x00\x9b[1m c\u202e\ud800") == "a b [1m c"
+    assert plain("Häxan – 愛 🎻") == "Häxan – 愛 🎻"
+    assert [clock(seconds) for seconds in (0.0, 65.9, 3665.0)] == ["0:00", "1:05", "1:01:05"]

@@ -1,0 +1,178 @@
+"""Raw tags, plots and pictures are embedded as the films of the data set are."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.apps.recommend import query as query_module
+from pipeline.apps.recommend.query import Encoders, Query, QueryEncoder, tags_as_trained
+from pipeline.core.errors import ModelError
+from pipeline.encoders.text import TextEncoder
+from pipeline.model.embed import embed_films
+from pipeline.model.store import load_model, open_for_model, save_model
+from pipeline.store.films import films_of
+from pipeline.store.texts import one_row_a_film
+from tests.apps.recommend.asked_world import CPU, make_asked_world
+from tests.evaluate.small_world import World
+
+INPUTS = [["image"], ["tags"], ["plot"], ["tags", "image"], ["plot", "image"], ["tags_plot"], ["tags_plot", "image"]]
+
+
+@pytest.fixture
+def asked(tmp_path, params, tiny_bert, tiny_vit):
+    """Return a function that makes the world of a variant."""
+    return lambda inputs, **options: make_asked_world(tmp_path, params, inputs, tiny_bert, tiny_vit, **options)
+
+
+def queries_of(world: World) -> list[Query]:
+    """Return the films of the data set as queries."""
+    films = one_row_a_film(world.rows)
+    return [Query(film["title"], film["tags"], film["plot"], world.root / film["image"]) for film in films]
+
+
+def expected(world: World) -> np.ndarray:
+    """Return the films' embeddings as evaluation gets them."""
+    model, config = load_model(world.root / "models/Asked")
+    store = open_for_model(world.root, world.rows, world.variant, world.inputs, config)
+    return embed_films(model, store, films_of(world.rows, store), config, 4, CPU)
+
+
+def encoder_of(world: World) -> QueryEncoder:
+    return QueryEncoder(*load_model(world.root / "models/Asked"), Encoders(CPU))
+
+
+@pytest.mark.parametrize("tuned", [(), ("text", "image")], ids=["frozen", "fine-tuned"])
+@pytest.mark.parametrize("inputs", INPUTS, ids="+".join)
+def test_a_film_asked_with_has_the_embedding_of_evaluation(asked, inputs, tuned):
+    world = asked(inputs, tuned=tuned, crops=3)
+    found = encoder_of(world).encode(queries_of(world))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected(world), atol=1e-5)
+    assert len(np.unique(found.round(5), axis=0)) > 1, "all films are alike: the test shows nothing"
+
+
+def test_queries_do_not_depend_on_their_company_nor_on_earlier_ones(asked):
+    world = asked(["plot", "image"])
+    encoder, queries = encoder_of(world), queries_of(world)
+    whole = encoder.encode(queries)
+    for number in (2, 0):
+        np.testing.assert_allclose(encoder.encode([queries[number]])[0], whole[number], atol=1e-5)
+    assert encoder.encode([]).shape == (0, 6)
+
+
+def test_encoders_are_loaded_once_and_only_those_that_are_needed(asked, monkeypatch):
+    loads, real = [], query_module.load_text_encoder
+    monkeypatch.setattr(query_module, "load_text_encoder", lambda *a: loads.append("text") or real(*a))
+    monkeypatch.setattr(query_module, "load_image_encoder", lambda *a: pytest.fail("no picture is needed"))
+    world = asked(["tags", "plot"])
+    encoder = encoder_of(world)
+    for _ in range(2):
+        encoder.encode(queries_of(world))
+    assert loads == ["text"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "lacks", "named"),
+    [
+        (["plot", "image"], {"plot": " \n "}, "query 1 (Film 1): plot missing; the model M-Asked needs plot, image"),
+        (["plot", "image"], {"image": None}, "query 1 (Film 1): image missing"),
+        (["tags_plot"], {"tags": None, "plot": None}, "query 1 (Film 1): tags and plot missing"),
+        (["tags"], {"title": None, "tags": ""}, "query 1: tags missing"),
+    ],
+)
+def test_a_query_that_lacks_what_the_model_needs_is_named(asked, inputs, lacks, named):
+    world = asked(inputs)
+    queries = queries_of(world)
+    queries[1] = replace(queries[1], **lacks)
+    with pytest.raises(ModelError) as raised:
+        encoder_of(world).encode(queries)
+    assert named in str(raised.value)
+
+
+def test_what_the_model_does_not_read_may_be_missing(asked):
+    world = asked(["image"])
+    bare = [Query(None, None, None, query.image) for query in queries_of(world)]
+    np.testing.assert_allclose(encoder_of(world).encode(bare), expected(world), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "there is no image"), (b"no picture", "cannot be read"), ("huge", "more than the")],
+)
+def test_a_picture_that_cannot_be_used_is_named(asked, tmp_path, monkeypatch, content, message):
+    world, path = asked(["image"]), tmp_path / "poster.png"
+    if content == "huge":
+        Image.new("RGB", (60, 60)).save(path)
+        monkeypatch.setattr(query_module, "MAX_PIXELS", 3599)
+    elif content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ModelError, match=rf"^the query \(x\): .*poster\.png.*{message}|{message}.*poster\.png"):
+        encoder_of(world).encode([Query("x", None, None, path)])
+
+
+def test_another_encoder_than_the_models_own_is_refused(asked):
+    world = asked(["plot", "image"])
+    folder = world.root / "models/Asked"
+    model, config = load_model(folder)
+    config["features"]["plot"]["weights"] = "0" * 64
+    save_model(folder, model, config)
+    with pytest.raises(ModelError, match=r"was trained on .* with weights '000"):
+        encoder_of(world)
+
+
+def test_same_encoder_under_another_revision_is_taken(asked):
+    world = asked(["plot"])
+    model, config = load_model(world.root / "models/Asked")
+    config["features"]["plot"]["revision"] = "elsewhere"
+    np.testing.assert_allclose(
+        QueryEncoder(model, config, Encoders(CPU)).encode(queries_of(world)), expected(world), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("tags", "words", "categories"),
+    [
+        ("Noir, 1950s,  revenge", "noir 1950s revenge", "noir, 1950s, revenge"),
+        ("film noir,war\n", "film noir war", "film noir, war"),
+        ("1924 silent short", "1924 silent short", "1924 silent short"),
+        (" , ", "", ""),
+    ],
+)
+def test_tags_are_asked_in_the_form_that_models_were_trained_on(tags, words, categories):
+    assert tags_as_trained(tags, "words") == words
+    assert tags_as_trained(tags, "categories") == categories
+
+
+@pytest.mark.parametrize("part", ["tags", "plot", "image"])
+@pytest.mark.parametrize("tuned", [(), ("text", "image")], ids=["frozen", "fine-tuned"])
+def test_a_part_left_out_says_nothing(asked, tuned, part):
+    world = asked(["tags", "tags_plot", "image"], tuned=tuned)
+    encoder, query = encoder_of(world), queries_of(world)[1]
+    others = {"tags": "home", "plot": "war .", "image": queries_of(world)[0].image}
+    other = replace(query, **{part: others[part]})
+    whole, changed = encoder.encode([query]), encoder.encode([other])
+    assert np.abs(whole - changed).max() > 1e-6, "the part counts for nothing: the test shows nothing"
+    np.testing.assert_allclose(
+        encoder.encode_without([query], [part])[0], encoder.encode_without([other], [part])[0], atol=1e-7
+    )
+    assert np.abs(whole - encoder.encode_without([query], [part])[0]).max() > 1e-6
+
+
+def test_the_same_text_is_encoded_once(asked, monkeypatch):
+    world = asked(["tags"])
+    encoder, asked_for = encoder_of(world), []
+    real = TextEncoder.encode
+    monkeypatch.setattr(TextEncoder, "encode", lambda self, texts: asked_for.extend(texts) or real(self, texts))
+    monkeypatch.setattr(query_module, "REMEMBERED", 2)
+    one, two, three = (Query(None, tags, None, None) for tags in ("war", "dog", "home"))
+    first = encoder.encode([one, two, one])
+    assert asked_for == ["war", "dog"]
+    np.testing.assert_allclose(encoder.encode([two, one]), first[[1, 0]], atol=1e-6)
+    assert asked_for == ["war", "dog"]
+    encoder.encode([three])  # the one that was asked for least lately goes
+    encoder.encode([one])
+    assert asked_for == ["war", "dog", "home"]
+    encoder.encode([two])
+    assert asked_for == ["war", "dog", "home", "dog"]

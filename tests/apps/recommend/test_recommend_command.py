@@ -1,0 +1,129 @@
+"""The command, typed: what comes out on the terminal, in files, and when something is wrong."""
+
+import csv
+import io
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.__main__ import main
+from pipeline.core.tables import DATASET, read_table
+
+OURS = Path(__file__).parents[3] / "params.yaml"
+
+
+@pytest.fixture
+def root(asked_root, monkeypatch) -> Path:
+    shutil.copy(OURS, asked_root)
+    monkeypatch.chdir(asked_root)
+    monkeypatch.setenv("COLUMNS", "120")
+    (asked_root / "synopsis.txt").write_text("a dog runs .\n\nwar begins .\n", encoding="utf-8")
+    return asked_root
+
+
+def test_table_says_which_model_answered_and_lists_the_tracks(root, capsys):
+    assert (
+        main(
+            [
+                "recommend",
+                "--plot",
+                "synopsis.txt",
+                "--tags",
+                "War, dog",
+                "-k",
+                "3",
+                "--image",
+                "nope",
+                "--variant",
+                "Pair",
+            ]
+        )
+        == 0
+    )
+    out = capsys.readouterr().out
+    assert "M-Pair reads tags and plot: as asked. Recall at 10 in its evaluation: 0.250. Not used: image." in out
+    rows = [line.split() for line in out.splitlines() if line.strip()[:1].isdigit() and "data/audio" in line]
+    assert [row[0] for row in rows] == ["1", "2", "3"]
+    assert all((root / row[-1]).parent.parent.parent.parent == root / "data/audio" for row in rows)
+    assert max(map(len, out.splitlines())) <= 140
+
+
+def test_why_has_a_column_for_each_part(root, capsys):
+    assert main(["recommend", "--plot", "synopsis.txt", "--tags", "war", "-k", "2", "--why"]) == 0
+    out = capsys.readouterr().out
+    assert "M-Pair" in out
+    assert "without" in out and "tags" in out.split("score")[1]
+
+
+def test_json_csv_and_playlist_tell_of_the_same_tracks(root, capsys):
+    query = ["recommend", "--tags", "war dog", "-k", "4", "--per-film", "1"]
+    assert main([*query, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["variant"], answer["catalogue"], len(answer["tracks"])) == ("Words", "films", 4)
+    assert len({track["fid"] for track in answer["tracks"]}) == 4
+    assert main([*query, "--csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["path"] for row in rows] == [track["path"] for track in answer["tracks"]]
+    assert main([*query, "--m3u", "list.m3u8"]) == 0
+    lines = (root / "list.m3u8").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if not line.startswith("#")] == [str(root / row["path"]) for row in rows]
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("name", ["data/audio/A/A/C/0.mp3", "AAC/0", "absolute"])
+def test_more_like_a_track_by_its_path_or_film_and_number(root, capsys, name):
+    name = str(root / "data/audio/A/A/C/0.mp3") if name == "absolute" else name
+    assert main(["recommend", "--like", name, "-k", "50", "--variant", "Story", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    paths = [track["path"] for track in answer["tracks"]]
+    assert "data/audio/A/A/C/0.mp3" not in paths
+    assert len(paths) == 15
+    assert answer["chosen"] == "as asked"
+
+
+def test_without_a_query_the_model_that_tells_likeness_is_no_ones_wish(root, capsys):
+    assert main(["recommend", "--like", "AAC/0", "-k", "1", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["variant"], answer["chosen"]) == (
+        "Words",
+        "of the trained models the one that ranked best in its evaluation",
+    )
+
+
+def test_films_are_excluded_by_id_and_title(root, capsys):
+    assert (
+        main(["recommend", "--tags", "war", "-k", "50", "--json", "--exclude-film", "AAA", "--exclude-film", "film 1"])
+        == 0
+    )
+    found = {track["fid"] for track in json.loads(capsys.readouterr().out)["tracks"]}
+    assert found == {row["fid"] for row in read_table(root / "data/dataset.parquet", DATASET, "")} - {"AAA", "AAB"}
+
+
+def test_plot_is_read_from_a_pipe(root, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("a dog runs .".encode("utf-8-sig"))))
+    assert main(["recommend", "--plot", "-", "-k", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["variant"] == "Story"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "nothing is asked: give a plot, tags, an image"),
+        (["--plot", "no.txt"], "--plot: no.txt cannot be read (No such file or directory)"),
+        (["--plot", "binary.txt"], "--plot: binary.txt is no text in UTF-8"),
+        (["--image", "no.jpg"], "the query: there is no image no.jpg"),
+        (["--image", "binary.txt"], "the query: the image binary.txt cannot be read"),
+        (["--tags", "x", "--variant", "Nope"], "variant: found 'Nope', trained are"),
+        (["--tags", "x", "-k", "0"], "k: found 0"),
+        (["--like", "AAA/99"], "--like: AAA/99 is neither a track of the catalogue"),
+        (["--tags", "x", "--exclude-film", "Nope"], "exclude: the catalogue has no film or album 'Nope'"),
+        (["--tags", "x", "--catalogue", "nowhere"], "--catalogue: nowhere is neither a folder of music nor"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(root, capsys, arguments, message):
+    (root / "binary.txt").write_bytes(b"\xff\xd8\xff")
+    assert main(["recommend", *arguments]) == 1
+    assert message in capsys.readouterr().err

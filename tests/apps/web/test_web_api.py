@@ -1,0 +1,284 @@
+"""The API: what it answers is what the engine finds, and what nobody can answer is refused in plain words."""
+
+import io
+import zipfile
+from dataclasses import replace
+
+import pytest
+import requests
+from PIL import Image
+
+from pipeline.apps.recommend.query import Query
+from pipeline.apps.recommend.recommender import Request
+from pipeline.apps.web import site as site_module
+from pipeline.apps.web.app import create_app
+from pipeline.media.pictures import read_picture
+from pipeline.store.posters import MAX_PIXELS
+from tests.apps.web.small_site import HOSTILE, VARIANTS, Client, jpeg, png_of, serving
+
+
+def test_models_catalogues_and_examples(client):
+    models = client.get("/api/models").json()
+    assert {model["name"]: model["needs"] for model in models} == {
+        "Words": ["tags"],
+        "Still": ["image"],
+        "Pair": ["tags", "plot"],
+        "Whole": ["tags", "plot", "image"],
+    }
+    assert [catalogue["name"] for catalogue in client.get("/api/catalogues").json()] == ["films", "own music"]
+    examples = client.get("/api/examples").json()
+    assert [film["fid"] for film in examples] == ["AAD", "AAE", "AAF", "AAG", "AAH"]  # the evaluation split
+    poster = client.get(examples[1]["image"])
+    assert poster.headers["content-type"] == "image/jpeg"
+    assert poster.content == (client.root / "data/image/AAE.jpg").read_bytes()
+
+
+def test_answer_is_the_engines(client, site_recommender):
+    tags, plot, image = "war dog", "a dog runs .\na war .", jpeg()
+    found = client.answer(image, tags=tags, plot="a dog runs .\r\na war .", k=4, why="true")
+    query = Query(None, tags, plot, read_picture(io.BytesIO(image), MAX_PIXELS))
+    expected = site_recommender.recommend(Request(query, 4, why=True))
+    assert found["model"] == {
+        "name": "Whole",
+        "needs": ["tags", "plot", "image"],
+        "recall_at_10": None,
+        "chosen": expected.chosen,
+    }
+    assert (found["catalogue"], found["unused"]) == ("films", [])
+    for track, known in zip(found["tracks"], expected.tracks, strict=True):
+        row, fid = known["row"], known["fid"]
+        beside = {"audio": f"/api/catalogues/films/tracks/{row}/audio", "image": f"/api/examples/{fid}/image"}
+        assert track == known | beside
+
+
+def test_example_film_is_asked_with_its_poster(client):
+    film = next(film for film in client.get("/api/examples").json() if film["fid"] == "AAF")
+    whole = {"tags": film["tags"], "plot": film["plot"], "k": 3}
+    by_poster = client.answer((client.root / "data/image/AAF.jpg").read_bytes(), **whole)
+    assert client.answer(example="AAF", **whole)["tracks"] == by_poster["tracks"]
+    assert client.answer(jpeg(), **whole)["tracks"] != by_poster["tracks"]
+
+
+def test_options_reach_the_engine(client):
+    first = client.answer(tags="war", variant="Words", k=16)["tracks"]
+    assert len({track["fid"] for track in first}) == 8
+    one_each = client.answer(tags="war", per_film=1, k=16)["tracks"]
+    assert sorted(track["fid"] for track in one_each) == sorted({track["fid"] for track in first})
+    without = client.answer(tags="war", exclude=["AAH", HOSTILE], k=16)["tracks"]
+    assert {track["fid"] for track in first} - {track["fid"] for track in without} == {"AAH", "AAD"}
+    unread = client.answer(jpeg(), tags="war", variant="Still", k=1)
+    assert (unread["unused"], unread["tracks"][0]["without"]) == (["tags"], None)
+    assert client.answer(tags="war", per_film="", variant="", catalogue="", example="", k=1)["tracks"] == first[:1]
+
+
+def test_likeness_leaves_the_track_itself_out(client):
+    tracks = client.answer(like=[3, 5], variant="Words", k=16)["tracks"]
+    assert not {3, 5} & {track["row"] for track in tracks}
+    assert len(tracks) == 14
+
+
+def test_another_catalogue(client):
+    found = client.answer(tags="war", catalogue="own music", variant="Words", k=9)
+    rows = [track["row"] for track in found["tracks"]]
+    assert len({track["path"] for track in found["tracks"]}) == len(rows) == 8  # of a file's pieces one
+    assert all(track["audio"].startswith("/api/catalogues/own%20music/tracks/") for track in found["tracks"])
+    assert {track["image"] for track in found["tracks"]} == {None}
+    assert client.get("/api/catalogues").json()[1] == {"name": "own music", "tracks": 10}
+
+
+def test_form_without_files_may_be_urlencoded(client):
+    response = requests.post(f"{client.origin}/api/recommend", data={"tags": "war", "k": 2}, timeout=30)
+    assert len(response.json()["tracks"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "nothing is asked"),
+        ({"tags": "  ", "plot": "\n"}, "nothing is asked"),
+        ({"plot": "a dog"}, "no model can do with what is given (plot)"),
+        ({"tags": "war", "variant": "Nobody"}, "variant: found 'Nobody', trained are"),
+        ({"tags": "war", "variant": "../../etc"}, "variant: found '../../etc', trained are"),
+        ({"tags": "war", "catalogue": "../films"}, "catalogue: found '../films', allowed are films, own music"),
+        ({"tags": "war", "exclude": "Nobody's film"}, "exclude: the catalogue has no film or album"),
+        ({"tags": "war", "exclude": "x" * 301}, "exclude.0: found 'xxx"),
+        ({"tags": "war", "k": 0}, "k: found '0', should be greater than or equal to 1"),
+        ({"tags": "war", "k": 10**9}, "k: found '1000000000', should be less than or equal to 200"),
+        ({"tags": "war", "k": "many"}, "k: found 'many', should be a valid integer"),
+        ({"tags": "war", "per_film": -1}, "per_film: found '-1'"),
+        ({"like": [1, 10**30]}, "like: found track 1000000000000000000000000000000"),
+        ({"like": [-1]}, "like: found track -1"),
+        (
+            {"plot": "word " * 200_000, "tags": "war"},
+            "plot: 1000000 characters, at most 50000 (recommend.max_text_chars)",
+        ),
+        (
+            {"plot": "word " * 400_000, "tags": "war"},
+            "plot: 2000000 characters, at most 50000 (recommend.max_text_chars)",
+        ),
+        ({"tags": "t" * 50_001}, "tags: 50001 characters, at most 50000"),
+        ({"plot": "a\r\n" * 101, "tags": "war"}, "plot: 101 paragraphs, at most 100"),
+        (
+            {"tags": "war", "catalogue": "own music", "variant": "Pair", "plot": "a"},
+            "Pair.parquet is missing: run `index`",
+        ),
+    ],
+)
+def test_questions_that_nobody_can_answer(client, fields, said):
+    response = client.recommend(**fields)
+    assert response.status_code == 422
+    assert list(response.json()) == ["error"]
+    assert said in response.json()["error"]
+    assert len(response.text) < 1000
+    assert str(client.root.parent) not in response.text, "the answer tells where things lie"
+
+
+def archive() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        file.writestr("picture.jpg", jpeg())
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (b"", "cannot be decoded"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", "cannot be decoded"),
+        (b"<!doctype html><p>no picture</p>", "cannot be decoded"),
+        (archive(), "cannot be decoded"),
+        (jpeg()[: len(jpeg()) // 2], "cannot be decoded"),
+        (png_of(50_000, 50_000), "2500000000 px"),
+    ],
+    ids=["empty", "svg", "html", "zip", "truncated", "bomb"],
+)
+def test_files_that_are_no_pictures(client, image, said):
+    response = client.recommend(image)
+    assert response.status_code == 422
+    error = response.json()["error"]
+    assert error.startswith("image: ")
+    assert error.endswith("; a whole JPEG, PNG, GIF or WebP file is needed")
+    assert said in error or "more px than" in error
+    assert "Error" not in error, "an exception's name is no plain word"
+
+
+def test_what_a_file_says_of_itself_is_not_believed(client):
+    out = io.BytesIO()
+    Image.new("RGB", (30, 30), "red").save(out, "PNG")
+    files = {"image": ("../../x.svg", out.getvalue(), "text/html")}
+    response = requests.post(f"{client.origin}/api/recommend", files=files, data={"k": 1}, timeout=30)
+    assert response.status_code == 200
+
+
+def test_words_of_all_kinds_are_answered(client):
+    for tags in ("🎬🎻", HOSTILE, "\x00\x07", "ﷺ" * 1000, "\u202eabc", "'; DROP TABLE tracks; --", "{{ 7 * 7 }}"):
+        assert len(client.answer(tags=tags, k=1)["tracks"]) == 1
+
+
+def test_forms_that_are_none(client):
+    url = f"{client.origin}/api/recommend"
+    for body, kind in [
+        (b"{}", "application/json"),
+        (b"nothing", "multipart/form-data"),
+        (b"--x\r\nbroken", "multipart/form-data; boundary=x"),
+        (b"\xff\xfe", "text/plain"),
+        (b"", None),
+    ]:
+        headers = {"Content-Type": kind} if kind else {}
+        response = requests.post(url, data=body, headers=headers, timeout=30)
+        assert response.status_code in (400, 422), (kind, response.text)
+        assert response.json()["error"]
+    two = [("image", ("a.jpg", jpeg(), "image/jpeg")), ("image", ("b.jpg", jpeg(), "image/jpeg"))]
+    assert requests.post(url, files=two, timeout=30).status_code == 400
+    both = requests.post(url, files=two[:1], data={"example": "AAF"}, timeout=30)
+    assert (both.status_code, both.json()) == (422, {"error": "image: give a file or an example, not both"})
+
+
+def test_image_over_the_limit(site_recommender, params, site_root):
+    few = replace(params.recommend, max_image_bytes=1000)
+    with serving(create_app(site_recommender, few, site_root)) as origin:
+        response = Client(origin, site_root).recommend(jpeg(200, 200))
+    assert response.status_code == 413
+    assert "at most 1000 (recommend.max_image_bytes)" in response.json()["error"]
+
+
+def test_few_pictures_are_decoded_at_once(client, monkeypatch):
+    import threading
+    import time
+    from concurrent.futures import ThreadPoolExecutor
+
+    here, most, lock = 0, 0, threading.Lock()
+
+    def counted(*arguments):
+        nonlocal here, most
+        with lock:
+            here += 1
+            most = max(most, here)
+        time.sleep(0.02)
+        with lock:
+            here -= 1
+        return read_picture(*arguments)
+
+    monkeypatch.setattr(site_module, "read_picture", counted)
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda _: client.recommend(jpeg(), k=1).status_code, range(12)))
+    assert answers == [200] * 12
+    assert most == site_module.AT_ONCE
+
+
+def test_failure_that_nobody_foresaw(client, monkeypatch, caplog):
+    def fail(*_):
+        raise RuntimeError(f"secret {client.root}")
+
+    monkeypatch.setattr(site_module, "read_picture", fail)
+    response = client.recommend(jpeg())
+    assert response.status_code == 500
+    assert response.json() == {"error": "this failed here; what it was stands in the log of the server"}
+    assert "secret" not in response.text
+    assert "secret" in caplog.text
+    assert "content-security-policy" in response.headers
+
+
+def test_addresses_that_are_none(client):
+    for path in ("/nothing", "/api", "/api/nothing", "/redoc", "/static/../app.py", "/static/%2e%2e/app.py"):
+        response = client.get(path)
+        assert (response.status_code, list(response.json())) == (404, ["error"]), path
+    for fid in ("AAZ", "../AAF", "..%2f..%2fparams.yaml", "%00", "AAA.jpg"):
+        assert client.get(f"/api/examples/{fid}/image").status_code == 404
+    assert client.get("/api/recommend").status_code == 405
+    assert client.recommend(example="../AAF").status_code == 404
+
+
+def test_openapi_describes_every_field_and_failure(client):
+    described = client.get("/openapi.json").json()
+    assert sorted(described["paths"]) == [
+        "/api/catalogues",
+        "/api/catalogues/{name}/tracks/{row}/audio",
+        "/api/examples",
+        "/api/examples/{fid}/image",
+        "/api/export",
+        "/api/models",
+        "/api/recommend",
+    ]
+    form = described["components"]["schemas"]["Body_recommend_api_recommend_post"]["properties"]
+    assert all(field.get("description") for field in form.values())
+    assert "HTTPValidationError" not in str(described)
+    answer = client.answer(tags="war", k=1, why="true")
+    assert set(answer["tracks"][0]) == set(described["components"]["schemas"]["Track"]["properties"])
+    assert VARIANTS.keys() == {model["name"] for model in client.get("/api/models").json()}
+
+
+def test_docs_show_every_operation_and_load_nothing_from_elsewhere(client):
+    page = client.get("/docs").text
+    for path in client.get("/openapi.json").json()["paths"]:
+        assert f"</b> {path}</code>" in page
+    assert f"{client.origin}/api/models" in page
+    assert "<script" not in page
+    assert "//cdn" not in page
+    for word in (
+        "per_film",
+        "whole number, repeated",
+        "-F image=@poster.jpg",
+        "how many tracks; at least 1; at most 200",
+    ):
+        assert word in page

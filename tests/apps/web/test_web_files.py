@@ -1,0 +1,140 @@
+"""Files: whole and in parts, those of a catalogue and no others; lists of tracks as files."""
+
+import csv
+import io
+import json
+
+import pytest
+import requests
+
+from pipeline.apps.web.examples import Examples
+from pipeline.apps.web.failures import Refused
+from tests.apps.web.small_site import HOSTILE
+
+AUDIO = "/api/catalogues/films/tracks/{}/audio"
+OWN = "/api/catalogues/own%20music/tracks/{}/audio"
+
+
+def test_the_tracks_own_file(client):
+    track = client.answer(tags="war", k=3)["tracks"][2]
+    response = client.get(track["audio"])
+    assert response.content == (client.root / track["path"]).read_bytes()
+    assert response.headers["content-type"] == "audio/mpeg"
+    assert response.headers["accept-ranges"] == "bytes"
+    head = requests.head(client.origin + track["audio"], timeout=10)
+    assert (head.status_code, head.headers["content-length"]) == (200, str(len(response.content)))
+    assert client.get(OWN.format(1)).content == (client.root.parent / "music/album/long.mp3").read_bytes()
+
+
+def test_parts_of_a_file(client):
+    whole = client.get(AUDIO.format(0)).content
+    size = len(whole)
+    for asked, status, content in [
+        ("bytes=0-9", 206, whole[:10]),
+        ("bytes=100-", 206, whole[100:]),
+        ("bytes=-5", 206, whole[-5:]),
+        ("bytes=0-99999999", 206, whole),
+        (f"bytes={size}-", 416, b""),
+        ("bytes=9-2", 400, None),
+        ("lines=1-2", 400, None),
+    ]:
+        response = client.get(AUDIO.format(0), headers={"Range": asked})
+        assert response.status_code == status, asked
+        if content is not None:
+            assert response.content == content, asked
+    assert client.get(AUDIO.format(0), headers={"Range": "bytes=0-9"}).headers["content-range"] == f"bytes 0-9/{size}"
+
+
+@pytest.mark.parametrize(
+    "row", ["-1", "16", str(10**12), str(10**40), "../0", "..%2f..%2fparams.yaml", "0.5", "%00", ""]
+)
+def test_rows_that_no_catalogue_has(client, row):
+    response = client.get(AUDIO.format(row))
+    assert response.status_code == 404
+    assert list(response.json()) == ["error"]
+
+
+@pytest.mark.parametrize("name", ["nothing", "..", "../films", "..%2ffilms", "films%00", "%2e%2e"])
+def test_catalogues_that_are_none(client, name):
+    assert client.get(f"/api/catalogues/{name}/tracks/0/audio").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "row", range(3, 10), ids=["dots", "link", "gone", "folder", "absolute", "zero byte", "other file"]
+)
+def test_files_that_lie_elsewhere_are_not_sent(client, row):
+    response = client.get(OWN.format(row))
+    assert (response.status_code, response.json()) == (
+        404,
+        {"error": "the file of this track is not where the catalogue says"},
+    )
+
+
+def test_poster_that_lies_elsewhere_is_not_sent(client):
+    films = {"AAA": {"image": "../outside.mp3"}, "AAB": {"image": "data/image/gone.jpg"}}
+    for fid in films:
+        with pytest.raises(Refused, match="it has no poster"):
+            Examples(client.root, films).poster(fid)
+
+
+def exported(client, kind, **options):
+    return requests.get(f"{client.origin}/api/export", params={"format": kind} | options, timeout=30)
+
+
+def test_table_for_a_spreadsheet(client):
+    tracks = client.answer(tags="war", k=5)["tracks"]
+    rows, scores = [track["row"] for track in tracks], [track["score"] for track in tracks]
+    response = exported(client, "csv", row=rows, score=scores)
+    assert response.headers["content-disposition"] == 'attachment; filename="soundtracks.csv"'
+    assert response.content.startswith(b"\xef\xbb\xbf"), "Excel takes it for another encoding"
+    table = list(csv.DictReader(io.StringIO(response.content.decode("utf-8-sig"))))
+    assert [row["path"] for row in table] == [track["path"] for track in tracks]
+    assert [float(row["score"]) for row in table] == scores
+    assert [row["rank"] for row in table] == ["1", "2", "3", "4", "5"]
+    own = exported(client, "csv", row=[0], catalogue="own music").content.decode("utf-8-sig")
+    (cells,) = csv.DictReader(io.StringIO(own))
+    assert cells["title"] == "'=1+1"
+    assert cells["artist"].startswith("'@artist")
+
+
+def test_playlist_for_a_player(client):
+    response = exported(client, "m3u8", row=[2, 0], catalogue="own music")
+    assert response.headers["content-type"].startswith("application/vnd.apple.mpegurl")
+    lines = response.content.decode().splitlines()
+    assert lines[0] == "#EXTM3U"
+    assert [line for line in lines if not line.startswith("#")] == [
+        client.origin + OWN.format(2),
+        client.origin + OWN.format(0),
+    ]
+    assert sum(line.startswith("#EXTINF:") for line in lines) == 2, "a title broke a line"
+    assert "#EXTVLCOPT:start-time=4" in lines
+
+
+def test_list_for_programs(client):
+    found = json.loads(exported(client, "json", row=[4, 1]).content)
+    assert [track["path"] for track in found["tracks"]] == [
+        track["path"] for row in (4, 1) for track in client.answer(tags="war", k=16)["tracks"] if track["row"] == row
+    ]
+
+
+def test_lists_that_cannot_be(client):
+    for options, status in [
+        ({"row": [99]}, 404),
+        ({"row": [-1]}, 404),
+        ({"row": [0], "catalogue": "../films"}, 404),
+        ({"row": [0, 1], "score": [0.5]}, 422),
+        ({"row": [0], "score": ["nan"]}, 422),
+        ({"row": ["x"]}, 422),
+        ({"row": [0] * 201}, 422),
+        ({}, 422),
+    ]:
+        response = exported(client, "csv", **options)
+        assert (response.status_code, list(response.json())) == (status, ["error"]), options
+    assert exported(client, "exe", row=[0]).status_code == 422
+
+
+def test_titles_are_text_on_the_page(client):
+    page = client.get("/").text
+    assert HOSTILE not in page
+    assert "&lt;script&gt;alert(&#39;title&#39;)" in page
+    assert page.count("<script") == 1  # the page's own
