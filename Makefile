@@ -1,7 +1,7 @@
 # make run     build everything on the embedded corpus: dvc repro
 # make test    every test
 # make ui      MLflow's pages on this machine
-# make lint    ruff
+# make lint    ruff and mypy
 
 PYTHON ?= python3
 VENV := .venv
@@ -21,6 +21,7 @@ ui: $(VENV)/.installed
 lint: $(VENV)/.installed-dev
 	ruff check .
 	ruff format --check .
+	mypy
 
 $(VENV)/.installed: requirements.txt | $(VENV)/bin/pip
 	python -m pip install --quiet --disable-pip-version-check -r requirements.txt
