@@ -39,7 +39,7 @@ def main(films: int) -> None:
         print(f"scrape, nothing to do: {stage(folder, 'scrape', films)[0]:.1f} s")
         trees = bare_trees(folder)
         for processes in (1, 2):
-            set_param(folder, "parse", "processes", processes)
+            set_param(folder, "machine", "processes", processes)
             rate = films / stage(folder, "parse", films)[0]
             print(
                 f"parse, {processes} processes: {rate:.0f} pages/s, {rate / trees:.2f} of a bare parser's {trees:.0f}"

@@ -45,15 +45,16 @@ def main() -> None:
 def run(kind: str, way: str) -> dict[str, Any]:
     """Encode all items in one call, or batch by batch."""
     torch.set_num_threads(1)
-    features = load_params(Path(__file__).parent.parent / "params.yaml").features
+    params = load_params(Path(__file__).parent.parent / "params.yaml")
+    features, machine = params.features, params.machine
     if kind == "text":
         items: list = texts()
-        encoder: Any = load_text_encoder(features.text, CPU)
-        size = features.text.batch_size
+        encoder: Any = load_text_encoder(features.text, CPU, machine.text_batch_size)
+        size = machine.text_batch_size
     else:
         items = pictures()
-        encoder = load_image_encoder(features.image, CPU)
-        size = features.image.batch_size
+        encoder = load_image_encoder(features.image, CPU, machine.image_batch_size)
+        size = machine.image_batch_size
     encoder.encode(items[:size])
     start = time.perf_counter()
     for part in batches(items, len(items) if way == "whole" else size):

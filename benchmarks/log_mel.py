@@ -15,7 +15,7 @@ import torch
 
 from benchmarks.report import Figure, best_seconds, figure, publish
 from pipeline.encoders.log_mel import FLOOR_POWER, LogMel
-from pipeline.encoders.section import AudioFeatures
+from pipeline.encoders.section import LogMelFeatures
 from pipeline.params import load_params
 
 SECONDS, FILES = 30, 64
@@ -29,7 +29,7 @@ def main() -> None:
     publish("log_mel", [line for name, params in settings.items() for line in measure(name, params)])
 
 
-def measure(name: str, params: AudioFeatures) -> list[Figure]:
+def measure(name: str, params: LogMelFeatures) -> list[Figure]:
     """Return the lines of one setting."""
     samples = np.random.default_rng(0).uniform(-0.5, 0.5, (FILES, SECONDS * params.sample_rate)).astype(np.float32)
     log_mel = LogMel(params)
@@ -50,7 +50,7 @@ def each(log_mel: LogMel, audio: np.ndarray) -> list[np.ndarray]:
     return [log_mel(samples) for samples in audio]
 
 
-def librosa_log_mel(samples: np.ndarray, params: AudioFeatures) -> np.ndarray:
+def librosa_log_mel(samples: np.ndarray, params: LogMelFeatures) -> np.ndarray:
     """Return dB [..., m, l] by librosa, in one call."""
     power = librosa.feature.melspectrogram(
         y=samples,

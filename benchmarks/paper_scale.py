@@ -43,6 +43,7 @@ BATCH_FILMS = 512
 SHORT_FRAMES, SHORT_MELS = 60, 16
 WINDOW_SECONDS = 9.92
 GB = 1e9
+MACHINE = load_params(Path(__file__).parent.parent / "params.yaml").machine
 
 
 def main() -> None:
@@ -83,7 +84,7 @@ def short_rows(root: Path) -> dict:
     found = {}
     for name in ("build", "again"):
         start = time.perf_counter()
-        assert write_frames(root, root / "audio.parquet", dataset, params) == 0
+        assert write_frames(root, root / "audio.parquet", dataset, params, MACHINE) == 0
         found[name] = time.perf_counter() - start
     start = time.perf_counter()
     table = open_audio(root / "audio.parquet")
@@ -124,10 +125,10 @@ def text_rows(root: Path) -> dict:
         return rng.normal(size=(len(texts), encoder.width)).astype(np.float32)
 
     with mock.patch.object(TextEncoder, "encode", drawn):
-        write_text_features(root / "text.parquet", dataset, params, torch.device("cpu"))
+        write_text_features(root / "text.parquet", dataset, params, MACHINE)
     (root / "text.parquet").unlink()
     start = time.perf_counter()
-    assert write_text_features(root / "text.parquet", dataset, params, torch.device("cpu")) == 0
+    assert write_text_features(root / "text.parquet", dataset, params, MACHINE) == 0
     again = time.perf_counter() - start
     return {"again": again, "memory": peak_megabytes(), "rows": len(dataset) * (1 + 2 * paragraphs)}
 

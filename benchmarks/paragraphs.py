@@ -47,7 +47,9 @@ def of_films(params: Params, pool: str, way: str) -> np.ndarray:
         if {"plot", "tags_plot"} & set(inputs):
             model, config = load_model(ROOT / "models" / variant)
             store = open_for_model(ROOT, rows, variant, inputs, config)
-            _, rankings = evaluate_model(model, config, store, rows, {}, evaluate, torch.device("cpu"))
+            _, rankings = evaluate_model(
+                model, config, store, rows, {}, evaluate, params.machine.embed_batch_size, torch.device("cpu")
+            )
             found.append([row[METRIC] for row in rankings])
     return np.mean(found, axis=0)
 

@@ -30,7 +30,7 @@ K = 10
 def main() -> None:
     """Measure all models of several parts and print the figures."""
     models, encoders = trained_models(ROOT), Encoders(CPU)
-    catalogue = FilmCatalogue(ROOT, load_params(ROOT / "params.yaml").evaluate.batch_size, CPU)
+    catalogue = FilmCatalogue(ROOT, load_params(ROOT / "params.yaml").machine.embed_batch_size, CPU)
     rows = [row for row in read_table(ROOT / "data/dataset.parquet", DATASET, "split") if row["split"] == "eval"]
     films = one_row_a_film(rows)
     queries = [Query(None, film["tags"], film["plot"], ROOT / film["image"]) for film in films]

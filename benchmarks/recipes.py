@@ -116,14 +116,19 @@ def recalls(task: tuple[str, Changes, int, int | None]) -> dict[str, float]:
     dataset = read_table(ROOT / "data/dataset.parquet", DATASET, "split")
     if split is not None:
         dataset = without_evaluation_split(dataset, split)
-    material = open_material(ROOT, dataset, params.inputs(variant), params.features, params.train)
+    material = open_material(
+        ROOT, dataset, params.inputs(variant), params.features.text, params.features.image, params.train
+    )
     with tempfile.TemporaryDirectory() as folder:
+        group = Group(0, 1, CPU)
         train_variant(
-            Path(folder), variant, material, dataset, params.model, params.train, Group(0, 1, CPU), lambda record: None
+            Path(folder), variant, material, dataset, params.model, params.train, group, False, lambda record: None
         )
         model, config = load_model(Path(folder) / "models" / variant)
     tried = [row for row in dataset if row["split"] == "eval"]
-    _, rankings = evaluate_model(model, config, material.store, tried, {}, params.evaluate, CPU)
+    _, rankings = evaluate_model(
+        model, config, material.store, tried, {}, params.evaluate, params.machine.embed_batch_size, CPU
+    )
     return {row["fid"]: row[METRIC] for row in rankings}
 
 

@@ -32,7 +32,7 @@ LIMIT = 1.3  # times ffmpeg's CPU time
 
 def main(films: int, minutes: float) -> None:
     """Run all and print the figures."""
-    settings = replace(load_params(ROOT / "params.yaml").segment, max_per_film=None, processes=1)
+    settings = replace(load_params(ROOT / "params.yaml").segment, max_per_film=None)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         downloads = [recording(folder, film, number, minutes) for film in range(films) for number in range(2)]
@@ -47,8 +47,7 @@ def main(films: int, minutes: float) -> None:
         ]
         walls: dict[int, float] = {}
         for processes in (n for n in (1, 2, 4, 8) if n <= os.cpu_count()):
-            shared = replace(settings, processes=processes)
-            walls[processes] = min(stage(folder, downloads, shared)[1] for _ in range(3))
+            walls[processes] = min(stage(folder, downloads, settings, processes)[1] for _ in range(3))
             what = f"{hours:.2g} h of audio, processes: {processes}"
             figures.append(figure(what, walls[processes], "s of wall time", walls[1], "one process"))
     publish("segment", figures)
@@ -100,12 +99,12 @@ def bare_ffmpeg(folder: Path, downloads: list[dict], settings: Segment) -> float
     return cpu(resource.RUSAGE_CHILDREN) - before
 
 
-def stage(folder: Path, downloads: list[dict], settings: Segment) -> tuple[float, float]:
+def stage(folder: Path, downloads: list[dict], settings: Segment, processes: int = 1) -> tuple[float, float]:
     """Cut all anew; return the CPU seconds of this process, and the wall seconds."""
     for path in (folder / "data").glob("segments.parquet"):
         path.unlink()
     before, start = cpu(resource.RUSAGE_SELF), time.monotonic()
-    rows = segment_all(folder, downloads, settings)
+    rows = segment_all(folder, downloads, settings, processes)
     assert {row["status"] for row in rows} == {"ok"}
     return cpu(resource.RUSAGE_SELF) - before, time.monotonic() - start
 

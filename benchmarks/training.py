@@ -25,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,7 @@ def frozen() -> dict[str, Any]:
 def computing(films: list[Row], params: Params) -> dict[str, float]:
     """Return the seconds that a step needs to compute each input of `films` out of files and texts."""
     features, model = params.features, params.model.audio
-    text, image = load_text_encoder(features.text, CPU), load_image_encoder(features.image, CPU)
+    text, image = load_text_encoder(features.text, CPU, 2), load_image_encoder(features.image, CPU, 2)
     log_mel, rate = LogMel(features.audio), features.audio.sample_rate
 
     def windows() -> None:
@@ -159,7 +159,9 @@ class PaddedTable(TokenTable):
 
 def speed_of(variant: str, rows: list[Row], params: Params, padded: bool = False) -> dict[str, float]:
     """Return the speed of a training on `rows`."""
-    material = open_material(ROOT, rows, params.inputs(variant), params.features, params.train)
+    material = open_material(
+        ROOT, rows, params.inputs(variant), params.features.text, params.features.image, params.train
+    )
     if padded:
         length = material.settings["text"]["max_tokens"]
         tables = {
@@ -180,14 +182,16 @@ def default() -> dict[str, float]:
     os.environ.pop(URI, None)  # into a store of its own
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        material = open_material(ROOT, rows, params.inputs(variant), params.features, params.train)
-        with training_run(root, variant, params, material.store.audio.about["digest"]) as run:
+        material = open_material(
+            ROOT, rows, params.inputs(variant), params.features.text, params.features.image, params.train
+        )
+        with training_run(root, variant, asdict(params), material.store.audio.about["digest"]) as run:
 
             def report(record: dict[str, float]) -> None:
                 records.append(record)
                 run.log_epoch(record)
 
-            train_variant(root, variant, material, rows, params.model, params.train, Group(0, 1, CPU), report)
+            train_variant(root, variant, material, rows, params.model, params.train, Group(0, 1, CPU), False, report)
             run.log_model(root / "models" / variant)
     seconds = [1 / record["examples_per_second"] for record in records]  # an epoch, but for a factor
     wait = np.average([record["input_wait"] for record in records], weights=seconds)

@@ -91,7 +91,7 @@ def on_cpu() -> Iterator[Figure]:
         generate(Path(folder), sizes, paper_params())
         for micro in CPU_PARTS:
             how = {"batch_size": CPU_BATCH, "micro_batch_size": micro, "epochs": 1, "threads": CPU_THREADS}
-            found = _in_own_process(folder, "cpu", sizes, False, how)
+            found = _in_own_process(folder, "cpu", sizes, False, {"train": how})
             title = f"published sizes, batch of {CPU_BATCH}" + (f" in parts of {micro}" if micro else "")
             yield figure(f"{title}: a step", found["seconds"], "s", REFERENCE_SECONDS, REFERENCE)
             yield figure(f"{title}: highest memory", found["memory"], "MB", REFERENCE_MEGABYTES, REFERENCE)
@@ -106,9 +106,11 @@ def on_gpu(device: str, tiny: bool) -> list[Figure]:
         generate(Path(folder), sizes, paper_params(tiny))
         for encoders, micro, compiled in cases:
             batch = GPU_FROZEN_BATCH if encoders == "frozen" and not tiny else params.batch_size
-            how = {"encoders": encoders, "batch_size": batch, "micro_batch_size": micro, "compile": compiled}
+            how = {"encoders": encoders, "batch_size": batch, "micro_batch_size": micro}
             how |= {"epochs": GPU_EPOCHS, "patience": None, "precision": "bfloat16"}
-            found[encoders, micro, compiled] = _in_own_process(folder, device, sizes, tiny, how)
+            found[encoders, micro, compiled] = _in_own_process(
+                folder, device, sizes, tiny, {"train": how, "machine": {"compile": compiled}}
+            )
     highest = max(of_case["product"] for of_case in found.values())
     return [line for case in cases for line in _gpu_lines(case, found, highest)]
 
@@ -138,13 +140,13 @@ def _in_own_process(folder: str, device: str, sizes: Sizes, tiny: bool, how: dic
 
 
 def measure(folder: str, device_name: str, sizes_given: dict[str, Any], tiny: bool, how: dict[str, Any]) -> dict:
-    """Return the speed and the highest memory of a training with `how` laid over its section.
+    """Return the speed and the highest memory of a training with `how` laid over its parameters.
 
     With a GPU's precision also `operations` of an example and `product`, the yardstick; with too little memory on a
     GPU no speed, but its `capacity`.
     """
     device, sizes = torch.device(device_name), Sizes(**sizes_given)
-    params, cuda = changed(paper_params(tiny), {"train": how}), device.type == "cuda"
+    params, cuda = changed(paper_params(tiny), how), device.type == "cuda"
     opened, found = material(Path(folder), sizes, params), {}
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
@@ -237,7 +239,9 @@ def train(
     records: list[Record] = []
     with mock.patch.object(Resume, "save"):
         group = Group(0, 1, device)
-        train_variant(root, variant, opened, rows, params.model, params.train, group, records.append)
+        train_variant(
+            root, variant, opened, rows, params.model, params.train, group, params.machine.compile, records.append
+        )
     return records
 
 

@@ -6,9 +6,9 @@ from typing import Literal
 from pydantic.dataclasses import dataclass
 
 from pipeline.compare.section import Compare
-from pipeline.core.device import Device
 from pipeline.core.errors import ParamsError
 from pipeline.core.fields import STRICT, Count, Positive, load_sections
+from pipeline.core.machine import Machine
 from pipeline.core.variants import Input, Variants, inputs_of
 from pipeline.corpus.section import Corpus
 from pipeline.download.section import Download
@@ -33,7 +33,6 @@ class Recommend:
     max_paragraphs: Count
     max_image_bytes: Count
     max_track_seconds: Positive
-    processes: Count
 
     def __post_init__(self) -> None:
         if self.probes > self.lists:
@@ -46,7 +45,7 @@ class Params:
 
     variant: str
     variants: Variants
-    device: Device
+    machine: Machine
     corpus: Corpus
     scrape: Scrape
     parse: Parse

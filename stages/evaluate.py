@@ -7,11 +7,10 @@ Run: dvc repro evaluate@<variant>
 
 import argparse
 import logging
-from functools import partial
 from pathlib import Path
 
-from pipeline.core.device import Device, choose_device
 from pipeline.core.files import sha256_of, write_json
+from pipeline.core.machine import Machine, choose_device
 from pipeline.core.stage import launch
 from pipeline.core.tables import DATASET, FILMS, read_table
 from pipeline.core.variants import Variants, inputs_of
@@ -24,14 +23,15 @@ from pipeline.tracking.evaluation import log_evaluation
 log = logging.getLogger(__name__)
 
 
-def main(variant: str, root: Path, variants: Variants, evaluate: Evaluate, device: Device) -> None:
+def main(root: Path, variant: str, variants: Variants, evaluate: Evaluate, machine: Machine) -> None:
     """Write the metrics and rankings of `variant`."""
     rows = pool_of(read_table(root / "data/dataset.parquet", DATASET, "split"), evaluate.pool)
     about = {film["fid"]: film for film in read_table(root / "data/films.parquet", FILMS, "parse")}
     folder = root / "models" / variant
     model, config = load_model(folder)
     store = open_for_model(root, rows, variant, inputs_of(variants, variant), config)
-    metrics, rankings = evaluate_model(model, config, store, rows, about, evaluate, choose_device(device))
+    device, batch_size = choose_device(machine.device), machine.embed_batch_size
+    metrics, rankings = evaluate_model(model, config, store, rows, about, evaluate, batch_size, device)
     metrics["model"] = {name: sha256_of(folder / name) for name in ("model.safetensors", "history.csv")}
     write_rankings(root / f"metrics/rankings/{variant}.parquet", rankings)
     write_json(root / f"metrics/evaluate/{variant}.json", metrics)
@@ -45,5 +45,5 @@ def main(variant: str, root: Path, variants: Variants, evaluate: Evaluate, devic
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--variant", required=True, help="a row of `variants` in params.yaml")
-    sections = {"variants": Variants, "evaluate": Evaluate, "device": Device}
-    launch(partial(main, parser.parse_args().variant), sections)
+    sections = {"variants": Variants, "evaluate": Evaluate, "machine": Machine}
+    launch(main, sections, parser.parse_args().variant)

@@ -7,15 +7,14 @@ Run: dvc repro features@audio features@image features@text
 
 import argparse
 import logging
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pipeline.core.device import Device, choose_device
 from pipeline.core.errors import StageError
+from pipeline.core.machine import Machine
 from pipeline.core.stage import launch
 from pipeline.core.tables import DATASET, read_table
-from pipeline.encoders.section import LOG_MEL, AudioFeatures, ImageFeatures, TextFeatures
+from pipeline.encoders.section import AudioFeatures, ImageFeatures, TextFeatures, is_log_mel
 from pipeline.features.audio_frames import write_frames
 from pipeline.features.audio_windows import write_windows
 from pipeline.features.image import write_image_features
@@ -24,31 +23,34 @@ from pipeline.store.table import count_rows
 
 log = logging.getLogger(__name__)
 
-KINDS = {"audio": "tracks", "image": "posters", "text": "texts"}
-SECTIONS = {"audio": AudioFeatures, "image": ImageFeatures, "text": TextFeatures}
+KINDS: dict[str, tuple[str, Any]] = {  # what is computed, and the section of the parameters
+    "audio": ("tracks", AudioFeatures),
+    "image": ("posters", ImageFeatures),
+    "text": ("texts", TextFeatures),
+}
 
 
-def main(kind: Literal["audio", "image", "text"], root: Path, features: Any, device: Device) -> None:
+def main(root: Path, kind: str, features: Any, machine: Machine) -> None:
     """Write the table of `kind`; `features` is the section of that kind."""
     dataset = read_table(root / "data/dataset.parquet", DATASET, "split")
     if not dataset:
         raise StageError("data/dataset.parquet lists no track: run `dvc repro split`")
     path = root / f"data/features/{kind}.parquet"
     if kind == "text":
-        computed = write_text_features(path, dataset, features, choose_device(device))
+        computed = write_text_features(path, dataset, features, machine)
     elif kind == "image":
-        computed = write_image_features(root, path, dataset, features, choose_device(device))
-    elif features.encoder == LOG_MEL:
-        computed = write_frames(root, path, dataset, features)
+        computed = write_image_features(root, path, dataset, features, machine)
+    elif is_log_mel(features.encoder):
+        computed = write_frames(root, path, dataset, features, machine)
     else:
-        computed = write_windows(root, path, dataset, features, choose_device(device))
+        computed = write_windows(root, path, dataset, features, machine)
     films = len({row["fid"] for row in dataset})
-    what = KINDS[kind]
+    what = KINDS[kind][0]
     log.info("%s: %d rows of %d films; %d %s computed, the rest known", path, count_rows(path), films, computed, what)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kind", required=True, choices=KINDS)
-    kind = parser.parse_args().kind
-    launch(partial(main, kind), {f"features.{kind}": SECTIONS[kind], "device": Device})
+    name = parser.parse_args().kind
+    launch(main, {f"features.{name}": KINDS[name][1], "machine": Machine}, name)

@@ -8,6 +8,7 @@ Run: dvc repro parse
 import logging
 from pathlib import Path
 
+from pipeline.core.machine import Machine
 from pipeline.core.stage import launch
 from pipeline.core.tables import FILMS, PAGES, count_by_status, read_table, require_success, write_table
 from pipeline.corpus import load_films
@@ -18,14 +19,14 @@ from pipeline.parse.section import Parse
 log = logging.getLogger(__name__)
 
 
-def main(root: Path, corpus: Corpus, parse: Parse) -> None:
+def main(root: Path, corpus: Corpus, parse: Parse, machine: Machine) -> None:
     films = load_films(root / corpus.folder, corpus.search)
     pages = read_table(root / "data/pages.parquet", PAGES, "scrape")
-    rows = parse_films(root, films, pages, parse)
+    rows = parse_films(root, films, pages, parse, machine.processes)
     write_table(root / "data/films.parquet", rows, FILMS)
     log.info("films: %s", count_by_status(rows))
     require_success(rows, parse.min_success_rate, "parse", "films")
 
 
 if __name__ == "__main__":
-    launch(main, {"corpus": Corpus, "parse": Parse})
+    launch(main, {"corpus": Corpus, "parse": Parse, "machine": Machine})

@@ -8,11 +8,10 @@ Run: dvc repro publish
 import logging
 from pathlib import Path
 
-from pipeline.core.device import Device, choose_device
 from pipeline.core.files import write_bytes, write_json
+from pipeline.core.machine import Machine, choose_device
 from pipeline.core.stage import launch
 from pipeline.core.variants import Variants, inputs_of
-from pipeline.evaluate.section import Evaluate
 from pipeline.model.index import index_films
 from pipeline.model.store import CONFIG, WEIGHTS
 from pipeline.publish.headline import headline_of
@@ -22,12 +21,13 @@ from pipeline.store.index import INDEX
 log = logging.getLogger(__name__)
 
 
-def main(root: Path, variant: str, variants: Variants, evaluate: Evaluate, device: Device) -> None:
+def main(root: Path, variant: str, variants: Variants, machine: Machine) -> None:
     """Write models/published and the headline of `variant`."""
     inputs = inputs_of(variants, variant)
     headline = headline_of(root / f"metrics/evaluate/{variant}.json")
     folder, published = root / "models" / variant, root / "models/published"
-    tracks, films = index_films(root, published / INDEX, variant, inputs, evaluate.batch_size, choose_device(device))
+    device, batch_size = choose_device(machine.device), machine.embed_batch_size
+    tracks, films = index_films(root, published / INDEX, variant, inputs, batch_size, device)
     for name in (WEIGHTS, CONFIG):
         write_bytes(published / name, (folder / name).read_bytes())
     write_json(root / "metrics/retrieval.json", headline)
@@ -36,4 +36,4 @@ def main(root: Path, variant: str, variants: Variants, evaluate: Evaluate, devic
 
 
 if __name__ == "__main__":
-    launch(main, {"variant": str, "variants": Variants, "evaluate": Evaluate, "device": Device})
+    launch(main, {"variant": str, "variants": Variants, "machine": Machine})

@@ -8,6 +8,7 @@ Run: dvc repro segment
 import logging
 from pathlib import Path
 
+from pipeline.core.machine import Machine
 from pipeline.core.stage import launch
 from pipeline.core.tables import DOWNLOADS, count_by_status, read_table, require_success
 from pipeline.segment.run import by_recording, segment_all
@@ -16,10 +17,10 @@ from pipeline.segment.section import Segment
 log = logging.getLogger(__name__)
 
 
-def main(root: Path, segment: Segment) -> None:
+def main(root: Path, segment: Segment, machine: Machine) -> None:
     """Bring the segments and their table up to date."""
     downloads = read_table(root / "data/downloads.parquet", DOWNLOADS, "download")
-    rows = segment_all(root, downloads, segment)
+    rows = segment_all(root, downloads, segment, machine.processes)
     recordings = by_recording(rows)
     log.info("segment: recordings: %s", count_by_status(recordings))
     log.info("segment: segments: %s", count_by_status(rows))
@@ -27,4 +28,4 @@ def main(root: Path, segment: Segment) -> None:
 
 
 if __name__ == "__main__":
-    launch(main, {"segment": Segment})
+    launch(main, {"segment": Segment, "machine": Machine})

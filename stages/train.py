@@ -7,11 +7,10 @@ Run: dvc repro train@<variant>
 
 import argparse
 import sys
-from functools import partial
 from pathlib import Path
 
-from pipeline.core.device import Device, choose_device
 from pipeline.core.fields import read_params
+from pipeline.core.machine import Machine, choose_device
 from pipeline.core.stage import launch
 from pipeline.core.tables import DATASET, read_table
 from pipeline.core.variants import Variants, inputs_of
@@ -28,23 +27,23 @@ SECTIONS = {
     "train": Train,
     "features.text": TextFeatures,
     "features.image": ImageFeatures,
-    "device": Device,
+    "machine": Machine,
 }
 
 
 def main(
-    variant: str,
     root: Path,
+    variant: str,
     variants: Variants,
     model: Model,
     train: Train,
     text: TextFeatures,
     image: ImageFeatures,
-    device: Device,
+    machine: Machine,
 ) -> None:
-    """Train `variant` and write its folder, in this process or in as many as `train.processes` says."""
-    inputs, where = inputs_of(variants, variant), choose_device(device)
-    status = start_processes(train.processes, where, "stages.train", ["--variant", variant])
+    """Train `variant` and write its folder, in this process or in as many as `machine.train_processes` says."""
+    inputs, where = inputs_of(variants, variant), choose_device(machine.device)
+    status = start_processes(machine.train_processes, where, "stages.train", ["--variant", variant])
     if status is not None:
         sys.exit(status)
     dataset = read_table(root / "data/dataset.parquet", DATASET, "split")
@@ -52,11 +51,11 @@ def main(
         material = open_material(root, dataset, inputs, text, image, train)
         digest, params = material.store.audio.about["digest"], read_params(root / "params.yaml")
         with training_run(root, variant, params, digest, group.first, group.device.type == "cuda") as run:
-            train_variant(root, variant, material, dataset, model, train, group, run.log_epoch)
+            train_variant(root, variant, material, dataset, model, train, group, machine.compile, run.log_epoch)
             run.log_model(root / "models" / variant)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--variant", required=True, help="a row of `variants` in params.yaml")
-    launch(partial(main, parser.parse_args().variant), SECTIONS)
+    launch(main, SECTIONS, parser.parse_args().variant)

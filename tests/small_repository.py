@@ -15,7 +15,7 @@ FILMS = 14
 VARIANTS = {"Im": ["image"], "All": ["tags_plot", "image"]}
 SMALLER = {
     "variants": VARIANTS,
-    "segment": {"processes": 1},
+    "machine": {"processes": 1},
     "split": {"train": 0.5, "valid": 0.2, "eval": 0.3},
     "model": {"audio": {"channels": 4}},
     "train": {"epochs": 2, "threads": 1},

@@ -31,12 +31,14 @@ BLOCK_BYTES = 4096
 RUN = """
 import sys, importlib
 from pipeline.core.stage import launch
+from pipeline.params import Params
 stage = importlib.import_module("stages." + sys.argv[1])
 def run(root, params):
     print("ready", flush=True)
     corpus = [] if sys.argv[1] == "segment" else [params.corpus]
-    stage.main(root, *corpus, getattr(params, sys.argv[1]))
-launch(run)
+    machine = [params.machine] if sys.argv[1] in ("parse", "segment") else []
+    stage.main(root, *corpus, getattr(params, sys.argv[1]), *machine)
+launch(run, {"": Params})
 """
 PAGE = """<html><head><script>"wgRevisionId":{revision}</script></head><body><h1 id="firstHeading">Film {fid}</h1>
 <table class="infobox"><tr><td><a href="/wiki/File:{fid}.jpg" class="image"><img src="/poster/{fid}.jpg"></a></td></tr>
@@ -82,7 +84,8 @@ def start(tmp_path_factory) -> Path:
     params = yaml.load((ROOT / "params.yaml").read_text())
     params["corpus"] |= {"folder": "corpus", "serve": None}
     # In one process, so that a moment lies in the work and not in the beginning of others.
-    params["segment"] |= {"seconds": 1.0, "hop_seconds": 0.1, "min_seconds": 0.5, "max_per_film": 8, "processes": 1}
+    params["segment"] |= {"seconds": 1.0, "hop_seconds": 0.1, "min_seconds": 0.5, "max_per_film": 8}
+    params["machine"]["processes"] = 1
     with (folder / "params.yaml").open("w") as file:
         yaml.dump(params, file)
     yield folder

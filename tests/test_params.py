@@ -76,7 +76,7 @@ def test_missing_keys(load, key):
         ("segment.sample_rate", 22000),
         ("corpus.folder", ""),
         ("corpus.serve", False),
-        ("device", "gpu"),
+        ("machine.device", "gpu"),
         ("features", []),
         ("model.query.dropout", 1.0),
     ],

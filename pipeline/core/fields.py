@@ -69,7 +69,8 @@ def load_sections(path: Path, shapes: Mapping[str, Any]) -> list[Any]:
 
 
 def _describe(item: Any, prefix: str) -> str:
-    key = ".".join([*([prefix] if prefix else []), *(str(part) for part in item["loc"])])
+    """Return what is wrong with a key; parts of its place in angle brackets are names of a union's shapes, no keys."""
+    key = ".".join(part for part in (prefix, *map(str, item["loc"])) if part and not part.startswith("<"))
     if item["type"] in ADVICE:
         return f"{key}: {ADVICE[item['type']]}"
     if item["type"] == "value_error":  # raised in __post_init__, which names its keys itself

@@ -10,14 +10,14 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.fields import load_sections
 
 
-def launch(run: Callable[..., None], sections: Mapping[str, Any]) -> None:
-    """Call `run(root, *sections)` in the working directory; on bad input exit with 1 and a plain message.
+def launch(run: Callable[..., None], sections: Mapping[str, Any], *arguments: str) -> None:
+    """Call `run(root, *arguments, *sections)` in the working directory; on bad input exit with 1 and a plain message.
 
     `sections` gives the type of each section of `params.yaml` that the stage reads, by its dotted name.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     root = Path()
     try:
-        run(root, *load_sections(root / "params.yaml", sections))
+        run(root, *arguments, *load_sections(root / "params.yaml", sections))
     except PipelineError as error:
         sys.exit(f"ERROR: {error}")

@@ -20,7 +20,7 @@ from pipeline.core.batches import batches
 from pipeline.core.errors import ParamsError
 from pipeline.encoders.pooling import Poolings, chosen
 from pipeline.encoders.pretrained import digest_of, digests, explained, inference, load_model, quiet
-from pipeline.encoders.section import LOG_MEL, AudioFeatures
+from pipeline.encoders.section import LOG_MEL, WindowFeatures
 from pipeline.encoders.source import locate
 
 KEY = "features.audio.encoder"
@@ -64,8 +64,8 @@ class AudioEncoder:
         return vectors
 
 
-def load_audio_encoder(params: AudioFeatures, device: torch.device) -> AudioEncoder:
-    """Return the encoder that `params.encoder` names, ready on `device`.
+def load_audio_encoder(params: WindowFeatures, device: torch.device, batch_size: int) -> AudioEncoder:
+    """Return the encoder that `params.encoder` names, ready on `device`; it reads `batch_size` windows at once.
 
     Raises `ModelError` when it cannot be loaded or used, `ParamsError` when `params.pooling` or `params.window_seconds`
     do not suit it.
@@ -97,8 +97,8 @@ def load_audio_encoder(params: AudioFeatures, device: torch.device) -> AudioEnco
             "window_seconds": params.window_seconds,
             "window_hop_seconds": params.window_hop_seconds,
         }
-        rate, size = extractor.sampling_rate, params.batch_size
-        return AudioEncoder(extractor, model.to(device), head, device, size, width, rate, spec)
+        rate = extractor.sampling_rate
+        return AudioEncoder(extractor, model.to(device), head, device, batch_size, width, rate, spec)
 
 
 def inputs_of(extractor: Any, windows: Sequence[np.ndarray]) -> dict[str, Tensor]:

@@ -61,8 +61,8 @@ class ImageEncoder:
         return self.preparation.squares(image, count)
 
 
-def load_image_encoder(params: ImageFeatures, device: torch.device) -> ImageEncoder:
-    """Return the encoder that `params.encoder` names, ready on `device`.
+def load_image_encoder(params: ImageFeatures, device: torch.device, batch_size: int) -> ImageEncoder:
+    """Return the encoder that `params.encoder` names, ready on `device`; it reads `batch_size` pictures at once.
 
     Raises `ModelError` when it cannot be loaded or used, `ParamsError` for a pooling that it does not have.
     """
@@ -88,7 +88,7 @@ def load_image_encoder(params: ImageFeatures, device: torch.device) -> ImageEnco
             **asdict(preparation),
         }
         model.to(device, memory_format=torch.channels_last)  # convolutions are half as fast again
-        return ImageEncoder(model, preparation, device, params.batch_size, width, spec)
+        return ImageEncoder(model, preparation, device, batch_size, width, spec)
 
 
 def efficientnet() -> nn.Module:

@@ -9,6 +9,7 @@ within full scale can reach (by Parseval's theorem no band's power exceeds n_fft
 """
 
 import math
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -16,20 +17,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline.encoders.section import LOG_MEL, AudioFeatures
+from pipeline.encoders.section import LOG_MEL, LogMelFeatures
 
 VERSION = 1  # raise when the same file would give other values, which are kept by it
 FLOOR_POWER = 1e-10
 FLOOR_DB = -100.0
 CODES = 255
 BLOCK_FRAMES = 128  # at a time: what a processor's cache holds, twice as fast as all at once
-SETTINGS = ("sample_rate", "n_fft", "spectrum", "hop_length", "n_mels", "f_min", "f_max", "dtype")
+SETTINGS = tuple(field.name for field in fields(LogMelFeatures) if field.name != "encoder")
 
 
 class LogMel:
     """Mono samples in, log-mel frames out."""
 
-    def __init__(self, params: AudioFeatures) -> None:
+    def __init__(self, params: LogMelFeatures) -> None:
         from torchaudio.functional import melscale_fbanks  # not needed where stored frames are only read
 
         self.params = params

@@ -19,7 +19,12 @@ from pipeline.core.errors import ModelError, PipelineError
 VERSION = 1  # of all encoders here: raise when the same input would give other values, which are kept by it
 HEADS = ("pooler.", "head.", "visual_projection.", "audio_projection.")  # what only a model's pooled output is made of
 UNREAD = ("masked_spec_embed", "embeddings.mask_token")  # what only pretraining reads, and many checkpoints lack
-BESIDE = ("_name_or_path", "architectures", "dtype", "transformers_version")  # of a configuration: no part of the model
+IGNORED_SETTINGS = (
+    "_name_or_path",
+    "architectures",
+    "dtype",
+    "transformers_version",
+)  # of a configuration: no part of the model
 
 Towers = Mapping[str, tuple[str, str | None]]  # by kind of model: class of the part that is read, and its configuration
 
@@ -92,12 +97,12 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def inference(device: torch.device) -> Iterator[None]:
-    """Compute without gradients; on a device that `halves`, products in bfloat16 and sums in float32."""
-    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=halves(device)):
+    """Compute without gradients; on a device that supports it, products in bfloat16 and sums in float32."""
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=supports_bfloat16(device)):
         yield
 
 
-def halves(device: torch.device) -> bool:
+def supports_bfloat16(device: torch.device) -> bool:
     """Return whether the device multiplies bfloat16 by itself."""
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
@@ -113,7 +118,7 @@ def digests(model: nn.Module, head: bool) -> dict[str, Any]:
             weights.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
             weights.update(value.detach().cpu().contiguous().numpy().tobytes())
     settings = model.config.to_dict() if hasattr(model, "config") else {}
-    kept = {key: value for key, value in settings.items() if key not in BESIDE}
+    kept = {key: value for key, value in settings.items() if key not in IGNORED_SETTINGS}
     return {"version": VERSION, "weights": weights.hexdigest(), "config": digest_of(kept)}
 
 

@@ -1,7 +1,15 @@
-"""The section `features` of params.yaml."""
+"""The section `features` of params.yaml.
 
-from typing import Literal
+`features.audio` has two shapes, told apart by its `encoder`: the log-mel spectrogram, or a pretrained encoder of
+windows. The keys of the other shape may be there too, so that `-S features.audio.encoder=…` alone switches; they are
+not read.
+"""
 
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Tag
 from pydantic.dataclasses import dataclass
 
 from pipeline.core.fields import STRICT, Count, Name, NotNegative, Positive
@@ -11,10 +19,10 @@ Pooling = Literal["auto", "cls", "mean", "pooler"]
 
 
 @dataclass(frozen=True, config=STRICT)
-class AudioFeatures:
-    """The log-mel spectrogram, or a pretrained encoder of windows."""
+class LogMelFeatures:
+    """The log-mel spectrogram."""
 
-    encoder: Name
+    encoder: Literal["log-mel"]
     sample_rate: Count
     n_fft: Count
     spectrum: Literal["power", "real"]
@@ -23,11 +31,6 @@ class AudioFeatures:
     f_min: NotNegative
     f_max: Positive
     dtype: Literal["float16", "uint8"]
-    pooling: Pooling
-    window_seconds: Positive
-    window_hop_seconds: Positive
-    batch_size: Count
-    processes: Count
 
     def __post_init__(self) -> None:
         if not self.f_min < self.f_max <= self.sample_rate / 2:
@@ -38,13 +41,54 @@ class AudioFeatures:
 
 
 @dataclass(frozen=True, config=STRICT)
+class WindowFeatures:
+    """A pretrained audio encoder, which gives one vector per window."""
+
+    encoder: Name
+    pooling: Pooling
+    window_seconds: Positive
+    window_hop_seconds: Positive
+
+
+def is_log_mel(encoder: Any) -> bool:
+    """Return whether `features.audio.encoder`, or the encoder that a table or model names, is the spectrogram."""
+    return bool(encoder == LOG_MEL)
+
+
+def audio_features_of(spec: Mapping[str, Any]) -> LogMelFeatures | WindowFeatures:
+    """Return the section behind `spec`, the settings that a table or model keeps; raise `KeyError` where one lacks."""
+    shape = LogMelFeatures if is_log_mel(spec["encoder"]) else WindowFeatures
+    return shape(**{field.name: spec[field.name] for field in fields(shape)})
+
+
+def _own_keys(section: Any) -> Any:
+    """Return the section without the keys that only the other shape reads."""
+    if not isinstance(section, Mapping):
+        return section
+    frames, windows = ({field.name for field in fields(shape)} for shape in (LogMelFeatures, WindowFeatures))
+    foreign = windows - frames if is_log_mel(section.get("encoder")) else frames - windows
+    return {key: value for key, value in section.items() if key not in foreign}
+
+
+def _shape(section: Any) -> str:
+    encoder = section.get("encoder") if isinstance(section, Mapping) else getattr(section, "encoder", None)
+    return "<log-mel>" if is_log_mel(encoder) else "<windows>"
+
+
+AudioFeatures = Annotated[
+    Annotated[LogMelFeatures, Tag("<log-mel>")] | Annotated[WindowFeatures, Tag("<windows>")],
+    Discriminator(_shape),
+    BeforeValidator(_own_keys),
+]
+
+
+@dataclass(frozen=True, config=STRICT)
 class ImageFeatures:
     """The image encoder."""
 
     encoder: Name
     pooling: Pooling
     crops: Count
-    batch_size: Count
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -54,7 +98,6 @@ class TextFeatures:
     encoder: Name
     pooling: Pooling
     max_tokens: Count
-    batch_size: Count
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -59,8 +59,8 @@ class TextEncoder:
             return text_vectors(output, batch["attention_mask"], pooling, normalised).cpu().numpy()
 
 
-def load_text_encoder(params: TextFeatures, device: torch.device) -> TextEncoder:
-    """Return the encoder that `params.encoder` names, ready on `device`.
+def load_text_encoder(params: TextFeatures, device: torch.device, batch_size: int) -> TextEncoder:
+    """Return the encoder that `params.encoder` names, ready on `device`; it reads `batch_size` texts at once.
 
     Raises `ModelError` when it cannot be loaded or used, `ParamsError` when `params.max_tokens` or `params.pooling` do
     not suit it.
@@ -90,7 +90,7 @@ def load_text_encoder(params: TextFeatures, device: torch.device) -> TextEncoder
             "max_tokens": _max_tokens(params, tokenizer, model, sentence),
         }
         width = allowed[pooling]().shape[1]
-        return TextEncoder(tokenizer, model.to(device), device, params.batch_size, width, spec)
+        return TextEncoder(tokenizer, model.to(device), device, batch_size, width, spec)
 
 
 def text_vectors(output: Any, mask: Tensor, pooling: str, normalised: bool) -> Tensor:

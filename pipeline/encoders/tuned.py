@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pipeline.core.errors import ModelError
 from pipeline.encoders.image import TOWERS, ImageEncoder, efficientnet, image_poolings, load_image_encoder
-from pipeline.encoders.pretrained import BESIDE, quiet
+from pipeline.encoders.pretrained import IGNORED_SETTINGS, quiet
 from pipeline.encoders.section import ImageFeatures, TextFeatures
 from pipeline.encoders.text import TextEncoder, load_text_encoder, text_vectors
 
@@ -61,11 +61,11 @@ def load_tuned(
     settings: Settings = {}
     for kind in kinds:
         if kind == "text":
-            encoder: Any = load_text_encoder(text, CPU)
+            encoder: Any = load_text_encoder(text, CPU, 1)
             settings[kind] = text_settings(encoder, marks)
             networks[kind] = TextNetwork(encoder.model, settings[kind])
         else:
-            encoder = load_image_encoder(image, CPU)
+            encoder = load_image_encoder(image, CPU, 1)
             settings[kind] = image_settings(encoder, image.crops)
             networks[kind] = ImageNetwork(encoder.model, settings[kind])
         networks[kind].train()
@@ -120,7 +120,7 @@ def image_settings(encoder: ImageEncoder, crops: int) -> Settings:
 def _settings_of(network: nn.Module) -> Settings:
     if not hasattr(network, "config"):
         return {"model_type": EFFICIENTNET}
-    return {name: value for name, value in network.config.to_dict().items() if name not in BESIDE}
+    return {name: value for name, value in network.config.to_dict().items() if name not in IGNORED_SETTINGS}
 
 
 def _network(settings: Settings) -> nn.Module:

@@ -47,6 +47,7 @@ def evaluate_model(
     rows: list[Row],
     about: Mapping[str, Row],
     params: Evaluate,
+    batch_size: int,
     device: torch.device,
 ) -> tuple[dict[str, Any], list[Row]]:
     """Return the metrics file's content and the rows of `pipeline.evaluate.rankings`.
@@ -54,8 +55,8 @@ def evaluate_model(
     `rows` are those of the pool, `about` the rows of films.parquet by fid.
     """
     films = films_of(rows, store)
-    queries = embed_queries(model, store, films, config, params, device)
-    tracks = embed_tracks(model, store, films, config, params.batch_size, device)
+    queries = embed_queries(model, store, films, config, params, batch_size, device)
+    tracks = embed_tracks(model, store, films, config, batch_size, device)
     metrics, rankings = measure(films, queries, tracks, about, params)
     return {"variant": config["variant"], **metrics, "dataset": digest_of(rows)}, rankings
 
@@ -66,12 +67,13 @@ def embed_queries(
     films: list[Film],
     config: dict[str, Any],
     params: Evaluate,
+    batch_size: int,
     device: torch.device,
 ) -> Vectors:
     """Return the films as `evaluate.paragraphs` says: the mean over paragraphs, the first one, or all of them."""
     if params.paragraphs == "mean":
-        return one_row_each(embed_films(model, store, films, config, params.batch_size, device))
-    rows, starts = embed_paragraphs(model, store, films, config, params.batch_size, device)
+        return one_row_each(embed_films(model, store, films, config, batch_size, device))
+    rows, starts = embed_paragraphs(model, store, films, config, batch_size, device)
     return one_row_each(rows[starts]) if params.paragraphs == "first" else Vectors(rows, starts)
 
 

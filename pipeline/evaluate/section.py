@@ -12,7 +12,6 @@ from pipeline.core.fields import STRICT, Count, Name, Seed
 class Evaluate:
     """Metrics and their intervals."""
 
-    batch_size: Count
     pool: Literal["eval", "all"]
     paragraphs: Literal["mean", "first", "best"]
     ks: Annotated[list[Count], Field(min_length=1)]

@@ -17,9 +17,10 @@ from tqdm import tqdm
 
 from pipeline.core.batches import batches
 from pipeline.core.errors import StageError
+from pipeline.core.machine import Machine
 from pipeline.core.workers import map_in_order
 from pipeline.encoders.log_mel import LogMel
-from pipeline.encoders.section import AudioFeatures
+from pipeline.encoders.section import LogMelFeatures
 from pipeline.features.rows import versions
 from pipeline.features.tracks import stated_samples, track_samples
 from pipeline.store.cache import FeatureCache, open_cache, write_shard
@@ -31,7 +32,7 @@ NEEDED = ("path", "seconds", "file_sha256")  # of a row, to compute its frames i
 Row = dict[str, Any]
 
 
-def write_frames(root: Path, path: Path, dataset: list[Row], params: AudioFeatures) -> int:
+def write_frames(root: Path, path: Path, dataset: list[Row], params: LogMelFeatures, machine: Machine) -> int:
     """Write the log-mel frames of the tracks of `dataset` to `path`; return how many had to be computed.
 
     Raises `MissingFileError` for a track that is missing, damaged, or not as long as `dataset` says.
@@ -41,7 +42,7 @@ def write_frames(root: Path, path: Path, dataset: list[Row], params: AudioFeatur
     cache = open_cache(path.parent, path.stem, about)
     by_key = {row["file_sha256"]: {name: row[name] for name in NEEDED} for row in dataset}
     missing = [by_key[key] for key in cache.missing(by_key)]
-    _compute_missing(root, cache, missing, params)
+    _compute_missing(root, cache, missing, params, machine.processes)
     max_frames = max(log_mel.frame_count(stated_samples(row, params.sample_rate)) for row in dataset)
     groups = _groups(cache, dataset, max_frames, log_mel)
     dtype = np.float16 if params.dtype == "float16" else np.uint8
@@ -49,21 +50,21 @@ def write_frames(root: Path, path: Path, dataset: list[Row], params: AudioFeatur
     return len(missing)
 
 
-def _compute_missing(root: Path, cache: FeatureCache, rows: list[Row], params: AudioFeatures) -> None:
+def _compute_missing(root: Path, cache: FeatureCache, rows: list[Row], params: LogMelFeatures, processes: int) -> None:
     groups = list(batches(rows, GROUP_ROWS))
     compute = partial(_compute, root, cache.folder, params)
     try:
         with tqdm(total=len(rows), desc="tracks", unit="", disable=None) as progress:
-            for group, shard in zip(groups, map_in_order(compute, groups, params.processes, max_chunk=1), strict=True):
+            for group, shard in zip(groups, map_in_order(compute, groups, processes, max_chunk=1), strict=True):
                 cache.add(shard)
                 progress.update(len(group))
     except BrokenProcessPool:
         raise StageError(
-            f"features: a process died, perhaps for want of memory; lower features.audio.processes ({params.processes})"
+            f"features: a process died, perhaps out of memory; lower machine.processes ({processes})"
         ) from None
 
 
-def _compute(root: Path, folder: Path, params: AudioFeatures, rows: list[Row]) -> Path:
+def _compute(root: Path, folder: Path, params: LogMelFeatures, rows: list[Row]) -> Path:
     """Write the frames of `rows` as a shard of the cache and return its path; in a process of its own."""
     torch.set_num_threads(1)
     log_mel = LogMel(params)

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from pipeline.core.batches import batches
+from pipeline.core.machine import Machine, choose_device
 from pipeline.encoders.audio import AudioEncoder, load_audio_encoder
-from pipeline.encoders.section import AudioFeatures
+from pipeline.encoders.section import WindowFeatures
 from pipeline.features.rows import versions
 from pipeline.features.tracks import stated_samples, track_samples
 from pipeline.store.cache import FeatureCache, open_cache, write_shard
@@ -28,19 +28,19 @@ GROUP_ROWS = 1024  # tracks whose windows are a row group
 Row = dict[str, Any]
 
 
-def write_windows(root: Path, path: Path, dataset: list[Row], params: AudioFeatures, device: torch.device) -> int:
+def write_windows(root: Path, path: Path, dataset: list[Row], params: WindowFeatures, machine: Machine) -> int:
     """Write the windows' vectors of the tracks of `dataset` to `path`; return how many tracks had to be encoded.
 
     Raises `MissingFileError` for a track that is missing, damaged, or not as long as `dataset` says, `ModelError` for
     an encoder that cannot be used.
     """
-    encoder = load_audio_encoder(params, device)
+    encoder = load_audio_encoder(params, choose_device(machine.device), machine.audio_batch_size)
     about = {"spec": encoder.spec, "versions": versions("torch", "transformers", "av")}
     cache = open_cache(path.parent, path.stem, about)
     by_key = {row["file_sha256"]: row for row in dataset}
     missing = [by_key[key] for key in cache.missing(by_key)]
     progress = tqdm(total=len(missing), desc="tracks", unit="", disable=None)
-    with ThreadPoolExecutor(params.processes) as pool, progress:
+    with ThreadPoolExecutor(machine.processes) as pool, progress:
         for rows, tracks in _decoded(pool, root, missing, encoder.sample_rate):
             vectors = _encode(encoder, tracks, params)
             cache.add(write_shard(cache.folder, {r["file_sha256"]: v for r, v in zip(rows, vectors, strict=True)}))
@@ -64,7 +64,7 @@ def _decoded(
         yield waiting[0], [future.result() for future in waiting[1]]
 
 
-def _encode(encoder: AudioEncoder, tracks: list[np.ndarray], params: AudioFeatures) -> list[np.ndarray]:
+def _encode(encoder: AudioEncoder, tracks: list[np.ndarray], params: WindowFeatures) -> list[np.ndarray]:
     """Return the vectors [windows, f] of each track."""
     length = round(params.window_seconds * encoder.sample_rate)
     starts = [_starts(len(track), params, encoder.sample_rate) for track in tracks]
@@ -73,13 +73,13 @@ def _encode(encoder: AudioEncoder, tracks: list[np.ndarray], params: AudioFeatur
     return np.split(encoder.encode(windows), ends[:-1])
 
 
-def _starts(samples: int, params: AudioFeatures, sample_rate: int) -> list[int]:
+def _starts(samples: int, params: WindowFeatures, sample_rate: int) -> list[int]:
     length, hop = (round(s * sample_rate) for s in (params.window_seconds, params.window_hop_seconds))
     return window_starts(samples, length, max(1, hop))
 
 
 def _groups(
-    cache: FeatureCache, dataset: list[Row], params: AudioFeatures, sample_rate: int
+    cache: FeatureCache, dataset: list[Row], params: WindowFeatures, sample_rate: int
 ) -> Iterator[tuple[list[Row], np.ndarray]]:
     for rows in batches(dataset, GROUP_ROWS):
         vectors = [cache.read(row["file_sha256"]) for row in rows]

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from pipeline.core.batches import batches
 from pipeline.core.errors import MissingFileError
 from pipeline.core.files import sha256_of
+from pipeline.core.machine import Machine, choose_device
 from pipeline.encoders.image import ImageEncoder, load_image_encoder
 from pipeline.encoders.section import ImageFeatures
 from pipeline.features.rows import versions
@@ -28,14 +28,12 @@ GROUP_ROWS = 8192  # films whose vectors are a row group
 Row = dict[str, Any]
 
 
-def write_image_features(
-    root: Path, path: Path, dataset: list[Row], params: ImageFeatures, device: torch.device
-) -> int:
+def write_image_features(root: Path, path: Path, dataset: list[Row], params: ImageFeatures, machine: Machine) -> int:
     """Write the vectors of the posters of the films of `dataset` to `path`; return how many had to be encoded.
 
     Raises `MissingFileError` for a poster that is missing or damaged, `ModelError` for an encoder that cannot be used.
     """
-    encoder = load_image_encoder(params, device)
+    encoder = load_image_encoder(params, choose_device(machine.device), machine.image_batch_size)
     films = one_row_a_film(dataset)
     about = {"spec": encoder.spec | {"crops": params.crops}, "versions": versions("torch", "transformers", "pillow")}
     cache = open_cache(path.parent, path.stem, about)

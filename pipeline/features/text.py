@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from pipeline.core.batches import batches
+from pipeline.core.machine import Machine, choose_device
 from pipeline.encoders.section import TextFeatures
 from pipeline.encoders.text import load_text_encoder
 from pipeline.features.rows import versions
@@ -25,13 +25,13 @@ GROUP_ROWS = 8192  # a row group
 Row = dict[str, Any]
 
 
-def write_text_features(path: Path, dataset: list[Row], params: TextFeatures, device: torch.device) -> int:
+def write_text_features(path: Path, dataset: list[Row], params: TextFeatures, machine: Machine) -> int:
     """Write the vectors of the texts of the films of `dataset` to `path`; return how many had to be encoded.
 
     Raises `MissingFileError` for a film without tags or plot, `ModelError` for an encoder that cannot be used.
     """
     texts = [item for film in one_row_a_film(dataset) for item in film_texts(film)]
-    encoder = load_text_encoder(params, device)
+    encoder = load_text_encoder(params, choose_device(machine.device), machine.text_batch_size)
     about = {"spec": encoder.spec, "versions": versions("torch", "transformers", "tokenizers")}
     cache = open_cache(path.parent, path.stem, about)
     by_key = {key["sha256"]: text for key, text in texts}

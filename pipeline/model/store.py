@@ -14,7 +14,7 @@ from torch import nn
 
 from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.core.files import whole_file, write_json
-from pipeline.encoders.section import LOG_MEL
+from pipeline.encoders.section import is_log_mel
 from pipeline.encoders.tuned import build_tuned
 from pipeline.model.audio import AudioTower, VectorTower
 from pipeline.model.retrieval import RetrievalModel
@@ -35,7 +35,7 @@ def build_model(config: Config, encoders: Mapping[str, nn.Module] | None = None)
     """
     params = TypeAdapter(ModelParams).validate_json(json.dumps(config["model"]))
     features, audio = config["features"], config["features"]["audio"]
-    if audio["encoder"] == LOG_MEL:
+    if is_log_mel(audio["encoder"]):
         tower: nn.Module = AudioTower(params.audio, audio["width"], config["window_steps"])
     else:
         tower = VectorTower(audio["width"], params.audio.width)

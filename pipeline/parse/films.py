@@ -13,16 +13,16 @@ from pipeline.parse.film import IMAGES_FOLDER, Row, film_row
 from pipeline.parse.section import Parse
 
 
-def parse_films(root: Path, films: list[Film], pages: list[Row], parse: Parse) -> list[Row]:
+def parse_films(root: Path, films: list[Film], pages: list[Row], parse: Parse, processes: int) -> list[Row]:
     """Return a row a film and write the images; remove the files in their folder that no row names."""
     by_fid = {page["fid"]: page for page in pages}
     items = [(film, by_fid.get(film.fid, {})) for film in films]
     try:
-        results = map_in_order(partial(_row, root, parse), items, parse.processes)
+        results = map_in_order(partial(_row, root, parse), items, processes)
         rows = list(tqdm(results, "films", total=len(items), unit="film", disable=None))
     except BrokenProcessPool:
         raise StageError(
-            f"parse: a process died, perhaps for want of memory; lower parse.processes ({parse.processes})"
+            f"parse: a process died, perhaps out of memory; lower machine.processes ({processes})"
         ) from None
     wanted = {row["image"] for row in rows}
     for path in (root / IMAGES_FOLDER).glob("*"):

@@ -17,5 +17,4 @@ class Parse:
     short_side: Count
     jpeg_quality: Annotated[int, Field(ge=1, le=95)]
     max_pixels: Count
-    processes: Count
     min_success_rate: Share

@@ -24,7 +24,9 @@ SUCCEEDED = ("ok", "surplus", "duplicate")  # the recording could be cut
 log = logging.getLogger(__name__)
 
 
-def segment_all(root: Path, downloads: Iterable[dict[str, Any]], settings: Segment) -> list[dict[str, Any]]:
+def segment_all(
+    root: Path, downloads: Iterable[dict[str, Any]], settings: Segment, processes: int
+) -> list[dict[str, Any]]:
     """Bring `data/audio` and the segments table in line with the downloads that are ok; return the table's rows.
 
     A film from which and from whose settings nothing has changed is left as it is.
@@ -38,7 +40,7 @@ def segment_all(root: Path, downloads: Iterable[dict[str, Any]], settings: Segme
         log.info("segment: %d of %d films are as they were", len(films) - len(stale), len(films))
     entries = {film.fid: film.before for film in films}
     _remove_others(root, entries)
-    work = map_in_order(partial(segment_film, root, settings, base), stale, settings.processes, max_chunk=1)
+    work = map_in_order(partial(segment_film, root, settings, base), stale, processes, max_chunk=1)
     try:
         with tqdm(total=sum(len(film.recordings) for film in stale), unit="recording", disable=None) as progress:
             for film, entry in zip(stale, work, strict=True):
@@ -46,8 +48,8 @@ def segment_all(root: Path, downloads: Iterable[dict[str, Any]], settings: Segme
                 progress.update(len(film.recordings))
     except BrokenProcessPool:
         raise StageError(
-            "segment: a process died, perhaps for want of memory; "
-            f"lower segment.processes ({settings.processes}) or segment.seconds ({settings.seconds:g})"
+            "segment: a process died, perhaps out of memory; "
+            f"lower machine.processes ({processes}) or segment.seconds ({settings.seconds:g})"
         ) from None
     save(root, entries)
     return [row for entry in entries.values() for row in entry.rows]

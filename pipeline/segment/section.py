@@ -22,7 +22,6 @@ class Segment:
     sample_rate: Literal[16000, 22050, 24000, 32000, 44100, 48000]  # what MP3 can hold
     format: Literal["mp3", "flac", "ogg"]
     bit_rate: Annotated[int, Field(ge=8000, le=320000)]
-    processes: Count
     min_success_rate: Share
 
     def __post_init__(self) -> None:

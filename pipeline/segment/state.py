@@ -29,7 +29,7 @@ TABLE = Path("data/segments.parquet")  # below the root
 JOURNALS = Path("data/.segments")
 KEY = b"segment"  # of the table's metadata
 RESULT = ("path", "sha256", "video_url", "title", "chapters")  # of a download, what its pieces depend on
-NO_RESULT = ("processes", "min_success_rate")  # settings that no piece depends on
+NO_RESULT = ("min_success_rate",)  # settings that no piece depends on
 
 Row = dict[str, Any]
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from torch import Tensor
 
 from pipeline.encoders.log_mel import decibels
-from pipeline.encoders.section import LOG_MEL
+from pipeline.encoders.section import is_log_mel
 from pipeline.store.cache import FeatureCache, open_cache, write_shard
 from pipeline.store.table import open_parquet, read_keys, read_vectors
 
@@ -39,7 +39,7 @@ class AudioTable:
     @property
     def is_log_mel(self) -> bool:
         """Whether a step is a frame and not the vector of a window."""
-        return self.spec["encoder"] == LOG_MEL
+        return is_log_mel(self.spec["encoder"])
 
     @property
     def dtype(self) -> np.dtype:

@@ -105,8 +105,8 @@ def start_processes(processes: int, device: torch.device, module: str, arguments
         return None
     if device.type == "cuda" and processes > torch.cuda.device_count():
         raise ParamsError(
-            f"train.processes: found {processes}, this machine has {torch.cuda.device_count()} GPUs; lower it, or set "
-            "device to cpu"
+            f"machine.train_processes: found {processes}, there are {torch.cuda.device_count()} GPUs here; lower it, "
+            "or set machine.device to cpu"
         )
     command = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m", module, *arguments]
     return subprocess.run([sys.executable, *command], check=False).returncode

@@ -13,12 +13,13 @@ import numpy as np
 import torch
 
 from pipeline.core.errors import ModelError, ParamsError, StageError
-from pipeline.encoders.pretrained import halves
+from pipeline.encoders.pretrained import supports_bfloat16
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.store.films import FeatureStore, Film
+from pipeline.tracking.progress import Progress
 from pipeline.train.group import Group
+from pipeline.train.loss import make_loss
 from pipeline.train.optimizer import make_optimizer
-from pipeline.train.progress import Progress
 from pipeline.train.resume import Resume
 from pipeline.train.sampling import Plan, ReadAhead, epoch_plans, pinned
 from pipeline.train.schedule import Schedule, is_better
@@ -51,15 +52,20 @@ class Trainer:
         splits: dict[str, list[Film]],
         params: Train,
         group: Group,
+        compiled: bool,
     ) -> None:
-        """Prepare the training on `splits["train"]`; raise `StageError` or `ParamsError` for too few films."""
+        """Prepare the training on `splits["train"]`; the encoders are `compiled` by torch.compile where asked for.
+
+        Raises `StageError` or `ParamsError` for too few films.
+        """
         self.films, self.store, self.params, self.group = splits["train"], store, params, group
         self.window_steps = config["window_steps"]
         self.examples = len(self.films) if params.sampler == "films" else sum(len(f.track_rows) for f in self.films)
         _require(splits, self.examples, params, group)
-        self.validation = Validation(splits["valid"], store, config, params) if group.first else None
+        self.loss = make_loss(params)
+        self.validation = Validation(splits["valid"], store, config, params, self.loss) if group.first else None
         self.model = group.joined(model)
-        if params.compile:
+        if compiled:
             for part in (model.audio_tower, *model.encoders.values()):
                 part.compile()
         self.optimizer = make_optimizer(model, params, group.device)
@@ -74,11 +80,11 @@ class Trainer:
         With a `patience` training ends so many epochs after its best, whose weights it leaves; without one it goes
         through all epochs and leaves the last: on few films a validation figure is a poor judge. `on_epoch` is called
         with each record and how fast it went. Raises `NotFiniteError`, after which the model and `history` are those of
-        the last good epoch, and `ModelError` when memory does not suffice.
+        the last good epoch, and `ModelError` when out of memory.
         """
         if state := resume.load():
             self._restore(state)
-            log.info("going on after epoch %d, where a training with the same parameters had stopped", self._epoch)
+            log.info("resuming after epoch %d, where a training with the same parameters had stopped", self._epoch)
         progress = Progress(self.params.epochs, self.examples, self._epoch) if self.group.first else None
         while self._epoch < self.params.epochs and not self._out_of_patience():
             try:
@@ -137,7 +143,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         parts = [partial(self.store.batch, part, self.group.device) for part in stored]
         films = torch.from_numpy(plan.films).to(self.group.device)
-        loss = backward(self.model, parts, films, self.params.same_film, self.group, self.precision)
+        loss = backward(self.model, parts, films, self.loss, self.group, self.precision)
         if self.params.max_grad_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.params.max_grad_norm)
         self.optimizer.step()
@@ -155,7 +161,7 @@ class Trainer:
     def precision(self) -> AbstractContextManager:
         """Return the context in which encoders compute."""
         device, wanted = self.group.device, self.params.precision
-        if wanted == "bfloat16" or (wanted == "auto" and halves(device)):
+        if wanted == "bfloat16" or (wanted == "auto" and supports_bfloat16(device)):
             return torch.autocast(device.type, torch.bfloat16)
         return nullcontext()
 
@@ -215,9 +221,9 @@ def enough_memory(params: Train) -> Iterator[None]:
         if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
             raise
         raise ModelError(
-            f"memory does not suffice: lower train.micro_batch_size (found {params.micro_batch_size or 'null'}; the "
+            f"out of memory: lower train.micro_batch_size (found {params.micro_batch_size or 'null'}; the "
             f"loss stays that of the batch), or train.batch_size (found {params.batch_size}), or the widths under "
-            f"model.audio; or raise train.processes, where there are more GPUs ({str(error).splitlines()[0]})"
+            f"model.audio; or raise machine.train_processes, where there are more GPUs ({str(error).splitlines()[0]})"
         ) from error
 
 
@@ -231,7 +237,8 @@ def _require(splits: dict[str, list[Film]], examples: int, params: Train, group:
     smallest = examples // -(-examples // params.batch_size)
     if smallest < group.size:
         raise ParamsError(
-            f"train.processes: found {group.size}, a batch has {smallest} examples and each process needs one; lower it"
+            f"machine.train_processes: found {group.size}, a batch has {smallest} examples, one per process at least; "
+            "lower it"
         )
     if examples < params.batch_size:
         log.warning(

@@ -1,12 +1,27 @@
 """The contrastive loss between films and windows of their music."""
 
-from typing import Literal
+from functools import partial
+from typing import Literal, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pipeline.train.section import Train
+
 SameFilm = Literal["masked", "positives", "negatives"]
+
+
+class Loss(Protocol):
+    """A loss with its parameters: what training and validation call."""
+
+    def __call__(self, query: Tensor, audio: Tensor, scale: Tensor, films: Tensor) -> Tensor:
+        """Return the scalar loss of unit vectors `query` and `audio` [n, e]; `films` [n] is the film of each row."""
+
+
+def make_loss(params: Train) -> Loss:
+    """Return the loss that `params` ask for, the one place where they are read."""
+    return partial(contrastive_loss, same_film=params.same_film)
 
 
 def contrastive_loss(query: Tensor, audio: Tensor, scale: Tensor, films: Tensor, same_film: SameFilm) -> Tensor:

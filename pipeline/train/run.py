@@ -27,7 +27,6 @@ from pipeline.train.section import Train
 log = logging.getLogger(__name__)
 
 Row = dict[str, Any]
-NOT_DECISIVE = ("processes", "compile")  # of the parameters of a training: how it is computed, not what
 
 
 @dataclass(frozen=True)
@@ -60,9 +59,10 @@ def train_variant(
     model_params: Model,
     params: Train,
     group: Group,
+    compiled: bool,
     on_epoch: Callable[[Record], None],
 ) -> None:
-    """Train `variant` and write its model, config and history to models/<variant>.
+    """Train `variant` and write its model, config and history to models/<variant>; `compiled` as in `Trainer`.
 
     A loss that is not a number ends the training with a `ModelError`; what it had reached is written.
     """
@@ -75,7 +75,7 @@ def train_variant(
     config = model_config(variant, store.inputs, model_params, store.specs(), window_steps, material.settings)
     model = build_model(config, material.networks)
     splits = {split: films_of((row for row in dataset if row["split"] == split), store) for split in ("train", "valid")}
-    trainer = Trainer(model, config, store, splits, params, group)
+    trainer = Trainer(model, config, store, splits, params, group, compiled)
     if group.first:
         films = [len(of_split) for of_split in splits.values()]
         weights = sum(weight.numel() for weight in model.parameters())
@@ -118,7 +118,7 @@ def _decisive(
     rows = {split: [(film.tracks[0], len(film.tracks)) for film in films] for split, films in splits.items()}
     return {
         "config": config,
-        "params": {name: value for name, value in asdict(params).items() if name not in NOT_DECISIVE},
+        "params": asdict(params),
         "features": {name: table.about["digest"] for name, table in tables.items() if hasattr(table, "about")},
         "films": rows,
     }

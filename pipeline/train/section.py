@@ -33,6 +33,4 @@ class Train:
     patience: Count | None
     valid_draws: Count
     precision: Literal["auto", "float32", "bfloat16"]
-    compile: bool
-    processes: Count
     threads: Count

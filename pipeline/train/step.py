@@ -16,7 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from pipeline.model.retrieval import Batch, RetrievalModel
 from pipeline.train.group import Group
-from pipeline.train.loss import SameFilm, contrastive_loss
+from pipeline.train.loss import Loss
 
 Part = Callable[[], Batch]  # makes a part of the batch on the device
 Pair = tuple[Tensor, Tensor]  # query and audio, [n, e] each
@@ -26,7 +26,7 @@ def backward(
     model: RetrievalModel,
     parts: Sequence[Part],
     films: Tensor,
-    same_film: SameFilm,
+    loss_of: Loss,
     group: Group,
     precision: Callable[[], AbstractContextManager],
 ) -> Tensor:
@@ -44,7 +44,7 @@ def backward(
                 pairs.append(_encoded(model, part()))
     query, audio = (torch.cat([pair[i].detach() for pair in pairs]).requires_grad_() for i in (0, 1))
     every = [group.gather(rows, len(films)) for rows in (query, audio)]
-    loss = contrastive_loss(*every, model.scale(), films, same_film)
+    loss = loss_of(*every, model.scale(), films)
     loss.backward()  # up to the embeddings, and into the temperature
     if model.logit_scale.grad is not None:
         model.logit_scale.grad /= group.size  # each process has all of it

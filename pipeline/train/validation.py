@@ -12,7 +12,7 @@ from torch import Tensor
 from pipeline.model.embed import embed_films
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.store.films import FeatureStore, Film
-from pipeline.train.loss import contrastive_loss
+from pipeline.train.loss import Loss
 from pipeline.train.sampling import Plan, ReadAhead, draw
 from pipeline.train.section import Train
 
@@ -24,8 +24,10 @@ Precision = Callable[[], AbstractContextManager]
 class Validation:
     """The films of the validation split, and the draws of them that `train.seed` alone decides."""
 
-    def __init__(self, films: list[Film], store: FeatureStore, config: dict[str, Any], params: Train) -> None:
-        self.films, self.store, self.config, self.params = films, store, config, params
+    def __init__(
+        self, films: list[Film], store: FeatureStore, config: dict[str, Any], params: Train, loss: Loss
+    ) -> None:
+        self.films, self.store, self.config, self.params, self.loss = films, store, config, params, loss
         rng = np.random.default_rng(params.seed)
         numbers = np.array_split(np.arange(len(films)), -(-len(films) // params.batch_size))
         self.plans = [
@@ -58,7 +60,7 @@ class Validation:
         pairs = [(model.encode_query(batch), model.encode_audio(batch)) for batch in self._batches(plan, device)]
         query, audio = (torch.cat(of_tower) for of_tower in zip(*pairs, strict=True))
         films = torch.from_numpy(plan.films).to(device)
-        return contrastive_loss(query, audio, model.scale(), films, self.params.same_film).item()
+        return self.loss(query, audio, model.scale(), films).item()
 
     def _batches(self, plan: Plan, device: torch.device):
         parts = (plan.part(begin, begin + self._size) for begin in range(0, len(plan), self._size))

@@ -140,7 +140,6 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     for variant, strength in zip(variants, (0.3, 2.0, 6.0), strict=True):
         make_variant(root, variant, rows, strength)
     evaluate = Evaluate(
-        batch_size=4,
         pool="eval",
         paragraphs="mean",
         ks=KS,

@@ -10,7 +10,7 @@ import torch
 from pipeline.core.errors import ModelError, ParamsError
 from pipeline.encoders import pretrained
 from pipeline.encoders.audio import inputs_of, load_audio_encoder
-from pipeline.encoders.section import AudioFeatures
+from pipeline.encoders.section import WindowFeatures
 from tests.encoders.tiny import AUDIO, without_weights
 
 CPU = torch.device("cpu")
@@ -19,18 +19,8 @@ RATES = {"clap": 48000, "clap_fusion": 48000, "ast": 16000, "wav2vec2": 16000, "
 
 
 def load(encoder, pooling="auto", device=CPU, window_seconds=0.5):
-    fixed = {
-        "sample_rate": 22050,
-        "n_fft": 1024,
-        "spectrum": "power",
-        "hop_length": 512,
-        "n_mels": 16,
-        "f_min": 0.0,
-        "f_max": 11025.0,
-    }
-    fixed |= {"dtype": "float16", "window_hop_seconds": 0.25, "batch_size": 2, "processes": 1}
-    params = AudioFeatures(encoder=str(encoder), pooling=pooling, window_seconds=window_seconds, **fixed)
-    return load_audio_encoder(params, device)
+    params = WindowFeatures(str(encoder), pooling, window_seconds, window_hop_seconds=0.25)
+    return load_audio_encoder(params, device, 2)
 
 
 def sounds(*lengths):
@@ -199,7 +189,7 @@ def test_bfloat16_is_near(tiny, kind, monkeypatch):
     encoder = load(tiny(kind))
     windows = sounds(RATES[kind] // 2, RATES[kind] // 2)
     exact = encoder.encode(windows)
-    monkeypatch.setattr(pretrained, "halves", lambda device: True)
+    monkeypatch.setattr(pretrained, "supports_bfloat16", lambda device: True)
     with torch.backends.mkldnn.flags(enabled=False):  # oneDNN's grouped convolution is wrong in bfloat16 on some CPUs
         rounded = encoder.encode(windows)
     assert rounded.dtype == np.float32

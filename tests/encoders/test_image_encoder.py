@@ -25,7 +25,7 @@ PLAIN = Preparation(50, 50, 3, 1 / 255, [0.0] * 3, [1.0] * 3)
 
 
 def load(encoder, pooling="auto", device=CPU):
-    return load_image_encoder(ImageFeatures(str(encoder), pooling, 1, 2), device)
+    return load_image_encoder(ImageFeatures(str(encoder), pooling, 1), device)
 
 
 def noise(*sizes):
@@ -296,7 +296,7 @@ def test_bfloat16_is_near(tiny, encoder, monkeypatch):
     loaded = load(tiny(encoder) if encoder in IMAGE else encoder)
     images = noise((64, 64), (224, 230))
     exact = loaded.encode(images)
-    monkeypatch.setattr(pretrained, "halves", lambda device: True)
+    monkeypatch.setattr(pretrained, "supports_bfloat16", lambda device: True)
     rounded = loaded.encode(images)
     assert rounded.dtype == np.float32
     assert 0 < np.abs(rounded - exact).max() < 0.05 * np.abs(exact).max()

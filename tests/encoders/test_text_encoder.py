@@ -22,7 +22,7 @@ MEAN, CLS = {"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False},
 
 
 def load(encoder, pooling="auto", max_tokens=20, device=CPU):
-    return load_text_encoder(TextFeatures(str(encoder), pooling, max_tokens, 2), device)
+    return load_text_encoder(TextFeatures(str(encoder), pooling, max_tokens), device)
 
 
 def outputs(folder, text):
@@ -240,7 +240,7 @@ def test_code_of_a_models_own_repository_is_never_run(tiny_bert, tmp_path):
 def test_bfloat16_is_near(tiny, kind, monkeypatch):
     encoder = load(tiny(kind))
     exact = encoder.encode(TEXTS)
-    monkeypatch.setattr(pretrained, "halves", lambda device: True)
+    monkeypatch.setattr(pretrained, "supports_bfloat16", lambda device: True)
     rounded = encoder.encode(TEXTS)
     assert rounded.dtype == np.float32
     assert 0 < np.abs(rounded - exact).max() < 0.05

@@ -29,8 +29,8 @@ def features_of(params):
     def make(text="all-MiniLM-L6-v2", image="efficientnet-lite0", pooling="auto", max_tokens=20, crops=1) -> Features:
         return dataclasses.replace(
             params.features,
-            text=TextFeatures(str(text), pooling, max_tokens, 2),
-            image=ImageFeatures(str(image), pooling, crops, 2),
+            text=TextFeatures(str(text), pooling, max_tokens),
+            image=ImageFeatures(str(image), pooling, crops),
         )
 
     return make
@@ -43,8 +43,8 @@ def tokens_of(settings, inputs=("plot",)) -> TokenTable:
 @pytest.mark.parametrize("kind", [*TEXT, "packaged"])
 def test_texts_begin_at_the_frozen_encoders_vectors(tiny, features_of, kind):
     features = features_of(text="all-MiniLM-L6-v2" if kind == "packaged" else tiny(kind))
-    networks, settings = load_tuned(["text"], features, marks=False)
-    expected = load_text_encoder(features.text, CPU).encode(PARAGRAPHS)
+    networks, settings = load_tuned(["text"], features.text, features.image, marks=False)
+    expected = load_text_encoder(features.text, CPU, 2).encode(PARAGRAPHS)
     tokens = tokens_of(settings["text"]).read([0, 1])
     assert tokens["attention_mask"][0].min() == 0, "nothing is padded: the test shows nothing"
     with torch.inference_mode():
@@ -55,8 +55,8 @@ def test_sentence_models_keep_their_pooling_norm_case_and_length(tiny_bert, feat
     pooling, cut = {"pooling_mode_mean_tokens": True}, {"do_lower_case": True, "max_seq_length": 6}
     folder = save_sentence(tiny_bert, tmp_path / "sentence", pooling, "Normalize", **cut)
     features = features_of(text=folder)
-    networks, settings = load_tuned(["text"], features, marks=False)
-    expected = load_text_encoder(features.text, CPU).encode(PARAGRAPHS)
+    networks, settings = load_tuned(["text"], features.text, features.image, marks=False)
+    expected = load_text_encoder(features.text, CPU, 2).encode(PARAGRAPHS)
     tokens = tokens_of(settings["text"]).read([0, 1])
     assert tokens["input_ids"].shape == (2, 6)
     with torch.inference_mode():
@@ -67,12 +67,12 @@ def test_sentence_models_keep_their_pooling_norm_case_and_length(tiny_bert, feat
 @pytest.mark.parametrize("kind", [*IMAGE, "packaged"])
 def test_pictures_begin_at_the_frozen_encoders_vectors(tiny, features_of, tmp_path, kind, pooling):
     features = features_of(image="efficientnet-lite0" if kind == "packaged" else tiny(kind), pooling=pooling)
-    networks, settings = load_tuned(["image"], features, marks=False)
+    networks, settings = load_tuned(["image"], features.text, features.image, marks=False)
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 50, 3), dtype=np.uint8))
     picture.save(tmp_path / "poster.png")
     table = raw_tables(tmp_path, [FILM], ["image"], settings)["image"]
     pixels = table.values(table.read([0]))
-    expected = load_image_encoder(features.image, CPU).encode([picture])
+    expected = load_image_encoder(features.image, CPU, 2).encode([picture])
     with torch.inference_mode():
         assert np.abs(networks["image"].eval()(pixels).numpy() - expected).max() < 1e-4
 
@@ -81,7 +81,7 @@ def test_pictures_begin_at_the_frozen_encoders_vectors(tiny, features_of, tmp_pa
 def test_settings_that_went_through_json_build_the_network_again(tiny, features_of, kind):
     part = "text" if kind in TEXT or kind == "packaged text" else "image"
     features = features_of() if kind.startswith("packaged") else features_of(**{part: tiny(kind)})
-    networks, settings = load_tuned([part], features, marks=part == "text")
+    networks, settings = load_tuned([part], features.text, features.image, marks=part == "text")
     again = build_tuned(part, json.loads(json.dumps(settings[part])))
     again.load_state_dict(networks[part].state_dict())
     torch.manual_seed(0)
@@ -118,7 +118,7 @@ def test_encoder_without_a_fast_tokenizer_is_refused(tiny_bert, features_of, mon
     from pipeline.encoders import tuned
 
     def slow(params, device):
-        encoder = load_text_encoder(params, device)
+        encoder = load_text_encoder(params, device, 2)
         return dataclasses.replace(encoder, tokenizer=object())
 
     monkeypatch.setattr(tuned, "load_text_encoder", slow)

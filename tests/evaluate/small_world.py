@@ -37,7 +37,6 @@ MODEL = Model(
     projector=Projector(hidden=7, dropout=0.3),
 )
 EVALUATE = Evaluate(
-    batch_size=4,
     pool="eval",
     paragraphs="mean",
     ks=[1, 5, 100],

@@ -20,6 +20,7 @@ from pipeline.model.embed import embed_films, embed_paragraphs, embed_tracks
 from pipeline.model.store import load_model, save_model
 from pipeline.store.films import films_of, open_store
 from tests.evaluate.small_world import EVALUATE, World
+from tests.small_machine import MACHINE
 
 CPU = torch.device("cpu")
 AVERAGES = [
@@ -40,7 +41,7 @@ def logged(monkeypatch):
 @pytest.fixture
 def evaluate(logged):
     def run(world: World) -> dict:
-        stages.evaluate.main(world.root, world.variant, world.inputs, EVALUATE, "cpu")
+        stages.evaluate.main(world.root, world.variant, {world.variant: world.inputs}, EVALUATE, MACHINE)
         return json.loads((world.root / f"metrics/evaluate/{world.variant}.json").read_text(encoding="utf-8"))
 
     return run
@@ -156,7 +157,9 @@ def test_the_other_direction_ranks_films_for_every_track(world, evaluate):
 
 def test_candidates_may_be_the_tracks_of_all_sides(world, evaluate):
     small = evaluate(world)
-    stages.evaluate.main(world.root, world.variant, world.inputs, replace(EVALUATE, pool="all"), "cpu")
+    stages.evaluate.main(
+        world.root, world.variant, {world.variant: world.inputs}, replace(EVALUATE, pool="all"), MACHINE
+    )
     metrics = json.loads((world.root / f"metrics/evaluate/{world.variant}.json").read_text(encoding="utf-8"))
     assert (metrics["pool"], metrics["queries"], metrics["candidates"]) == ("all", 5, len(world.rows))
     assert metrics["chance"]["mrr"] < small["chance"]["mrr"]
@@ -183,7 +186,9 @@ def test_a_films_paragraphs_are_read_as_the_parameter_says(world, evaluate):
         "best": np.maximum.reduceat(rows @ tracks.T, starts, axis=0),
     }
     for name, scores in expected.items():
-        stages.evaluate.main(world.root, world.variant, world.inputs, replace(EVALUATE, paragraphs=name), "cpu")
+        stages.evaluate.main(
+            world.root, world.variant, {world.variant: world.inputs}, replace(EVALUATE, paragraphs=name), MACHINE
+        )
         table = read_rankings(world.root / f"metrics/rankings/{world.variant}.parquet")
         for of_film, row in zip(scores, table["top_scores"], strict=True):
             np.testing.assert_allclose(row, np.sort(of_film)[::-1], atol=1e-6)

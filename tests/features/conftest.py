@@ -26,8 +26,8 @@ def features() -> Features:
     """Small spectrograms and the packaged encoders."""
     return Features(
         AUDIO,
-        ImageFeatures(encoder="efficientnet-lite0", pooling="auto", crops=1, batch_size=2),
-        TextFeatures(encoder="all-MiniLM-L6-v2", pooling="auto", max_tokens=64, batch_size=2),
+        ImageFeatures(encoder="efficientnet-lite0", pooling="auto", crops=1),
+        TextFeatures(encoder="all-MiniLM-L6-v2", pooling="auto", max_tokens=64),
     )
 
 

@@ -1,10 +1,10 @@
 """Settings of features for small sounds."""
 
-from pipeline.encoders.section import LOG_MEL, AudioFeatures
+from pipeline.encoders.section import LogMelFeatures, WindowFeatures
 
 RATE = 22050  # Hz
-AUDIO = AudioFeatures(
-    encoder=LOG_MEL,
+AUDIO = LogMelFeatures(
+    encoder="log-mel",
     sample_rate=RATE,
     n_fft=1024,
     spectrum="power",
@@ -13,9 +13,5 @@ AUDIO = AudioFeatures(
     f_min=0.0,
     f_max=11025.0,
     dtype="float16",
-    pooling="auto",
-    window_seconds=0.5,
-    window_hop_seconds=0.25,
-    batch_size=2,
-    processes=1,
 )
+WINDOWS = WindowFeatures(encoder="a folder", pooling="auto", window_seconds=0.5, window_hop_seconds=0.25)

@@ -15,6 +15,7 @@ from pipeline.features.audio_frames import write_frames
 from pipeline.features.tracks import track_samples
 from pipeline.store.audio_table import AudioTable, open_audio
 from pipeline.store.table import WINDOW_KEYS, write_features
+from tests.small_machine import MACHINE
 
 
 def values_of(table: AudioTable, track: int, start: int, length: int) -> np.ndarray:
@@ -29,7 +30,7 @@ def values_of(table: AudioTable, track: int, start: int, length: int) -> np.ndar
 def test_any_stretch_of_any_track_can_be_read(tmp_path, dataset, features, monkeypatch, dtype, tolerance, cached):
     monkeypatch.setattr(audio_frames, "GROUP_ROWS", 3)
     params = dataclasses.replace(features.audio, dtype=dtype)
-    write_frames(tmp_path, tmp_path / "audio.parquet", dataset, params)
+    write_frames(tmp_path, tmp_path / "audio.parquet", dataset, params, MACHINE)
     if not cached:  # as `dvc pull` leaves it
         shutil.rmtree(tmp_path / ".cache")
     for _ in range(2):
@@ -46,7 +47,7 @@ def test_any_stretch_of_any_track_can_be_read(tmp_path, dataset, features, monke
 
 def test_only_what_the_cache_lacks_is_taken_out_of_the_table(tmp_path, dataset, features, monkeypatch):
     monkeypatch.setattr(audio_frames, "GROUP_ROWS", 2)
-    write_frames(tmp_path, tmp_path / "audio.parquet", dataset, features.audio)
+    write_frames(tmp_path, tmp_path / "audio.parquet", dataset, features.audio, MACHINE)
     shard, other = sorted((tmp_path / ".cache/audio").glob("*/*.safetensors"))
     kept = other.stat().st_mtime_ns
     shard.unlink()
@@ -84,7 +85,7 @@ def test_vectors_of_windows_belong_to_their_tracks(tmp_path, tracks_a_group):
 def test_a_missing_or_damaged_table_is_named(tmp_path, dataset, features):
     with pytest.raises(MissingFileError, match=r"audio\.parquet is missing: run `dvc repro features@audio`"):
         open_audio(tmp_path / "audio.parquet")
-    write_frames(tmp_path, tmp_path / "audio.parquet", dataset, features.audio)
+    write_frames(tmp_path, tmp_path / "audio.parquet", dataset, features.audio, MACHINE)
     path = tmp_path / "audio.parquet"
     data = bytearray(path.read_bytes())
     column = pq.ParquetFile(path).metadata.row_group(0).column(4)

@@ -8,28 +8,30 @@ import torch
 
 from pipeline.core.errors import MissingFileError
 from pipeline.encoders.audio import load_audio_encoder
-from pipeline.encoders.section import AudioFeatures
+from pipeline.encoders.section import WindowFeatures
 from pipeline.features import audio_windows
 from pipeline.features.audio_windows import write_windows
 from pipeline.features.tracks import track_samples
 from pipeline.store.audio_table import open_audio
 from pipeline.store.table import open_features
+from tests.features.small import WINDOWS
+from tests.small_machine import MACHINE
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def params(features, tiny) -> AudioFeatures:
+def params(features, tiny) -> WindowFeatures:
     """Windows of half a second every quarter, through a tiny wav2vec2 at 16 kHz."""
-    return dataclasses.replace(features.audio, encoder=str(tiny("wav2vec2")))
+    return dataclasses.replace(WINDOWS, encoder=str(tiny("wav2vec2")))
 
 
 def test_rows_are_the_windows_of_a_fixed_grid(tmp_path, dataset, params, monkeypatch):
     monkeypatch.setattr(audio_windows, "GROUP_TRACKS", 3)
     monkeypatch.setattr(audio_windows, "GROUP_ROWS", 3)
-    assert write_windows(tmp_path, tmp_path / "audio.parquet", dataset, params, CPU) == len(dataset)
+    assert write_windows(tmp_path, tmp_path / "audio.parquet", dataset, params, MACHINE) == len(dataset)
     table = open_features(tmp_path / "audio.parquet")
-    encoder = load_audio_encoder(params, CPU)
+    encoder = load_audio_encoder(params, CPU, 2)
     length, hop = round(0.5 * encoder.sample_rate), round(0.25 * encoder.sample_rate)
     row = 0
     for track in dataset:
@@ -52,16 +54,16 @@ def test_rows_are_the_windows_of_a_fixed_grid(tmp_path, dataset, params, monkeyp
 
 def test_only_new_tracks_are_encoded(tmp_path, dataset, params):
     path = tmp_path / "audio.parquet"
-    assert write_windows(tmp_path, path, dataset[:2], params, CPU) == 2
-    assert write_windows(tmp_path, path, dataset, params, CPU) == 2
+    assert write_windows(tmp_path, path, dataset[:2], params, MACHINE) == 2
+    assert write_windows(tmp_path, path, dataset, params, MACHINE) == 2
     grown = path.read_bytes()
-    assert write_windows(tmp_path, path, dataset, params, CPU) == 0
+    assert write_windows(tmp_path, path, dataset, params, MACHINE) == 0
     assert path.read_bytes() == grown
-    assert write_windows(tmp_path, path, dataset, dataclasses.replace(params, window_hop_seconds=0.3), CPU) == 4
+    assert write_windows(tmp_path, path, dataset, dataclasses.replace(params, window_hop_seconds=0.3), MACHINE) == 4
 
 
 def test_a_missing_track_names_the_file_and_the_stage(tmp_path, dataset, params):
     (tmp_path / dataset[2]["path"]).unlink()
     with pytest.raises(MissingFileError, match=r"A/A/B/0\.mp3 is missing: run `dvc repro segment`"):
-        write_windows(tmp_path, tmp_path / "audio.parquet", dataset, params, CPU)
+        write_windows(tmp_path, tmp_path / "audio.parquet", dataset, params, MACHINE)
     assert not (tmp_path / "audio.parquet").exists()

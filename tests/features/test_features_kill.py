@@ -23,11 +23,12 @@ import torchaudio.functional  # so that its seconds do not fall into the work
 from pipeline.features import audio_frames
 audio_frames.GROUP_ROWS = 2
 from pipeline.core.stage import launch
+from pipeline.params import Params
 from stages.features import main
 def run(root, params):
     print("ready", flush=True)
-    main(root, "audio", "cpu", params.features)
-launch(run)
+    main(root, "audio", params.features.audio, params.machine)
+launch(run, {"": Params})
 """
 
 
@@ -44,7 +45,7 @@ def start(tmp_path: Path) -> Path:
     write_table(folder / "data/dataset.parquet", rows, DATASET)
     yaml = YAML()
     params = yaml.load((ROOT / "params.yaml").read_text())
-    params["features"]["audio"]["processes"] = 1
+    params["machine"]["processes"] = 1
     with (folder / "params.yaml").open("w") as file:
         yaml.dump(params, file)
     return folder

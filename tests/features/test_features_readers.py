@@ -10,6 +10,7 @@ from pipeline.encoders.log_mel import LogMel
 from pipeline.features.audio_frames import write_frames
 from pipeline.features.tracks import track_samples
 from pipeline.store.table import IMAGE_KEYS, write_features
+from tests.small_machine import MACHINE
 
 READERS = {
     "pandas": pd.read_parquet,
@@ -24,7 +25,7 @@ def test_log_mel_frames(tmp_path, dataset, features, reader, dtype):
     from dataclasses import replace
 
     log_mel = LogMel(replace(features.audio, dtype=dtype))
-    write_frames(tmp_path, tmp_path / "audio.parquet", dataset, log_mel.params)
+    write_frames(tmp_path, tmp_path / "audio.parquet", dataset, log_mel.params, MACHINE)
     frame = READERS[reader](tmp_path / "audio.parquet")
     assert frame.columns.tolist() == ["fid", "number", "frames", "sha256", "vector"]
     assert not frame.isna().any().any()

@@ -15,6 +15,7 @@ from pipeline.core.tables import DATASET, write_table
 from pipeline.encoders.section import Features
 from pipeline.store.films import films_of, open_store
 from stages.features import main
+from tests.small_machine import MACHINE
 
 INPUTS = ["image", "tags", "plot", "tags_plot"]
 
@@ -24,7 +25,7 @@ def test_the_three_tables_serve_every_input_and_repeat(tmp_path, dataset, featur
     contents = []
     for _ in range(2):
         for kind in ("audio", "image", "text"):
-            main(tmp_path, kind, "cpu", features)
+            main(tmp_path, kind, getattr(features, kind), MACHINE)
         contents.append({path.name: path.read_bytes() for path in folder.glob("*.parquet")})
     assert contents[0].keys() == {"audio.parquet", "image.parquet", "text.parquet"}
     assert contents[0] == contents[1]
@@ -50,7 +51,7 @@ def test_what_is_known_is_not_computed_again(tmp_path, dataset, features, caplog
         (tmp_path / f"data/features/{kind}.parquet").unlink(missing_ok=True)  # as DVC does
         caplog.clear()
         with caplog.at_level(logging.INFO):
-            main(tmp_path, kind, "cpu", changed)
+            main(tmp_path, kind, getattr(changed, kind), MACHINE)
         return int(re.search(r"(\d+) (tracks|posters|texts) computed", caplog.text)[1])
 
     fewer = [row for row in dataset if row["fid"] != "AAC"]
@@ -64,16 +65,16 @@ def test_what_is_known_is_not_computed_again(tmp_path, dataset, features, caplog
 
 def test_without_a_data_set_the_stage_says_what_to_run(tmp_path, features):
     with pytest.raises(MissingFileError, match=r"dataset\.parquet is missing: run `dvc repro split`"):
-        main(tmp_path, "audio", "cpu", features)
+        main(tmp_path, "audio", features.audio, MACHINE)
     write_table(tmp_path / "data/dataset.parquet", [], DATASET)
     with pytest.raises(StageError, match=r"lists no track: run `dvc repro split`"):
-        main(tmp_path, "audio", "cpu", features)
+        main(tmp_path, "audio", features.audio, MACHINE)
 
 
 def test_cuda_must_be_there_when_asked_for(tmp_path, dataset, features, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(ParamsError, match=r"device: found 'cuda'"):
-        main(tmp_path, "image", "cuda", features)
+        main(tmp_path, "image", features.image, dataclasses.replace(MACHINE, device="cuda"))
 
 
 @pytest.mark.parametrize("arguments", [[], ["--kind", "video"]])

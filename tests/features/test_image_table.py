@@ -14,6 +14,7 @@ from pipeline.features import image
 from pipeline.features.image import write_image_features
 from pipeline.store.posters import read_poster
 from pipeline.store.table import open_features
+from tests.small_machine import MACHINE
 
 CPU = torch.device("cpu")
 
@@ -27,21 +28,21 @@ def test_rows_are_films_in_order_of_appearance(tmp_path, dataset, params, monkey
     monkeypatch.setattr(image, "GROUP_FILMS", 2)
     monkeypatch.setattr(image, "GROUP_ROWS", 2)
     order = [dataset[3], dataset[0], dataset[2], dataset[1]]
-    assert write_image_features(tmp_path, tmp_path / "image.parquet", order, params, CPU) == 3
+    assert write_image_features(tmp_path, tmp_path / "image.parquet", order, params, MACHINE) == 3
     table = open_features(tmp_path / "image.parquet")
     assert table.keys["fid"].tolist() == ["AAC", "AAA", "AAB"]
     assert table.keys["crop"].tolist() == [0, 0, 0]
     posters = [tmp_path / f"data/image/{fid}.jpg" for fid in table.keys["fid"]]
     assert table.keys["sha256"].tolist() == [sha256_of(poster) for poster in posters]
-    encoder = load_image_encoder(params, CPU)
+    encoder = load_image_encoder(params, CPU, 2)
     assert np.abs(table.vectors - encoder.encode([read_poster(poster) for poster in posters])).max() < 1e-5
     assert encoder.spec.items() <= table.about["spec"].items()
 
 
 def test_several_squares_are_rows_and_the_first_is_the_centre(tmp_path, dataset, params):
-    write_image_features(tmp_path, tmp_path / "one/image.parquet", dataset, params, CPU)
+    write_image_features(tmp_path, tmp_path / "one/image.parquet", dataset, params, MACHINE)
     several = dataclasses.replace(params, crops=3)
-    assert write_image_features(tmp_path, tmp_path / "three/image.parquet", dataset, several, CPU) == 3
+    assert write_image_features(tmp_path, tmp_path / "three/image.parquet", dataset, several, MACHINE) == 3
     one, three = (open_features(tmp_path / name / "image.parquet") for name in ("one", "three"))
     assert three.keys["fid"].tolist() == ["AAA"] * 3 + ["AAB"] * 3 + ["AAC"]  # the last poster is a square
     assert three.keys["crop"].tolist() == [0, 1, 2, 0, 1, 2, 0]
@@ -52,14 +53,14 @@ def test_several_squares_are_rows_and_the_first_is_the_centre(tmp_path, dataset,
 
 def test_only_new_and_changed_posters_are_encoded(tmp_path, dataset, params):
     path = tmp_path / "image.parquet"
-    assert write_image_features(tmp_path, path, dataset[:2], params, CPU) == 1
-    assert write_image_features(tmp_path, path, dataset, params, CPU) == 2
+    assert write_image_features(tmp_path, path, dataset[:2], params, MACHINE) == 1
+    assert write_image_features(tmp_path, path, dataset, params, MACHINE) == 2
     poster = tmp_path / dataset[0]["image"]
     poster.write_bytes((tmp_path / dataset[3]["image"]).read_bytes())  # as another film's, which is known
-    assert write_image_features(tmp_path, path, dataset, params, CPU) == 0
+    assert write_image_features(tmp_path, path, dataset, params, MACHINE) == 0
     vectors = open_features(path).vectors
     assert np.array_equal(vectors[0], vectors[2])
-    assert write_image_features(tmp_path, path, dataset, dataclasses.replace(params, pooling="mean"), CPU) == 2
+    assert write_image_features(tmp_path, path, dataset, dataclasses.replace(params, pooling="mean"), MACHINE) == 2
 
 
 @pytest.mark.parametrize("how", ["missing", "empty", "truncated", "other"])
@@ -77,5 +78,5 @@ def test_a_spoilt_missing_or_unnamed_poster_stops_the_table(tmp_path, dataset, p
     (tmp_path / dataset[3]["image"]).write_bytes(b"no picture")
     for rows, film in ((dataset, "AAC"), (unnamed, "AAA"), (gone, "AAD")):
         with pytest.raises(MissingFileError, match=film):
-            write_image_features(tmp_path, tmp_path / "image.parquet", rows, params, CPU)
+            write_image_features(tmp_path, tmp_path / "image.parquet", rows, params, MACHINE)
         assert not (tmp_path / "image.parquet").exists()

@@ -14,6 +14,7 @@ from pipeline.features import text
 from pipeline.features.text import write_text_features
 from pipeline.store.table import open_features
 from pipeline.store.texts import film_texts, tags_plot_text
+from tests.small_machine import MACHINE
 
 CPU = torch.device("cpu")
 
@@ -27,7 +28,7 @@ def test_rows_are_tags_then_paragraphs_then_both(tmp_path, dataset, params, monk
     monkeypatch.setattr(text, "GROUP_TEXTS", 3)
     monkeypatch.setattr(text, "GROUP_ROWS", 3)
     order = [dataset[3], dataset[0], dataset[1]]
-    assert write_text_features(tmp_path / "text.parquet", order, params, CPU) == 8
+    assert write_text_features(tmp_path / "text.parquet", order, params, MACHINE) == 8
     table = open_features(tmp_path / "text.parquet")
     texts = {
         ("AAC", "tags", 0): "1950 tag aac",
@@ -41,21 +42,21 @@ def test_rows_are_tags_then_paragraphs_then_both(tmp_path, dataset, params, monk
     }
     assert list(zip(*(table.keys[name] for name in ("fid", "input", "paragraph")), strict=True)) == list(texts)
     assert table.keys["sha256"].tolist() == [hashlib.sha256(found.encode()).hexdigest() for found in texts.values()]
-    encoder = load_text_encoder(params, CPU)
+    encoder = load_text_encoder(params, CPU, 2)
     assert np.abs(table.vectors - encoder.encode(list(texts.values()))).max() < 1e-5
     assert table.about["spec"] == encoder.spec
 
 
 def test_only_new_texts_are_encoded_and_one_text_once(tmp_path, dataset, params):
     path = tmp_path / "text.parquet"
-    assert write_text_features(path, dataset[:1], params, CPU) == 5
-    assert write_text_features(path, dataset, params, CPU) == 6
+    assert write_text_features(path, dataset[:1], params, MACHINE) == 5
+    assert write_text_features(path, dataset, params, MACHINE) == 6
     whole = path.read_bytes()
-    assert write_text_features(path, dataset, params, CPU) == 0
+    assert write_text_features(path, dataset, params, MACHINE) == 0
     assert path.read_bytes() == whole
     changed = [row | {"plot": "A dog runs away.\nIt stays away."} for row in dataset]
-    assert write_text_features(path, changed, params, CPU) == 1 + 1 + 2 * 2  # the new paragraph; behind tags
-    assert write_text_features(path, dataset, dataclasses.replace(params, max_tokens=19), CPU) == 11
+    assert write_text_features(path, changed, params, MACHINE) == 1 + 1 + 2 * 2  # the new paragraph; behind tags
+    assert write_text_features(path, dataset, dataclasses.replace(params, max_tokens=19), MACHINE) == 11
 
 
 def test_blank_lines_are_no_paragraphs_and_other_separators_do_not_part_them():
@@ -68,4 +69,4 @@ def test_blank_lines_are_no_paragraphs_and_other_separators_do_not_part_them():
 @pytest.mark.parametrize("lacking", ["tags", "plot"])
 def test_a_film_without_text_is_named(tmp_path, dataset, params, lacking):
     with pytest.raises(MissingFileError, match=f"no {lacking} of AAA"):
-        write_text_features(tmp_path / "text.parquet", [dataset[0] | {lacking: " \n"}], params, CPU)
+        write_text_features(tmp_path / "text.parquet", [dataset[0] | {lacking: " \n"}], params, MACHINE)

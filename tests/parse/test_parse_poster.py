@@ -15,7 +15,6 @@ PARSE = Parse(
     short_side=32,
     jpeg_quality=92,
     max_pixels=40_000,
-    processes=1,
     min_success_rate=0.5,
 )
 

@@ -13,6 +13,7 @@ from PIL import Image
 from pipeline.core.errors import MissingFileError, StageError
 from pipeline.core.tables import FILMS, PAGES, read_table, write_table
 from stages.parse import main
+from tests.small_machine import MACHINE
 
 HTML = """<h1 id="firstHeading">Fog (1931 film)</h1><h2>Plot</h2><p>One.</p><p>Two.</p>
 <div id="mw-normal-catlinks"><ul><li><a>1931 films</a></li><li><a>British mystery films</a></li></ul></div>"""
@@ -23,7 +24,7 @@ NO_TAGS = HTML.replace("British mystery films", "1930s films").replace("1930s fi
 @pytest.fixture
 def settings(params):
     """Return parse's section with some values changed, in one process."""
-    small = {"short_side": 32, "max_pixels": 40_000, "min_success_rate": 0.1, "processes": 1}
+    small = {"short_side": 32, "max_pixels": 40_000, "min_success_rate": 0.1}
     return partial(replace, params.parse, **small)
 
 
@@ -36,7 +37,7 @@ def corpus(params):
 def parsed(tmp_path, settings, corpus):
     """Lay down pages, run the stage, return its rows by id. A page is (html, poster there?, fields of meta.json)."""
 
-    def run(parse=None, **pages):
+    def run(parse=None, machine=MACHINE, **pages):
         rows, meta = [], {}
         for fid, (html, poster, given) in pages.items():
             meta[fid] = {"wikipedia": "https://example.org/wiki/Fog_%28film%29", "soundtrack": []} | given
@@ -66,7 +67,7 @@ def parsed(tmp_path, settings, corpus):
         (tmp_path / "corpus").mkdir(exist_ok=True)
         (tmp_path / "corpus/meta.json").write_text(json.dumps(meta))
         write_table(tmp_path / "data/pages.parquet", rows, PAGES)
-        main(tmp_path, corpus, parse or settings())
+        main(tmp_path, corpus, parse or settings(), machine)
         return {row["fid"]: row for row in read_table(tmp_path / "data/films.parquet", FILMS, "parse")}
 
     return run
@@ -208,9 +209,9 @@ def test_several_processes_give_the_same(parsed, settings, tmp_path):
     films = {f"A{first}{second}": GOOD for first in "ABC" for second in "ABCDEF"}
     films["AAB"] = (HTML.replace("One.", "Another."), True, {})
     films["AAC"] = (GONE, False, {})
-    alone = parsed(settings(processes=1), **films)
+    alone = parsed(settings(), **films)
     files = {path: path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file()}
-    assert parsed(settings(processes=2), **films) == alone
+    assert parsed(settings(), machine=replace(MACHINE, processes=2), **films) == alone
     assert {path: path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file()} == files
 
 
@@ -220,7 +221,7 @@ def test_the_charset_is_the_answers(parsed, tmp_path, corpus, settings):
     (tmp_path / "data/pages/AAA.html.gz").write_bytes(gzip.compress(data))
     rows = read_table(tmp_path / "data/pages.parquet", PAGES, "scrape")
     write_table(tmp_path / "data/pages.parquet", [rows[0] | {"charset": "iso-8859-1", "bytes": len(data)}], PAGES)
-    main(tmp_path, corpus, settings())
+    main(tmp_path, corpus, settings(), MACHINE)
     assert read_table(tmp_path / "data/films.parquet", FILMS, "parse")[0]["plot"] == "Más.\nTwo."
 
 
@@ -242,7 +243,7 @@ def test_a_page_that_is_lost_or_damaged(parsed, tmp_path, corpus, settings):
     meta = json.loads((tmp_path / "corpus/meta.json").read_text())
     (tmp_path / "corpus/meta.json").write_text(json.dumps(meta | {"AAZ": meta["AAA"]}))
     tracemalloc.start()
-    main(tmp_path, corpus, settings())
+    main(tmp_path, corpus, settings(), MACHINE)
     assert tracemalloc.get_traced_memory()[1] < 20_000_000
     tracemalloc.stop()
     rows = {row["fid"]: row for row in read_table(tmp_path / "data/films.parquet", FILMS, "parse")}
@@ -284,4 +285,4 @@ def test_stops_when_too_few_films_are_usable(parsed, tmp_path, corpus, settings)
     assert (tmp_path / "metrics/coverage.json").exists()
     (tmp_path / "data/pages.parquet").unlink()
     with pytest.raises(MissingFileError, match="dvc repro scrape"):
-        main(tmp_path, corpus, settings())
+        main(tmp_path, corpus, settings(), MACHINE)

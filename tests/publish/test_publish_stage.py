@@ -19,6 +19,7 @@ from pipeline.model.store import load_model, save_model
 from pipeline.store import index as index_module
 from pipeline.store.films import films_of, open_store
 from tests.evaluate.small_world import EVALUATE, World, make_world
+from tests.small_machine import MACHINE
 
 
 @pytest.fixture
@@ -26,12 +27,12 @@ def evaluated(world, monkeypatch) -> World:
     """The small world with its variant evaluated."""
     monkeypatch.setattr(stages.evaluate, "log_evaluation", lambda *arguments: None)
     monkeypatch.setattr(stages.publish, "register_published", lambda *arguments: None)
-    stages.evaluate.main(world.root, world.variant, world.inputs, EVALUATE, "cpu")
+    stages.evaluate.main(world.root, world.variant, {world.variant: world.inputs}, EVALUATE, MACHINE)
     return world
 
 
 def publish(world: World) -> None:
-    stages.publish.main(world.root, world.variant, world.inputs, EVALUATE, "cpu")
+    stages.publish.main(world.root, world.variant, {world.variant: world.inputs}, MACHINE)
 
 
 def files(world: World) -> dict[str, bytes]:
@@ -92,7 +93,7 @@ def test_publishing_twice_gives_the_same_bytes(evaluated):
 def test_another_variant_takes_the_place_of_the_published_one(evaluated):
     publish(evaluated)
     tags = make_world(evaluated.root, "Ta", ("tags",))
-    stages.evaluate.main(tags.root, tags.variant, tags.inputs, EVALUATE, "cpu")
+    stages.evaluate.main(tags.root, tags.variant, {tags.variant: tags.inputs}, EVALUATE, MACHINE)
     publish(tags)
     assert json.loads((tags.root / "metrics/retrieval.json").read_text(encoding="utf-8"))["variant"] == "Ta"
     assert load_model(tags.root / "models/published")[1]["inputs"] == ["tags"]

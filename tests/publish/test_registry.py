@@ -20,7 +20,7 @@ from pipeline.tracking.run import training_run
 from pipeline.tracking.store import tracking_uri
 from tests.apps.recommend.asked_world import CPU, make_asked_world
 from tests.apps.recommend.test_query import queries_of
-from tests.evaluate.small_world import EVALUATE
+from tests.small_machine import MACHINE
 
 HEADLINE = {"variant": "Im", "queries": 3, "recall_at_10": 0.25, "mrr": 0.5}
 
@@ -102,7 +102,7 @@ def test_published_model_answers_with_the_tracks_of_its_index(tmp_path, params, 
 
     world = make_asked_world(tmp_path, params, ["tags_plot", "image"], tiny_bert, tiny_vit)
     monkeypatch.setattr(stages.publish, "headline_of", lambda path: HEADLINE)
-    stages.publish.main(tmp_path, world.variant, world.inputs, EVALUATE, "cpu")
+    stages.publish.main(tmp_path, world.variant, {world.variant: world.inputs}, MACHINE)
     mlflow.set_tracking_uri(tracking_uri(tmp_path))
     try:
         served = mlflow.pyfunc.load_model("models:/soundtrack-retrieval@published")

@@ -23,7 +23,6 @@ def settings() -> Segment:
         sample_rate=RATE,
         format="mp3",
         bit_rate=64000,
-        processes=1,
         min_success_rate=0.5,
     )
 

@@ -20,6 +20,7 @@ from pipeline.segment.run import by_recording
 from pipeline.segment.state import load, write_journal
 from stages.segment import main
 from tests.segment.sounds import music
+from tests.small_machine import MACHINE
 
 
 def rows(root):
@@ -52,9 +53,10 @@ def left(root):
 def stage(tmp_path, settings):
     """Return a function that runs the stage on rows of downloads."""
 
-    def go(downloads, **changed):
+    def go(downloads, processes=1, **changed):
         write_table(tmp_path / "data/downloads.parquet", downloads, DOWNLOADS)
-        main(tmp_path, dataclasses.replace(settings, **changed))
+        machine = dataclasses.replace(MACHINE, processes=processes)
+        main(tmp_path, dataclasses.replace(settings, **changed), machine)
 
     return go
 
@@ -77,7 +79,7 @@ def test_the_result_does_not_depend_on_the_number_of_processes(record, stage, tm
     assert outcomes(tmp_path) == found
     assert "recordings: 3 ok, 1 missing" in caplog.text and "segments: 4 ok, 1 missing" in caplog.text
     assert json.loads((tmp_path / "metrics/coverage.json").read_text())["segments"] == 4
-    assert "minutes of segments" in caplog.text
+    assert "segment: segments: " in caplog.text
     assert sorted(files(tmp_path)) == [row["path"] for row in rows(tmp_path) if row["path"]]
     assert not (tmp_path / "data/audio/Z").exists() and not (tmp_path / "data/.segments").exists()
 
@@ -317,13 +319,13 @@ def dies(root, settings, base, film):
 
 def test_a_process_that_dies_is_an_error_that_says_what_to_lower(three, stage, monkeypatch):
     monkeypatch.setattr(run, "segment_film", dies)
-    with pytest.raises(StageError, match=r"segment: a process died.*lower segment.processes \(2\)"):
+    with pytest.raises(StageError, match=r"segment: a process died.*lower machine.processes \(2\)"):
         stage(three, processes=2)
 
 
 def test_without_downloads_the_message_says_what_to_run(settings, tmp_path):
     with pytest.raises(MissingFileError, match="dvc repro download"):
-        main(tmp_path, settings)
+        main(tmp_path, settings, MACHINE)
 
 
 @pytest.mark.parametrize(("sample_rate", "bit_rate"), [(22050, 320000), (44100, 16000)])

@@ -237,7 +237,7 @@ def test_what_parse_fills_in_does_not_count(cover, params):
     saved = {"path": "data/pages/AAA.html.gz", "url_reached": "https://e.org/wiki/Fog", "bytes": len(html)}
     pages = [page("AAA", poster="none") | saved]
     asked = [Film("AAA", "https://e.org/wiki/Fog", (), year=1926)]
-    settings = dataclasses.replace(params.parse, missing="placeholder", processes=1)
+    settings = dataclasses.replace(params.parse, missing="placeholder")
     rows = parse_films(cover.root, asked, pages, settings)
     assert rows[0]["plot"]
     coverage, _ = cover(pages=pages, films=rows)

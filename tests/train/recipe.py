@@ -53,8 +53,6 @@ TRAIN = Train(
     patience=12,
     valid_draws=2,
     precision="auto",
-    compile=False,
-    processes=1,
     threads=1,
 )
 
@@ -68,6 +66,7 @@ def train(
     model: Model = MODEL,
     group: Group = ALONE,
     features: Path | None = None,
+    compiled: bool = False,
     on_epoch=None,
 ) -> tuple[FeatureStore, list[dict[str, float]]]:
     """Train on the tables in `features`, or below `root`; return the store and what was reported of each epoch."""
@@ -79,5 +78,5 @@ def train(
         if on_epoch:
             on_epoch(record)
 
-    train_variant(root, variant, Material(store), dataset, model, params, group, report)
+    train_variant(root, variant, Material(store), dataset, model, params, group, compiled, report)
     return store, records

@@ -17,6 +17,7 @@ from pipeline.model.embed import embed_films, embed_tracks
 from pipeline.model.store import build_model, load_model, model_config, open_for_model
 from pipeline.store.films import films_of, open_store
 from pipeline.train.run import open_material, train_variant
+from tests.small_machine import MACHINE
 from tests.train.recipe import ALONE, MODEL, TRAIN
 
 CPU = torch.device("cpu")
@@ -36,7 +37,7 @@ def world(features, dataset, tmp_path, params, tiny_bert, tiny_vit):
         row | {"tags": texts[row["fid"]][0], "plot": "\n".join(texts[row["fid"]][1:]), "image": f"{row['fid']}.png"}
         for row in dataset
     ]
-    text, image = TextFeatures(str(tiny_bert), "auto", 20, 2), ImageFeatures(str(tiny_vit), "auto", 2, 2)
+    text, image = TextFeatures(str(tiny_bert), "auto", 20), ImageFeatures(str(tiny_vit), "auto", 2)
     return tmp_path, rows, dataclasses.replace(params.features, text=text, image=image)
 
 
@@ -44,7 +45,7 @@ def trained(world, params=FINETUNE, inputs=INPUTS):
     """Train and return the model of the folder, its config, and what was reported."""
     root, rows, features = world
     records = []
-    material = open_material(root, rows, inputs, features, params)
+    material = open_material(root, rows, inputs, features.text, features.image, params)
     train_variant(root, "All", material, rows, MODEL, params, ALONE, records.append)
     return *load_model(root / "models/All"), records
 
@@ -64,11 +65,13 @@ def embeddings(world, model, config):
 
 def test_untrained_model_gives_what_frozen_features_give(world):
     root, rows, features = world
-    write_text_features(root / "data/features/text.parquet", rows, features.text, CPU)
-    write_image_features(root, root / "data/features/image.parquet", rows, features.image, CPU)
+    write_text_features(root / "data/features/text.parquet", rows, features.text, MACHINE)
+    write_image_features(root, root / "data/features/image.parquet", rows, features.image, MACHINE)
     found = []
     for encoders in ("frozen", "finetune"):
-        material = open_material(root, rows, ["plot", "image"], features, replace(TRAIN, encoders=encoders))
+        material = open_material(
+            root, rows, ["plot", "image"], features.text, features.image, replace(TRAIN, encoders=encoders)
+        )
         store, steps = material.store, material.store.window_steps(0.8)
         config = model_config("x", store.inputs, MODEL, store.specs(), steps, material.settings)
         torch.manual_seed(0)
@@ -80,7 +83,7 @@ def test_untrained_model_gives_what_frozen_features_give(world):
 
 def test_encoders_learn_and_come_back_with_the_model(world):
     root, rows, features = world
-    before = open_material(root, rows, INPUTS, features, FINETUNE).networks
+    before = open_material(root, rows, INPUTS, features.text, features.image, FINETUNE).networks
     model, config, records = trained(world)
     assert_learned(records)
     for kind, network in before.items():
@@ -98,7 +101,7 @@ def test_encoders_learn_and_come_back_with_the_model(world):
 
 def test_rates_of_encoders_are_their_own(world):
     root, rows, features = world
-    before = open_material(root, rows, INPUTS, features, FINETUNE).networks
+    before = open_material(root, rows, INPUTS, features.text, features.image, FINETUNE).networks
     model, _, _ = trained(world, replace(FINETUNE, encoder_learning_rate=1e-12, weight_decay=0.0))
     for kind, network in before.items():
         for name, weight in model.encoders[kind].named_parameters():

@@ -5,6 +5,7 @@ import itertools
 import os
 import socket
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from pipeline.model.store import build_model, model_config
 from pipeline.store.films import films_of, open_store
 from pipeline.train import group as groups
 from pipeline.train.group import Group, open_group, start_processes
+from pipeline.train.loss import contrastive_loss
 from pipeline.train.sampling import draw
 from pipeline.train.step import backward
 from tests.train.recipe import ALONE, MODEL, TRAIN, train
@@ -40,7 +42,14 @@ def gradients(features: Path, dataset: list[dict], group: Group, same_film: str)
     model = group.joined(build_model(model_config("x", store.inputs, MODEL, store.specs(), steps)).double().train())
     part = plan.part(*group.share(len(plan))).read(store, steps)
     batch = {name: value.double() for name, value in store.batch(part, CPU).items()}
-    loss = backward(model, [lambda: batch], torch.from_numpy(plan.films), same_film, group, contextlib.nullcontext)
+    loss = backward(
+        model,
+        [lambda: batch],
+        torch.from_numpy(plan.films),
+        partial(contrastive_loss, same_film=same_film),
+        group,
+        contextlib.nullcontext,
+    )
     found = {name: weight.grad for name, weight in model.named_parameters()}
     return found | {name: value.clone() for name, value in model.named_buffers()} | {"loss": loss}
 
@@ -139,5 +148,5 @@ def test_processes_are_started_by_torchrun(monkeypatch):
 def test_more_processes_than_gpus_are_refused(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    with pytest.raises(ParamsError, match=r"train\.processes: found 2, this machine has 1 GPUs"):
+    with pytest.raises(ParamsError, match=r"machine\.train_processes: found 2"):
         start_processes(2, torch.device("cuda"), "stages.train", [])

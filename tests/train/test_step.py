@@ -53,7 +53,7 @@ def gradients(model, store, plan, edges, same_film="masked"):
     stored = [plan.part(*pair).read(store, store.window_steps(0.8)) for pair in itertools.pairwise(edges)]
     parts = [partial(store.batch, part, CPU) for part in stored]
     films = torch.from_numpy(plan.films)
-    loss = backward(model, parts, films, same_film, ALONE, contextlib.nullcontext)
+    loss = backward(model, parts, films, partial(contrastive_loss, same_film=same_film), ALONE, contextlib.nullcontext)
     return loss, {name: weight.grad for name, weight in model.named_parameters()}
 
 

@@ -10,8 +10,8 @@ import pytest
 from ruamel.yaml import YAML
 
 import stages.train
+from pipeline.core.fields import load_sections
 from pipeline.core.tables import DATASET, write_table
-from pipeline.params import load_params
 from tests.evaluate.small_world import dataset_rows
 from tests.train.recipe import MODEL
 
@@ -52,16 +52,16 @@ def root(tmp_path, features, dataset, monkeypatch):
     model = json.loads(json.dumps(MODEL, default=lambda section: section.__dict__))
     params["model"] = model
     params["train"] |= {"epochs": 3, "batch_size": 8, "learning_rate": 0.01}
-    params["device"] = "cpu"
+    params["machine"]["device"] = "cpu"
     with (tmp_path / "params.yaml").open("w") as file:
         yaml.dump(params, file)
     return tmp_path
 
 
-def changed(root, **train):
+def changed(root, section, **values):
     yaml = YAML()
     params = yaml.load((root / "params.yaml").read_text())
-    params["train"] |= train
+    params[section] |= values
     with (root / "params.yaml").open("w") as file:
         yaml.dump(params, file)
 
@@ -79,7 +79,7 @@ def runs(root):
 
 
 def test_stage_trains_and_tracks_each_epoch(root):
-    stages.train.main(root, "ImPlo", load_params(root / "params.yaml"))
+    stages.train.main(root, "ImPlo", *load_sections(root / "params.yaml", stages.train.SECTIONS))
     assert all((root / "models/ImPlo" / name).is_file() for name in FILES)
     client, (found,) = runs(root)
     assert found.info.status == "FINISHED"
@@ -88,7 +88,7 @@ def test_stage_trains_and_tracks_each_epoch(root):
 
 
 def test_two_processes_write_one_model_and_one_run(root):
-    changed(root, processes=2)
+    changed(root, "machine", train_processes=2)
     done = run(root, "-m", "stages.train", "--variant", "Im")
     assert done.returncode == 0, done.stderr
     assert "on cpu of 2 processes" in done.stderr
@@ -97,7 +97,8 @@ def test_two_processes_write_one_model_and_one_run(root):
 
 
 def test_what_is_wrong_in_several_processes_is_said_and_is_the_exit_status(root):
-    changed(root, processes=2, batch_size=2)
+    changed(root, "machine", train_processes=2)
+    changed(root, "train", batch_size=2)
     (root / "data/features/image.parquet").unlink()
     done = run(root, "-m", "stages.train", "--variant", "Im")
     assert done.returncode != 0
@@ -106,7 +107,7 @@ def test_what_is_wrong_in_several_processes_is_said_and_is_the_exit_status(root)
 
 def test_mlflow_that_is_not_installed_stops_nothing(root, monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "mlflow", None)
-    stages.train.main(root, "Im", load_params(root / "params.yaml"))
+    stages.train.main(root, "Im", *load_sections(root / "params.yaml", stages.train.SECTIONS))
     assert (root / "models/Im/model.safetensors").is_file()
     assert "going on without it" in caplog.text
 

@@ -10,6 +10,7 @@ from pipeline.evaluate.metrics import recall_at as recall_of_ranks
 from pipeline.evaluate.ranking import one_row_each, rank
 from pipeline.model.store import build_model, model_config
 from pipeline.store.films import films_of, open_store
+from pipeline.train.loss import make_loss
 from pipeline.train.validation import Validation, recall_at
 from tests.train.recipe import MODEL, TRAIN
 
@@ -39,12 +40,12 @@ def test_figures_repeat_and_leave_the_random_numbers_alone(features, dataset):
     config = model_config("x", store.inputs, MODEL, store.specs(), store.window_steps(0.8))
     torch.manual_seed(0)
     model = build_model(config)
-    validation = Validation(films, store, config, TRAIN)
+    validation = Validation(films, store, config, TRAIN, make_loss(TRAIN))
     torch.manual_seed(1)
     before = torch.get_rng_state()
     first, second = (validation(model, CPU, contextlib.nullcontext) for _ in range(2))
     assert first == second
     assert torch.equal(torch.get_rng_state(), before)
     assert list(first) == ["valid_loss", "valid_recall_at_10"]
-    again = Validation(films, store, config, TRAIN)(model, CPU, contextlib.nullcontext)
+    again = Validation(films, store, config, TRAIN, make_loss(TRAIN))(model, CPU, contextlib.nullcontext)
     assert again == first

@@ -16,7 +16,7 @@ from pipeline.apps.checkpoint.published import ARCHITECTURE, AUDIO, ENCODER_WIDT
 from pipeline.core.errors import ModelError
 from pipeline.core.files import whole_file
 from pipeline.encoders.log_mel import SETTINGS
-from pipeline.encoders.section import LOG_MEL
+from pipeline.encoders.section import LOG_MEL, is_log_mel
 from pipeline.model.store import WEIGHTS, load_model
 from pipeline.store.films import INPUT_TABLES
 
@@ -60,7 +60,7 @@ def export_reference(folder: Path, path: Path) -> int:
 def _objections(config: Config) -> Iterator[str]:
     """Yield the reasons why the reference's classes cannot hold a model: key, value found, value needed."""
     audio = config["features"]["audio"]
-    if audio["encoder"] != LOG_MEL:
+    if not is_log_mel(audio["encoder"]):
         yield f"features.audio.encoder: found {audio['encoder']!r}, the reference has a tower of its own over {LOG_MEL}"
     else:
         yield from _differences("features.audio", audio, {name: getattr(AUDIO, name) for name in SETTINGS})

@@ -4,7 +4,7 @@ Soundtrack Recommendation for Film Productions: A Multimodal Approach. A checkpo
 its tensors; the configurations of the text and image encoders come from elsewhere.
 """
 
-from pipeline.encoders.section import LOG_MEL, AudioFeatures
+from pipeline.encoders.section import LogMelFeatures
 from pipeline.model.section import AudioTower, Model, Projector, QueryTower
 
 TEXT, IMAGE = "bert-base-uncased", "google/vit-base-patch16-224-in21k"  # what its encoders started from
@@ -12,8 +12,8 @@ KINDS = {"text": "bert", "image": "vit"}  # of transformers; the order of the ki
 ENCODER_WIDTH = 768
 MAX_TOKENS = 512
 
-AUDIO = AudioFeatures(
-    encoder=LOG_MEL,
+AUDIO = LogMelFeatures(
+    encoder="log-mel",
     sample_rate=22050,
     n_fft=1024,
     spectrum="real",
@@ -22,11 +22,6 @@ AUDIO = AudioFeatures(
     f_min=0.0,
     f_max=11025.0,
     dtype="float16",
-    pooling="auto",  # this and what follows: not read for a spectrogram
-    window_seconds=9.92,
-    window_hop_seconds=4.96,
-    batch_size=1,
-    processes=1,
 )
 ARCHITECTURE = Model(
     embed_dim=64,

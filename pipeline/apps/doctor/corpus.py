@@ -13,7 +13,7 @@ from pipeline.corpus import ORIGIN, Film, load_films
 from pipeline.corpus.layout import reference_layout
 from pipeline.corpus.section import Corpus
 from pipeline.corpus.site import site_folder
-from pipeline.encoders.section import LOG_MEL
+from pipeline.encoders.section import LogMelFeatures
 from pipeline.params import Params
 
 # Bytes in all for one that the corpus serves. The embedded 25 MB, of low bit rate, make 190 MB of data and models;
@@ -85,8 +85,9 @@ def needed_bytes(root: Path, params: Params, films: list[Film]) -> int:
     """Return what all stages make of `films`: pages, posters, recordings, segments and spectrograms."""
     web = estimate(films, params.scrape, params.download)
     audio = params.features.audio
-    frames = audio.sample_rate / audio.hop_length * audio.n_mels * FRAME_BYTES[audio.dtype]  # bytes a second
-    spectrogram = COPIES * frames if audio.encoder == LOG_MEL else 0.0  # vectors are small beside it
+    spectrogram = 0.0  # bytes per second; vectors are small beside it
+    if isinstance(audio, LogMelFeatures):
+        spectrogram = COPIES * audio.sample_rate / audio.hop_length * audio.n_mels * FRAME_BYTES[audio.dtype]
     folder = root / params.corpus.folder
     site = site_folder(folder, params.corpus.serve)
     served = _size(site) * (MADE_OF_LAYOUT if reference_layout(folder) else MADE_OF_SITE) if site else 0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.apps.doctor.check import Check, missing, ok
 from pipeline.apps.doctor.machine import INSTALL
-from pipeline.encoders.section import LOG_MEL, AudioFeatures, ImageFeatures, TextFeatures
+from pipeline.encoders.section import LOG_MEL, AudioFeatures, ImageFeatures, TextFeatures, is_log_mel
 
 HUB_SECONDS = 4.0  # to wait for an answer
 # What loading reads, by what serves instead of what.
@@ -44,7 +44,7 @@ def _check(what: str, kind: str, encoder: str, files: Files) -> Check:
     except (ImportError, OSError) as error:
         return missing(what, f"{encoder}: cannot be loaded: {error}", disables, INSTALL)
     instead = f"set features.{kind}.encoder in params.yaml, e.g. to {next(iter(packaged), LOG_MEL)}"
-    if kind == "audio" and encoder == LOG_MEL:
+    if kind == "audio" and is_log_mel(encoder):
         return ok(what, f"{encoder}: computed here, no model needed")
     if Path(encoder).is_dir():
         if lacks := _lacking(files, lambda name: (Path(encoder) / name).is_file()):

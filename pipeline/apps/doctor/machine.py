@@ -54,12 +54,12 @@ def check_packages(root: Path) -> Check:
 
 
 def check_torch(device: str) -> Check:
-    """PyTorch, and a sum on the device that `device` in params.yaml asks for."""
+    """PyTorch, and a sum on the device that `machine.device` in params.yaml asks for."""
     stages = "features, train, evaluate and publish"
     try:
         import torch
 
-        from pipeline.core.device import choose_device
+        from pipeline.core.machine import choose_device
     except (ImportError, OSError) as error:  # OSError: a shared library that does not load
         return missing("PyTorch", _first_line(error), stages, INSTALL)
     found = f"{torch.__version__}, device: {device}"
@@ -67,10 +67,10 @@ def check_torch(device: str) -> Check:
         chosen = choose_device(device)
         torch.ones(2, device=chosen).sum().item()
     except ParamsError:
-        remedy = "set device to auto or cpu in params.yaml"
+        remedy = "set machine.device to auto or cpu in params.yaml"
         return missing("PyTorch", f"{found}, but no CUDA device is found", stages, remedy)
     except RuntimeError as error:
-        remedy = "set device to cpu in params.yaml, or install a build of PyTorch for this driver"
+        remedy = "set machine.device to cpu in params.yaml, or install a build of PyTorch for this driver"
         return missing("PyTorch", f"{found} does not work: {_first_line(error)}", stages, remedy)
     if chosen.type == "cuda":
         return ok("PyTorch", f"{found} → {torch.cuda.get_device_name(chosen)}")

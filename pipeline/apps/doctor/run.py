@@ -44,7 +44,7 @@ def examine(root: Path, params: Params) -> Iterator[Check]:
     corpus, films = load_corpus(root, params.corpus)
     yield _guarded("Python", check_python)
     yield _guarded("packages", lambda: check_packages(root))
-    yield _guarded("PyTorch", lambda: check_torch(params.device))
+    yield _guarded("PyTorch", lambda: check_torch(params.machine.device))
     yield _guarded("audio encoder", lambda: check_audio_encoder(params.features.audio))
     yield _guarded("image encoder", lambda: check_image_encoder(params.features.image))
     yield _guarded("text encoder", lambda: check_text_encoder(params.features.text))

@@ -25,6 +25,7 @@ from pipeline.apps.library.threads import threads
 from pipeline.core.batches import batches
 from pipeline.core.errors import StageError
 from pipeline.core.files import sha256_of
+from pipeline.core.machine import Machine
 from pipeline.core.workers import map_in_order
 from pipeline.encoders.audio import AudioEncoder
 from pipeline.store.cache import FeatureCache, write_shard
@@ -53,20 +54,20 @@ def read_facts(cache: FeatureCache, sha256: str) -> Row:
 
 
 def hear_all(
-    folder: Path, rows: Sequence[Row], recipe: Recipe, cache: FeatureCache, processes: int, device: torch.device
+    folder: Path, rows: Sequence[Row], recipe: Recipe, cache: FeatureCache, machine: Machine, device: torch.device
 ) -> Trouble:
     """Hear the files of `rows` below `folder` and keep what they hold in `cache`; return those that cannot be read.
 
     Spectrograms are computed in processes of their own, a pretrained encoder works on `device` in this one. Raises
     `ModelError` as `load_encoder` does, `StageError` when a process dies.
     """
-    encoder = load_encoder(recipe, device)
+    encoder = load_encoder(recipe, device, machine.audio_batch_size)
     groups = list(batches(rows, GROUP_FILES))
     work = partial(_hear, folder, cache.folder, recipe, encoder)
     trouble: Trouble = {}
     try:
         with tqdm(total=len(rows), desc="files heard", unit="", disable=None) as progress:
-            done = map_in_order(work, groups, 1 if encoder else processes, max_chunk=1)
+            done = map_in_order(work, groups, 1 if encoder else machine.processes, max_chunk=1)
             for group, found in zip(groups, done, strict=True):
                 for shard in found.shards:
                     cache.add(shard)
@@ -74,7 +75,7 @@ def hear_all(
                 progress.update(len(group))
     except BrokenProcessPool:
         raise StageError(
-            f"index: a process died, perhaps for want of memory; lower recommend.processes ({processes}) and run "
+            f"index: a process died, perhaps out of memory; lower machine.processes ({machine.processes}) and run "
             "again: it goes on where it was"
         ) from None
     return trouble

@@ -60,7 +60,7 @@ def embed_file(path: Path, model: Trained, params: Params, device: torch.device)
     Raises `ModelError` with the reason for a file that has no pieces.
     """
     recipe = recipe_of(model, params)
-    extract = extractor(recipe, load_encoder(recipe, device))
+    extract = extractor(recipe, load_encoder(recipe, device, params.machine.audio_batch_size))
     held = _Held()
     try:
         listen(path, recipe.cutting, lambda start, samples: held.put(str(start), extract(samples)))
@@ -111,5 +111,5 @@ def _embed(
     film = Film("", tuple({"path": key} for key in keys), tuple(range(len(keys))), {}, {})
     with threads(params.train.threads):
         return embed_tracks(
-            network, FeatureStore((), table, {}), [film], config, params.evaluate.batch_size, device, quiet=True
+            network, FeatureStore((), table, {}), [film], config, params.machine.embed_batch_size, device, quiet=True
         )

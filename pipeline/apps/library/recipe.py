@@ -5,7 +5,7 @@ Models that were trained on other features have another recipe; what it makes is
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -16,8 +16,8 @@ from pipeline.apps.library.pieces import Cutting, cutting_of
 from pipeline.apps.recommend.trained import Trained
 from pipeline.core.errors import ModelError
 from pipeline.encoders.audio import AudioEncoder, load_audio_encoder
-from pipeline.encoders.log_mel import SETTINGS, LogMel
-from pipeline.encoders.section import LOG_MEL, AudioFeatures
+from pipeline.encoders.log_mel import LogMel
+from pipeline.encoders.section import LogMelFeatures, WindowFeatures, audio_features_of, is_log_mel
 from pipeline.features.rows import versions
 from pipeline.features.tracks import INT16_SCALE
 from pipeline.model.store import CONFIG
@@ -25,7 +25,6 @@ from pipeline.params import Params
 from pipeline.store.windows import window_starts
 
 VERSION = 1  # raise when the same file would give other pieces or tags, which are kept by it
-OF_ENCODER = ("pooling", "window_seconds", "window_hop_seconds")
 BESIDE = ("encoder", "revision", "width")  # of a spec: where it came from, not what it computes
 
 Extract = Callable[[np.ndarray], np.ndarray]  # int16 samples [t] of a piece to its features [steps, width]
@@ -36,13 +35,13 @@ class Recipe:
     """How a file is cut, and what is computed of each piece."""
 
     spec: dict[str, Any]  # of the features, as the model's config has it
-    audio: AudioFeatures
+    audio: LogMelFeatures | WindowFeatures
     cutting: Cutting
 
     @property
     def is_log_mel(self) -> bool:
         """Whether the features are frames and not the vectors of a pretrained encoder."""
-        return self.spec["encoder"] == LOG_MEL
+        return is_log_mel(self.spec["encoder"])
 
     @property
     def about(self) -> dict[str, Any]:
@@ -60,21 +59,21 @@ def recipe_of(model: Trained, params: Params) -> Recipe:
     """Return the recipe that `model` needs; raise `ModelError` when it is none of this version."""
     try:
         spec = json.loads((model.folder / CONFIG).read_text(encoding="utf-8"))["features"]["audio"]
-        names = SETTINGS if spec["encoder"] == LOG_MEL else OF_ENCODER
-        audio = replace(params.features.audio, **{name: spec[name] for name in ("encoder", *names)})
+        audio = audio_features_of(spec)
         cutting = cutting_of(params.segment, spec["sample_rate"], params.recommend.max_track_seconds)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{model.folder} does not hold a model of this version ({error}): run `dvc repro`") from None
     return Recipe(spec, audio, cutting)
 
 
-def load_encoder(recipe: Recipe, device: torch.device) -> AudioEncoder | None:
+def load_encoder(recipe: Recipe, device: torch.device, batch_size: int) -> AudioEncoder | None:
     """Return the pretrained encoder of a recipe, None where it is the spectrogram.
 
     Raises `ModelError` when it cannot be loaded, or computes something else than what the models were trained on.
     """
-    encoder = None if recipe.is_log_mel else load_audio_encoder(recipe.audio, device)
-    found = LogMel(recipe.audio).spec if encoder is None else encoder.spec
+    audio = recipe.audio
+    encoder = None if isinstance(audio, LogMelFeatures) else load_audio_encoder(audio, device, batch_size)
+    found = LogMel(audio).spec if isinstance(audio, LogMelFeatures) else encoder.spec
     for name, value in recipe.spec.items():
         if name not in BESIDE and found.get(name) != value:
             raise ModelError(
@@ -86,14 +85,16 @@ def load_encoder(recipe: Recipe, device: torch.device) -> AudioEncoder | None:
 
 def extractor(recipe: Recipe, encoder: AudioEncoder | None) -> Extract:
     """Return the function from a piece to its features, as they are stored."""
-    return partial(_frames, LogMel(recipe.audio)) if encoder is None else partial(_vectors, recipe.audio, encoder)
+    if isinstance(recipe.audio, LogMelFeatures):
+        return partial(_frames, LogMel(recipe.audio))
+    return partial(_vectors, recipe.audio, encoder)
 
 
 def _frames(log_mel: LogMel, samples: np.ndarray) -> np.ndarray:
     return log_mel.stored(log_mel(_scaled(samples)))
 
 
-def _vectors(audio: AudioFeatures, encoder: AudioEncoder, samples: np.ndarray) -> np.ndarray:
+def _vectors(audio: WindowFeatures, encoder: AudioEncoder, samples: np.ndarray) -> np.ndarray:
     """Return a vector a window of the grid that `pipeline.features.audio_windows` lays."""
     length, hop = (round(s * encoder.sample_rate) for s in (audio.window_seconds, audio.window_hop_seconds))
     starts = window_starts(len(samples), length, max(1, hop))

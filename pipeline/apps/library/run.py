@@ -23,8 +23,8 @@ from pipeline.apps.library.table import OK, PENDING, Row, read_files, with_facts
 from pipeline.apps.library.tracks import keep_only, write_tracks
 from pipeline.apps.library.walk import AUDIO, walk
 from pipeline.apps.recommend.trained import Trained, require, trained_models
-from pipeline.core.device import choose_device
 from pipeline.core.errors import ModelError, StageError
+from pipeline.core.machine import Machine, choose_device
 from pipeline.params import Params
 from pipeline.store.cache import FeatureCache, open_cache
 
@@ -46,13 +46,13 @@ def update_library(
         raise StageError(f"FOLDER: {music} holds no audio file; they are known by {', '.join(sorted(AUDIO))}")
     _begin(place, music)
     before = {row["path"]: row for row in read_files(place)}
-    rows = identified(music, found, before, params.recommend.processes)
-    device = choose_device(params.device)
+    rows = identified(music, found, before, params.machine.processes)
+    device = choose_device(params.machine.device)
     told: list[Row] = []  # by the recipe of the first model
     pieces: dict[str, int] = {}
     for recipe, of_recipe in _by_recipe(models, params):
         features = open_cache(place, "audio", recipe.about)
-        facts, trouble = _facts(place, music, rows, recipe, features, params.recommend.processes, device)
+        facts, trouble = _facts(place, music, rows, recipe, features, params.machine, device)
         files = _told(rows, facts, trouble, music)
         told = told or files
         if not any(row["status"] == OK for row in files):
@@ -101,7 +101,7 @@ def _facts(
     rows: Sequence[Row],
     recipe: Recipe,
     features: FeatureCache,
-    processes: int,
+    machine: Machine,
     device: torch.device,
 ) -> tuple[dict[str, Row], Trouble]:
     """Return what is found in each file, by digest, hearing those that were not heard; and which cannot be read."""
@@ -111,7 +111,7 @@ def _facts(
     if not missing:
         return facts, {}
     write_files(place, _told(rows, facts, {}, music))  # their digests need not be taken again after a kill
-    trouble = hear_all(music, missing, recipe, features, processes, device)
+    trouble = hear_all(music, missing, recipe, features, machine, device)
     heard = [row["sha256"] for row in missing if row["sha256"] not in trouble]
     return facts | {sha256: read_facts(features, sha256) for sha256 in heard}, trouble
 

@@ -76,14 +76,14 @@ class Encoders:
 
     def frozen(self, kind: str, spec: Config) -> Any:
         """Return the encoder of a kind with `spec`; raise `ModelError` when it cannot be loaded, or is another now."""
-        settings = {"encoder": spec["encoder"], "pooling": spec["pooling"], "batch_size": BATCH_SIZE}
+        settings = {"encoder": spec["encoder"], "pooling": spec["pooling"]}
         key = (kind, *settings.values(), spec.get("max_tokens"))
         if key not in self._loaded:
             if kind == "text":
                 params = TextFeatures(**settings, max_tokens=spec["max_tokens"])
-                self._loaded[key] = _Remembering(load_text_encoder(params, self.device))
+                self._loaded[key] = _Remembering(load_text_encoder(params, self.device, BATCH_SIZE))
             else:
-                self._loaded[key] = load_image_encoder(ImageFeatures(**settings, crops=1), self.device)
+                self._loaded[key] = load_image_encoder(ImageFeatures(**settings, crops=1), self.device, BATCH_SIZE)
         encoder = self._loaded[key]
         for name in spec:
             if name not in BESIDE and encoder.spec.get(name) != spec[name]:

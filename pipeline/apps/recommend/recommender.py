@@ -22,8 +22,8 @@ from pipeline.apps.recommend.index import TrackIndex
 from pipeline.apps.recommend.query import Encoders, Query, QueryEncoder, TagsRule, tags_as_trained
 from pipeline.apps.recommend.search import ApproximateSearch, Search, open_search, recall_of
 from pipeline.apps.recommend.trained import Trained, choose, choose_similar, trained_models
-from pipeline.core.device import choose_device
 from pipeline.core.errors import ModelError
+from pipeline.core.machine import choose_device
 from pipeline.model.store import load_model
 from pipeline.params import Params, Recommend
 
@@ -193,8 +193,10 @@ class Recommender:
 
 def open_recommender(root: Path, params: Params) -> Recommender:
     """Return what recommends with the models below `root` as `params` say."""
-    device = choose_device(params.device)
-    return Recommender(root, params.recommend, params.evaluate.batch_size, device, params.variant, params.parse.tags)
+    device = choose_device(params.machine.device)
+    return Recommender(
+        root, params.recommend, params.machine.embed_batch_size, device, params.variant, params.parse.tags
+    )
 
 
 def excluded_films(index: TrackIndex, names: Sequence[str]) -> set[int]:

@@ -23,7 +23,7 @@ class Served(PythonModel):
         """Load the model and what it needs."""
         from pipeline.apps.recommend.index import open_index
         from pipeline.apps.recommend.query import Encoders, QueryEncoder
-        from pipeline.core.device import choose_device
+        from pipeline.core.machine import choose_device
         from pipeline.model.store import WEIGHTS, load_model
 
         files = {name: Path(path) for name, path in context.artifacts.items()}

@@ -140,7 +140,7 @@ def test_what_is_fetched_already_needs_no_room(root, params):
 
 
 def test_cuda_that_is_not_there(doctor, change, monkeypatch):
-    change(device="cuda")
+    change(machine={"device": "cuda"})
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     status, rows, _ = doctor()
     assert (status, rows["PyTorch"][0]) == (1, "missing")

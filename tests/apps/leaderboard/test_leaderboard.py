@@ -167,7 +167,7 @@ def test_a_model_is_one_entry_and_the_workspaces_are_left_out(params):
 def test_changed_parameters_are_named_shortly(params):
     now = {name: str(value) for name, value in flat_params(asdict(params), "Im").items()}
     assert changes(now, params) == ""
-    assert changes(now | {"train.learning_rate": "0.5", "compare.films": "9", "device": "cuda"}, params) == (
+    assert changes(now | {"train.learning_rate": "0.5", "compare.films": "9", "machine.device": "cuda"}, params) == (
         "learning_rate=0.5"
     )
     many = {"train.learning_rate": "0.5", "train.seed": "7", "model.embed_dim": "3", "split.seed": "9"}

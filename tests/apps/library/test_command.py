@@ -25,8 +25,7 @@ def options(*arguments: str) -> argparse.Namespace:
 def here(root, folder, monkeypatch) -> Path:
     """The root folder as the working directory, with parameters and the music beside it."""
     params = YAML().load((ROOT / "params.yaml").read_text())
-    params["recommend"]["processes"] = 1
-    params["device"] = "cpu"
+    params["machine"] |= {"processes": 1, "device": "cpu"}
     with (root / "params.yaml").open("w") as file:
         YAML().dump(params, file)
     shutil.move(folder, root / "Music")

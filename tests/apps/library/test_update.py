@@ -372,7 +372,7 @@ def test_several_processes_make_the_same(root, settings, folder, out, indexed_on
 
     monkeypatch.setattr(decode, "GROUP_FILES", 2)
     monkeypatch.setattr(decode, "map_in_order", map_in_order)
-    shared = replace(settings, recommend=replace(settings.recommend, processes=3))
+    shared = replace(settings, machine=replace(settings.machine, processes=3))
     update_library(root, shared, folder, out, None)
     assert asked == [(2, 3, 1)]
     assert stripped(out) == stripped(indexed_once)
@@ -386,7 +386,7 @@ def test_a_process_that_dies_is_an_error_and_the_next_run_goes_on(update, out, i
     with monkeypatch.context() as patch:
         patch.setattr(decode, "GROUP_FILES", 1)
         patch.setattr(decode, "map_in_order", map_in_order)
-        with pytest.raises(StageError, match=r"lower recommend\.processes \(1\)"):
+        with pytest.raises(StageError, match=r"lower machine\.processes \(1\)"):
             update()
     heard.clear()
     update()

@@ -11,7 +11,7 @@ import torch
 from pipeline.core.files import sha256_of
 from pipeline.core.tables import DATASET, write_table
 from pipeline.encoders.log_mel import LogMel
-from pipeline.encoders.section import LOG_MEL, AudioFeatures
+from pipeline.encoders.section import LogMelFeatures, WindowFeatures
 from pipeline.features.audio_frames import write_frames
 from pipeline.features.audio_windows import write_windows
 from pipeline.media.audio import write_mp3
@@ -22,6 +22,7 @@ from tests.evaluate.small_world import MODEL, dataset_rows, make_world
 from tests.features.small import AUDIO
 from tests.segment import sounds
 from tests.segment.sounds import RATE
+from tests.small_machine import MACHINE
 
 music = cache(sounds.music)  # int16 samples [t] by seed and seconds; made once
 CPU = torch.device("cpu")
@@ -36,18 +37,19 @@ LIBRARY = {  # of a folder of music, and what each file holds: a seed, seconds
 }
 
 
-def small(params: Params, audio: AudioFeatures = AUDIO) -> Params:
+def small(params: Params, audio: LogMelFeatures | WindowFeatures = AUDIO) -> Params:
     """Return parameters for small sounds: pieces of 5 s, one process."""
     return replace(
         params,
-        device="cpu",
+        machine=replace(params.machine, device="cpu", processes=1),
         features=replace(params.features, audio=audio),
         segment=replace(params.segment, seconds=5.0, hop_seconds=5.0, min_seconds=2.0),
-        recommend=replace(params.recommend, processes=1),
     )
 
 
-def train(root: Path, variant: str, inputs: Sequence[str], seed: int = 0, audio: AudioFeatures = AUDIO) -> None:
+def train(
+    root: Path, variant: str, inputs: Sequence[str], seed: int = 0, audio: LogMelFeatures | WindowFeatures = AUDIO
+) -> None:
     """Write an untrained model of spectrograms below `root`."""
     features = {name: {"encoder": "test", "width": 6} for name in inputs}
     features["audio"] = LogMel(audio).spec | {"width": audio.n_mels}
@@ -64,7 +66,7 @@ def fill(folder: Path, files: dict[str, tuple[int, float]]) -> Path:
     return folder
 
 
-def make_heard_world(root: Path, audio: AudioFeatures) -> list[dict[str, Any]]:
+def make_heard_world(root: Path, audio: LogMelFeatures | WindowFeatures) -> list[dict[str, Any]]:
     """Write a data set with real sound, its features, and a model `Heard` below `root`; return the data set's rows."""
     make_world(root)
     rows = dataset_rows()
@@ -75,10 +77,10 @@ def make_heard_world(root: Path, audio: AudioFeatures) -> list[dict[str, Any]]:
         row |= {"seconds": len(wave) / RATE, "file_sha256": sha256_of(root / row["path"])}
     write_table(root / "data/dataset.parquet", rows, DATASET)
     table = root / "data/features/audio.parquet"
-    if audio.encoder == LOG_MEL:
-        write_frames(root, table, rows, audio)
+    if isinstance(audio, LogMelFeatures):
+        write_frames(root, table, rows, audio, MACHINE)
     else:
-        write_windows(root, table, rows, audio, CPU)
+        write_windows(root, table, rows, audio, MACHINE)
     store = open_store(root / "data/features", ["tags"])
     config = model_config("Heard", ["tags"], SMALL, store.specs(), store.window_steps(0.8))
     torch.manual_seed(0)

@@ -18,6 +18,7 @@ from pipeline.params import Params
 from pipeline.store.films import INPUT_TABLES, open_store
 from pipeline.store.raw import raw_tables
 from tests.evaluate.small_world import MODEL, World, dataset_rows, make_world
+from tests.small_machine import MACHINE
 
 CPU = torch.device("cpu")
 PLOTS = ("a dog runs .", "war begins .\n\n  a dog runs home .", "home .\na war .\nA dog begins .")
@@ -41,8 +42,8 @@ def make_asked_world(
             Image.fromarray(rng.integers(0, 256, (40, 40 + 3 * film, 3), np.uint8)).save(path, quality=95)
     write_table(root / "data/dataset.parquet", rows, DATASET)
     features = features_of(params, bert, vit, crops)
-    write_text_features(root / "data/features/text.parquet", rows, features.text, CPU)
-    write_image_features(root, root / "data/features/image.parquet", rows, features.image, CPU)
+    write_text_features(root / "data/features/text.parquet", rows, features.text, MACHINE)
+    write_image_features(root, root / "data/features/image.parquet", rows, features.image, MACHINE)
     train(root, "Asked", inputs, features, tuned)
     return World(root, rows, "Asked", list(inputs))
 
@@ -51,8 +52,8 @@ def features_of(params: Params, bert: Path, vit: Path, crops: int = 1) -> Featur
     """Return settings of features by the encoders in the folders `bert` and `vit`."""
     return Features(
         audio=params.features.audio,
-        image=ImageFeatures(encoder=str(vit), pooling="auto", crops=crops, batch_size=3),
-        text=TextFeatures(encoder=str(bert), pooling="auto", max_tokens=20, batch_size=3),
+        image=ImageFeatures(encoder=str(vit), pooling="auto", crops=crops),
+        text=TextFeatures(encoder=str(bert), pooling="auto", max_tokens=20),
     )
 
 
@@ -60,7 +61,7 @@ def train(root: Path, variant: str, inputs: Sequence[str], features: Features, t
     """Write an untrained model of fixed pseudo-random weights for `variant` below `root`."""
     rows = read_table(root / "data/dataset.parquet", DATASET, "split")
     kinds = {INPUT_TABLES[name] for name in inputs} & set(tuned)
-    networks, settings = load_tuned(sorted(kinds), features, marks="tags_plot" in inputs)
+    networks, settings = load_tuned(sorted(kinds), features.text, features.image, marks="tags_plot" in inputs)
     store = open_store(root / "data/features", inputs, raw_tables(root, rows, inputs, settings))
     config = model_config(variant, inputs, MODEL, store.specs(), store.window_steps(0.8), settings)
     torch.manual_seed(crc32(variant.encode()))

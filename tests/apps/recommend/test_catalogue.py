@@ -13,7 +13,7 @@ from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.core.tables import SEGMENTS, read_table, write_table
 from pipeline.model.store import load_model, save_model
 from tests.apps.recommend.asked_world import CPU
-from tests.evaluate.small_world import EVALUATE
+from tests.small_machine import MACHINE
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def root(asked_root, tmp_path, monkeypatch):
     monkeypatch.setattr(stages.publish, "register_published", lambda *arguments: None)
     root = tmp_path / "root"
     shutil.copytree(asked_root, root, ignore=shutil.ignore_patterns(".indexes"))
-    stages.publish.main(root, "Words", ["tags"], EVALUATE, "cpu")
+    stages.publish.main(root, "Words", {"Words": ["tags"]}, MACHINE)
     return root
 
 

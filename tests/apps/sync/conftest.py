@@ -51,7 +51,6 @@ class Restored:
         train = {
             "train": {"learning_rate": learning_rate, "patience": None},
             "variants.Im": ["image"],
-            "device": "auto",
         }
         stages = {
             "split": {"params": {"params.yaml": {"split": {"seed": 0}, "variants": {"Ta": ["tags"]}, "variant": "Ta"}}},

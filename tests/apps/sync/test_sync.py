@@ -46,7 +46,6 @@ def test_parameters_are_those_that_produced_the_model(restored, command):
     assert run.data.params == {
         "train.learning_rate": "0.125",
         "train.patience": "None",
-        "device": "auto",
         "split.seed": "0",
         "variant": "Im",
         "variants": "['image']",

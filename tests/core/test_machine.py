@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline.core.device import choose_device
 from pipeline.core.errors import ParamsError
+from pipeline.core.machine import choose_device
 
 
 @pytest.mark.parametrize(
