@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from pipeline.core.errors import ParamsError
 
@@ -34,6 +32,9 @@ ADVICE = {  # by pydantic's name of the error
 
 def read_params(path: Path) -> dict[str, Any]:
     """Return the content of `params.yaml`, not yet checked; raise `ParamsError` when it is no YAML mapping."""
+    from ruamel.yaml import YAML  # which a model outside of the repository does without
+    from ruamel.yaml.error import YAMLError
+
     try:
         raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -42,5 +42,7 @@ def _end_with_parent() -> None:
 
 
 def _wait_for_parent() -> None:
-    connection.wait([parent_process().sentinel])
+    parent = parent_process()
+    assert parent is not None, "only called in a process of the pool"
+    connection.wait([parent.sentinel])
     os._exit(1)

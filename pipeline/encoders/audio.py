@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipeline.core.batches import batches
 from pipeline.core.errors import ParamsError
@@ -39,7 +39,7 @@ class AudioEncoder:
     """A feature extractor and a frozen model."""
 
     extractor: Any
-    model: nn.Module
+    model: Any  # an nn.Module, of whose class the type checker knows no more
     head: bool  # the weights of the model's own pooling are there
     device: torch.device
     batch_size: int
@@ -126,7 +126,7 @@ def _longest(extractor: Any) -> float:
     return extractor.max_length * KALDI_SECONDS if hasattr(extractor, "max_length") else np.inf
 
 
-def _poolings(model: nn.Module, output: Any, head: bool) -> Poolings:
+def _poolings(model: Any, output: Any, head: bool) -> Poolings:
     """Return the ways from an output to float32 [n, f], the model's own first; no pooler without a whole `head`."""
     states = output.last_hidden_state.float()  # [n, tokens, f]; of CLAP a map [n, f, frequency, time]
     special = SPECIAL.get(model.config.model_type, 0)

@@ -39,7 +39,7 @@ BICUBIC = 3  # Pillow's number
 class ImageEncoder:
     """A frozen network and how pictures are prepared for it."""
 
-    model: nn.Module
+    model: Any  # an nn.Module, of whose class the type checker knows no more
     preparation: Preparation
     device: torch.device
     batch_size: int
@@ -91,14 +91,14 @@ def load_image_encoder(params: ImageFeatures, device: torch.device, batch_size: 
         return ImageEncoder(model, preparation, device, batch_size, width, spec)
 
 
-def efficientnet() -> nn.Module:
+def efficientnet() -> Any:
     """Return EfficientNet-Lite0 in evaluation mode, with fresh weights."""
     from efficientnet_lite_pytorch import EfficientNet
 
     return EfficientNet.from_name("efficientnet-lite0").eval()
 
 
-def image_poolings(model: nn.Module, head: bool, pixels: Tensor) -> Poolings:
+def image_poolings(model: Any, head: bool, pixels: Tensor) -> Poolings:
     """Return the ways from `pixels` [n, 3, size, size] to [n, f], the model's own first.
 
     There is no pooler without a whole `head`.
@@ -117,8 +117,9 @@ def image_poolings(model: nn.Module, head: bool, pixels: Tensor) -> Poolings:
         ways["cls"] = lambda: norm(states[:, 0])
     if special >= 0:
         ways["mean"] = lambda: states[:, special:].mean(1)
-    if not head or (embeds is None and pooled is None):
+    if not head:
         return ways
     if embeds is not None:
         return {"pooler": embeds.float} | ways
-    return ways | {"pooler": pooled.float} if special > 0 else {"pooler": pooled.float} | ways
+    pooler: dict[str, Callable[[], Tensor]] = {"pooler": pooled.float} if pooled is not None else {}
+    return ways | pooler if special > 0 else pooler | ways

@@ -27,7 +27,8 @@ class Preparation:
     def pixels(self, image: Image.Image) -> Tensor:
         """Return float32 [3, size, size], the centre of an RGB picture of any shape."""
         values = self.centre(self.squares(image, 1)[0]).astype(np.float32) * np.float32(self.factor)
-        return torch.from_numpy((values - np.float32(self.mean)) / np.float32(self.std)).permute(2, 0, 1)
+        mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
+        return torch.from_numpy((values - mean) / std).permute(2, 0, 1)
 
     def centre(self, square: Image.Image) -> np.ndarray:
         """Return uint8 [size, size, 3] of one of `squares`."""

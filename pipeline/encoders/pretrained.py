@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from pipeline.core.errors import ModelError, PipelineError
 
@@ -49,7 +48,7 @@ def explained(key: str, encoder: str, here: Iterable[str]) -> Iterator[None]:
         ) from error
 
 
-def load_model(folder: Path, towers: Towers) -> tuple[nn.Module, bool]:
+def load_model(folder: Path, towers: Towers) -> tuple[Any, bool]:
     """Return the model of transformers in `folder`, in evaluation mode and float32, and whether its head is whole.
 
     Of a kind that `towers` lists, only that part is loaded. Without a whole head its pooled output is random. Raises
@@ -107,7 +106,7 @@ def supports_bfloat16(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
-def digests(model: nn.Module, head: bool) -> dict[str, Any]:
+def digests(model: Any, head: bool) -> dict[str, Any]:
     """Return what a model is: `VERSION`, and the hexadecimal SHA-256 of its weights and of its settings.
 
     Weights of its head are among them only if `head`.

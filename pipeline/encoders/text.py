@@ -6,7 +6,7 @@ second. A text longer than `max_tokens`, special tokens counted, or than the mod
 its end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -33,7 +33,7 @@ class TextEncoder:
     """A tokenizer and a frozen model."""
 
     tokenizer: Any
-    model: nn.Module
+    model: Any  # an nn.Module, of whose class the type checker knows no more
     device: torch.device
     batch_size: int
     width: int  # f
@@ -102,7 +102,7 @@ def text_vectors(output: Any, mask: Tensor, pooling: str, normalised: bool) -> T
 def _poolings(output: Any, mask: Tensor, head: bool) -> Poolings:
     """Return the ways from an output to float32 [n, f]; `mask` [n, tokens] is 0 where a text was padded."""
     states = output.last_hidden_state.float()  # [n, tokens, f]
-    ways: Poolings = {"cls": lambda: states[:, 0], "mean": partial(_mean, states, mask)}
+    ways: dict[str, Callable[[], Tensor]] = {"cls": lambda: states[:, 0], "mean": partial(_mean, states, mask)}
     pooled = getattr(output, "pooler_output", None)
     return ways | {"pooler": pooled.float} if head and pooled is not None else ways
 

@@ -117,14 +117,14 @@ def image_settings(encoder: ImageEncoder, crops: int) -> Settings:
     }
 
 
-def _settings_of(network: nn.Module) -> Settings:
+def _settings_of(network: Any) -> Settings:
     if not hasattr(network, "config"):
         return {"model_type": EFFICIENTNET}
     return {name: value for name, value in network.config.to_dict().items() if name not in IGNORED_SETTINGS}
 
 
 def _network(settings: Settings) -> nn.Module:
-    kind = settings.get("model_type")
+    kind = str(settings.get("model_type"))
     if kind == EFFICIENTNET:
         return efficientnet()
     import transformers

@@ -95,7 +95,7 @@ class Trainer:
                     self._restore(state)
                     self._leave_best()
                 raise
-            if self.group.first:
+            if progress:
                 on_epoch(record | speed)
                 progress.epoch(record | speed)
                 resume.save(self._state())
@@ -116,13 +116,13 @@ class Trainer:
         plans = epoch_plans(self.films, self.store, self.window_steps, self.params, np.random.default_rng(seeds))
         reader = ReadAhead(plans, self._read)
         self.model.train()
-        losses = []
+        steps = []
         for plan, parts in reader:
-            losses.append(self._step(step, plan, parts))
+            steps.append(self._step(step, plan, parts))
             step += 1
             if progress:
-                progress.step(len(plan), losses[-1])
-        losses = torch.stack(losses).tolist()
+                progress.step(len(plan), steps[-1])
+        losses: list[float] = torch.stack(steps).tolist()
         seconds = time.perf_counter() - begin
         self._require_finite(losses, f"epoch {epoch}, step {{}} of {len(losses)}")
         figures = [0.0] * len(FIGURES)

@@ -42,7 +42,8 @@ def open_material(
     root: Path, dataset: list[Row], inputs: Sequence[str], text: TextFeatures, image: ImageFeatures, params: Train
 ) -> Material:
     """Open what a variant of `inputs` reads: features, or tokens and pixels where encoders are fine-tuned."""
-    networks, settings = {}, {}
+    networks: dict[str, nn.Module] = {}
+    settings: dict[str, Any] = {}
     if params.encoders == "finetune":
         kinds = dict.fromkeys(INPUT_TABLES[name] for name in inputs)
         torch.manual_seed(params.seed)  # of the vectors of new words

@@ -35,7 +35,7 @@ def backward(
     `parts` are this process's share in order, `films` [n] the whole batch's film numbers; the encoders compute in
     `precision()`.
     """
-    pairs: list[Pair | None] = []
+    pairs: list[Pair] = []
     states = []
     with _first_pass(model) if len(parts) > 1 else nullcontext():
         for part in parts:
@@ -43,20 +43,21 @@ def backward(
             with precision():
                 pairs.append(_encoded(model, part()))
     query, audio = (torch.cat([pair[i].detach() for pair in pairs]).requires_grad_() for i in (0, 1))
-    every = [group.gather(rows, len(films)) for rows in (query, audio)]
-    loss = loss_of(*every, model.scale(), films)
+    every_query, every_audio = (group.gather(rows, len(films)) for rows in (query, audio))
+    loss = loss_of(every_query, every_audio, model.scale(), films)
     loss.backward()  # up to the embeddings, and into the temperature
+    assert query.grad is not None and audio.grad is not None
     if model.logit_scale.grad is not None:
         model.logit_scale.grad /= group.size  # each process has all of it
     begin = 0
-    for i, part in enumerate(parts):
+    for part, state in zip(parts, states, strict=True):
+        pair = pairs.pop(0)  # whose graph is freed once its gradients are taken
         if len(parts) > 1:
-            _restore(states[i], group.device)
+            _restore(state, group.device)
             with precision():
-                pairs[i] = _encoded(model, part())
-        end = begin + len(pairs[i][0])
-        torch.autograd.backward(pairs[i], [query.grad[begin:end], audio.grad[begin:end]])
-        pairs[i] = None
+                pair = _encoded(model, part())
+        end = begin + len(pair[0])
+        torch.autograd.backward(pair, [query.grad[begin:end], audio.grad[begin:end]])
         begin = end
     group.sum_gradients(model.parameters())
     return loss.detach()

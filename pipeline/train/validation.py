@@ -1,7 +1,7 @@
 """How well a model does on the validation split while it is trained: on the same examples at every epoch."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pipeline.model.embed import embed_films
 from pipeline.model.retrieval import RetrievalModel
-from pipeline.store.films import FeatureStore, Film
+from pipeline.store.films import FeatureStore, Film, Stored
 from pipeline.train.loss import Loss
 from pipeline.train.sampling import Plan, ReadAhead, draw
 from pipeline.train.section import Train
@@ -62,7 +62,7 @@ class Validation:
         films = torch.from_numpy(plan.films).to(device)
         return self.loss(query, audio, model.scale(), films).item()
 
-    def _batches(self, plan: Plan, device: torch.device):
+    def _batches(self, plan: Plan, device: torch.device) -> Iterator[dict[str, Stored]]:
         parts = (plan.part(begin, begin + self._size) for begin in range(0, len(plan), self._size))
         for _, stored in ReadAhead(parts, lambda part: part.read(self.store, self.config["window_steps"])):
             yield self.store.batch(stored, device)

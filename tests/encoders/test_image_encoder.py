@@ -25,7 +25,7 @@ PLAIN = Preparation(50, 50, 3, 1 / 255, [0.0] * 3, [1.0] * 3)
 
 
 def load(encoder, pooling="auto", device=CPU):
-    return load_image_encoder(ImageFeatures(str(encoder), pooling, 1), device)
+    return load_image_encoder(ImageFeatures(str(encoder), pooling, 1), device, 2)
 
 
 def noise(*sizes):

@@ -22,7 +22,7 @@ NAME, COMMIT = "someone/model", "0123456789abcdef" * 2 + "01234567"
 
 
 def load(encoder):
-    return load_text_encoder(TextFeatures(str(encoder), "auto", 20), torch.device("cpu"))
+    return load_text_encoder(TextFeatures(str(encoder), "auto", 20), torch.device("cpu"), 2)
 
 
 def point_to(monkeypatch, port):

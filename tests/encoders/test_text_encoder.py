@@ -22,7 +22,7 @@ MEAN, CLS = {"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False},
 
 
 def load(encoder, pooling="auto", max_tokens=20, device=CPU):
-    return load_text_encoder(TextFeatures(str(encoder), pooling, max_tokens), device)
+    return load_text_encoder(TextFeatures(str(encoder), pooling, max_tokens), device, 2)
 
 
 def outputs(folder, text):

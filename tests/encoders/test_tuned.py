@@ -36,6 +36,10 @@ def features_of(params):
     return make
 
 
+def sections(features: Features) -> tuple[TextFeatures, ImageFeatures]:
+    return features.text, features.image
+
+
 def tokens_of(settings, inputs=("plot",)) -> TokenTable:
     return raw_tables(None, [FILM], inputs, {"text": settings})["text"]
 
@@ -92,7 +96,7 @@ def test_settings_that_went_through_json_build_the_network_again(tiny, features_
 
 
 def test_networks_train_in_every_weight_that_their_vector_is_made_of(tiny_bert, tiny_vit, features_of):
-    networks, settings = load_tuned(["text", "image"], features_of(tiny_bert, tiny_vit), marks=False)
+    networks, settings = load_tuned(["text", "image"], *sections(features_of(tiny_bert, tiny_vit)), marks=False)
     assert all(module.training for network in networks.values() for module in network.modules())
     networks["text"](tokens_of(settings["text"]).read([0, 1])).square().sum().backward()
     networks["image"](torch.randn(2, 3, 32, 32)).square().sum().backward()
@@ -102,8 +106,8 @@ def test_networks_train_in_every_weight_that_their_vector_is_made_of(tiny_bert, 
 
 @pytest.mark.parametrize("kind", TEXT)
 def test_marks_become_words_with_vectors_to_be_learned(tiny, features_of, kind):
-    plain, _ = load_tuned(["text"], features_of(text=tiny(kind)), marks=False)
-    networks, settings = load_tuned(["text"], features_of(text=tiny(kind)), marks=True)
+    plain, _ = load_tuned(["text"], *sections(features_of(text=tiny(kind))), marks=False)
+    networks, settings = load_tuned(["text"], *sections(features_of(text=tiny(kind))), marks=True)
     before, after = (n["text"].network.get_input_embeddings().weight for n in (plain, networks))
     added = len(after) - len(before)
     assert added == len(MARKS)
@@ -117,13 +121,13 @@ def test_marks_become_words_with_vectors_to_be_learned(tiny, features_of, kind):
 def test_encoder_without_a_fast_tokenizer_is_refused(tiny_bert, features_of, monkeypatch):
     from pipeline.encoders import tuned
 
-    def slow(params, device):
-        encoder = load_text_encoder(params, device, 2)
+    def slow(params, device, batch_size):
+        encoder = load_text_encoder(params, device, batch_size)
         return dataclasses.replace(encoder, tokenizer=object())
 
     monkeypatch.setattr(tuned, "load_text_encoder", slow)
     with pytest.raises(ModelError, match=r"features\.text\.encoder: .* no fast tokenizer.*train\.encoders to frozen"):
-        load_tuned(["text"], features_of(text=tiny_bert), marks=False)
+        load_tuned(["text"], *sections(features_of(text=tiny_bert)), marks=False)
 
 
 def test_kind_that_the_library_lacks_is_refused():

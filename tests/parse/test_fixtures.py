@@ -68,7 +68,7 @@ def test_through_the_stage(tmp_path, params):
         row = dict.fromkeys(PAGES.names, "") | {"fid": fid, "status": "ok", "path": path, "bytes": len(data)}
         pages.append(row | {"sha256": hashlib.sha256(data).hexdigest(), "url_reached": url_of(expected["title"])})
         films.append(Film(fid, pages[-1]["url_reached"], ()))
-    rows = parse_films(tmp_path, films, pages, params.parse)
+    rows = parse_films(tmp_path, films, pages, params.parse, 1)
     for row, expected in zip(rows, EXPECTED.values(), strict=True):
         assert (row["title"], row["year"]) == (expected["title_without_disambiguator"], expected["year"])
         assert row["status"] == ("no_poster" if expected["categories"] else "no_tags")

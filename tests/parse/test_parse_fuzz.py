@@ -207,7 +207,7 @@ def test_every_film_is_a_row(tmp_path_factory, params, html, packed, charset, ti
     page = dict.fromkeys(PAGES.names, "") | {"fid": "AAA", "status": status, "path": "data/pages/AAA.html.gz"}
     page |= {"bytes": len(data), "charset": charset, "poster_status": "none"}
     parse = replace(params.parse, missing=missing, short_side=32)
-    rows = parse_films(root, [Film("AAA", URL, (), title=title)], [page], parse)
+    rows = parse_films(root, [Film("AAA", URL, (), title=title)], [page], parse, 1)
     assert [row["fid"] for row in rows] == ["AAA"]
     assert bool(rows[0]["image"]) == (rows[0]["status"] == "ok")
     write_table(root / "films.parquet", rows, FILMS)

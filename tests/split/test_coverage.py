@@ -238,7 +238,7 @@ def test_what_parse_fills_in_does_not_count(cover, params):
     pages = [page("AAA", poster="none") | saved]
     asked = [Film("AAA", "https://e.org/wiki/Fog", (), year=1926)]
     settings = dataclasses.replace(params.parse, missing="placeholder")
-    rows = parse_films(cover.root, asked, pages, settings)
+    rows = parse_films(cover.root, asked, pages, settings, 1)
     assert rows[0]["plot"]
     coverage, _ = cover(pages=pages, films=rows)
     found = {name: coverage[name] for name in coverage if name.startswith("films_")}

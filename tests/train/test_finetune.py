@@ -46,7 +46,7 @@ def trained(world, params=FINETUNE, inputs=INPUTS):
     root, rows, features = world
     records = []
     material = open_material(root, rows, inputs, features.text, features.image, params)
-    train_variant(root, "All", material, rows, MODEL, params, ALONE, records.append)
+    train_variant(root, "All", material, rows, MODEL, params, ALONE, False, records.append)
     return *load_model(root / "models/All"), records
 
 

@@ -157,4 +157,4 @@ def test_going_on_is_said(features, dataset, tmp_path, caplog):
         train(tmp_path, dataset, LONG, features=features, on_epoch=on_epoch)
     with caplog.at_level(logging.INFO):
         train(tmp_path, dataset, LONG, features=features)
-    assert "going on after epoch 2" in caplog.text
+    assert "resuming after epoch 2" in caplog.text

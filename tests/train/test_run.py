@@ -17,6 +17,7 @@ from pipeline.store.table import WINDOW_KEYS, write_features
 from pipeline.train import loop, validation
 from pipeline.train.group import Group
 from pipeline.train.loop import HISTORY
+from pipeline.train.loss import make_loss
 from pipeline.train.validation import Validation
 from tests.train.recipe import ALONE, MODEL, TRAIN, train
 
@@ -33,7 +34,7 @@ def figures_of(root, store, dataset, params=TRAIN, variant="All"):
     """Return the figures of a trained model on the validation split."""
     model, config = load_model(root / "models" / variant)
     films = films_of((row for row in dataset if row["split"] == "valid"), store)
-    return Validation(films, store, config, params)(model, ALONE.device, torch.no_grad)
+    return Validation(films, store, config, params, make_loss(params))(model, ALONE.device, torch.no_grad)
 
 
 def test_training_learns_and_repeats_with_its_seed(features, dataset, tmp_path):

@@ -35,7 +35,7 @@ model, train = json.loads(sys.argv[1])
 dataset = read_table(Path("data/dataset.parquet"), DATASET, "split")
 store = open_store(Path("data/features"), ["plot", "image"])
 given = [TypeAdapter(cls).validate_json(json.dumps(v)) for cls, v in ((Model, model), (Train, train))]
-train_variant(Path(), "Bare", Material(store), dataset, *given, Group(0, 1, torch.device("cpu")), print)
+train_variant(Path(), "Bare", Material(store), dataset, *given, Group(0, 1, torch.device("cpu")), False, print)
 """
 
 

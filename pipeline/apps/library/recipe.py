@@ -71,9 +71,11 @@ def load_encoder(recipe: Recipe, device: torch.device, batch_size: int) -> Audio
 
     Raises `ModelError` when it cannot be loaded, or computes something else than what the models were trained on.
     """
-    audio = recipe.audio
-    encoder = None if isinstance(audio, LogMelFeatures) else load_audio_encoder(audio, device, batch_size)
-    found = LogMel(audio).spec if isinstance(audio, LogMelFeatures) else encoder.spec
+    if isinstance(recipe.audio, LogMelFeatures):
+        encoder, found = None, LogMel(recipe.audio).spec
+    else:
+        encoder = load_audio_encoder(recipe.audio, device, batch_size)
+        found = encoder.spec
     for name, value in recipe.spec.items():
         if name not in BESIDE and found.get(name) != value:
             raise ModelError(
@@ -87,6 +89,7 @@ def extractor(recipe: Recipe, encoder: AudioEncoder | None) -> Extract:
     """Return the function from a piece to its features, as they are stored."""
     if isinstance(recipe.audio, LogMelFeatures):
         return partial(_frames, LogMel(recipe.audio))
+    assert encoder is not None, "`load_encoder` gives one"
     return partial(_vectors, recipe.audio, encoder)
 
 
