@@ -50,6 +50,10 @@ class Repository:
         """Return the stages that a DVC command ran."""
         return re.findall(r"Running stage '([^']+)'", output)
 
+    def outs(self, stage: str) -> list[dict]:
+        """Return what dvc.lock says of a stage's outputs."""
+        return YAML(typ="safe").load((self.folder / "dvc.lock").read_text())["stages"][stage]["outs"]
+
     def json(self, path: str) -> dict:
         return json.loads((self.folder / path).read_text())
 
