@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import re
 import typing
 from pathlib import Path
 
@@ -171,14 +172,52 @@ def test_sections_of_params_yaml_are_the_fields_of_the_dataclasses():
 
 
 def assert_same_keys(raw: dict, cls: type, prefix: str) -> None:
-    hints = typing.get_type_hints(cls)
-    names = [field.name for field in dataclasses.fields(cls)]
+    names = keys_of(cls)
     assert list(raw) == names, (
         f"the keys of {prefix or 'params.yaml'} and of {cls.__name__} differ, or stand in another order"
     )
+    hints = {name: hint for shape in shapes_of(cls) for name, hint in typing.get_type_hints(shape).items()}
     for name in names:
-        if dataclasses.is_dataclass(hints[name]):
+        if shapes_of(hints[name]):
             assert_same_keys(raw[name], hints[name], f"{prefix}{name}.")
+
+
+def shapes_of(cls: type) -> list[type]:
+    """Return the dataclasses that a section may be: itself, or the members of a union."""
+    members = typing.get_args(cls) or (cls,)
+    return [member for member in members if dataclasses.is_dataclass(member)]
+
+
+def keys_of(cls: type) -> list[str]:
+    """Return the keys of a section in their order, each once."""
+    return list(dict.fromkeys(field.name for shape in shapes_of(cls) for field in dataclasses.fields(shape)))
+
+
+def loaded_sections(stage: str) -> set[str]:
+    """Return the dotted names of the sections that a stage script hands to `launch`, `*` for what a variant names."""
+    tree = ast.parse((ROOT / f"stages/{stage}.py").read_text())
+    (call,) = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "launch"]
+    given = call.args[1]
+    if isinstance(given, ast.Name):  # a name that stands for a dict
+        assigned = {ast.unparse(node.targets[0]): node.value for node in ast.walk(tree) if isinstance(node, ast.Assign)}
+        given = assigned[given.id]
+    assert isinstance(given, ast.Dict)
+    return {
+        key.value if isinstance(key, ast.Constant) else re.sub(r"^f.|.$", "", re.sub(r"\{.*?\}", "*", ast.unparse(key)))
+        for key in given.keys
+    }
+
+
+@pytest.mark.parametrize("stage", SCRIPTS)
+def test_a_stage_depends_on_the_sections_that_it_loads_and_none_on_the_machine(stage):
+    listed = {re.sub(r"\$\{.*?\}", "*", key) for key in entry(stage)["params"]}
+    assert "machine" not in listed
+    if stage == "split":  # which loads, and so checks, all of them
+        assert loaded_sections(stage) == {""}
+        return
+    loaded = loaded_sections(stage) - {"machine"}
+    owners = {key.removesuffix(".*").split(".")[0] if key.startswith(("variants", "corpus")) else key for key in listed}
+    assert owners == loaded
 
 
 @pytest.mark.parametrize("stage", SCRIPTS)

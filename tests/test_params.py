@@ -5,7 +5,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.core.errors import ParamsError
+from pipeline.core.fields import load_sections
+from pipeline.core.machine import Machine
+from pipeline.corpus.section import Corpus
+from pipeline.encoders.section import LogMelFeatures, WindowFeatures
 from pipeline.params import load_params
+from pipeline.train.section import Train
 
 OURS = Path(__file__).parents[1] / "params.yaml"
 
@@ -144,3 +149,37 @@ def test_not_our_file(tmp_path, text):
 def test_missing_file_says_where_to_run(tmp_path):
     with pytest.raises(ParamsError, match="repository's root"):
         load_params(tmp_path / "params.yaml")
+
+
+def test_a_stage_looks_at_its_own_sections_only(tmp_path):
+    text = OURS.read_text(encoding="utf-8")
+    (tmp_path / "params.yaml").write_text(text.replace("epochs: 60", "epochs: sixty"), encoding="utf-8")
+    corpus, machine = load_sections(tmp_path / "params.yaml", {"corpus": Corpus, "machine": Machine})
+    assert (corpus.folder, machine.processes) == ("data/sample", 2)
+    with pytest.raises(ParamsError, match=r"train\.epochs: found 'sixty'"):
+        load_sections(tmp_path / "params.yaml", {"corpus": Corpus, "train": Train})
+    with pytest.raises(ParamsError, match=r"features\.sound: missing key"):
+        load_sections(tmp_path / "params.yaml", {"features.sound": Corpus})
+
+
+def test_audio_features_have_the_shape_that_their_encoder_says(load):
+    assert isinstance(load({}).features.audio, LogMelFeatures)
+    windows = load({"features.audio.encoder": "laion/clap"}, ["features.audio.n_mels"]).features.audio
+    assert windows == WindowFeatures("laion/clap", "auto", 9.92, 4.96)
+    assert load({}, ["features.audio.pooling"]).features.audio == load({}).features.audio
+    for changes, removed, message in (
+        ({"features.audio.n_mels": "many"}, [], r"features\.audio\.n_mels: found 'many'"),
+        (
+            {"features.audio.encoder": "laion/clap"},
+            ["features.audio.pooling"],
+            r"features\.audio\.pooling: missing key",
+        ),
+        (
+            {"features.audio.encoder": "laion/clap", "features.audio.bands": 8},
+            [],
+            r"features\.audio\.bands: unknown key",
+        ),
+        ({"features.audio.hop_length": 4096}, [], r"features\.audio: hop_length \(4096\)"),
+    ):
+        with pytest.raises(ParamsError, match=message):
+            load(changes, removed)
