@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,10 +26,6 @@ NOT_FILMS = {
 }
 
 
-def url_of(expected: dict[str, Any]) -> str:
-    return f"https://en.wikipedia.org/wiki/{expected['article']}"
-
-
 def test_every_page_is_tested():
     names = {path.name for path in FOLDER.iterdir()} - {"expected.json"}
     assert names == {f"{name}.html" for name in EXPECTED} | set(NOT_FILMS)
@@ -39,7 +34,7 @@ def test_every_page_is_tested():
 @pytest.mark.parametrize("name", EXPECTED)
 def test_every_field(name):
     expected = EXPECTED[name]
-    article = parse_article(page_text((FOLDER / f"{name}.html").read_bytes(), ""), url_of(expected))
+    article = parse_article(page_text((FOLDER / f"{name}.html").read_bytes(), ""), expected["url"])
     assert article.kind == "film"
     assert {
         "title": article.title,
@@ -67,8 +62,8 @@ def test_through_the_stage(tmp_path, params):
         path = f"data/pages/{fid}.html.gz"
         (tmp_path / path).write_bytes(gzip.compress(data))
         row = dict.fromkeys(PAGES.names, "") | {"fid": fid, "status": "ok", "path": path, "bytes": len(data)}
-        pages.append(row | {"sha256": hashlib.sha256(data).hexdigest(), "url_reached": url_of(expected)})
-        films.append(Film(fid, url_of(expected), ()))
+        pages.append(row | {"sha256": hashlib.sha256(data).hexdigest(), "url_reached": expected["url"]})
+        films.append(Film(fid, expected["url"], ()))
     rows = parse_films(tmp_path, films, pages, params.parse)
     for row, expected in zip(rows, EXPECTED.values(), strict=True):
         assert (row["title"], row["year"], row["tags"]) == (expected["film"], expected["year"], expected["tags"])

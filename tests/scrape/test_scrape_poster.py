@@ -129,5 +129,5 @@ def test_extension_of_other_bytes_is_none():
 def test_posters_of_whole_pages(name):
     expected = EXPECTED[name]
     text = page_text((SAVED_PAGES / f"{name}.html").read_bytes(), "")
-    poster = shown_poster(text, f"https://en.wikipedia.org/wiki/{expected['article']}")
+    poster = shown_poster(text, expected["url"])
     assert poster == Poster(expected["poster_url"], expected["poster_page"])
