@@ -64,7 +64,7 @@ def test_through_the_stage(tmp_path, params):
         row = dict.fromkeys(PAGES.names, "") | {"fid": fid, "status": "ok", "path": path, "bytes": len(data)}
         pages.append(row | {"sha256": hashlib.sha256(data).hexdigest(), "url_reached": expected["url"]})
         films.append(Film(fid, expected["url"], ()))
-    rows = parse_films(tmp_path, films, pages, params.parse)
+    rows = parse_films(tmp_path, films, pages, params.parse, 1)
     for row, expected in zip(rows, EXPECTED.values(), strict=True):
         assert (row["title"], row["year"], row["tags"]) == (expected["film"], expected["year"], expected["tags"])
         assert row["status"] == ("no_poster" if expected["categories"] else "no_tags")
