@@ -1,4 +1,4 @@
-"""Text from outside (pages, servers, tags, other people's lists), made fit for one line of a log, a table or a terminal."""
+"""Text from outside (pages, servers, tags, lists), made fit for one line of a log, a table or a terminal."""
 
 import html
 import re

@@ -20,7 +20,8 @@ from pipeline.core.text import excerpt, one_line
 )
 def test_one_line(text: str, expected: str) -> None:
     assert one_line(text) == expected
-    assert one_line(text).isprintable() and one_line(text).encode()
+    assert one_line(text).isprintable()
+    one_line(text).encode()
 
 
 def test_one_line_is_cut() -> None:

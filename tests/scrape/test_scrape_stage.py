@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.core import ledger as ledger_module
 from pipeline.core.errors import CorpusError, ParamsError, StageError
-from pipeline.scrape import run as run_module
 from tests.faults import ok, redirect, status
 from tests.scrape.conftest import CORPUS, article, picture
 
@@ -165,9 +165,9 @@ def test_a_killed_run_keeps_what_it_has(films, server, scrape, tmp_path, monkeyp
     module, name = {
         "page": ("pipeline.scrape.page", "write_bytes"),
         "poster": ("pipeline.scrape.image", "write_bytes"),
-        "row": ("pipeline.scrape.run", "write_json"),
+        "row": ("pipeline.core.ledger", "write_json"),
     }[moment]
-    original = run_module.write_json if moment == "row" else None
+    original = ledger_module.write_json if moment == "row" else None
 
     def killed(path, value):
         if path.name.startswith("AAB"):
@@ -274,15 +274,6 @@ def test_no_title_makes_a_path(films, server, scrape, tmp_path, title):
     ours = {"corpus", "data", "metrics"}
     assert {path.name for path in tmp_path.iterdir()} <= ours
     assert all(name.startswith(("data/pages", "data/posters/AAA.")) for name in films.files())
-
-
-def test_coverage_is_brought_up_to_date(films, server, scrape, tmp_path, caplog):
-    caplog.set_level("INFO")
-    films(scrape, AAA=server.put("/A", ok(article())), AAB=server.origin + "/gone")
-    coverage = json.loads((tmp_path / "metrics/coverage.json").read_text())
-    assert (coverage["films_asked"], coverage["pages_fetched"]) == (2, 1)
-    assert coverage["losses"]["scrape"]["not_found"]["films"] == ["AAB"]
-    assert "not_found" in caplog.text
 
 
 def test_stops_with_advice(films, server, scrape, caplog):
