@@ -24,7 +24,7 @@ def load_films(folder: Path, search: str) -> list[Film]:
     except FileNotFoundError:
         raise CorpusError(
             f"{path} is missing: let corpus.folder in params.yaml name the corpus, "
-            "or make a list with `python -m pipeline catalog add URL`"
+            "or make a list with `python -m pipeline corpus add URL`"
         ) from None
     except UnicodeDecodeError as error:
         raise CorpusError(f"{path} is not JSON: {error}") from None

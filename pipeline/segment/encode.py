@@ -1,4 +1,4 @@
-"""Pieces as files: MP3, FLAC or Ogg Vorbis. The same samples give the same bytes."""
+"""Segments as files: MP3, FLAC or Ogg Vorbis. The same samples give the same bytes."""
 
 import io
 from functools import lru_cache

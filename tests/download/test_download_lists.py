@@ -303,7 +303,7 @@ def test_the_pauses_are_asked_for_outside_loopback(web, fetch):
     for key in "ab":
         web.recording(key * 11)
     fetch(item, video_pause_seconds=12.0)
-    assert fetch.brake.pauses == [pytest.approx(12.0, abs=2.0)]  # between the recordings, not after the search
+    assert fetch.breaker.pauses == [pytest.approx(12.0, abs=2.0)]  # between the recordings, not after the search
 
 
 # The shapes of answers

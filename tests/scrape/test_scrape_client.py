@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from pipeline.core.errors import ParamsError
+from pipeline.core.web import FetchError, Pace
 from pipeline.corpus.section import Corpus
 from pipeline.scrape.agent import needs_contact, operator_contact, require_contact
-from pipeline.scrape.client import MAX_FAILURES, MAX_PAUSE_SECONDS, MAX_REDIRECTS, Client, FetchError
-from pipeline.scrape.pace import Pace
+from pipeline.scrape.client import MAX_FAILURES, MAX_PAUSE_SECONDS, MAX_REDIRECTS, Client
 from tests.faults import cached, http_date, in_turn, large, ok, packed, redirect, reset, stall, status, trickle
 
 CORPUS = Corpus(folder="x", serve=None, contact=None, search="ytsearch1:{title}")
@@ -291,24 +291,24 @@ def test_a_connection_that_breaks_is_made_anew(client, server):
 
 
 def test_pace_is_one_for_all_hosts_and_spares_loopback(clock):
-    pace = Pace(30.0, clock, clock.sleep)
+    pace = Pace({"request": 2.0}, clock, clock.sleep)
     for host in ("a.example", "b.example", "a.example"):
-        pace.wait(f"https://{host}/")
+        pace.wait("request", f"https://{host}/")
     assert clock.slept == [2.0, 2.0]
     for _ in range(3):
-        pace.wait("http://127.0.0.1:80/")
+        pace.wait("request", "http://127.0.0.1:80/")
     assert clock.slept == [2.0, 2.0]
-    pace.wait("https://c.example/")
+    pace.wait("request", "https://c.example/")
     assert clock.slept == [2.0, 2.0, 2.0]
 
 
 def test_pace_postpones_one_host(clock):
-    pace = Pace(600.0, clock, clock.sleep)
+    pace = Pace({"request": 0.1}, clock, clock.sleep)
     pace.postpone("https://a.example/x", 30.0)
     pace.postpone("https://a.example/x", 3.0)
-    pace.wait("https://b.example/")
+    pace.wait("request", "https://b.example/")
     assert clock.slept == []
-    pace.wait("https://a.example/y")
+    pace.wait("request", "https://a.example/y")
     assert clock.slept == [30.0]
 
 

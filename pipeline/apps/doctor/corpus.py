@@ -28,7 +28,7 @@ GB = 1e9
 def load_corpus(root: Path, corpus: Corpus) -> tuple[Check, list[Film] | None]:
     """Return the line on the corpus, and its films when it loads."""
     folder = root / corpus.folder
-    remedy = "let corpus.folder name a corpus, or mend the list: `python -m pipeline catalog check`"
+    remedy = "let corpus.folder name a corpus, or mend the list: `python -m pipeline corpus check`"
     try:
         films = load_films(folder, corpus.search)
         site = site_folder(folder, corpus.serve)

@@ -4,15 +4,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pipeline.core.files import write_json
 from pipeline.corpus import Film
 from pipeline.corpus.site import Site
 from pipeline.scrape.client import Client
-from pipeline.scrape.failure import BY_PARAMETERS
 from pipeline.scrape.image import poster_row
 from pipeline.scrape.page import page_row
 from pipeline.scrape.section import Scrape
-from pipeline.scrape.state import COLUMNS, Row, Run, sweep
+from pipeline.scrape.state import BY_PARAMETERS, COLUMNS, Row, Run, sweep
 
 
 def scrape_films(root: Path, films: list[Film], scrape: Scrape, client: Client, site: Site) -> list[Row]:
@@ -25,12 +23,12 @@ def scrape_films(root: Path, films: list[Film], scrape: Scrape, client: Client, 
 
 
 def _film_row(film: Film, run: Run) -> Row:
-    before = run.read_row(film.fid)
+    before = run.ledger.read(film.fid) or {}
     page = page_row(film, before, run)
     poster = poster_row(film, page, before, run)
     refused = BY_PARAMETERS & {page["status"], poster["poster_status"]}
     values = {"fid": film.fid} | page | poster | {"limits": run.limits if refused else ""}
     row = {name: values[name] for name in COLUMNS}
     if row != before:
-        write_json(run.row_path(film.fid), row)
+        run.ledger.write(film.fid, row)
     return row

@@ -1,6 +1,6 @@
 from itertools import pairwise
 
-from pipeline.segment.numbers import number_pieces, segment_path, spread
+from pipeline.segment.rows import number_segments, segment_path, spread
 
 
 def test_paths_are_nested_letter_by_letter():
@@ -22,9 +22,9 @@ def test_what_is_kept_is_spread_over_all():
 
 
 def test_a_piece_keeps_its_number():
-    assert number_pieces(["a", "b"], []) == [0, 1]
+    assert number_segments(["a", "b"], []) == [0, 1]
     before = [("a", 0), ("b", 1), ("c", 2)]
-    assert number_pieces(["a", "b", "c", "d"], before) == [0, 1, 2, 3]
-    assert number_pieces(["d", "e", "a", "b", "c"], before) == [3, 4, 0, 1, 2]
-    assert number_pieces(["d", "c", "e", "f"], before) == [0, 2, 1, 3]
-    assert number_pieces(["a", "a", "a"], [("a", 4), ("a", 1)]) == [1, 4, 0]
+    assert number_segments(["a", "b", "c", "d"], before) == [0, 1, 2, 3]
+    assert number_segments(["d", "e", "a", "b", "c"], before) == [3, 4, 0, 1, 2]
+    assert number_segments(["d", "c", "e", "f"], before) == [0, 2, 1, 3]
+    assert number_segments(["a", "a", "a"], [("a", 4), ("a", 1)]) == [1, 4, 0]

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.apps.corpus import estimate as module
 from pipeline.apps.corpus.estimate import estimate
-from pipeline.apps.corpus.wording import columns, duration, number, plain, size
+from pipeline.apps.corpus.wording import columns, duration, number, size
 from pipeline.corpus import Film
 
 PAGE = "https://en.wikipedia.org/wiki/Fog"
@@ -72,4 +72,5 @@ def test_words():
         "1.7 days",
     ]
     assert columns([("a", "bb", "c"), ("aaa", "b", "")]) == ["a    bb  c", "aaa  b"]
-    assert plain("a\x1b\n\ud800") == r"a\x1b\n\ud800" and len(plain("x" * 10_000)) == 120
+    assert columns([("a\x1b\n", "\ud800b")]) == ["a  b"]
+    assert [len(line) for line in columns([("a", "x" * 10_000), ("b", "x" * 10)], 120)] == [120, 13]

@@ -13,13 +13,13 @@ from queue import SimpleQueue
 from tqdm import tqdm
 
 from pipeline.core.errors import StageError
+from pipeline.core.web import Pace
 from pipeline.corpus.site import Site
-from pipeline.download.brake import REFUSALS, Brake
+from pipeline.download.breaker import CircuitBreaker, Refusal
 from pipeline.download.cookies import read_cookies
 from pipeline.download.failures import AGAIN_NEXT_RUN
 from pipeline.download.fetch import Fetcher
 from pipeline.download.lock import Lock
-from pipeline.download.pace import Pace
 from pipeline.download.rows import Request, Row, earlier_row, is_settled, order_of
 from pipeline.download.section import Download
 
@@ -28,14 +28,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """All rows by film, number and entry, and what the web said when it refused us, else None."""
+    """All rows by film, number and entry, and the refusals that ended the run, else None."""
 
     rows: list[Row]
-    refusal: str | None
+    refusal: Refusal | None
 
 
 def fetch_all(
-    root: Path, items: Iterable[Request], site: Site, settings: Download, lock: Lock, brake: Brake
+    root: Path, items: Iterable[Request], site: Site, settings: Download, lock: Lock, breaker: CircuitBreaker
 ) -> Outcome:
     """Return a row a recording; fetch those that no earlier run settled.
 
@@ -51,8 +51,9 @@ def fetch_all(
         missing += _unsettled(root, [item] if entries is None else item.of(entries), site, settings, rows)
     missing.sort(key=lambda request: _was_refused(root, request))
     log.info("download: %d recordings are done, %d are to be fetched", len(rows), len(missing))
+    pace = Pace(intervals_of(settings), time.monotonic, breaker.wait)
     with (
-        closing(Fetcher(root, site, settings, lock, brake, Pace(settings, brake, time.monotonic), cookies)) as fetcher,
+        closing(Fetcher(root, site, settings, lock, breaker, pace, cookies)) as fetcher,
         ThreadPoolExecutor(settings.workers) as pool,
         tqdm(total=len(missing), unit="file", disable=None) as progress,
     ):
@@ -74,9 +75,14 @@ def fetch_all(
                 progress.total += len(inner)
                 progress.update()
         except BaseException:
-            brake.release()
+            breaker.release()
             raise
-    return Outcome([rows[request] for request in sorted(rows, key=order_of)], brake.answer)
+    return Outcome([rows[request] for request in sorted(rows, key=order_of)], breaker.refusal)
+
+
+def intervals_of(settings: Download) -> dict[str, float]:
+    """Return the seconds between two requests, and between two recordings, for `Pace`."""
+    return {"request": settings.request_pause_seconds, "recording": settings.video_pause_seconds}
 
 
 def require_answers(outcome: Outcome) -> None:
@@ -84,15 +90,15 @@ def require_answers(outcome: Outcome) -> None:
     if outcome.refusal is None:
         return
     left = sum(row["status"] in AGAIN_NEXT_RUN for row in outcome.rows)
-    refused = [row for row in outcome.rows if row["status"] == "blocked" and row["reason"] == outcome.refusal]
-    examples = ", ".join(row["video_url"] or row["url"] for row in refused[:REFUSALS])
     raise StageError(
-        f"download: stopped, since {REFUSALS} requests in a row were refused, the last with: {outcome.refusal}\n"
+        f"download: stopped, since {len(outcome.refusal.addresses)} requests in a row were refused, "
+        f"the last with: {outcome.refusal.answer}\n"
         f"  {len(outcome.rows) - left} of {len(outcome.rows)} recordings are done, {left} are left; "
         "nothing that is here is lost.\n"
         "  Resume later, in some hours rather than minutes, with `dvc repro download`. A longer pause\n"
         "  (download.video_pause_seconds) or cookies of your own (download.cookies) may help. What is refused in\n"
-        f"  every run, while other recordings come through, is to be taken out of meta.json. Refused were: {examples}."
+        f"  every run, while other recordings come through, is to be taken out of meta.json. Refused were: "
+        f"{', '.join(outcome.refusal.addresses)}."
     )
 
 

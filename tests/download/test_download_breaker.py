@@ -5,10 +5,10 @@ import threading
 import pytest
 
 from pipeline.core.errors import StageError
-from pipeline.download.brake import Brake, Halted
-from pipeline.download.pace import Pace, is_loopback
-from pipeline.download.run import require_answers
-from tests.download.conftest import QuickBrake
+from pipeline.core.web import Pace, is_loopback
+from pipeline.download.breaker import CircuitBreaker, CircuitOpen
+from pipeline.download.recordings import intervals_of, require_answers
+from tests.download.conftest import QuickBreaker
 from tests.faults import in_turn, ok, redirect, status
 
 
@@ -72,18 +72,18 @@ def test_a_failure_is_not_tried_again_once_the_web_refuses(server, answers, fetc
     """One worker backs off after a 503 while the other is refused three times: its own failure is its row."""
     refused = threading.Event()
 
-    def pause(brake, seconds):
+    def pause(breaker, seconds):
         assert refused.wait(10)
 
-    original = Brake.note
+    original = CircuitBreaker.note
 
-    def note(brake, *outcome):
-        original(brake, *outcome)
-        if brake.answer:
+    def note(breaker, *outcome):
+        original(breaker, *outcome)
+        if breaker.refusal:
             refused.set()
 
-    monkeypatch.setattr(QuickBrake, "pause", pause)
-    monkeypatch.setattr(Brake, "note", note)
+    monkeypatch.setattr(QuickBreaker, "pause", pause)
+    monkeypatch.setattr(CircuitBreaker, "note", note)
     urls = [server.put("/a", in_turn(answers["t"], answers["o"]))]
     urls += [server.put(f"/{n}", answers["b"]) for n in range(3)]
     outcome = fetch.run(*urls, workers=2, attempts=3)
@@ -96,64 +96,75 @@ def test_a_failure_is_not_tried_again_once_the_web_refuses(server, answers, fetc
 def pace(settings):
     """Return a function that makes a pace of 1 and 12 s by a clock that its pauses move."""
 
-    def make(brake):
+    def make(breaker):
         now = [100.0]
 
         def pause(seconds):
-            brake.pauses.append(seconds)
+            breaker.pauses.append(seconds)
             now[0] += seconds
 
-        brake.pause = pause
+        breaker.pause = pause
         changed = settings.__class__(**(vars(settings) | {"request_pause_seconds": 1.0, "video_pause_seconds": 12.0}))
-        return Pace(changed, brake, lambda: now[0])
+        return Pace(intervals_of(changed), lambda: now[0], breaker.wait)
 
     return make
 
 
 def test_requests_and_recordings_have_a_rate_each(pace):
-    brake = QuickBrake()
-    ours = pace(brake)
-    for ask in (ours.recording, ours.request, ours.request, ours.recording, ours.recording, ours.request):
-        ask("https://www.youtube.com/watch?v=x")
-    assert brake.pauses == [1.0, 11.0, 12.0]  # the last request comes long after the one before it
+    breaker = QuickBreaker()
+    ours = pace(breaker)
+    for kind in ("recording", "request", "request", "recording", "recording", "request"):
+        ours.wait(kind, "https://www.youtube.com/watch?v=x")
+    assert breaker.pauses == [1.0, 11.0, 12.0]  # the last request comes long after the one before it
 
 
 def test_loopback_is_not_kept_waiting(pace):
-    brake = QuickBrake()
-    ours = pace(brake)
+    breaker = QuickBreaker()
+    ours = pace(breaker)
     for url in ("http://127.0.0.1:80/a", "https://example.org/a", "http://127.0.0.1:80/a", "ytsearch1:a"):
-        ours.request(url)
-    assert brake.pauses == [1.0]
+        ours.wait("request", url)
+    assert breaker.pauses == [1.0]
 
 
 def test_each_request_of_a_look_keeps_the_pace_and_a_transfer_does_not(server, tone, fetch, monkeypatch):
-    monkeypatch.setattr("pipeline.download.pace.is_loopback", lambda url: False)
+    monkeypatch.setattr("pipeline.core.web.is_loopback", lambda url: False)
     target = server.put("/a.mp3", ok(tone(".mp3", 1.0), "audio/mpeg"))
     row = fetch(server.put("/moved", redirect(target)), request_pause_seconds=7.0, video_pause_seconds=0.0)[0]
     assert row["status"] == "ok"
     assert server.paths() == ["/moved", "/a.mp3", "/a.mp3", "/a.mp3"]  # and on, the look at it, the transfer
-    assert fetch.brake.pauses == [pytest.approx(7.0, abs=2.0)]
+    assert fetch.breaker.pauses == [pytest.approx(7.0, abs=2.0)]
 
 
 def test_workers_share_the_pauses(settings):
     """Four workers that come at the same time are let through one after the other."""
-    brake = QuickBrake()
-    ours = Pace(settings, brake, lambda: 0.0)
-    threads = [threading.Thread(target=ours.recording, args=("https://example.org/",)) for _ in range(4)]
+    breaker = QuickBreaker()
+    ours = Pace(intervals_of(settings), lambda: 0.0, breaker.wait)
+    threads = [
+        threading.Thread(
+            target=ours.wait,
+            args=(
+                "recording",
+                "https://example.org/",
+            ),
+        )
+        for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(brake.pauses) == [60.0, 120.0, 180.0]
+    assert sorted(breaker.pauses) == [60.0, 120.0, 180.0]
 
 
 def test_who_waits_is_woken_when_the_web_refuses(settings):
-    brake = Brake()
-    ours = Pace(settings, brake, lambda: 0.0)
-    ours.recording("https://example.org/")
-    threading.Timer(0.1, lambda: [brake.note("blocked", "not a bot") for _ in range(3)]).start()
-    with pytest.raises(Halted, match=r"not asked: .*not a bot"):
-        ours.recording("https://example.org/")  # 60 s
+    breaker = CircuitBreaker()
+    ours = Pace(intervals_of(settings), lambda: 0.0, breaker.wait)
+    ours.wait("recording", "https://example.org/")
+    threading.Timer(
+        0.1, lambda: [breaker.note("blocked", "not a bot", "https://example.org/") for _ in range(3)]
+    ).start()
+    with pytest.raises(CircuitOpen, match=r"not asked: .*not a bot"):
+        ours.wait("recording", "https://example.org/")  # 60 s
 
 
 @pytest.mark.parametrize(

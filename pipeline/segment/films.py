@@ -14,10 +14,10 @@ from tqdm import tqdm
 
 from pipeline.core.errors import StageError
 from pipeline.core.workers import map_in_order
-from pipeline.segment.film import Film, segment_film
-from pipeline.segment.numbers import FOLDER
+from pipeline.segment.film import FilmRecordings, segment_film
+from pipeline.segment.rows import FOLDER
 from pipeline.segment.section import Segment
-from pipeline.segment.state import Entry, digest_of, load, save
+from pipeline.segment.state import FilmState, digest_of, load, save
 
 SUCCEEDED = ("ok", "surplus", "duplicate")  # the recording could be cut
 
@@ -34,29 +34,32 @@ def segment_all(
     whole = [row for row in downloads if row["status"] == "ok"]
     whole.sort(key=lambda row: (row["fid"], row["number"], -1 if row["entry"] is None else row["entry"]))
     before, base = load(root)
-    films = [Film(fid, list(rows), before.get(fid, Entry())) for fid, rows in groupby(whole, key=itemgetter("fid"))]
+    films = [
+        FilmRecordings(fid, list(rows), before.get(fid, FilmState()))
+        for fid, rows in groupby(whole, key=itemgetter("fid"))
+    ]
     stale = [film for film in films if not film.before.holds(root, digest_of(film.recordings, settings))]
     if len(stale) < len(films):
         log.info("segment: %d of %d films are as they were", len(films) - len(stale), len(films))
-    entries = {film.fid: film.before for film in films}
-    _remove_others(root, entries)
+    states = {film.fid: film.before for film in films}
+    _remove_others(root, states)
     work = map_in_order(partial(segment_film, root, settings, base), stale, processes, max_chunk=1)
     try:
         with tqdm(total=sum(len(film.recordings) for film in stale), unit="recording", disable=None) as progress:
-            for film, entry in zip(stale, work, strict=True):
-                entries[film.fid] = entry
+            for film, state in zip(stale, work, strict=True):
+                states[film.fid] = state
                 progress.update(len(film.recordings))
     except BrokenProcessPool:
         raise StageError(
             "segment: a process died, perhaps out of memory; "
             f"lower machine.processes ({processes}) or segment.seconds ({settings.seconds:g})"
         ) from None
-    save(root, entries)
-    return [row for entry in entries.values() for row in entry.rows]
+    save(root, states)
+    return [row for state in states.values() for row in state.rows]
 
 
 def by_recording(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one row a recording: an ok one where any piece of it could be used, or was not needed."""
+    """Return one row per recording: an ok one where any segment of it could be used, or was not needed."""
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
         if row["status"] in SUCCEEDED:
@@ -66,9 +69,9 @@ def by_recording(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _remove_others(root: Path, entries: dict[str, Entry]) -> None:
-    """Leave nothing in `data/audio` but the pieces that the entries name."""
-    kept = {root / row["path"] for entry in entries.values() for row in entry.rows if row["status"] == "ok"}
+def _remove_others(root: Path, states: dict[str, FilmState]) -> None:
+    """Leave nothing in `data/audio` but the segments that the states name."""
+    kept = {root / row["path"] for state in states.values() for row in state.rows if row["status"] == "ok"}
     folders = {parent for path in kept for parent in path.parents}
     (root / FOLDER).mkdir(parents=True, exist_ok=True)
     _prune(root / FOLDER, kept, folders)

@@ -19,9 +19,9 @@ def check(home, capsys):
         Path("data/mine").mkdir(parents=True, exist_ok=True)
         Path("data/mine/meta.json").write_text(json.dumps(entries))
         capsys.readouterr()
-        status = main(["catalog", "check"])
-        said, error = capsys.readouterr()
-        return status, said + error
+        status = main(["corpus", "check"])
+        output, error = capsys.readouterr()
+        return status, output + error
 
     return run
 
@@ -37,16 +37,16 @@ def test_a_list_that_is_well(check, wiki):
         "Mercury (1999 film)": WikiPage(),
     }
     recordings = ["https://www.youtube.com/watch?v=x", "https://www.youtube.com/playlist?list=y"]
-    status, said = check(
+    status, output = check(
         {
             "AAA": entry(f"{wiki.origin}/wiki/Fog", *recordings),
             "AAB": {"wikipedia": f"{wiki.origin}/wiki/mercury_(film)"},
         }
     )
-    assert status == 0 and said.endswith("All is well.\n")
-    assert "data/mine/meta.json: 2 films" in said
-    assert "1 redirect\n  AAB  Mercury (film) →  Mercury (1999 film)" in said
-    assert "2 pages, 2 posters, about 22 recordings (1 search and 1 playlist of unknown length among them)" in said
+    assert status == 0 and output.endswith("All is well.\n")
+    assert "data/mine/meta.json: 2 films" in output
+    assert "1 redirect\n  AAB  Mercury (film) →  Mercury (1999 film)" in output
+    assert "2 pages, 2 posters, about 22 recordings (1 search and 1 playlist of unknown length among them)" in output
 
 
 def test_every_problem_is_told(check, wiki):
@@ -73,9 +73,9 @@ def test_every_problem_is_told(check, wiki):
         "An_isle",
     ]
     ids = [f"AA{letter}" for letter in "ABCDEFGHIJK"]
-    status, said = check({fid: entry(f"{wiki.origin}/wiki/{title}") for fid, title in zip(ids, titles, strict=True)})
+    status, output = check({fid: entry(f"{wiki.origin}/wiki/{title}") for fid, title in zip(ids, titles, strict=True)})
     assert status == 1
-    lines = [line.split(maxsplit=2) for line in said.splitlines()]
+    lines = [line.split(maxsplit=2) for line in output.splitlines()]
     for word, fid, start in [
         ("duplicate", "AAA", "AAB"),
         ("duplicate", "AAA", "AAB AAC"),
@@ -89,31 +89,31 @@ def test_every_problem_is_told(check, wiki):
         ("not_an_article", "AAJ", "User:Fog is a page of User:"),
     ]:
         assert any(line[:2] == [word, fid] and line[2].startswith(start) for line in lines if len(line) == 3), word
-    assert "10 problems." in said
+    assert "10 problems." in output
     asked = {title for ask in wiki.asked for title in ask["titles"].split("|")}
     assert asked == {"Fog", "Mist", "Haze", "Mercury", "A sailor", "Nothing", "Fr:Brume", "An isle"}
 
 
 def test_what_does_not_load_is_told_whole(check):
-    status, said = check({"AAA": {"wikipedia": 3}, "aab": {}, "AAC": entry("https://x/y", 7)})
-    assert status == 1 and all(name in said for name in ("AAA.wikipedia", "'aab'", "AAC.soundtrack"))
+    status, output = check({"AAA": {"wikipedia": 3}, "aab": {}, "AAC": entry("https://x/y", 7)})
+    assert status == 1 and all(name in output for name in ("AAA.wikipedia", "'aab'", "AAC.soundtrack"))
 
 
 def test_without_a_contact_the_rest_is_still_told(check):
     url = "https://en.wikipedia.org/wiki/Fog"
-    status, said = check({"AAA": entry(url), "AAB": entry(url + "#Plot")})
-    assert status == 1 and "duplicate" in said and "SOUNDTRACK_CONTACT" in said and "To fetch" in said
-    assert "but not everything was looked up" in said
-    status, said = check({"AAA": entry(url)})
-    assert status == 1 and "No problem found; but not everything was looked up" in said
+    status, output = check({"AAA": entry(url), "AAB": entry(url + "#Plot")})
+    assert status == 1 and "duplicate" in output and "SOUNDTRACK_CONTACT" in output and "To fetch" in output
+    assert "but not everything was looked up" in output
+    status, output = check({"AAA": entry(url)})
+    assert status == 1 and "No problem found; but not everything was looked up" in output
 
 
 def test_a_wiki_that_cannot_be_asked(check, wiki):
     wiki.first = [(403, {}, b"no")]
     other = "https://example.org/films/fog.html"
-    status, said = check({"AAA": entry(f"{wiki.origin}/wiki/Fog"), "AAB": entry(other)})
-    assert status == 1 and "1 title not looked up" in said and "forbidden" in said
-    assert "1 address" in said and "not of the form SITE/wiki/Title" in said
+    status, output = check({"AAA": entry(f"{wiki.origin}/wiki/Fog"), "AAB": entry(other)})
+    assert status == 1 and "1 title not looked up" in output and "forbidden" in output
+    assert "1 address" in output and "not of the form SITE/wiki/Title" in output
 
 
 def test_pages_that_the_corpus_serves_are_looked_for_on_the_disk(check):
@@ -121,15 +121,15 @@ def test_pages_that_the_corpus_serves_are_looked_for_on_the_disk(check):
     wiki.mkdir(parents=True)
     (wiki / "Fog?.html").write_text("")
     entries = {"AAA": entry("{origin}/wiki/Fog%3F", "{origin}/a.mp3"), "AAB": entry("{origin}/wiki/None")}
-    status, said = check(entries, serve="site")
-    assert status == 1 and "no_file  AAB  {origin}/wiki/None" in said and "1 problem." in said
-    assert "2 pages, 0 images, 1 recording" in said and "AAA {origin}/a.mp3" in said
-    status, said = check({"AAA": entries["AAA"]}, serve="site")
-    assert status == 0 and "Nothing is left to fetch" in said
-    status, said = check({"AAA": entries["AAA"]}, serve=None)
-    assert status == 1 and "not_served" in said
-    status, said = check({"AAA": entries["AAA"]}, serve="nowhere")
-    assert status == 1 and "nowhere is not a folder" in said
+    status, output = check(entries, serve="site")
+    assert status == 1 and "no_file  AAB  {origin}/wiki/None" in output and "1 problem." in output
+    assert "2 pages, 0 images, 1 recording" in output and "AAA {origin}/a.mp3" in output
+    status, output = check({"AAA": entries["AAA"]}, serve="site")
+    assert status == 0 and "Nothing is left to fetch" in output
+    status, output = check({"AAA": entries["AAA"]}, serve=None)
+    assert status == 1 and "not_served" in output
+    status, output = check({"AAA": entries["AAA"]}, serve="nowhere")
+    assert status == 1 and "nowhere is not a folder" in output
 
 
 def test_what_is_here_is_not_counted(check, wiki):
@@ -144,12 +144,12 @@ def test_what_is_here_is_not_counted(check, wiki):
     row = dict.fromkeys(DOWNLOADS.names) | {"fid": "AAA"}
     rows = [row | {"status": "gone", "url": first}, row | {"status": "transient", "url": second}]
     write_table(Path("data/downloads.parquet"), rows, DOWNLOADS)
-    _, said = check(entries)
-    assert "To fetch from the web: 1 page, 1 poster, 2 recordings\n" in said
+    _, output = check(entries)
+    assert "To fetch from the web: 1 page, 1 poster, 2 recordings\n" in output
     page |= {"poster_status": "timeout", "poster_url": "https://upload.wikimedia.org/a.jpg"}
     write_table(Path("data/pages.parquet"), [page], PAGES)
-    _, said = check(entries)
-    assert "To fetch from the web: 1 page, 2 posters, 2 recordings\n" in said
+    _, output = check(entries)
+    assert "To fetch from the web: 1 page, 2 posters, 2 recordings\n" in output
 
 
 def test_a_corpus_in_the_references_layout(check, tmp_path):
@@ -162,4 +162,4 @@ def test_a_corpus_in_the_references_layout(check, tmp_path):
     }.items():
         (tmp_path / "data/mine" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "data/mine" / name).write_text(text)
-    assert main(["catalog", "check"]) == 0
+    assert main(["corpus", "check"]) == 0

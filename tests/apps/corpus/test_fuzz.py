@@ -1,4 +1,4 @@
-"""Whatever is given to `catalog add`, it answers in words, and writes nothing but one list that loads."""
+"""Whatever is given to `corpus add`, it answers in words, and writes nothing but one list that loads."""
 
 import contextlib
 import io
@@ -62,10 +62,10 @@ def root(home, monkeypatch):
 @given(st.lists(urls, min_size=1, max_size=4))
 def test_add(root, wanted):
     shutil.rmtree(root / "data", ignore_errors=True)
-    with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.redirect_stderr(io.StringIO()):
-        assert main(["catalog", "add", "--", *wanted]) in (0, 1)
-    assert all(line.isprintable() and len(line) < 500 for line in said.getvalue().splitlines())
-    said.getvalue().encode()
+    with contextlib.redirect_stdout(io.StringIO()) as output, contextlib.redirect_stderr(io.StringIO()):
+        assert main(["corpus", "add", "--", *wanted]) in (0, 1)
+    assert all(line.isprintable() and len(line) < 500 for line in output.getvalue().splitlines())
+    output.getvalue().encode()
     files = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
     assert files <= {"params.yaml", "data/mine/meta.json"}
     if "data/mine/meta.json" in files:
