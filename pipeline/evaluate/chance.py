@@ -8,9 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.evaluate.first_hit import none_among_first
 from pipeline.evaluate.metrics import BEST_RANK, query_metrics
-from pipeline.evaluate.ranks import at_random
+from pipeline.evaluate.ranks import at_random, none_among_first
 
 NEGLIGIBLE = 1e-15  # probability left out, and share of a sum left out
 

@@ -16,9 +16,8 @@ import torch
 from torch import Tensor
 
 from pipeline.core.errors import MissingFileError, ModelError
-from pipeline.store.audio_table import AudioTable, open_audio
+from pipeline.store.audio_table import AudioTable, open_audio, window_starts
 from pipeline.store.table import FeatureTable, open_features
-from pipeline.store.windows import window_starts
 
 INPUT_TABLES = {"image": "image", "tags": "text", "plot": "text", "tags_plot": "text"}  # input of a variant: its table
 

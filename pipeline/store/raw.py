@@ -16,8 +16,7 @@ from torch import Tensor
 
 from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.encoders.pixels import Preparation
-from pipeline.store.posters import read_poster
-from pipeline.store.texts import film_texts, one_row_a_film
+from pipeline.store.inputs import film_rows, film_texts, read_poster
 
 READERS = 8  # threads that decode posters; Pillow leaves the others running meanwhile
 
@@ -78,7 +77,7 @@ def raw_tables(
 
     `dataset` are rows of data/dataset.parquet. Raises `MissingFileError` for a film that lacks its texts or image.
     """
-    films = one_row_a_film(dataset)
+    films = film_rows(dataset)
     tables: dict[str, TokenTable | PixelTable] = {}
     if "text" in encoders:
         tables["text"] = _tokens(films, inputs, encoders["text"])

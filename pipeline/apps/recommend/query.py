@@ -24,10 +24,9 @@ from pipeline.media.pictures import BadPictureError, read_picture
 from pipeline.model.embed import embed_films
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.store.films import INPUT_TABLES, Film, InputTable
-from pipeline.store.posters import MAX_PIXELS
+from pipeline.store.inputs import MAX_PIXELS, input_texts, tags_plot_text
 from pipeline.store.raw import open_tokenizer, token_table
 from pipeline.store.table import FeatureTable
-from pipeline.store.texts import input_texts, tags_plot_text
 
 PARTS = ("tags", "plot", "image")  # of what can be known of a film
 NEEDS = {"image": ("image",), "tags": ("tags",), "plot": ("plot",), "tags_plot": ("tags", "plot")}

@@ -13,10 +13,8 @@ import torch
 from pipeline.core.errors import StageError
 from pipeline.evaluate.bootstrap import confidence_intervals
 from pipeline.evaluate.chance import chance_metrics
-from pipeline.evaluate.hubness import TOP, hubness_of
-from pipeline.evaluate.metrics import Columns, averages, query_metrics
-from pipeline.evaluate.ranking import Ranking, Vectors, one_row_each, rank
-from pipeline.evaluate.reference import pooled_figures
+from pipeline.evaluate.metrics import Columns, averages, pooled_figures, query_metrics
+from pipeline.evaluate.ranking import TOP, Ranking, Vectors, hubness_of, one_row_each, rank
 from pipeline.evaluate.section import Evaluate
 from pipeline.evaluate.slices import slices_of
 from pipeline.model.embed import embed_films, embed_paragraphs, embed_tracks
