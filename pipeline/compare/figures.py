@@ -6,7 +6,9 @@ report replaces by its own; text stays text.
 
 import io
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import ceil
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -27,7 +29,7 @@ ROW = 0.34  # inches a row
 MARGIN = 0.75  # inches for the axis below
 LABEL_CHARACTERS = 20  # of a slice's name; more would leave no room for the axis
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)  # thin line, thick line, dot
-STYLE = {
+STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "font.size": 9.5,
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign
@@ -49,9 +51,7 @@ STYLE = {
 def draw_figures(results: list[Result], metric: str) -> dict[str, str]:
     """Return the figures `intervals`, `ranks`, `slices` and `learning` as SVG; variants are sorted by `metric`."""
     drawings = {"intervals": _intervals, "ranks": _ranks, "slices": _slices, "learning": _learning}
-    return {
-        name: _to_svg(name, lambda figure, draw=draw: draw(figure, results, metric)) for name, draw in drawings.items()
-    }
+    return {name: _to_svg(name, partial(draw, results=results, metric=metric)) for name, draw in drawings.items()}
 
 
 def chance_quantiles(relevant: np.ndarray, candidates: int) -> list[int]:
@@ -114,8 +114,8 @@ def _slices(figure: Figure, results: list[Result], metric: str) -> None:
         others = [part.values[result.variant] for result in order[1:]]
         axes.plot(others, [row] * len(others), "o", color=PAPER, markeredgecolor=MUTED, markersize=4.5, clip_on=False)
         best = order[0].variant
-        if part.intervals[best] is not None:
-            axes.plot(part.intervals[best], [row, row], color=ACCENT, linewidth=2, solid_capstyle="round")
+        if (ends := part.intervals[best]) is not None:
+            axes.plot(ends, [row, row], color=ACCENT, linewidth=2, solid_capstyle="round")
         axes.plot(part.values[best], row, "D", color=ACCENT, markersize=6, clip_on=False)
         if part.chance is not None:
             axes.plot([part.chance] * 2, [row - 0.35, row + 0.35], color=MUTED, linewidth=1.5)
@@ -168,7 +168,8 @@ def _slice_label(row: Slice | str) -> str:
 
 def _to_svg(name: str, draw: Callable[[Figure], None]) -> str:
     """Return what `draw` puts on a figure as SVG whose ids depend on `name` alone."""
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
+    settings: Any = {**STYLE, "svg.hashsalt": name}  # matplotlib types the keys as a literal of all its settings
+    with matplotlib.rc_context(settings):
         figure = Figure(layout="constrained")
         FigureCanvasSVG(figure)
         draw(figure)

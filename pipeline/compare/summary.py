@@ -82,7 +82,7 @@ def csv_table(results: list[Result]) -> str:
     rows = []
     for result in results:
         metrics = result.metrics
-        row = {"variant": result.variant, "inputs": " ".join(result.inputs)}
+        row: dict[str, Any] = {"variant": result.variant, "inputs": " ".join(result.inputs)}
         row |= {name: metrics[name] for name in ("pool", "queries", "candidates", *metric_names(metrics))}
         row |= _ends(metrics["ci95"])
         other = metrics["music_to_film"]

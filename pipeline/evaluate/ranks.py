@@ -66,7 +66,7 @@ def grouped(query: np.ndarray, above: np.ndarray, tied: np.ndarray, candidates: 
     return Ranks(query[starts], above[starts], tied[starts], own, candidates)
 
 
-def at_random(relevant: Sequence[int], candidates: int) -> Ranks:
+def at_random(relevant: Sequence[int] | np.ndarray, candidates: int) -> Ranks:
     """Return `Ranks` of rankings that say nothing: all candidates tied, `relevant` of them each query's own."""
     own = np.asarray(relevant, np.int64)
     return Ranks(np.arange(len(own)), np.zeros_like(own), np.full_like(own, candidates), own, candidates)

@@ -1,6 +1,6 @@
 """Texts as tokens and posters as pixels: what a model reads whose text and image encoders are trained with it.
 
-Rows are those of the feature tables: a text or paragraph each, and a square of a poster each. Tokens are held in
+Rows are those of the feature tables: one per text or paragraph, and one per square of a poster. Tokens are held in
 memory, posters are decoded when they are read.
 """
 
@@ -102,7 +102,7 @@ def open_tokenizer(settings: Settings) -> Any:
 
 
 def token_table(tokenizer: Any, settings: Settings, keys: dict[str, np.ndarray], texts: Sequence[str]) -> TokenTable:
-    """Return the table of `texts`, a row each, whose key columns are `keys`."""
+    """Return the table of `texts`, one row each, whose key columns are `keys`."""
     texts = [text.lower() if settings["lower_case"] else text for text in texts]
     tokens = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
     return TokenTable(

@@ -15,7 +15,7 @@ import torch
 from pipeline.core.errors import ModelError, ParamsError, StageError
 from pipeline.encoders.pretrained import halves
 from pipeline.model.retrieval import RetrievalModel
-from pipeline.store.films import FeatureStore, Film
+from pipeline.store.films import FeatureStore, FilmFeatures
 from pipeline.train.group import Group
 from pipeline.train.optimizer import make_optimizer
 from pipeline.train.progress import Progress
@@ -48,7 +48,7 @@ class Trainer:
         model: RetrievalModel,
         config: dict[str, Any],
         store: FeatureStore,
-        splits: dict[str, list[Film]],
+        splits: dict[str, list[FilmFeatures]],
         params: Train,
         group: Group,
     ) -> None:
@@ -58,7 +58,7 @@ class Trainer:
         self.examples = len(self.films) if params.sampler == "films" else sum(len(f.track_rows) for f in self.films)
         _require(splits, self.examples, params, group)
         self.validation = Validation(splits["valid"], store, config, params) if group.first else None
-        self.model = group.joined(model)
+        self.model = group.prepare(model)
         if params.compile:
             for part in (model.audio_tower, *model.encoders.values()):
                 part.compile()
@@ -122,7 +122,7 @@ class Trainer:
         figures = [0.0] * len(FIGURES)
         if self.validation:
             figures = list(self.validation(self.model, self.group.device, self.precision).values())
-        figures = self.group.told(figures)
+        figures = self.group.broadcast(figures)
         self._require_finite(figures[:1], f"epoch {epoch}, on the validation split")
         rate = self.params.learning_rate * self.schedule.share((epoch - 1) * self.steps)  # at the epoch's beginning
         values = [epoch, float(np.mean(losses)), *figures, self.model.scale().item(), rate]
@@ -221,7 +221,7 @@ def enough_memory(params: Train) -> Iterator[None]:
         ) from error
 
 
-def _require(splits: dict[str, list[Film]], examples: int, params: Train, group: Group) -> None:
+def _require(splits: dict[str, list[FilmFeatures]], examples: int, params: Train, group: Group) -> None:
     for split, films in splits.items():
         if len(films) < MIN_FILMS:
             raise StageError(
