@@ -20,7 +20,7 @@ LOSSES = ("epoch", "train_loss", "valid_loss")
 
 @dataclass(frozen=True)
 class Result:
-    """One variant's results; `metrics` is its metrics file, `rankings` has one row per film, `history` one per epoch."""
+    """One variant's results; `metrics` is its metrics file, `rankings` one row per film, `history` one per epoch."""
 
     variant: str
     inputs: list[str]

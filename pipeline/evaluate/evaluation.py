@@ -156,7 +156,7 @@ def slice_figures(
 def ranking_rows(
     asking: list[FilmFeatures], films: list[FilmFeatures], ranking: Ranking, columns: Columns
 ) -> list[Row]:
-    """Return one row per film that asks: its own tracks ranked among all tracks of `films`, with that query's metrics."""
+    """Return one row per asking film: its own tracks ranked among all tracks of `films`, with that query's metrics."""
     paths = [track["path"] for film in films for track in film.tracks]
     expected = np.split(ranking.ranks.expected, np.cumsum(ranking.ranks.relevant)[:-1])
     metrics = [

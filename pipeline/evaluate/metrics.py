@@ -1,8 +1,8 @@
 """Retrieval metrics of every query from where its relevant candidates stand, and their averages over queries.
 
 In the formulas r₁ < r₂ < … are the ranks of the R relevant candidates of a query, 1 = best; of tied ones each metric is
-the expectation over all orders (`pipeline.evaluate.ranks`). A metric is float64 [n], one value per query. A cut-off k may
-exceed the number of candidates.
+the expectation over all orders (`pipeline.evaluate.ranks`). A metric is float64 [n], one value per query. A cut-off k
+may exceed the number of candidates.
 """
 
 from collections.abc import Mapping, Sequence

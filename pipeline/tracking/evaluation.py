@@ -1,4 +1,4 @@
-"""An evaluation's figures: on the run that trained its model, or on a child run where it was evaluated with other settings.
+"""An evaluation's figures: on the run that trained its model, or on a child run where its settings are others.
 
 So no figure stands beside parameters that it does not come from.
 """
