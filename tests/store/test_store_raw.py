@@ -24,7 +24,7 @@ def settings(tiny_bert, tiny_vit, tmp_path):
     text, image = TextFeatures(str(tiny_bert), "auto", 8, 2), ImageFeatures(str(tiny_vit), "auto", 3, 2)
     rng = np.random.default_rng(0)
     for fid, size in SIZES.items():
-        Image.fromarray(rng.integers(0, 256, (*size[::-1], 3), dtype=np.uint8)).save(tmp_path / f"{fid}.png")
+        Image.fromarray(rng.integers(0, 256, (*size[::-1], 3), dtype=np.uint8)).save(tmp_path / f"{fid}.png", "JPEG")
     return load_tuned(["text", "image"], text, image, marks=False)[1]
 
 
