@@ -22,12 +22,17 @@ def synchronised(model: nn.Module) -> nn.Module:
 class _CpuBatchNorm(_BatchNorm):
     """What PyTorch has for GPUs only: sums over all processes, through which gradients flow."""
 
+    running_mean: Tensor  # never None here, unlike in PyTorch: the model's layers keep statistics and have a momentum
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    momentum: float
+
     @classmethod
     def of(cls, module: _BatchNorm) -> "_CpuBatchNorm":
         """Return a layer with the weights and statistics of `module`."""
         made = cls(module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats)
         made.load_state_dict(module.state_dict())
-        return made.to(module.running_mean.dtype).train(module.training)
+        return made.to(module.state_dict()["running_mean"].dtype).train(module.training)
 
     def _check_input_dim(self, input: Tensor) -> None:
         pass

@@ -15,7 +15,7 @@ from pipeline.apps.web.failures import Refused
 from pipeline.apps.web.tracks import Tracks, audio_url
 from pipeline.media.pictures import BadPictureError, read_picture
 from pipeline.params import Recommend
-from pipeline.store.posters import MAX_PIXELS
+from pipeline.store.inputs import MAX_PIXELS
 
 Row = dict[str, Any]
 

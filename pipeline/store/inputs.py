@@ -1,15 +1,25 @@
-"""The texts of a film, as the text table lists them and as fine-tuning reads them."""
+"""The inputs of a film as encoders read them: its texts, as the text table lists them, and its poster.
+
+The files of posters are what `parse` wrote, JPEG in RGB.
+"""
 
 import hashlib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from pipeline.core.errors import MissingFileError
+
+MAX_PIXELS = 50_000_000  # parse writes posters of some 224 px
+FORMATS = ("JPEG", "PNG")
+DAMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # what Pillow raises on a damaged JPEG
 
 Row = dict[str, Any]
 
 
-def one_row_a_film(dataset: Iterable[Row]) -> list[Row]:
+def film_rows(dataset: Iterable[Row]) -> list[Row]:
     """Return the first row of each film, in order of first appearance."""
     rows: dict[str, Row] = {}
     for row in dataset:
@@ -51,3 +61,16 @@ def tags_plot_text(tags: str, paragraph: str) -> str:
 def digest_of_text(text: str) -> str:
     """Return the hexadecimal SHA-256 of a text in UTF-8."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_poster(path: Path) -> Image.Image:
+    """Return the picture at `path` in RGB; raise `MissingFileError` when it is missing or damaged."""
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(f"{image.width} x {image.height} px, more than the {MAX_PIXELS} px allowed")
+            return image.convert("RGB")
+    except FileNotFoundError:
+        raise MissingFileError(f"{path} is missing: run `dvc repro parse`") from None
+    except DAMAGE as error:
+        raise MissingFileError(f"{path} cannot be read ({error}): remove it and run `dvc repro parse`") from None

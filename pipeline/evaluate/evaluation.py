@@ -13,16 +13,15 @@ import torch
 from pipeline.core.errors import StageError
 from pipeline.evaluate.bootstrap import confidence_intervals
 from pipeline.evaluate.chance import chance_metrics
-from pipeline.evaluate.hubness import TOP, hubness_of
-from pipeline.evaluate.metrics import Columns, averages, query_metrics
-from pipeline.evaluate.ranking import Ranking, Vectors, one_row_each, rank
-from pipeline.evaluate.reference import pooled_figures
+from pipeline.evaluate.metrics import Columns, averages, pooled_figures, query_metrics
+from pipeline.evaluate.ranking import TOP, Ranking, Vectors, hubness_of, one_row_each, rank
 from pipeline.evaluate.section import Evaluate
 from pipeline.evaluate.slices import slices_of
 from pipeline.model.embed import embed_films, embed_paragraphs, embed_tracks
 from pipeline.model.retrieval import RetrievalModel
-from pipeline.store.films import FeatureStore, Film, films_of
+from pipeline.store.films import FeatureStore, FilmFeatures, films_of
 
+RENAMED = {"split": "side"}  # a column's earlier name, so that figures of earlier runs can still be compared
 Row = dict[str, Any]
 
 EVAL = "eval"
@@ -64,13 +63,13 @@ def evaluate_model(
 def embed_queries(
     model: RetrievalModel,
     store: FeatureStore,
-    films: list[Film],
+    films: list[FilmFeatures],
     config: dict[str, Any],
     params: Evaluate,
     batch_size: int,
     device: torch.device,
 ) -> Vectors:
-    """Return the films as `evaluate.paragraphs` says: the mean over paragraphs, the first one, or all of them."""
+    """Return the films as `evaluate.paragraphs` sets: the mean over paragraphs, the first one, or all of them."""
     if params.paragraphs == "mean":
         return one_row_each(embed_films(model, store, films, config, batch_size, device))
     rows, starts = embed_paragraphs(model, store, films, config, batch_size, device)
@@ -78,7 +77,7 @@ def embed_queries(
 
 
 def measure(
-    films: list[Film], queries: Vectors, tracks: np.ndarray, about: Mapping[str, Row], params: Evaluate
+    films: list[FilmFeatures], queries: Vectors, tracks: np.ndarray, about: Mapping[str, Row], params: Evaluate
 ) -> tuple[dict[str, Any], list[Row]]:
     """Return all figures but variant and digest, and the rows of `pipeline.evaluate.rankings`.
 
@@ -109,7 +108,7 @@ def measure(
 def figures_of(
     columns: Columns, relevant: np.ndarray, candidates: int, params: Evaluate, films: np.ndarray | None = None
 ) -> dict[str, Any]:
-    """Return the averages over queries, their intervals, and what chance gives; `films` says whose each query is."""
+    """Return the averages over queries, their intervals, and what chance gives; `films` is the film of each query."""
     means, chance = averages(columns), chance_metrics(relevant, candidates, params.ks)
     return {
         **means,
@@ -139,11 +138,11 @@ def music_to_film(
 
 
 def slice_figures(
-    films: list[Film], about: Mapping[str, Row], columns: Columns, candidates: int, params: Evaluate
+    films: list[FilmFeatures], about: Mapping[str, Row], columns: Columns, candidates: int, params: Evaluate
 ) -> dict[str, dict[str, Any]]:
     """Return the figures of each slice by dimension and value; its films rank the same candidates as all others.
 
-    A slice of one film has no intervals, since one film says nothing about others.
+    A slice of one film has no intervals, since one film cannot stand for others.
     """
     relevant = np.array([len(film.tracks) for film in films])
 
@@ -157,8 +156,10 @@ def slice_figures(
     return {name: {value: figures(numbers) for value, numbers in values.items()} for name, values in slices.items()}
 
 
-def ranking_rows(asking: list[Film], films: list[Film], ranking: Ranking, columns: Columns) -> list[Row]:
-    """Return a row a film that asks: its own tracks ranked among all tracks of `films`, with that query's metrics."""
+def ranking_rows(
+    asking: list[FilmFeatures], films: list[FilmFeatures], ranking: Ranking, columns: Columns
+) -> list[Row]:
+    """Return one row per asking film: its own tracks ranked among all tracks of `films`, with that query's metrics."""
     paths = [track["path"] for film in films for track in film.tracks]
     expected = np.split(ranking.ranks.expected, np.cumsum(ranking.ranks.relevant)[:-1])
     metrics = [
@@ -183,4 +184,5 @@ def ranking_rows(asking: list[Film], films: list[Film], ranking: Ranking, column
 
 def digest_of(rows: list[Row]) -> str:
     """Return a short digest of data set `rows`: figures of different data must not be compared."""
-    return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()[:16]
+    named = [{RENAMED.get(name, name): value for name, value in row.items()} for row in rows]
+    return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:16]
