@@ -18,18 +18,14 @@ from pipeline.tracking.store import EXPERIMENT
 
 PIPELINE = Path(__file__).parent.parent
 SERVED = PIPELINE / "apps/recommend/served.py"
-CODE = (  # what `served.py` reaches of the package, all that a model needs outside of the repository
+CODE = (  # packages and modules that `served.py` reaches, all that a model needs outside of the repository
     "__init__.py",
-    "batches.py",
-    "device.py",
+    "apps/__init__.py",
+    "apps/recommend",
+    "core",
     "encoders",
-    "errors.py",
-    "files.py",
+    "media",
     "model",
-    "pictures.py",
-    "recommend",
-    "sections.py",
-    "spectrogram.py",
     "store",
 )
 REQUIREMENTS = (
@@ -100,12 +96,13 @@ def log_model(
 
 
 def _copy_code(folder: Path) -> None:
-    folder.mkdir()
     for name in CODE:
-        if (PIPELINE / name).is_dir():
-            shutil.copytree(PIPELINE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        source, target = PIPELINE / name, folder / name
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            shutil.copy(PIPELINE / name, folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, target)
 
 
 def _signature(answers_tracks: bool) -> Any:

@@ -224,6 +224,7 @@ def test_variants_have_colours_of_their_own_but_not_the_runs_of_a_grid(tmp_path,
 
 TRAIN = """
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from pipeline.params import load_params
 from pipeline.tracking.run import training_run
