@@ -108,7 +108,7 @@ def _added(options: argparse.Namespace, params: Params, wanted: list[Wanted], pl
     outcomes = add(folder, wanted, params.corpus.search)
     for line in columns(map(_line, outcomes, places)) if outcomes else []:
         print(line)
-    counts = Counter(outcome.status for outcome in outcomes)
+    counts: Counter[str] = Counter(outcome.status for outcome in outcomes)
     words = {"added": "added", "there": "in the list already", "refused": "refused"}
     print(
         ", ".join(f"{counts[status]:,} {word}" for status, word in words.items() if counts[status] or status == "added")

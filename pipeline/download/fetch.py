@@ -109,6 +109,7 @@ class Fetcher:
                 self._breaker.wait(_backoff(self._site.address(request.address), attempt))
             except CircuitOpen:
                 return last
+        raise AssertionError("download.attempts is at least 1")
 
     def _attempt(self, request: Request, known: Row) -> Fetched:
         """Return what was fetched; put into `known` what is worth telling of a failure as well."""

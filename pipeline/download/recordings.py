@@ -57,8 +57,10 @@ def fetch_all(
         ThreadPoolExecutor(settings.workers) as pool,
         tqdm(total=len(missing), unit="file", disable=None) as progress,
     ):
-        waiting, running = deque(missing), {}
+        waiting = deque(missing)
+        running: dict[Future, Request] = {}
         done: SimpleQueue[Future] = SimpleQueue()
+        known = len(missing)
         try:
             while waiting or running:
                 while waiting and len(running) < settings.workers:
@@ -72,7 +74,8 @@ def fetch_all(
                     rows[request] = fetched.row
                 inner = _unsettled(root, fetched.requests, site, settings, rows)
                 waiting.extendleft(reversed(inner))
-                progress.total += len(inner)
+                known += len(inner)
+                progress.total = known
                 progress.update()
         except BaseException:
             breaker.release()

@@ -9,13 +9,26 @@ import sys
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from pipeline.segment.section import Segment
-
 PADDING_SECONDS = 0.1  # what encoders append; new material up to this is none
+
+
+class CutSettings(Protocol):
+    """What cutting reads of the section `segment`, or of another place that has the same."""
+
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def hop_seconds(self) -> float: ...
+    @property
+    def min_seconds(self) -> float: ...
+    @property
+    def rest(self) -> Literal["drop", "join"]: ...
+    @property
+    def sample_rate(self) -> int: ...
 
 
 class Section(NamedTuple):
@@ -47,7 +60,7 @@ def sections_of(recording: dict[str, Any], sample_rate: int) -> list[Section]:
     return [Section(*item) for item in found.items()]
 
 
-def cuts_of(stream: "Stream", sections: list[Section], settings: Segment) -> Iterator[Cut]:
+def cuts_of(stream: "Stream", sections: list[Section], settings: CutSettings) -> Iterator[Cut]:
     """Yield the segments of all sections in order, and the rests that are too short."""
     ends = [section.start for section in sections[1:]] + [sys.maxsize]
     for section, end in zip(sections, ends, strict=True):
@@ -88,7 +101,7 @@ class Stream:
         return np.concatenate([block[max(0, start - a) : max(0, end - a)] for block, (a, b) in parts if a < end])
 
 
-def _cuts_of_section(stream: Stream, section: Section, end: int, settings: Segment) -> Iterator[Cut]:
+def _cuts_of_section(stream: Stream, section: Section, end: int, settings: CutSettings) -> Iterator[Cut]:
     length, hop = (round(value * settings.sample_rate) for value in (settings.seconds, settings.hop_seconds))
     least = round(settings.min_seconds * settings.sample_rate)
     padding = round(PADDING_SECONDS * settings.sample_rate)

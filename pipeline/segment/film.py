@@ -111,7 +111,7 @@ class _Work:
         row["loudness_lufs"] = loudness_lufs(cut.samples, rate)
         row["peak_dbfs"] = peak_dbfs(cut.samples)
         row["sha256"] = hashlib.sha256(cut.samples.astype("<i2", copy=False).tobytes()).hexdigest()
-        if reason := silence(row, settings):
+        if reason := silence(row, settings.silence_lufs):
             return row | {"status": "silent", "reason": reason}
         if reason := duplicates.reason(row):
             return row | {"status": "duplicate", "reason": reason}
@@ -159,8 +159,9 @@ class _Work:
                 continue
             stream = Stream(mono(self.root / recording["path"], self.settings.sample_rate))
             for cut in cuts_of(stream, sections_of(recording, self.settings.sample_rate), self.settings):
-                if row := rows.pop(cut.start / self.settings.sample_rate, None):
-                    self._encode(row, cut.samples)
+                start = cut.start / self.settings.sample_rate
+                if start in rows:
+                    self._encode(rows.pop(start), cut.samples)
                 if not rows:
                     break
 

@@ -68,8 +68,9 @@ class Recorder:
         self._compute()
         if not self._prints:
             return np.empty(0, np.uint32), np.empty(0, np.uint32)
-        self._prints = [tuple(np.concatenate(words) for words in zip(*self._prints, strict=True))]
-        return self._prints[0]
+        signs, counts = (np.concatenate(words) for words in zip(*self._prints, strict=True))
+        self._prints = [(signs, counts)]
+        return signs, counts
 
     def span(self, start: int, end: int) -> slice:
         """Return the frames that lie within the samples [start, end)."""

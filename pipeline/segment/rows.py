@@ -29,12 +29,12 @@ def too_short(row: Row, settings: Segment) -> Row:
     return row | {"status": "too_short", "reason": reason}
 
 
-def silence(row: Row, settings: Segment) -> str:
+def silence(row: Row, limit: float | None) -> str:
     """Return why a segment, of which loudness and peak are known, is silent; "" when it is not.
 
-    One that is too short to have a loudness is judged by its peak.
+    `limit` is `segment.silence_lufs`; with None none is. One that is too short to have a loudness is judged by its peak.
     """
-    limit, loudness, peak = settings.silence_lufs, row["loudness_lufs"], row["peak_dbfs"]
+    loudness, peak = row["loudness_lufs"], row["peak_dbfs"]
     if limit is None:
         return ""
     if peak is None:

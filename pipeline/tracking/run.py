@@ -6,7 +6,7 @@ import logging
 import os
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -121,7 +121,7 @@ def run_name(variant: str, experiment: str) -> str:
 
 
 def run_tags(
-    root: Path, variant: str, variants: Mapping[str, list[str]], dataset_digest: str, experiment: str
+    root: Path, variant: str, variants: Mapping[str, Sequence[str]], dataset_digest: str, experiment: str
 ) -> dict[str, str]:
     """Return the tags of the run of a training that takes place now; `experiment` is DVC's name of it, if any."""
     inputs = variants[variant]

@@ -1,5 +1,7 @@
 """Batch normalisation over the examples of several processes."""
 
+from typing import TypeVar, cast
+
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
@@ -7,11 +9,13 @@ from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm
 
+Network = TypeVar("Network", bound=nn.Module)
 
-def synchronised(model: nn.Module) -> nn.Module:
+
+def synchronised(model: Network) -> Network:
     """Return `model` with batch normalisation that takes its statistics over all processes; names stay the same."""
     if next(model.parameters()).is_cuda:
-        return nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        return cast(Network, nn.SyncBatchNorm.convert_sync_batchnorm(model))  # its layers are replaced, not its class
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, _BatchNorm):

@@ -16,7 +16,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from pipeline.core.errors import ParamsError
-from pipeline.train.batch_norm import synchronised
+from pipeline.train.batch_norm import Network, synchronised
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Group:
         dist.broadcast(sent, 0)
         return sent.tolist()
 
-    def prepare(self, model: nn.Module) -> nn.Module:
+    def prepare(self, model: Network) -> Network:
         """Return `model` on this process's device, with the first one's weights and statistics of the whole batch."""
         model.to(self.device)
         if self.size == 1:

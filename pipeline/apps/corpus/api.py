@@ -114,11 +114,11 @@ class Api:
             if answer.error is None:
                 return answer
             if answer.error.code not in WAIT_AND_ASK_AGAIN or attempt == self._scrape.attempts:
-                break
+                info = one_line(answer.error.info, 200)
+                raise ApiError(f"{self.site}/w/api.php refuses ({answer.error.code[:40]!r}): {info}")
             pause = max(PAUSE_SECONDS * 2 ** (attempt - 1), answer.error.lag or 0.0)
             self._sleep(min(pause, self._scrape.max_wait_seconds))
-        info = one_line(answer.error.info, 200)
-        raise ApiError(f"{self.site}/w/api.php refuses ({answer.error.code[:40]!r}): {info}")
+        raise AssertionError("scrape.attempts is at least 1")
 
 
 def batches(titles: Iterable[str]) -> Iterator[list[str]]:
