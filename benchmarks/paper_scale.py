@@ -25,15 +25,14 @@ import torch
 from safetensors.numpy import save
 
 from benchmarks.report import figure, in_own_process, peak_megabytes, publish
-from pipeline.core.batches import batches
+from pipeline.core.workers import batches
 from pipeline.encoders.log_mel import LogMel
 from pipeline.encoders.text import TextEncoder
 from pipeline.features.audio_frames import write_frames
-from pipeline.features.rows import versions
 from pipeline.features.text import write_text_features
 from pipeline.params import load_params
 from pipeline.store.audio_table import AudioTable, open_audio
-from pipeline.store.cache import FeatureCache, open_cache, write_shard
+from pipeline.store.cache import FeatureCache, open_cache, versions, write_shard
 from pipeline.store.films import FeatureStore, FilmFeatures
 from pipeline.train.sampling import epoch_plans
 

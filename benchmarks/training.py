@@ -47,10 +47,10 @@ from pipeline.params import Params, load_params
 from pipeline.store.films import INPUT_TABLES, open_store
 from pipeline.store.inputs import film_rows, film_texts, read_poster
 from pipeline.store.raw import TokenTable
-from pipeline.tracking.run import training_run
 from pipeline.tracking.store import URI
+from pipeline.tracking.training import training_run
 from pipeline.train.group import Group
-from pipeline.train.run import Row, open_material, train_variant
+from pipeline.train.training import Row, open_material, train_variant
 
 CPU = torch.device("cpu")
 FROZEN_EPOCHS, FINETUNE_EPOCHS = 12, 3

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.core.batches import batches
 from pipeline.core.errors import MissingFileError
 from pipeline.core.files import sha256_of
 from pipeline.core.machine import Machine, choose_device
+from pipeline.core.workers import batches
 from pipeline.encoders.image import ImageEncoder, load_image_encoder
 from pipeline.encoders.section import ImageFeatures
-from pipeline.features.rows import versions
-from pipeline.store.cache import FeatureCache, open_cache, write_shard
+from pipeline.store.cache import FeatureCache, open_cache, versions, write_shard
 from pipeline.store.inputs import film_rows, read_poster
 from pipeline.store.table import IMAGE_KEYS, write_features
 

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.core.batches import batches
 from pipeline.core.machine import Machine, choose_device
+from pipeline.core.workers import batches
 from pipeline.encoders.section import TextFeatures
 from pipeline.encoders.text import load_text_encoder
-from pipeline.features.rows import versions
-from pipeline.store.cache import FeatureCache, open_cache, write_shard
+from pipeline.store.cache import FeatureCache, open_cache, versions, write_shard
 from pipeline.store.inputs import film_rows, film_texts
 from pipeline.store.table import TEXT_KEYS, write_features
 

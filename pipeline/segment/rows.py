@@ -32,7 +32,7 @@ def too_short(row: Row, settings: Segment) -> Row:
 def silence(row: Row, limit: float | None) -> str:
     """Return why a segment, of which loudness and peak are known, is silent; "" when it is not.
 
-    `limit` is `segment.silence_lufs`; with None none is. One that is too short to have a loudness is judged by its peak.
+    `limit` is `segment.silence_lufs`, None for none. One that is too short to have a loudness is judged by its peak.
     """
     loudness, peak = row["loudness_lufs"], row["peak_dbfs"]
     if limit is None:

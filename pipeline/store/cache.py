@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,11 @@ def open_cache(tables: Path, kind: str, about: Mapping[str, Any]) -> FeatureCach
     if not (folder / "about.json").is_file():
         write_json(folder / "about.json", about)
     return FeatureCache(folder)
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Return the installed version of each package, which values depend on."""
+    return {package: version(package) for package in packages}
 
 
 def write_shard(folder: Path, arrays: Mapping[str, np.ndarray]) -> Path:

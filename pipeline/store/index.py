@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline.core.batches import batches
+from pipeline.core.workers import batches
 from pipeline.store.table import write_features
 
 INDEX = "tracks.parquet"  # beside the model that is published

@@ -16,8 +16,8 @@ from pipeline.core.files import sha256_of
 from pipeline.model.store import load_model
 from pipeline.publish.registry import register_published
 from pipeline.store.inputs import film_rows
-from pipeline.tracking.run import training_run
 from pipeline.tracking.store import tracking_uri
+from pipeline.tracking.training import training_run
 from tests.apps.recommend.asked_world import CPU, make_asked_world
 from tests.apps.recommend.test_query import queries_of
 from tests.small_machine import MACHINE

@@ -16,7 +16,7 @@ from pipeline.features.text import write_text_features
 from pipeline.model.embed import embed_films, embed_tracks
 from pipeline.model.store import build_model, load_model, model_config, open_for_model
 from pipeline.store.films import films_of, open_store
-from pipeline.train.run import open_material, train_variant
+from pipeline.train.training import open_material, train_variant
 from tests.small_machine import MACHINE
 from tests.train.recipe import ALONE, MODEL, TRAIN
 

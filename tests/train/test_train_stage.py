@@ -30,7 +30,7 @@ from pydantic import TypeAdapter
 from pipeline.store.films import open_store
 from pipeline.core.tables import DATASET, read_table
 from pipeline.train.group import Group
-from pipeline.train.run import Material, train_variant
+from pipeline.train.training import Material, train_variant
 model, train = json.loads(sys.argv[1])
 dataset = read_table(Path("data/dataset.parquet"), DATASET, "split")
 store = open_store(Path("data/features"), ["plot", "image"])

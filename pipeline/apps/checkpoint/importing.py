@@ -18,7 +18,7 @@ from pipeline.encoders.log_mel import LogMel
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.model.store import build_model, model_config, save_model
 from pipeline.store.films import INPUT_TABLES
-from pipeline.train.run import write_history
+from pipeline.train.training import write_history
 
 WORDS = "text_encoder.embeddings.word_embeddings.weight"
 

@@ -14,8 +14,8 @@ from pipeline.apps.library.recipe import Recipe, extractor, load_encoder, recipe
 from pipeline.apps.library.table import Row
 from pipeline.apps.library.threads import threads
 from pipeline.apps.recommend.trained import Trained
-from pipeline.core.batches import batches
 from pipeline.core.errors import ModelError
+from pipeline.core.workers import batches
 from pipeline.model.embed import embed_tracks
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.model.store import load_model

@@ -14,8 +14,8 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files import sha256_of
 from pipeline.params import load_params
 from pipeline.tracking.evaluation import log_figures
-from pipeline.tracking.run import DATA_TAG, attach_model, dataset_of, run_name, run_tags
 from pipeline.tracking.store import WEIGHTS, find_run, one_at_a_time
+from pipeline.tracking.training import DATA_TAG, attach_model, dataset_of, run_name, run_tags
 
 FROM_TAG = "params.from"  # the file that a run's parameters were read from
 BATCH = 1000  # metrics that MLflow takes at once

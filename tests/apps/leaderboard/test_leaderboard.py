@@ -14,7 +14,7 @@ from pipeline.core.files import sha256_of, write_json
 from pipeline.params import load_params
 from pipeline.tracking.evaluation import log_evaluation
 from pipeline.tracking.flat import flat_params
-from pipeline.tracking.run import training_run
+from pipeline.tracking.training import training_run
 
 ROOT = Path(__file__).parents[3]
 

@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.apps.sync.restored import sync
 from pipeline.params import load_params
-from pipeline.tracking.run import training_run
 from pipeline.tracking.store import connected, one_at_a_time
+from pipeline.tracking.training import training_run
 
 
 def test_run_is_logged_from_files_once(restored, command, capsys):

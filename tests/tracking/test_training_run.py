@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.tracking.evaluation import log_evaluation
-from pipeline.tracking.run import PROCESS_TAG, TrainingRun, training_run
 from pipeline.tracking.store import tracking_uri
+from pipeline.tracking.training import PROCESS_TAG, TrainingRun, training_run
 
 ROOT = Path(__file__).parent.parent.parent
 METRICS = {
@@ -227,7 +227,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 from pipeline.params import load_params
-from pipeline.tracking.run import training_run
+from pipeline.tracking.training import training_run
 root, folder, params, number = Path(sys.argv[1]), Path(sys.argv[2]), load_params(Path(sys.argv[3])), int(sys.argv[4])
 with training_run(root, list(params.variants)[number], asdict(params), "00") as run:
     run.log_epoch({"epoch": 1, "train_loss": 2.0})
