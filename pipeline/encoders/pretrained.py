@@ -3,8 +3,8 @@
 Weights are read as tensors only, from safetensors where there are some, and no code of a model's own repository runs.
 
 Of a model's vectors one is taken, by its pooling: `cls` its class token, `mean` the mean of its tokens, `pooler` its
-own output, which is what it was trained to compare or to classify by: the projection of CLIP and CLAP, the pooling head of
-SigLIP, the dense layer over the class token of BERT.
+own output, which is what it was trained to compare or to classify by: the projection of CLIP and CLAP, the pooling
+head of SigLIP, the dense layer over the class token of BERT.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from pipeline.core.errors import ModelError, ParamsError, PipelineError
 
