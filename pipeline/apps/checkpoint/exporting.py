@@ -10,9 +10,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from pipeline.apps.checkpoint.constants import constants
-from pipeline.apps.checkpoint.names import HEADS, LOGIT_SCALE, Names, reference_shape
 from pipeline.apps.checkpoint.published import ARCHITECTURE, AUDIO, ENCODER_WIDTH, KINDS, WINDOW_STEPS
+from pipeline.apps.checkpoint.tensors import HEADS, LOGIT_SCALE, Names, constants, reference_shape
 from pipeline.core.errors import ModelError
 from pipeline.core.files import whole_file
 from pipeline.encoders.log_mel import SETTINGS

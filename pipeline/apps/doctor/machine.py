@@ -8,12 +8,10 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from pipeline.apps.doctor.check import Check, missing, ok, warning
+from pipeline.apps.doctor.report import ACTIVATE, INSTALL, Check, missing, ok, warning
 from pipeline.core.errors import ParamsError
 
 OLDEST_PYTHON = (3, 10)
-INSTALL = "run `make run`, or `pip install -r requirements.txt` in the environment"
-ACTIVATE = "activate the environment (`source .venv/bin/activate`), or run `make run`"
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s#]+)", re.MULTILINE)
 
 

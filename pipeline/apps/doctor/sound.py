@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.apps.doctor.check import Check, missing, ok, warning
-from pipeline.apps.doctor.machine import INSTALL
+from pipeline.apps.doctor.report import INSTALL, Check, missing, ok, warning
 from pipeline.core.errors import ParamsError
 
 SAFE_YT_DLP = (2026, 7, 4)  # older ones have known security holes

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 
 from pipeline.apps.checkpoint import encoders
-from pipeline.apps.checkpoint.constants import FILTERBANK, WINDOW
 from pipeline.apps.checkpoint.published import WINDOW_STEPS
-from pipeline.commands import preset
+from pipeline.apps.checkpoint.tensors import FILTERBANK, WINDOW
+from pipeline.apps.presets import apply_preset
 from pipeline.core.errors import ModelError
 from pipeline.encoders.log_mel import LogMel
 from pipeline.model.store import load_model
@@ -108,7 +108,7 @@ def test_the_presets_features_are_those_that_the_model_wants(import_state, state
     import_state(state_of(("image",)), IMAGE)
     config = json.loads((work / "models" / IMAGE / "config.json").read_text())
     before = load_params(work / "params.yaml").features.audio
-    preset.lay(work, "reference-checkpoint")
+    apply_preset(work, "reference-checkpoint")
     audio = load_params(work / "params.yaml").features.audio
     require_specs({"audio": LogMel(audio).spec | {"width": audio.n_mels}}, config["features"], "the model")
     assert 1 + int(9.92 * audio.sample_rate / audio.hop_length) == WINDOW_STEPS

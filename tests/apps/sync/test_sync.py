@@ -127,7 +127,7 @@ def test_one_waits_for_another_and_then_finds_its_run(restored):
             assert restored.runs() == []
             with training_run(restored.root, "Im", asdict(load_params(Path("params.yaml"))), "00") as trained:
                 trained.log_model(restored.weights.parent)
-        outcomes = {outcome.variant: outcome.did for outcome in later.result(timeout=60)}
+        outcomes = {outcome.variant: outcome.action for outcome in later.result(timeout=60)}
     assert outcomes["Im"] == "metrics added"
     assert [run.info.run_id for run in restored.runs()] == [trained.run_id]
 
