@@ -34,7 +34,7 @@ from pipeline.features.text import write_text_features
 from pipeline.params import load_params
 from pipeline.store.audio_table import AudioTable, open_audio
 from pipeline.store.cache import FeatureCache, open_cache, write_shard
-from pipeline.store.films import FeatureStore, Film
+from pipeline.store.films import FeatureStore, FilmFeatures
 from pipeline.train.sampling import epoch_plans
 
 FILMS, TRACKS = 7771, 74_000
@@ -138,7 +138,7 @@ def rate(table: AudioTable, window: int) -> float:
     of_film: dict[str, list[int]] = {}
     for (fid, _), track in table.index.items():
         of_film.setdefault(fid, []).append(track)
-    films = [Film(fid, (), tuple(tracks), {}, {}) for fid, tracks in of_film.items()]
+    films = [FilmFeatures(fid, (), tuple(tracks), {}, {}) for fid, tracks in of_film.items()]
     store, rng = FeatureStore((), table, {}), np.random.default_rng(0)
     params = replace(load_params(Path(__file__).parent.parent / "params.yaml").train, batch_size=BATCH_FILMS)
     start = time.perf_counter()

@@ -29,7 +29,7 @@ from tqdm import tqdm
 from benchmarks.report import RESULTS
 from pipeline.compare.significance import compare_pairs
 from pipeline.core.tables import DATASET, read_table
-from pipeline.evaluate.run import evaluate_model
+from pipeline.evaluate.evaluation import evaluate_model
 from pipeline.model.store import load_model
 from pipeline.params import Params, load_params
 from pipeline.train.group import Group

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from pipeline.core.errors import ModelError
 from pipeline.model.retrieval import RetrievalModel
-from pipeline.store.films import FeatureStore, Film
+from pipeline.store.films import FeatureStore, FilmFeatures
 
 Place = TypeVar("Place")  # where one row of a batch is read
 
@@ -23,7 +23,9 @@ Place = TypeVar("Place")  # where one row of a batch is read
 class Queries(Protocol):
     """Where the rows of films' inputs are read: a `FeatureStore`, or the tables of a query of one's own."""
 
-    inputs: tuple[str, ...]
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The inputs of a query, in the model's order."""
 
     def query(self, rows: Mapping[str, Sequence[int]], device: torch.device) -> dict[str, Any]:
         """Return rows of each input's table as a model reads them."""
@@ -32,7 +34,7 @@ class Queries(Protocol):
 def embed_tracks(
     model: RetrievalModel,
     store: FeatureStore,
-    films: list[Film],
+    films: list[FilmFeatures],
     config: dict[str, Any],
     batch_size: int,
     device: torch.device,
@@ -65,7 +67,7 @@ def embed_tracks(
 def embed_films(
     model: RetrievalModel,
     store: Queries,
-    films: list[Film],
+    films: list[FilmFeatures],
     config: dict[str, Any],
     batch_size: int,
     device: torch.device,
@@ -82,7 +84,7 @@ def embed_films(
 def embed_paragraphs(
     model: RetrievalModel,
     store: Queries,
-    films: list[Film],
+    films: list[FilmFeatures],
     config: dict[str, Any],
     batch_size: int,
     device: torch.device,

@@ -75,6 +75,12 @@ def open_audio(path: Path) -> AudioTable:
     )
 
 
+def window_starts(length: int, window: int, hop: int) -> list[int]:
+    """Return where the windows of a recording of `length` begin: every `hop`, the last one ending with it."""
+    last = max(length - window, 0)
+    return sorted({*range(0, last + 1, hop), last})
+
+
 def _begins(keys: dict[str, np.ndarray]) -> np.ndarray:
     """Return whether each row is the first of its track."""
     return keys["window"] == 0 if "window" in keys else np.ones(len(keys["fid"]), bool)

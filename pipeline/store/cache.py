@@ -90,7 +90,7 @@ class FeatureCache:
         place = self._places[key]
         with place.path.open("rb", buffering=0) as file:
             file.seek(place.offset + start * place.shape[1] * place.dtype.itemsize)
-            if file.readinto(rows.reshape(-1).view(np.uint8)) != rows.nbytes:
+            if file.readinto(rows.reshape(-1).view(np.uint8).data) != rows.nbytes:
                 raise OSError(f"{place.path} has been cut short: remove it and run again")
 
 

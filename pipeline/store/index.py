@@ -57,7 +57,7 @@ def film_tracks(dataset: Iterable[dict[str, Any]], segments: Iterable[dict[str, 
             "file_start_seconds": 0.0,
             "start_seconds": cut[row["path"]]["start_seconds"],
             "artist": "",
-            "track": cut[row["path"]]["track"],
+            "track": cut[row["path"]]["title"],
             **{name: row[name] for name in INDEX_KEYS.names if name in row},
         }
         for row in dataset

@@ -1,4 +1,4 @@
-"""An evaluation's figures: on the run that trained its model, or on one below it where the run says it otherwise.
+"""An evaluation's figures: on the run that trained its model, or on a child run where its settings are others.
 
 So no figure stands beside parameters that it does not come from.
 """

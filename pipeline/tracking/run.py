@@ -1,4 +1,4 @@
-"""The run of one training: parameters, tags, data set, a curve a figure of the history, and the model."""
+"""The run of one training: parameters, tags, data set, one curve per column of the history, and the model."""
 
 import hashlib
 import json
@@ -6,7 +6,7 @@ import logging
 import os
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -58,7 +58,7 @@ class TrainingRun:
         run = mlflow.start_run(interrupted, run_name=run_name(variant, experiment), tags=tags, log_system_metrics=gpu)
         self.run_id, self.variant = run.info.run_id, variant
         if interrupted:
-            log.info("MLflow: going on with run %s, whose process ended before it did", interrupted)
+            log.info("MLflow: resuming run %s, whose process ended before it did", interrupted)
             return
         mlflow.log_input(dataset_of(mlflow, params["corpus"]["folder"], dataset_digest), context="training")
         mlflow.log_params(values)
@@ -94,7 +94,7 @@ def training_run(
 ) -> Iterator[TrainingRun]:
     """Yield the run of one training; it ends as FAILED when the block raises. `params` is the content of params.yaml.
 
-    The run of the same training that was killed is gone on with. With `gpu` the memory and power of GPUs are logged as
+    The run of the same training that was killed is resumed. With `gpu` the memory and power of GPUs are logged as
     well; without `logs`, as in all processes of a training but the first, nothing is.
     """
     run = TrainingRun(root, variant, params, dataset_digest, logs, gpu)
@@ -121,7 +121,7 @@ def run_name(variant: str, experiment: str) -> str:
 
 
 def run_tags(
-    root: Path, variant: str, variants: Mapping[str, list[str]], dataset_digest: str, experiment: str
+    root: Path, variant: str, variants: Mapping[str, Sequence[str]], dataset_digest: str, experiment: str
 ) -> dict[str, str]:
     """Return the tags of the run of a training that takes place now; `experiment` is DVC's name of it, if any."""
     inputs = variants[variant]

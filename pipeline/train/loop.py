@@ -15,7 +15,7 @@ import torch
 from pipeline.core.errors import ModelError, ParamsError, StageError
 from pipeline.encoders.pretrained import supports_bfloat16
 from pipeline.model.retrieval import RetrievalModel
-from pipeline.store.films import FeatureStore, Film
+from pipeline.store.films import FeatureStore, FilmFeatures
 from pipeline.tracking.progress import Progress
 from pipeline.train.group import Group
 from pipeline.train.loss import make_loss
@@ -49,7 +49,7 @@ class Trainer:
         model: RetrievalModel,
         config: dict[str, Any],
         store: FeatureStore,
-        splits: dict[str, list[Film]],
+        splits: dict[str, list[FilmFeatures]],
         params: Train,
         group: Group,
         compiled: bool,
@@ -64,7 +64,7 @@ class Trainer:
         _require(splits, self.examples, params, group)
         self.loss = make_loss(params)
         self.validation = Validation(splits["valid"], store, config, params, self.loss) if group.first else None
-        self.model = group.joined(model)
+        self.model = group.prepare(model)
         if compiled:
             for part in (model.audio_tower, *model.encoders.values()):
                 part.compile()
@@ -128,7 +128,7 @@ class Trainer:
         figures = [0.0] * len(FIGURES)
         if self.validation:
             figures = list(self.validation(self.model, self.group.device, self.precision).values())
-        figures = self.group.told(figures)
+        figures = self.group.broadcast(figures)
         self._require_finite(figures[:1], f"epoch {epoch}, on the validation split")
         rate = self.params.learning_rate * self.schedule.share((epoch - 1) * self.steps)  # at the epoch's beginning
         values = [epoch, float(np.mean(losses)), *figures, self.model.scale().item(), rate]
@@ -227,7 +227,7 @@ def enough_memory(params: Train) -> Iterator[None]:
         ) from error
 
 
-def _require(splits: dict[str, list[Film]], examples: int, params: Train, group: Group) -> None:
+def _require(splits: dict[str, list[FilmFeatures]], examples: int, params: Train, group: Group) -> None:
     for split, films in splits.items():
         if len(films) < MIN_FILMS:
             raise StageError(

@@ -17,7 +17,7 @@ from pipeline.encoders.section import ImageFeatures, TextFeatures
 from pipeline.encoders.tuned import load_tuned
 from pipeline.model.section import Model
 from pipeline.model.store import build_model, model_config, save_model
-from pipeline.store.films import INPUT_TABLES, FeatureStore, Film, films_of, open_store
+from pipeline.store.films import INPUT_TABLES, FeatureStore, FilmFeatures, films_of, open_store
 from pipeline.store.raw import raw_tables
 from pipeline.train.group import Group
 from pipeline.train.loop import HISTORY, NotFiniteError, Record, Trainer
@@ -112,7 +112,7 @@ def write_history(path: Path, history: list[Record]) -> None:
 
 
 def _decisive(
-    config: dict[str, Any], params: Train, store: FeatureStore, splits: dict[str, list[Film]]
+    config: dict[str, Any], params: Train, store: FeatureStore, splits: dict[str, list[FilmFeatures]]
 ) -> dict[str, Any]:
     """Return all that the result of a training depends on."""
     tables = {"audio": store.audio, **store.tables}

@@ -12,10 +12,10 @@ import stages.evaluate
 from pipeline.core.errors import MissingFileError, ModelError, StageError
 from pipeline.core.tables import DATASET, write_table
 from pipeline.evaluate.bootstrap import confidence_intervals
+from pipeline.evaluate.evaluation import digest_of, measure
 from pipeline.evaluate.metrics import BEST_RANK
 from pipeline.evaluate.ranking import one_row_each
 from pipeline.evaluate.rankings import read_rankings
-from pipeline.evaluate.run import digest_of, measure
 from pipeline.model.embed import embed_films, embed_paragraphs, embed_tracks
 from pipeline.model.store import load_model, save_model
 from pipeline.store.films import films_of, open_store

@@ -123,7 +123,7 @@ def test_store_that_fails_warns_and_stops_nothing(tmp_path, model, params, caplo
     with caplog.at_level(logging.WARNING):
         train_once(tmp_path, model, params)
         log_evaluation(tmp_path, model, METRICS)
-    assert "going on without it" in caplog.text
+    assert "continuing without it" in caplog.text
 
 
 def test_evaluation_of_a_model_without_a_run_warns(tmp_path, model, params, caplog):
@@ -242,7 +242,7 @@ def test_four_trainings_at_once_on_a_fresh_store(tmp_path, model, params):
     ]
     said = [process.communicate()[1] for process in processes]
     assert [process.returncode for process in processes] == [0] * 4, said
-    assert not [text for text in said if "going on without it" in text]
+    assert not [text for text in said if "continuing without it" in text]
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri(tmp_path))

@@ -109,7 +109,7 @@ def test_mlflow_that_is_not_installed_stops_nothing(root, monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "mlflow", None)
     stages.train.main(root, "Im", *load_sections(root / "params.yaml", stages.train.SECTIONS))
     assert (root / "models/Im/model.safetensors").is_file()
-    assert "going on without it" in caplog.text
+    assert "continuing without it" in caplog.text
 
 
 def test_training_needs_no_packages_of_experiments(root):

@@ -77,6 +77,5 @@ def check_cookies(root: Path, cookies: str) -> Check:
     except ImportError as error:
         return missing("cookies", str(error), "download", INSTALL)
     except ParamsError as error:
-        found, _, remedy = str(error).partition("; ")
-        return missing("cookies", found, "download", remedy)
+        return missing("cookies", error.found, "download", error.remedy)
     return ok("cookies", f"{cookies}, which yt-dlp can read")

@@ -22,7 +22,7 @@ from pipeline.model.store import load_model
 from pipeline.params import Params
 from pipeline.store.audio_table import AudioTable
 from pipeline.store.cache import FeatureCache, write_shard
-from pipeline.store.films import FeatureStore, Film
+from pipeline.store.films import FeatureStore, FilmFeatures
 
 GROUP_FILES = 64  # whose vectors are a shard: what a kill loses
 
@@ -108,7 +108,7 @@ def _embed(
     """
     steps = np.array([features.count(key) for key in keys])
     table = AudioTable({}, tuple(keys), steps, features.width(keys[0]), {"spec": recipe.spec}, features)
-    film = Film("", tuple({"path": key} for key in keys), tuple(range(len(keys))), {}, {})
+    film = FilmFeatures("", tuple({"path": key} for key in keys), tuple(range(len(keys))), {}, {})
     with threads(params.train.threads):
         return embed_tracks(
             network, FeatureStore((), table, {}), [film], config, params.machine.embed_batch_size, device, quiet=True

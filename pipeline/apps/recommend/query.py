@@ -23,11 +23,10 @@ from pipeline.encoders.text import TextEncoder, load_text_encoder
 from pipeline.media.pictures import BadPictureError, read_picture
 from pipeline.model.embed import embed_films
 from pipeline.model.retrieval import RetrievalModel
-from pipeline.store.films import INPUT_TABLES, Film, InputTable
-from pipeline.store.posters import MAX_PIXELS
+from pipeline.store.films import INPUT_TABLES, FilmFeatures, InputTable
+from pipeline.store.inputs import MAX_PIXELS, input_texts, tags_plot_text
 from pipeline.store.raw import open_tokenizer, token_table
 from pipeline.store.table import FeatureTable
-from pipeline.store.texts import input_texts, tags_plot_text
 
 PARTS = ("tags", "plot", "image")  # of what can be known of a film
 NEEDS = {"image": ("image",), "tags": ("tags",), "plot": ("plot",), "tags_plot": ("tags", "plot")}
@@ -127,7 +126,7 @@ class QueryEncoder:
         if not queries:
             return np.empty((len(parts), 0, self.config["model"]["embed_dim"]), np.float32)
         items: dict[str, list[Any]] = {kind: [] for kind in self._tables}  # texts, pictures
-        films: list[list[Film]] = [[] for _ in parts]
+        films: list[list[FilmFeatures]] = [[] for _ in parts]
         for number, query in enumerate(queries):
             name = _name(number, query, len(queries))
             self._require(name, query)
@@ -137,7 +136,7 @@ class QueryEncoder:
                 for of_input, found in _inputs(query, pictures, part).items():
                     if of_input in self.model.inputs:
                         rows[of_input] = _rows(items[INPUT_TABLES[of_input]], found)
-                of_part.append(Film(name, (), (), rows, rows))
+                of_part.append(FilmFeatures(name, (), (), rows, rows))
         tables = {kind: self._tables[kind](found) for kind, found in items.items()}
         store = _Asked(self.model.inputs, {name: tables[INPUT_TABLES[name]] for name in self.model.inputs})
         return np.stack(

@@ -13,7 +13,7 @@ from pipeline.encoders.text import TextEncoder
 from pipeline.model.embed import embed_films
 from pipeline.model.store import load_model, open_for_model, save_model
 from pipeline.store.films import films_of
-from pipeline.store.texts import one_row_a_film
+from pipeline.store.inputs import film_rows
 from tests.apps.recommend.asked_world import CPU, make_asked_world
 from tests.evaluate.small_world import World
 
@@ -28,7 +28,7 @@ def asked(tmp_path, params, tiny_bert, tiny_vit):
 
 def queries_of(world: World) -> list[Query]:
     """Return the films of the data set as queries."""
-    films = one_row_a_film(world.rows)
+    films = film_rows(world.rows)
     return [Query(film["title"], film["tags"], film["plot"], world.root / film["image"]) for film in films]
 
 
