@@ -32,7 +32,7 @@ COLUMNS = (
     "tags.`git.commit`",
 )
 SORTED_BY = "metrics.`recall_at_10`"
-CHARTS = {  # by section
+CHARTS: dict[str, dict[str, tuple[str, ...]]] = {  # by section and kind
     "Evaluation": {"BAR": ("recall_at_10", "hit_rate_at_10", "mrr", "median_rank")},
     "Training": {"LINE": ("valid_loss", "train_loss", "valid_recall_at_10")},
 }
@@ -83,7 +83,7 @@ def _state() -> dict[str, Any]:
         "hideEmptyCharts": True,
         "isAccordionReordered": True,
         "compareRunSections": [
-            {"uuid": name, "name": name, "columns": sum(map(len, kinds.values())), "cardHeight": CHART_PX} | SHOWN
+            {"uuid": name, "name": name, "columns": sum(map(len, kinds.values())), "cardHeight": CHART_PX, **SHOWN}
             for name, kinds in CHARTS.items()
         ],
         "compareRunCharts": [

@@ -108,7 +108,7 @@ def _audio() -> dict[str, str]:
 
 def _layers(ours: str, theirs: str, wrapped: str, count: int) -> dict[str, str]:
     """Return the names in a transformer of `count` layers; `wrapped` is what the reference puts around each half."""
-    names = {}
+    names: dict[str, str] = {}
     for i in range(count):
         attention, feedforward = (f"{theirs}.layers.{i}.{half}{wrapped}" for half in (0, 1))
         names |= {

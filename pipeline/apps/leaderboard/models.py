@@ -86,11 +86,12 @@ def from_files(root: Path, variants: Iterable[str]) -> tuple[list[EvaluatedModel
             advice = f"remove it and run `dvc repro evaluate@{variant}`"
             raise PipelineError(f"{path} cannot be read ({error}): {advice}") from None
         digests |= {metrics.get("model", {}).get(WEIGHTS, ""), evaluation_tags(metrics)[EVALUATED_TAG]}
-        named, counts = (
-            (metrics.get(name, "") for name in ("dataset", "pool")),
-            (metrics["queries"], metrics["candidates"]),
+        data = EvaluationData(
+            dataset=metrics.get("dataset", ""),
+            pool=metrics.get("pool", ""),
+            films=metrics["queries"],
+            tracks=metrics["candidates"],
         )
-        data = EvaluationData(*named, *counts)
         models.append(EvaluatedModel(variant, WORKSPACE, "", data, flat_metrics(metrics)))
     return models, digests
 
@@ -112,8 +113,8 @@ def from_runs(runs: Iterable[Any], params: Params, digests: set[str]) -> tuple[l
         if "queries" not in run.data.metrics:
             without += 1
             continue
-        counts = (int(run.data.metrics[name]) for name in ("queries", "candidates"))
-        data = EvaluationData(tags.get(ROWS_TAG, ""), tags.get(POOL_TAG, ""), *counts)
+        films, tracks = (int(run.data.metrics[name]) for name in ("queries", "candidates"))
+        data = EvaluationData(tags.get(ROWS_TAG, ""), tags.get(POOL_TAG, ""), films, tracks)
         name = tags.get("dvc.exp_name") or run.info.run_id[:8]
         models.append(EvaluatedModel(tags["variant"], name, changes(run.data.params, params), data, run.data.metrics))
     return models, without

@@ -97,5 +97,7 @@ def _blank(name: str, names: list[str]) -> str:
 
 
 def _ends(model: EvaluatedModel, name: str) -> dict[str, float]:
-    ends = {end: model.metrics.get(f"ci95_{end}/{name}") for end in ("low", "high")}
-    return {} if None in ends.values() else ends
+    """Return the two ends of the interval of a figure, none where it has no interval."""
+    keys = {end: f"ci95_{end}/{name}" for end in ("low", "high")}
+    known = all(key in model.metrics for key in keys.values())
+    return {end: model.metrics[key] for end, key in keys.items()} if known else {}
