@@ -107,12 +107,14 @@ def _copy_code(folder: Path) -> None:
 
 def _signature(answers_tracks: bool) -> Any:
     from mlflow.models import ModelSignature
-    from mlflow.types.schema import Array, ColSpec, DataType, ParamSchema, ParamSpec, Schema
+    from mlflow.types.schema import Array, ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
     inputs = Schema([ColSpec(DataType.string, name, required=False) for name in EXAMPLE])
     if not answers_tracks:
         return ModelSignature(inputs, Schema([ColSpec(Array(DataType.float), "embedding")]))
     numbers = dict.fromkeys(("query", "rank", "year", "number"), DataType.long)
     numbers |= dict.fromkeys(("score", "seconds"), DataType.double)
-    columns = [ColSpec(numbers.get(name, DataType.string), name, required=name != "year") for name in TRACK_COLUMNS]
+    columns: list[ColSpec | TensorSpec] = [
+        ColSpec(numbers.get(name, DataType.string), name, required=name != "year") for name in TRACK_COLUMNS
+    ]
     return ModelSignature(inputs, Schema(columns), ParamSchema([ParamSpec("k", DataType.long, TRACKS)]))

@@ -6,8 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipeline.apps.corpus.estimate import SEARCH, YOUTUBE, estimate
-from pipeline.apps.doctor.check import Check, missing, ok, warning
-from pipeline.apps.doctor.machine import INSTALL
+from pipeline.apps.doctor.report import INSTALL, Check, missing, ok, warning
 from pipeline.core.errors import CorpusError, ParamsError
 from pipeline.corpus import ORIGIN, Film, load_films
 from pipeline.corpus.layout import reference_layout

@@ -1,43 +1,36 @@
-"""`python -m pipeline import-reference …` and `export-reference …`: published checkpoints in and out."""
+"""`python -m pipeline import-reference CHECKPOINT --variant NAME`: a published checkpoint becomes a model."""
 
 import argparse
 from pathlib import Path
 from typing import Any
 
 from pipeline.apps.checkpoint.published import IMAGE, TEXT
-from pipeline.params import load_params
 
 
 def register(commands: Any) -> None:
-    """Add both commands to the subparsers `commands`."""
-    read = commands.add_parser(
+    """Add the command to the subparsers `commands`."""
+    parser = commands.add_parser(
         "import-reference",
         help="make a model of a published checkpoint",
         description="Make a model's folder of a published checkpoint.",
     )
-    read.add_argument("checkpoint", metavar="CHECKPOINT", type=Path, help="a .pth file")
-    read.add_argument("--variant", required=True, help="what it was trained for: a row of `variants` in params.yaml")
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", type=Path, help="a .pth file")
+    parser.add_argument("--variant", required=True, help="what it was trained for: a row of `variants` in params.yaml")
     encoder = "folder, or model of the Hugging Face hub, with the {}'s configuration and {} (default: %(default)s)"
-    read.add_argument("--text", default=TEXT, help=encoder.format("text encoder", "tokenizer"))
-    read.add_argument("--image", default=IMAGE, help=encoder.format("image encoder", "preprocessor"))
-    read.add_argument("--out", metavar="FOLDER", type=Path, help="folder to write (default: models/VARIANT)")
-    read.add_argument(
+    parser.add_argument("--text", default=TEXT, help=encoder.format("text encoder", "tokenizer"))
+    parser.add_argument("--image", default=IMAGE, help=encoder.format("image encoder", "preprocessor"))
+    parser.add_argument("--out", metavar="FOLDER", type=Path, help="folder to write (default: models/VARIANT)")
+    parser.add_argument(
         "--reference-inference",
         action="store_true",
         help="let a query of one input skip the fusion layer, as the reference does outside of training",
     )
-    read.set_defaults(run=_import)
-    write = commands.add_parser(
-        "export-reference",
-        help="write a model as a checkpoint that the reference reads",
-        description="Write a model as a checkpoint that the reference's own code reads.",
-    )
-    write.add_argument("folder", metavar="MODEL_FOLDER", type=Path, help="e.g. models/published")
-    write.add_argument("--out", metavar="FILE", type=Path, required=True, help="the .pth file to write")
-    write.set_defaults(run=_export)
+    parser.set_defaults(run=_run)
 
 
-def _import(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int:
+    from pipeline.params import load_params
+
     inputs = load_params(Path("params.yaml")).inputs(options.variant)
     from pipeline.apps.checkpoint.importing import import_reference  # torch and transformers, which take seconds
 
@@ -63,12 +56,4 @@ def _import(options: argparse.Namespace) -> int:
         f"  dvc commit -f train@{options.variant}   # {home} is that stage's output, which is not to be trained anew\n"
         "  dvc repro   # evaluates the model, compares and publishes it"
     )
-    return 0
-
-
-def _export(options: argparse.Namespace) -> int:
-    from pipeline.apps.checkpoint.exporting import export_reference
-
-    count = export_reference(options.folder, options.out)
-    print(f"{options.out}: {count} tensors of {options.folder}, by the reference's names")
     return 0

@@ -1,16 +1,20 @@
-"""A saved view of MLflow's: which columns the table of runs has, and which charts stand first.
+"""MLflow's pages for this repository's runs, on loopback, opening on a saved view made for comparing variants.
 
-Of the hundred figures that a run has, MLflow's own pages show none in the table, and chance's first among the charts. A
-view is a tag of the experiment, as the pages themselves write it when one saves a view (MLflow 3).
+The view defines which columns the table of runs has, and which charts come first. Of the hundred figures that a run
+has, MLflow's own pages show none in the table, and chance's first among the charts. A view is a tag of the experiment,
+as the pages themselves write it when one saves a view (MLflow 3).
 """
 
 import base64
 import json
+import os
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
 
-from pipeline.tracking.store import EXPERIMENT, connected, never_fails
+from pipeline.tracking.store import EXPERIMENT, QUIET, connected, never_fails, repository, tracking_uri
 
 KEY = "variants"
 PAGE = f"workflowType=machine_learning&compareRunsMode=CHART&viewStateShareKey={KEY}"
@@ -28,13 +32,29 @@ COLUMNS = (
     "tags.`git.commit`",
 )
 SORTED_BY = "metrics.`recall_at_10`"
-CHARTS = {  # by section
+CHARTS: dict[str, dict[str, tuple[str, ...]]] = {  # by section and kind
     "Evaluation": {"BAR": ("recall_at_10", "hit_rate_at_10", "mrr", "median_rank")},
     "Training": {"LINE": ("valid_loss", "train_loss", "valid_recall_at_10")},
 }
 CHART_PX = 320  # high
 SHOWN = {"display": True, "isReordered": True, "deleted": False, "isGenerated": False}
 RUNS = 20  # in a chart
+
+
+def serve(root: Path, port: int) -> int:
+    """Serve the pages at http://127.0.0.1:`port` until interrupted; return the server's exit status.
+
+    MLflow runs without telemetry and without its runner of jobs.
+    """
+    settings = QUIET | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    address = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    store = ["--backend-store-uri", tracking_uri(root)]
+    print(f"MLflow: http://127.0.0.1:{port}{save_view(root) or ''} (Ctrl-C ends it)", flush=True)
+    try:
+        command = [sys.executable, "-m", "mlflow", "ui", *address, *store]
+        return subprocess.run(command, env=settings | os.environ, cwd=repository(root), check=False).returncode
+    except KeyboardInterrupt:
+        return 0
 
 
 @never_fails
@@ -63,7 +83,7 @@ def _state() -> dict[str, Any]:
         "hideEmptyCharts": True,
         "isAccordionReordered": True,
         "compareRunSections": [
-            {"uuid": name, "name": name, "columns": sum(map(len, kinds.values())), "cardHeight": CHART_PX} | SHOWN
+            {"uuid": name, "name": name, "columns": sum(map(len, kinds.values())), "cardHeight": CHART_PX, **SHOWN}
             for name, kinds in CHARTS.items()
         ],
         "compareRunCharts": [

@@ -1,23 +1,17 @@
-"""All checks, as one table."""
+"""All checks of the doctor, in the order of its table."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from pipeline.apps.doctor.check import Check, missing
 from pipeline.apps.doctor.corpus import asks_youtube, check_contact, check_disk, load_corpus
 from pipeline.apps.doctor.encoders import check_audio_encoder, check_image_encoder, check_text_encoder
 from pipeline.apps.doctor.machine import check_machine, check_packages, check_python, check_torch
+from pipeline.apps.doctor.report import INSTALL, Check, as_table, missing
 from pipeline.apps.doctor.sound import check_cookies, check_ffmpeg, check_javascript, check_yt_dlp
 from pipeline.apps.doctor.stores import check_dvc, check_mlflow
 from pipeline.params import Params, load_params
-
-STYLES = {"ok": "green", "warning": "yellow", "missing": "bold red"}
-WIDE = 120  # characters of a terminal from which on five columns are readable
 
 
 def diagnose(root: Path) -> int:
@@ -40,7 +34,7 @@ def diagnose(root: Path) -> int:
 
 
 def examine(root: Path, params: Params) -> Iterator[Check]:
-    """Yield a line a thing that the run needs."""
+    """Yield one line per thing that the run needs."""
     corpus, films = load_corpus(root, params.corpus)
     yield _guarded("Python", check_python)
     yield _guarded("packages", lambda: check_packages(root))
@@ -62,25 +56,9 @@ def examine(root: Path, params: Params) -> Iterator[Check]:
     yield _guarded("machine", check_machine)
 
 
-def as_table(checks: list[Check], width: int) -> Table:
-    """Return the lines as a table of five columns, or of three with the last two below what was found when narrow."""
-    wide = width >= WIDE
-    names = ["what", "state", "found", "what it disables", "what to do"] if wide else ["what", "state", "found"]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in names:
-        table.add_column(name, overflow="fold", no_wrap=name in names[:2])
-    for check in checks:
-        texts = [check.found, check.disables, check.remedy]
-        if not wide:
-            lines = zip(("", "disables: ", "to do: "), texts, strict=True)
-            texts = ["\n".join(name + text for name, text in lines if text)]
-        table.add_row(check.what, Text(check.state, STYLES[check.state]), *map(Text, texts))
-    return table
-
-
 def _guarded(what: str, check: Callable[[], Check]) -> Check:
     try:
         return check()
     except Exception as error:  # a broken library may raise anything, and must not hide the other lines
         found = f"cannot be looked at: {type(error).__name__}: {error}"
-        return missing(what, found, "what needs it", "run `pip install -r requirements.txt` again")
+        return missing(what, found, "what needs it", INSTALL)

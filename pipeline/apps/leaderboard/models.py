@@ -1,6 +1,7 @@
 """What a leaderboard ranks: the workspace's variants, and MLflow's runs of other models."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.params import Params
 from pipeline.tracking.evaluation import EVALUATED_TAG, KEY_TAG, POOL_TAG, ROWS_TAG, evaluation_tags
 from pipeline.tracking.flat import flat_metrics, flattened
-from pipeline.tracking.store import DIGEST_TAG, WEIGHTS
+from pipeline.tracking.store import DIGEST_TAG, EXPERIMENT, URI, WEIGHTS, connected, explained, repository
 
 WORKSPACE = "workspace"
 SECTIONS = ("corpus", "parse", "segment", "split", "features", "model", "train", "evaluate", "variants")
@@ -18,7 +19,7 @@ SHOWN = 2  # changed parameters of a run; of more their number
 LONGEST = 24  # characters of a value
 
 
-class Data(NamedTuple):
+class EvaluationData(NamedTuple):
     """What figures must share to be ranked together."""
 
     dataset: str  # digest of the rows of the data set behind them
@@ -28,19 +29,53 @@ class Data(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Entry:
+class EvaluatedModel:
     """One evaluated model."""
 
     variant: str
     run: str  # `WORKSPACE`, the experiment's name, or the run's id
     changed: str  # against params.yaml
-    data: Data
+    data: EvaluationData
     metrics: Mapping[str, float]  # by the names that MLflow has
 
 
-def from_files(root: Path, variants: Iterable[str]) -> tuple[list[Entry], set[str]]:
-    """Return the workspace's entries, and the digests of their models and of their figures."""
-    entries, digests = [], set()
+def evaluated_models(root: Path, params: Params) -> tuple[list[EvaluatedModel], str]:
+    """Return the evaluated models of the workspace and of MLflow's runs, and a note on what MLflow holds.
+
+    Raises `PipelineError` when there is none.
+    """
+    models, digests = from_files(root, params.variants)
+    if not (os.environ.get(URI) or (repository(root) / "mlflow.db").is_file()):
+        return _require_any(models), "MLflow has no runs here: only the workspace's files are shown."
+    try:
+        with explained():
+            runs = connected(root).search_runs(
+                experiment_names=[EXPERIMENT], order_by=["attributes.start_time DESC"], output_format="list"
+            )
+    except PipelineError as error:
+        return _require_any(models), f"{error}\nOnly the workspace's files are shown."
+    others, without = from_runs(runs, params, digests)
+    note = f"MLflow: {len(runs)} runs, {len(others)} evaluated models that are not the workspace's"
+    return _require_any(models + others), note + (f"; {without} not evaluated." if without else ".")
+
+
+def _require_any(models: list[EvaluatedModel]) -> list[EvaluatedModel]:
+    if not models:
+        raise PipelineError("nothing has been evaluated: run `dvc repro`")
+    return models
+
+
+def require_metric(name: str, models: list[EvaluatedModel]) -> None:
+    """Raise `PipelineError` when the models have no average called `name`."""
+    allowed = [key.partition("/")[2] for key in models[0].metrics if key.startswith("ci95_low/")]
+    if name not in allowed:
+        raise PipelineError(f"--metric: found {name!r}, allowed are {', '.join(sorted(allowed))}")
+
+
+def from_files(root: Path, variants: Iterable[str]) -> tuple[list[EvaluatedModel], set[str]]:
+    """Return the workspace's models, and their digests and those of their figures."""
+    models: list[EvaluatedModel] = []
+    digests: set[str] = set()
     for variant in variants:
         path = root / f"metrics/evaluate/{variant}.json"
         if not path.is_file():
@@ -51,18 +86,24 @@ def from_files(root: Path, variants: Iterable[str]) -> tuple[list[Entry], set[st
             advice = f"remove it and run `dvc repro evaluate@{variant}`"
             raise PipelineError(f"{path} cannot be read ({error}): {advice}") from None
         digests |= {metrics.get("model", {}).get(WEIGHTS, ""), evaluation_tags(metrics)[EVALUATED_TAG]}
-        data = Data(metrics.get("dataset", ""), metrics.get("pool", ""), metrics["queries"], metrics["candidates"])
-        entries.append(Entry(variant, WORKSPACE, "", data, flat_metrics(metrics)))
-    return entries, digests
+        data = EvaluationData(
+            dataset=metrics.get("dataset", ""),
+            pool=metrics.get("pool", ""),
+            films=metrics["queries"],
+            tracks=metrics["candidates"],
+        )
+        models.append(EvaluatedModel(variant, WORKSPACE, "", data, flat_metrics(metrics)))
+    return models, digests
 
 
-def from_runs(runs: Iterable[Any], params: Params, digests: set[str]) -> tuple[list[Entry], int]:
-    """Return an entry for each model of `runs` that is not among `digests`, and how many have not been evaluated.
+def from_runs(runs: Iterable[Any], params: Params, digests: set[str]) -> tuple[list[EvaluatedModel], int]:
+    """Return each model of `runs` that is not among `digests`, and how many have not been evaluated.
 
     `runs` come latest first; of several that led to one model the latest counts. A run that only evaluated a model in
     another way is one of its own, unless its figures are among `digests`.
     """
-    entries, seen, without = [], set(digests), 0
+    models: list[EvaluatedModel] = []
+    seen, without = set(digests), 0
     for run in runs:
         tags = run.data.tags
         digest = tags.get(EVALUATED_TAG) if KEY_TAG in tags else tags.get(DIGEST_TAG)
@@ -72,11 +113,11 @@ def from_runs(runs: Iterable[Any], params: Params, digests: set[str]) -> tuple[l
         if "queries" not in run.data.metrics:
             without += 1
             continue
-        counts = (int(run.data.metrics[name]) for name in ("queries", "candidates"))
-        data = Data(tags.get(ROWS_TAG, ""), tags.get(POOL_TAG, ""), *counts)
+        films, tracks = (int(run.data.metrics[name]) for name in ("queries", "candidates"))
+        data = EvaluationData(tags.get(ROWS_TAG, ""), tags.get(POOL_TAG, ""), films, tracks)
         name = tags.get("dvc.exp_name") or run.info.run_id[:8]
-        entries.append(Entry(tags["variant"], name, changes(run.data.params, params), data, run.data.metrics))
-    return entries, without
+        models.append(EvaluatedModel(tags["variant"], name, changes(run.data.params, params), data, run.data.metrics))
+    return models, without
 
 
 def changes(values: Mapping[str, str], params: Params) -> str:

@@ -1,12 +1,15 @@
-"""The reference's name and shape of each tensor of a `RetrievalModel` of the published architecture.
+"""The tensors of a checkpoint: the reference's name and shape of each of a `RetrievalModel`, and its two constants.
 
 Its names for the encoders are those of transformers 4; version 5 renamed the layers of ViT.
 """
 
 from collections.abc import Sequence
 
-from pipeline.apps.checkpoint.published import ARCHITECTURE
+from torch import Tensor
+
+from pipeline.apps.checkpoint.published import ARCHITECTURE, AUDIO
 from pipeline.core.errors import ModelError
+from pipeline.encoders.log_mel import LogMel
 from pipeline.store.films import INPUT_TABLES
 
 HEADS = {("text",): "V_proj", ("image",): "A_proj", ("text", "image"): "cross_projector"}  # by a query's tokens
@@ -21,6 +24,16 @@ VIT = (  # of version 5, and of version 4
     (".mlp.fc2.", ".output.dense."),
 )
 IMAGE_ENCODER = "image_encoder."
+# What the reference keeps among its weights although nothing trains it: its Hann window and its mel filterbank.
+TOLERANCE = 1e-4  # their last digits are those of the machine that made them
+WINDOW = "audio_encoder.audio_representation.spec_fn.window"
+FILTERBANK = "audio_encoder.audio_representation.mel_scale.fb"
+MEANING = {
+    WINDOW: f"the Hann window of {AUDIO.n_fft} samples",
+    FILTERBANK: f"the filterbank of {AUDIO.n_mels} HTK bands, {AUDIO.f_min:g} to {AUDIO.f_max:g} Hz, for sound of "
+    f"{AUDIO.sample_rate} Hz",
+}
+
 CLASS_TOKEN, POSITIONS, LOGIT_SCALE = "audio_tower.class_token", "audio_tower.positions", "logit_scale"
 
 
@@ -61,6 +74,12 @@ def reference_shape(name: str, shape: Sequence[int]) -> tuple[int, ...]:
     return (1, *shape) if name in (POSITIONS, LOGIT_SCALE) else tuple(shape)
 
 
+def constants() -> dict[str, Tensor]:
+    """Return the Hann window [n_fft] and the filterbank [k, m] by their names, as `LogMel` computes them."""
+    log_mel = LogMel(AUDIO)
+    return {WINDOW: log_mel.window, FILTERBANK: log_mel.bands}
+
+
 def of_version_4(name: str) -> str:
     """Return the reference's name of a tensor whose name may be that of either version of transformers."""
     if not name.startswith(IMAGE_ENCODER + VIT_LAYER):
@@ -89,7 +108,7 @@ def _audio() -> dict[str, str]:
 
 def _layers(ours: str, theirs: str, wrapped: str, count: int) -> dict[str, str]:
     """Return the names in a transformer of `count` layers; `wrapped` is what the reference puts around each half."""
-    names = {}
+    names: dict[str, str] = {}
     for i in range(count):
         attention, feedforward = (f"{theirs}.layers.{i}.{half}{wrapped}" for half in (0, 1))
         names |= {

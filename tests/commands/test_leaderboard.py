@@ -4,19 +4,16 @@ import json
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from pipeline.__main__ import main
-from pipeline.apps.leaderboard.entries import changes, from_runs
 from pipeline.core.files import sha256_of, write_json
 from pipeline.params import load_params
 from pipeline.tracking.evaluation import log_evaluation
-from pipeline.tracking.flat import flat_params
 from pipeline.tracking.training import training_run
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 def metrics_of(variant: str, recall: float, **others) -> dict:
@@ -70,12 +67,12 @@ def rows(text: str) -> list[str]:
 
 def test_without_a_store_the_files_are_shown_best_first(root, capsys):
     assert main(["leaderboard"]) == 0
-    said = capsys.readouterr().out
-    assert rows(said) == ["Ta workspace", "Im workspace", "chance 0.070"]
-    assert "0.400 0.300–0.500" in said
-    assert "31 films, 142 tracks of the evaluation split; data ad7e7e38" in said
-    assert "MLflow has no runs here" in said
-    assert max(map(len, said.splitlines())) <= 100
+    out = capsys.readouterr().out
+    assert rows(out) == ["Ta workspace", "Im workspace", "chance 0.070"]
+    assert "0.400 0.300–0.500" in out
+    assert "31 films, 142 tracks of the evaluation split; data ad7e7e38" in out
+    assert "MLflow has no runs here" in out
+    assert max(map(len, out.splitlines())) <= 100
     assert not (root / "mlflow.db").exists()
 
 
@@ -92,14 +89,14 @@ def test_experiments_stand_among_the_variants_and_other_data_apart(root, capsys,
     experiment(root, monkeypatch, "Plo", "other-data", b"c", metrics_of("Plo", 0.8, dataset="0000"))
     experiment(root, monkeypatch, "All", "not-evaluated", b"d", None)
     assert main(["leaderboard"]) == 0
-    said = capsys.readouterr().out
-    same, _, others = said.partition("Other data, or another pool: not to be compared with the table above.")
+    out = capsys.readouterr().out
+    same, _, others = out.partition("Other data, or another pool: not to be compared with the table above.")
     assert rows(same) == ["Ta workspace", "Im hazy-tune", "Im workspace", "chance 0.070"]
     assert "learning_rate=0.0003" in same
     assert sorted(rows(others)) == ["Plo other-data", "Ta other-pool", "chance 0.070", "chance 0.070"]
     assert "142 tracks of all splits" in others
-    assert "4 runs, 3 evaluated models that are not the workspace's; 1 not evaluated." in said.replace("\n", " ")
-    assert max(map(len, said.splitlines())) <= 100
+    assert "4 runs, 3 evaluated models that are not the workspace's; 1 not evaluated." in out.replace("\n", " ")
+    assert max(map(len, out.splitlines())) <= 100
 
 
 def test_model_of_the_workspace_evaluated_in_another_way_stands_apart(root, capsys, monkeypatch):
@@ -143,36 +140,6 @@ def test_nothing_evaluated_says_what_to_run(root, capsys):
 def test_store_that_fails_leaves_the_files(root, capsys):
     (root / "mlflow.db").write_bytes(b"this is not a database" * 100)
     assert main(["leaderboard"]) == 0
-    said = capsys.readouterr().out
-    assert rows(said)[:2] == ["Ta workspace", "Im workspace"]
-    assert "Only the workspace's files are shown." in said
-
-
-def run_of(digest: str, **values):
-    data = SimpleNamespace(
-        tags={"model.digest": digest, "variant": "Im", "dvc.exp_name": values.get("name", "")},
-        metrics={"queries": 3.0, "candidates": 9.0},
-        params={},
-    )
-    return SimpleNamespace(data=data, info=SimpleNamespace(run_id="0123456789abcdef"))
-
-
-def test_a_model_is_one_entry_and_the_workspaces_are_left_out(params):
-    runs = [run_of("x", name="latest"), run_of("x", name="earlier"), run_of("mine"), run_of("y")]
-    entries, without = from_runs(runs, params, {"mine"})
-    assert [entry.run for entry in entries] == ["latest", "01234567"]
-    assert without == 0
-
-
-def test_changed_parameters_are_named_shortly(params):
-    now = {name: str(value) for name, value in flat_params(asdict(params), "Im").items()}
-    assert changes(now, params) == ""
-    assert changes(now | {"train.learning_rate": "0.5", "compare.films": "9", "machine.device": "cuda"}, params) == (
-        "learning_rate=0.5"
-    )
-    many = {"train.learning_rate": "0.5", "train.seed": "7", "model.embed_dim": "3", "split.seed": "9"}
-    assert changes(now | many, params) == "model.embed_dim=3, split.seed=9 and 2 more"
-    assert changes({"train.no_longer_there": "1"}, params) == ""
-    assert (
-        changes({"variant": "Three", "variants": "['tags', 'plot', 'image']"}, params) == "variants=[tags, plot, image]"
-    )
+    out = capsys.readouterr().out
+    assert rows(out)[:2] == ["Ta workspace", "Im workspace"]
+    assert "Only the workspace's files are shown." in out

@@ -7,9 +7,8 @@ import zlib
 
 import pytest
 
-from pipeline.apps.ui.view import save_view
-from pipeline.commands import ui as serve_module
-from pipeline.commands.ui import serve
+from pipeline.apps import ui
+from pipeline.apps.ui import save_view, serve
 from pipeline.tracking.store import tracking_uri
 
 
@@ -53,7 +52,7 @@ def test_view_is_saved_once(tmp_path):
 def test_server_is_on_loopback_without_telemetry_and_jobs(tmp_path, monkeypatch, capsys):
     calls = []
     monkeypatch.setattr(
-        serve_module.subprocess, "run", lambda *a, **k: calls.append((*a, k)) or subprocess.CompletedProcess(*a, 3)
+        ui.subprocess, "run", lambda *a, **k: calls.append((*a, k)) or subprocess.CompletedProcess(*a, 3)
     )
     assert serve(tmp_path, 5123) == 3
     ((command, options),) = calls
@@ -66,6 +65,6 @@ def test_server_is_on_loopback_without_telemetry_and_jobs(tmp_path, monkeypatch,
 
 def test_store_that_fails_leaves_the_bare_address(tmp_path, monkeypatch, capsys):
     (tmp_path / "mlflow.db").write_bytes(b"this is not a database" * 100)
-    monkeypatch.setattr(serve_module.subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(*a, 1))
+    monkeypatch.setattr(ui.subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(*a, 1))
     serve(tmp_path, 5123)
     assert "MLflow: http://127.0.0.1:5123 (" in capsys.readouterr().out
