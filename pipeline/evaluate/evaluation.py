@@ -17,7 +17,7 @@ from pipeline.evaluate.metrics import Columns, averages, pooled_figures, query_m
 from pipeline.evaluate.ranking import TOP, Ranking, Vectors, hubness_of, one_row_each, rank
 from pipeline.evaluate.section import Evaluate
 from pipeline.evaluate.slices import slices_of
-from pipeline.model.embed import embed_films, embed_paragraphs, embed_tracks
+from pipeline.model.embed import embed_films, embed_paragraphs, embed_tracks, queries_of, tracks_of
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.store.films import FeatureStore, FilmFeatures, films_of
 
@@ -55,7 +55,7 @@ def evaluate_model(
     """
     films = films_of(rows, store)
     queries = embed_queries(model, store, films, config, params, batch_size, device)
-    tracks = embed_tracks(model, store, films, config, batch_size, device)
+    tracks = embed_tracks(model, tracks_of(films, store), config, batch_size, device)
     metrics, rankings = measure(films, queries, tracks, about, params)
     return {"variant": config["variant"], **metrics, "dataset": digest_of(rows)}, rankings
 
@@ -71,8 +71,8 @@ def embed_queries(
 ) -> Vectors:
     """Return the films as `evaluate.paragraphs` sets: the mean over paragraphs, the first one, or all of them."""
     if params.paragraphs == "mean":
-        return one_row_each(embed_films(model, store, films, config, batch_size, device))
-    rows, starts = embed_paragraphs(model, store, films, config, batch_size, device)
+        return one_row_each(embed_films(model, queries_of(films, store), config, batch_size, device))
+    rows, starts = embed_paragraphs(model, queries_of(films, store), config, batch_size, device)
     return one_row_each(rows[starts]) if params.paragraphs == "first" else Vectors(rows, starts)
 
 

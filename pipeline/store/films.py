@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from pipeline.core.errors import MissingFileError, ModelError
-from pipeline.store.audio_table import AudioTable, open_audio, window_starts
+from pipeline.store.audio_table import AudioTable, open_audio, steps_per_second, window_of
 from pipeline.store.table import FeatureTable, open_features
 
 INPUT_TABLES = {"image": "image", "tags": "text", "plot": "text", "tags_plot": "text"}  # input of a variant: its table
@@ -57,12 +57,6 @@ class FeatureStore:
     audio: AudioTable
     tables: dict[str, InputTable]  # by input
 
-    @property
-    def steps_per_second(self) -> float:
-        """Frames, or vectors, a second of audio."""
-        spec = self.audio.spec
-        return spec["sample_rate"] / spec["hop_length"] if self.audio.is_log_mel else 1 / spec["window_hop_seconds"]
-
     def specs(self) -> dict[str, Any]:
         """Return what a model must be given again: the settings behind each feature, and its width.
 
@@ -73,11 +67,7 @@ class FeatureStore:
 
     def window_steps(self, seconds: float) -> int:
         """Return the steps of a window: the frames of `seconds`, the first and the last centred on its ends, or 1."""
-        return 1 + int(seconds * self.steps_per_second) if self.audio.is_log_mel else 1
-
-    def hop_steps(self, seconds: float) -> int:
-        """Return the steps between the windows of a grid every `seconds`."""
-        return max(1, int(seconds * self.steps_per_second))
+        return 1 + int(seconds * steps_per_second(self.audio.spec)) if self.audio.is_log_mel else 1
 
     def read_windows(self, tracks: Sequence[int], starts: Sequence[int], length: int) -> Tensor:
         """Return `length` steps of each track from its start on, [n, length, width]; a short one is repeated."""
@@ -88,7 +78,7 @@ class FeatureStore:
                 self.audio.read_into(window, track, start)
             else:
                 self.audio.read_into(window[:steps], track, 0)
-                window[:] = window[np.arange(start, start + length) % steps]
+                window[:] = window_of(window[:steps], start, length)
         return torch.from_numpy(windows)
 
     def read_inputs(self, rows: Mapping[str, Sequence[int]]) -> dict[str, Stored]:
@@ -110,10 +100,6 @@ class FeatureStore:
     def query(self, rows: Mapping[str, Sequence[int]], device: torch.device) -> dict[str, Stored]:
         """Return rows of each input's table as a model reads them."""
         return self.batch(self.read_inputs(rows), device)
-
-    def grid(self, track: int, length: int, hop: int) -> list[int]:
-        """Return the first steps of a track's windows, every `hop` steps, the last one ending with the track."""
-        return window_starts(int(self.audio.steps[track]), length, hop)
 
     def _values(self, name: str, stored: Stored) -> Stored:
         if name == "audio":

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.model.embed import embed_films
+from pipeline.model.embed import embed_films, queries_of
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.store.films import FeatureStore, FilmFeatures, Stored
 from pipeline.train.loss import Loss
@@ -47,7 +47,7 @@ class Validation:
             loss = float(np.mean([self._loss(model, plan, device) for plan in self.plans]))
             if not math.isfinite(loss):
                 return {"valid_loss": loss, "valid_recall_at_10": math.nan}
-            queries = embed_films(model, self.store, self.films, self.config, self._size, device)
+            queries = embed_films(model, queries_of(self.films, self.store), self.config, self._size, device)
             tracks = torch.cat([model.encode_audio(batch) for batch in self._batches(self.tracks, device)])
         found = recall_at(CUT, torch.from_numpy(queries) @ tracks.cpu().T, torch.from_numpy(self.tracks.films))
         return {"valid_loss": loss, "valid_recall_at_10": found}
