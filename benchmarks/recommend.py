@@ -92,10 +92,10 @@ def tracks(size: int) -> Iterator[dict[str, Any]]:
             "file_start_seconds": 0.0,
             "start_seconds": 0.0,
             "seconds": 30.0,
-            "title": f"Soundtrack of film {film}",
+            "film": f"Soundtrack of film {film}",
             "year": 1920 + film % 100,
             "artist": f"Composer {film // 10}",
-            "track": f"Cue {number}",
+            "title": f"Cue {number}",
             "url": "",
             "source_url": "",
         }

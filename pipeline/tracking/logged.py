@@ -14,6 +14,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from pipeline.tracking.store import EXPERIMENT
 
 PIPELINE = Path(__file__).parent.parent
@@ -43,7 +46,6 @@ REQUIREMENTS = (
     "pydantic",
     "tqdm",
 )
-TRACK_COLUMNS = ("query", "rank", "score", "fid", "title", "year", "number", "path", "seconds")
 TRACKS = 10  # of an answer, where the parameter `k` of a question names no other number
 EXAMPLE = {
     "title": "The Lighthouse",
@@ -83,7 +85,7 @@ def log_model(
             python_model=str(SERVED),
             code_paths=[str(code)],
             artifacts={file.name: str(file) for file in files},
-            signature=_signature(answers_tracks=index is not None),
+            signature=_signature(index),
             input_example=pandas.DataFrame([EXAMPLE]),
             pip_requirements=[f"{package}=={version(package).partition('+')[0]}" for package in REQUIREMENTS],
             mlflow_model=Model(run_id=run_id, **where),
@@ -105,16 +107,21 @@ def _copy_code(folder: Path) -> None:
             shutil.copy(source, target)
 
 
-def _signature(answers_tracks: bool) -> Any:
+def _signature(index: Path | None) -> Any:
+    """Return what the model takes and answers: with an index its columns, with place and score for each question."""
     from mlflow.models import ModelSignature
     from mlflow.types.schema import Array, ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
     inputs = Schema([ColSpec(DataType.string, name, required=False) for name in EXAMPLE])
-    if not answers_tracks:
+    if index is None:
         return ModelSignature(inputs, Schema([ColSpec(Array(DataType.float), "embedding")]))
-    numbers = dict.fromkeys(("query", "rank", "year", "number"), DataType.long)
-    numbers |= dict.fromkeys(("score", "seconds"), DataType.double)
+    types = {pa.string(): DataType.string, pa.int32(): DataType.long, pa.float64(): DataType.double}
     columns: list[ColSpec | TensorSpec] = [
-        ColSpec(numbers.get(name, DataType.string), name, required=name != "year") for name in TRACK_COLUMNS
+        ColSpec(DataType.long, "query"),
+        ColSpec(DataType.long, "rank"),
+        ColSpec(DataType.double, "score"),
     ]
+    for field in pq.read_schema(index):
+        if field.type in types:  # all but the vectors
+            columns.append(ColSpec(types[field.type], field.name, required=field.type == pa.string()))
     return ModelSignature(inputs, Schema(columns), ParamSchema([ParamSpec("k", DataType.long, TRACKS)]))

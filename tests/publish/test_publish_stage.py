@@ -73,10 +73,13 @@ def test_index_has_every_track_of_every_side_with_what_a_listener_needs(evaluate
     publish(evaluated)
     path = evaluated.root / "models/published/tracks.parquet"
     index = pq.read_table(path)
-    names = ["fid", "number", "path", "split", "seconds", "title", "year", "url", "source_url"]
+    names = ["fid", "number", "path", "split", "seconds", "year", "url", "source_url"]
     assert index.select(names).to_pylist() == [{name: row[name] for name in names} for row in evaluated.rows]
-    cut = [{"track": f"Suite {row['fid']}", "start_seconds": 2.0 * row["number"]} for row in evaluated.rows]
-    assert index.select(["track", "start_seconds"]).to_pylist() == cut
+    cut = [
+        {"film": row["title"], "title": f"Suite {row['fid']}", "start_seconds": 2.0 * row["number"]}
+        for row in evaluated.rows
+    ]
+    assert index.select(["film", "title", "start_seconds"]).to_pylist() == cut
     assert set(index["file_start_seconds"].to_pylist()) == {0.0}, "a segment is a file of its own"
     about = json.loads(pq.read_metadata(path).metadata[b"soundtrack"])
     assert about["variant"] == "ImPlo"

@@ -128,8 +128,9 @@ def test_published_model_answers_with_the_tracks_of_its_index(tmp_path, params, 
     np.testing.assert_allclose(answer["score"], scores.reshape(-1), atol=1e-6)
     assert answer["path"].tolist() == [track["path"] for track in index.rows(rows.reshape(-1))]
     for row in answer.to_dict("records"):
-        assert {name: row[name] for name in ("fid", "title", "year", "number", "seconds")} == {
-            name: tracks[row["path"]][name] for name in ("fid", "title", "year", "number", "seconds")
+        assert row["film"] == tracks[row["path"]]["title"]
+        assert {name: row[name] for name in ("fid", "year", "number", "seconds")} == {
+            name: tracks[row["path"]][name] for name in ("fid", "year", "number", "seconds")
         }
     assert len(served.predict(asked[:1])) == 10, "ten where nobody says how many"
     assert list(answer.columns) == served.metadata.get_output_schema().input_names()

@@ -70,10 +70,10 @@ def _tracks(rows: Sequence[Row], facts: Mapping[str, Row], sample_rate: int) -> 
                 "file_start_seconds": seconds,
                 "start_seconds": seconds,
                 "seconds": length / sample_rate,
-                "title": row["album"],
+                "film": row["album"],
                 "year": row["year"],
                 "artist": row["artist"],
-                "track": row["title"],
+                "title": row["title"],
                 "url": "",
                 "source_url": "",
             }

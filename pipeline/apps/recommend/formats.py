@@ -12,27 +12,15 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from pipeline.store.index import INDEX_KEYS
+
 Track = dict[str, Any]  # a track of `pipeline.apps.recommend.recommender.Answer`
 Where = Callable[[Track], str]
 
-COLUMNS = (
-    "rank",
-    "score",
-    "title",
-    "year",
-    "artist",
-    "track",
-    "start_seconds",
-    "file_start_seconds",
-    "seconds",
-    "fid",
-    "number",
-    "split",
-    "url",
-    "source_url",
-)
+COLUMNS = ("rank", "score", *(name for name in INDEX_KEYS.names if name != "path"))
 WHY = ("place", "without")
 CONTROLS = ("Cc", "Cf", "Cs")  # Unicode's categories: control, format (direction among them), halves of characters
+UNKNOWN_LENGTH = -1  # in a playlist
 FORMULA = ("=", "+", "-", "@")  # what a spreadsheet takes for the beginning of a formula
 
 
@@ -63,13 +51,15 @@ def as_csv(tracks: Sequence[Track], where: Where) -> str:
 
 
 def as_m3u(tracks: Sequence[Track], where: Where) -> str:
-    """Return a playlist; a track that is a piece of its file is played from its start on by players that can (VLC)."""
+    """Return a playlist; a track that is a part of its file is played from its start on by players that can (VLC)."""
     lines = ["#EXTM3U"]
     for track in tracks:
-        start, seconds = track["file_start_seconds"], track["seconds"]
-        lines.append(f"#EXTINF:{round(seconds)},{caption(track)}")
-        if not track["fid"]:  # a piece of its file
-            lines += [f"#EXTVLCOPT:start-time={start:g}", f"#EXTVLCOPT:stop-time={start + seconds:g}"]
+        start, seconds = track["file_start_seconds"] or 0.0, track["seconds"]
+        lines.append(f"#EXTINF:{UNKNOWN_LENGTH if seconds is None else round(seconds)},{caption(track)}")
+        if not track["fid"]:  # a part of its file
+            lines.append(f"#EXTVLCOPT:start-time={start:g}")
+            if seconds is not None:
+                lines.append(f"#EXTVLCOPT:stop-time={start + seconds:g}")
         lines.append(where(track))
     return "\n".join(lines) + "\n"
 
@@ -77,16 +67,14 @@ def as_m3u(tracks: Sequence[Track], where: Where) -> str:
 def caption(track: Track) -> str:
     """Return e.g. `Gottfried Huppertz - Auszug der Arbeiter (Metropolis, 1927)`."""
     name = recording(track)
-    film = ", ".join(
-        [plain(track["title"])] * bool(track["title"]) + [str(track["year"])] * (track["year"] is not None)
-    )
+    film = ", ".join([plain(track["film"])] * bool(track["film"]) + [str(track["year"])] * (track["year"] is not None))
     return " ".join([name] * bool(name) + [f"({film})" if name else film] * bool(film))
 
 
 def recording(track: Track) -> str:
     """Return artist and title, e.g. `Gottfried Huppertz - Auszug der Arbeiter`; no title that is but a file's name."""
-    is_named = track["track"] != PurePosixPath(track["source_url"]).stem
-    return " - ".join(plain(text) for text in (track["artist"], track["track"] if is_named else "") if text)
+    is_named = track["title"] != PurePosixPath(track["source_url"]).stem
+    return " - ".join(plain(text) for text in (track["artist"], track["title"] if is_named else "") if text)
 
 
 def plain(text: str) -> str:

@@ -16,10 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.core.errors import MissingFileError, ModelError
-from pipeline.store.index import INDEX_KEYS
-from pipeline.store.table import VECTOR, open_parquet, read_all_vectors
-
-REPEATED = ("fid", "split", "title", "artist", "url", "source_url")  # columns in which texts repeat
+from pipeline.store.index import REPEATED_COLUMNS, missing_column, stored_columns
+from pipeline.store.table import open_parquet, read_all_vectors
 
 
 @dataclass(frozen=True)
@@ -50,12 +48,12 @@ class TrackIndex:
         """A number for each track's film, of one's own music its album, int32 [tracks]."""
         pairs = _codes(self.tracks["fid"]).astype(np.int64)
         pairs *= len(self) + 1
-        pairs += _codes(self.tracks["title"])
+        pairs += _codes(self.tracks["film"])
         return pa.array(pairs).dictionary_encode().indices.to_numpy()
 
     @cached_property
     def film_names(self) -> dict[int, dict[str, Any]]:
-        """A film's or album's id, title and year by its number."""
+        """The first track of each film or album by its number: its `fid`, `film` (title) and `year`."""
         numbers, first = np.unique(self.films, return_index=True)
         return dict(zip(numbers.tolist(), self.rows(first), strict=True))
 
@@ -70,7 +68,7 @@ class TrackIndex:
         if number.isdecimal():
             of_film = pc.and_(pc.equal(self.tracks["fid"], fid), pc.equal(self.tracks["number"], int(number)))
             named = pc.or_(named, of_film)
-        return np.flatnonzero(named.to_numpy()).tolist()
+        return np.flatnonzero(pc.fill_null(named, False).to_numpy()).tolist()
 
     def scores(self, query: np.ndarray) -> np.ndarray:
         """Return the cosine of each track and `query` [e], float32 [tracks]."""
@@ -108,22 +106,23 @@ def open_index(path: Path, advice: str) -> TrackIndex:
         raise MissingFileError(f"{path} is missing: {advice}")
     try:
         with open_parquet(path) as (file, about):
-            found = pa.schema([field for field in file.schema_arrow if field.name != VECTOR])
-            if not found.equals(INDEX_KEYS):
-                raise MissingFileError(f"{path} has other columns than expected: remove it and {advice}")
-            tracks = pa.table({name: _column(file, name) for name in INDEX_KEYS.names})
+            stored = stored_columns(file.schema_arrow)
+            tracks = pa.table({name: _column(file, name, of_file) for name, of_file in stored.items()})
             vectors = read_all_vectors(file, path)
     except (MissingFileError, pa.ArrowException, OSError) as error:
-        if isinstance(error, MissingFileError) and advice in str(error):
-            raise
         raise MissingFileError(f"{path} cannot be read: remove it and {advice}") from error
+    except ValueError as error:
+        raise MissingFileError(f"{path} is no index ({error}): remove it and {advice}") from None
     return TrackIndex(tracks, vectors, about)
 
 
-def _column(file: pq.ParquetFile, name: str) -> pa.ChunkedArray:
+def _column(file: pq.ParquetFile, name: str, of_file: str | None) -> pa.ChunkedArray:
     """Return a column; of one in which texts repeat, each once. One at a time, they take half of the memory."""
-    column = file.read(columns=[name])[name]
-    return column.dictionary_encode() if name in REPEATED else column
+    if of_file is None:
+        column = pa.chunked_array([missing_column(name, file.metadata.num_rows)])
+    else:
+        column = file.read(columns=[of_file])[of_file]
+    return column.dictionary_encode() if name in REPEATED_COLUMNS else column
 
 
 def _codes(column: pa.ChunkedArray) -> np.ndarray:

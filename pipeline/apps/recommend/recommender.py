@@ -208,7 +208,7 @@ def excluded_films(index: TrackIndex, names: Sequence[str]) -> set[int]:
         return set()
     known: dict[str, set[int]] = {}
     for number, film in index.film_names.items():
-        for name in {film["fid"], film["title"].casefold()} - {""}:
+        for name in {film["fid"], film["film"].casefold()} - {""}:
             known.setdefault(name, set()).add(number)
     found: set[int] = set()
     for name in names:

@@ -13,8 +13,6 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-COLUMNS = ("fid", "title", "year", "number", "path", "seconds")  # of the index, in the answer
-
 
 class Served(PythonModel):
     """A model, the encoders of its queries, and the index if there is one."""
@@ -48,6 +46,7 @@ class Served(PythonModel):
 
     def _answer(self, table: pandas.DataFrame, params: dict[str, Any] | None) -> pandas.DataFrame:
         from pipeline.apps.recommend.query import Query
+        from pipeline.store.index import INDEX_KEYS
 
         asked = [
             {name: value for name, value in row.items() if isinstance(value, str) and value.strip()}
@@ -62,13 +61,14 @@ class Served(PythonModel):
             return pandas.DataFrame({"embedding": list(vectors)})
         rows, scores = self.index.nearest(vectors, params["k"])
         answers = [
-            {"query": query, "rank": rank, "score": float(score)} | {name: track[name] for name in COLUMNS}
+            {"query": query, "rank": rank, "score": float(score)} | track
             for query, (of_query, of_scores) in enumerate(zip(rows, scores, strict=True))
             for rank, (track, score) in enumerate(zip(self.index.rows(of_query), of_scores, strict=True), start=1)
         ]
-        answer = pandas.DataFrame(answers, columns=["query", "rank", "score", *COLUMNS])
-        years = [None if pandas.isna(year) else int(year) for year in answer["year"]]
-        answer["year"] = pandas.Series(years, dtype=object)  # whole numbers, also beside one that is not known
+        answer = pandas.DataFrame(answers, columns=["query", "rank", "score", *INDEX_KEYS.names])
+        for name in ("year", "number"):  # whole numbers, also beside one that is not known
+            numbers = [None if pandas.isna(number) else int(number) for number in answer[name]]
+            answer[name] = pandas.Series(numbers, dtype=object)
         return answer
 
 

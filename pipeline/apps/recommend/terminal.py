@@ -1,5 +1,6 @@
 """Recommendations on the terminal."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -12,6 +13,7 @@ from pipeline.apps.recommend.recommender import Answer
 from pipeline.compare.wording import listed
 
 WIDTH = 140  # where no terminal says how wide it is
+SHOWN: dict[str, Callable[[float], str]] = {"start_seconds": clock, "seconds": "{:.1f}".format}
 
 
 def said(answer: Answer) -> str:
@@ -44,8 +46,9 @@ def print_table(answer: Answer, folder: Path) -> None:
         year = f" ({track['year']})" if track["year"] is not None else ""
         name = recording(track) or f"{track['fid']}/{track['number']}"
         without = [f"{track['without'][part]['place']}. {track['without'][part]['score']:.3f}" for part in parts]
-        cells = [str(track["rank"]), f"{track['score']:.3f}", f"{plain(track['title'])}{year}", name]
-        cells += [clock(track["start_seconds"]), f"{track['seconds']:.1f}", *without]
+        cells = [str(track["rank"]), f"{track['score']:.3f}", f"{plain(track['film'])}{year}", name]
+        cells += ["" if track[name] is None else show(track[name]) for name, show in SHOWN.items()]
+        cells += without
         table.add_row(*map(Text, [*cells, plain(shown(folder / track["path"]))]))
     console.print(table)
 

@@ -4,14 +4,16 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from pipeline.store.index import TrackColumns
+
 TRACK = {
     "rank": 1,
     "row": 348,
     "score": 0.828,
-    "title": "Nosferatu",
+    "film": "Nosferatu",
     "year": 1922,
     "artist": "",
-    "track": "Suite",
+    "title": "Suite",
     "fid": "AAK",
     "number": 2,
     "split": "eval",
@@ -80,25 +82,17 @@ class Without(BaseModel):
     place: Annotated[int, Field(description="among all tracks, from 1")]
 
 
-class Track(BaseModel, json_schema_extra={"example": TRACK}):
-    """A track that was found."""
+class RankedTrack(BaseModel):
+    """Where a track stands in an answer."""
 
     rank: Annotated[int, Field(description="in this answer, from 1")]
-    row: Annotated[int, Field(description="its number in the catalogue: what `like` takes")]
+    row: Annotated[int, Field(description="its number in the library: what `like` takes")]
     score: Annotated[float, Field(description="cosine of the query and the track, from -1 to 1")]
-    title: Annotated[str, Field(description="of the film or album")]
-    year: int | None
-    artist: str
-    track: Annotated[str, Field(description="title of the recording, or of its chapter")]
-    fid: Annotated[str, Field(description="of the film; empty for music of one's own")]
-    number: Annotated[int, Field(description="among the tracks of the film, or the pieces of the file")]
-    split: Annotated[str, Field(description="of the data set: train, valid or eval; empty for music of one's own")]
-    path: Annotated[str, Field(description="of the file, below the catalogue's folder")]
-    start_seconds: Annotated[float | None, Field(description="in the recording that it was cut from")]
-    file_start_seconds: Annotated[float | None, Field(description="in the file that `audio` sends")]
-    seconds: Annotated[float | None, Field(description="how long it is")]
-    url: Annotated[str, Field(description="of the film's article; {origin} stands for the corpus's own server")]
-    source_url: Annotated[str, Field(description="where the recording came from; the same")]
+
+
+class FoundTrack(TrackColumns, RankedTrack, json_schema_extra={"example": TRACK}):
+    """A track that was found."""
+
     place: Annotated[int | None, Field(description="among all tracks before filters, from 1; only with `why`")] = None
     without: Annotated[
         dict[str, Without] | None,
@@ -108,11 +102,11 @@ class Track(BaseModel, json_schema_extra={"example": TRACK}):
     image: Annotated[str | None, Field(description="address of its film's poster")]
 
 
-class Answer(BaseModel):
+class SearchAnswer(BaseModel):
     """What was found."""
 
     model: ChosenVariant
     unused: Annotated[list[str], Field(description="what was given and the model does not read", examples=[["plot"]])]
     catalogue: Annotated[str, Field(examples=["films"])]
     seconds: Annotated[float, Field(description="that it took", examples=[0.058])]
-    tracks: Annotated[list[Track], Field(description="the best first")]
+    tracks: Annotated[list[FoundTrack], Field(description="the best first")]

@@ -65,7 +65,7 @@ def search_routes(site: Site) -> APIRouter:
             tuple[int, ...], Form(max_length=MAX_LIKED, description="tracks to find more of, each its `row`")
         ] = (),
         why: Annotated[bool, Form(description="tell what each part of the query did")] = False,
-    ) -> schema.Answer:
+    ) -> schema.SearchAnswer:
         if image is not None and (image.size or 0) > most_bytes:
             raise Refused(413, f"image: {image.size} bytes, at most {most_bytes} (recommend.max_image_bytes)")
         if image is not None and example:

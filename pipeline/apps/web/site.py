@@ -46,7 +46,7 @@ class Site:
         return [{"name": name, "tracks": self.tracks.count(name)} for name in self.recommender.catalogues]
 
     def recommend(self, request: Request) -> Row:
-        """Return the answer to `request` as `schema.Answer` has it."""
+        """Return the answer to `request` as `schema.SearchAnswer` has it."""
         began = time.perf_counter()
         answer = self.recommender.recommend(request)
         self.tracks.learn(request.catalogue, answer.model)
@@ -59,7 +59,7 @@ class Site:
         }
 
     def addressed(self, catalogue: str, track: Row) -> Row:
-        """Return a track as `schema.Track` has it: with the addresses of its file and of its film's poster."""
+        """Return a track as `schema.FoundTrack` has it: with the addresses of its file and of its film's poster."""
         addresses = {"audio": audio_url(catalogue, track["row"]), "image": self.examples.address(track["fid"])}
         return track | addresses
 

@@ -96,7 +96,7 @@ def test_rows_of_files_and_pieces(update, folder, out):
     assert (row["bytes"], row["modified_ns"]) == (stat.st_size, stat.st_mtime_ns)
     assert (row["title"], row["artist"], row["album"], row["year"]) == ("02 calm", "", "Dawn", None)
     assert found["single.mp3"]["album"] == "Music", "at the top it is the folder's own name"
-    names = ("path", "number", "file_start_seconds", "start_seconds", "seconds", "title", "track")
+    names = ("path", "number", "file_start_seconds", "start_seconds", "seconds", "film", "title")
     assert [tuple(piece[name] for name in names) for piece in pieces(out)] == [
         ("Dawn/01 storm.mp3", 0, 0.0, 0.0, 5.0, "Dawn", "01 storm"),
         ("Dawn/02 calm.mp3", 0, 0.0, 0.0, 5.0, "Dawn", "02 calm"),

@@ -61,7 +61,7 @@ def test_what_has_changed_is_indexed_again(root, made):
     rows = read_table(path, SEGMENTS, "segment")
     rows[0]["track"] = "Overture"
     write_table(path, rows, SEGMENTS)
-    assert index_of(root, "Words").rows([0])[0]["track"] == "Overture"
+    assert index_of(root, "Words").rows([0])[0]["title"] == "Overture"
     assert made == ["Story", "Story", "Words"]
 
 

@@ -28,10 +28,10 @@ def test_json_has_what_a_program_needs():
         {
             "rank": 1,
             "score": 0.5,
-            "title": "Film 0",
+            "film": "Film 0",
             "year": 1920,
             "artist": "",
-            "track": "Suite 0",
+            "title": "Suite 0",
             "start_seconds": 0.0,
             "file_start_seconds": 0.0,
             "seconds": 10.0,
@@ -48,22 +48,22 @@ def test_json_has_what_a_program_needs():
 
 def test_csv_has_a_column_for_each_fact_and_nothing_that_a_spreadsheet_runs():
     why = {"place": 3, "without": {"tags": {"score": -0.25, "place": 9}}}
-    tracks = [found(0, title=HOSTILE, artist="@a", track="-1", **why), found(1, year=None, track='"a",b', **why)]
+    tracks = [found(0, film=HOSTILE, artist="@a", title="-1", **why), found(1, year=None, title='"a",b', **why)]
     rows = list(csv.DictReader(io.StringIO(as_csv(tracks, where))))
-    assert rows[0]["title"] == """'=HYPERLINK("http://x") [31m"""
-    assert (rows[0]["artist"], rows[0]["track"]) == ("'@a", "'-1")
+    assert rows[0]["film"] == """'=HYPERLINK("http://x") [31m"""
+    assert (rows[0]["artist"], rows[0]["title"]) == ("'@a", "'-1")
     assert (rows[0]["score_without_tags"], rows[0]["place_without_tags"], rows[0]["place"]) == ("-0.25", "9", "3")
-    assert (rows[1]["year"], rows[1]["track"], rows[1]["rank"]) == ("", '"a",b', "2")
+    assert (rows[1]["year"], rows[1]["title"], rows[1]["rank"]) == ("", '"a",b', "2")
     assert rows[1]["path"] == "/music/data/audio/A/A/A/1.mp3"
 
 
 def test_no_tracks_are_a_header_and_an_empty_playlist():
-    assert as_csv([], where).startswith("rank,score,title,")
+    assert as_csv([], where).startswith("rank,score,film,")
     assert as_m3u([], where) == "#EXTM3U\n"
 
 
 def test_playlist_names_each_track_and_starts_within_a_file():
-    piece = found(1, fid="", file_start_seconds=30.0, seconds=12.5, artist="Anna", title="", year=None)
+    piece = found(1, fid="", file_start_seconds=30.0, seconds=12.5, artist="Anna", film="", year=None)
     assert as_m3u([found(0), piece], where).splitlines() == [
         "#EXTM3U",
         "#EXTINF:10,Suite 0 (Film 0, 1920)",
@@ -75,8 +75,14 @@ def test_playlist_names_each_track_and_starts_within_a_file():
     ]
 
 
+def test_a_playlist_of_a_track_of_unknown_length():
+    lines = as_m3u([found(0, fid="", seconds=None, file_start_seconds=None)], where).splitlines()
+    assert lines[1].startswith("#EXTINF:-1,")
+    assert [line for line in lines if line.startswith("#EXTVLCOPT")] == ["#EXTVLCOPT:start-time=0"]
+
+
 def test_a_hostile_title_stays_on_its_line_of_a_playlist():
-    text = as_m3u([found(0, title="x\n/etc/passwd\r#EXTINF", track="\u2028y")], where)
+    text = as_m3u([found(0, film="x\n/etc/passwd\r#EXTINF", title="\u2028y")], where)
     assert len(text.splitlines()) == 3
     assert text.splitlines()[1] == "#EXTINF:10,y (x /etc/passwd #EXTINF, 1920)"
 
@@ -84,9 +90,9 @@ def test_a_hostile_title_stays_on_its_line_of_a_playlist():
 @pytest.mark.parametrize(
     ("known", "expected"),
     [
-        ({"artist": "Anna", "track": "Song", "title": "Album", "year": 1999}, "Anna - Song (Album, 1999)"),
-        ({"artist": "", "track": "", "title": "Album", "year": None}, "Album"),
-        ({"artist": "", "track": "Song", "title": "", "year": None}, "Song"),
+        ({"artist": "Anna", "title": "Song", "film": "Album", "year": 1999}, "Anna - Song (Album, 1999)"),
+        ({"artist": "", "title": "", "film": "Album", "year": None}, "Album"),
+        ({"artist": "", "title": "Song", "film": "", "year": None}, "Song"),
         ({"source_url": "https://a.org/x/Suite 0.webm"}, "Film 0, 1920"),
     ],
 )

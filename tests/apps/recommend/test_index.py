@@ -1,11 +1,15 @@
 """The nearest tracks of an index, against a slow sort."""
 
+from pathlib import Path
+
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.apps.recommend.index import TrackIndex, open_index
 from pipeline.core.errors import MissingFileError, ModelError
-from tests.apps.recommend.tracks import make_index
+from pipeline.store.index import INDEX_KEYS, write_index
+from tests.apps.recommend.tracks import make_index, track
 
 
 @pytest.fixture
@@ -39,3 +43,51 @@ def test_missing_and_damaged_indexes_name_what_to_run(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(MissingFileError, match="run `dvc repro publish`"):
         open_index(path, "run `dvc repro publish`")
+
+
+@pytest.fixture
+def written(tmp_path) -> Path:
+    """An index of four tracks in a file."""
+    path = tmp_path / "tracks.parquet"
+    write_index(path, [track(number) for number in range(4)], np.eye(4, dtype=np.float32), {"variant": "Words"})
+    return path
+
+
+def rewrite(path: Path, names: dict[str, str], dropped: tuple[str, ...] = ()) -> None:
+    """Give columns of a table other names, and drop some."""
+    table = pq.read_table(path).drop_columns(list(dropped))
+    pq.write_table(table.rename_columns([names.get(name, name) for name in table.column_names]), path)
+
+
+def test_an_index_is_read_as_it_was_written(written):
+    index = open_index(written, "")
+    assert index.tracks.column_names == INDEX_KEYS.names
+    assert index.rows(range(4)) == [{name: track(n)[name] for name in INDEX_KEYS.names} for n in range(4)]
+
+
+def test_an_index_with_the_names_of_an_earlier_version_is_read(written):
+    before = open_index(written, "")
+    rewrite(written, {"film": "title", "title": "track"})
+    index = open_index(written, "")
+    assert index.rows(range(4)) == before.rows(range(4))
+    np.testing.assert_array_equal(index.vectors, before.vectors)
+
+
+def test_columns_that_an_index_lacks_are_empty_texts_and_nulls(written):
+    missing = ("artist", "film", "title", "year", "number", "seconds", "split")
+    before = open_index(written, "")
+    rewrite(written, {}, missing)
+    index = open_index(written, "")
+    nothing = {"artist": "", "film": "", "title": "", "year": None, "number": None, "seconds": None, "split": ""}
+    assert index.rows(range(4)) == [row | nothing for row in before.rows(range(4))]
+    assert index.films.tolist() == [0, 0, 1, 1]
+    assert (index.find("AAA/0"), index.find(track(2)["path"])) == ([], [2])
+
+
+@pytest.mark.parametrize(
+    ("names", "found"), [({"path": "file"}, "file"), ({"year": "number", "number": "path"}, "path: found int32")]
+)
+def test_a_table_that_is_no_index_names_what_it_found(written, names, found):
+    rewrite(written, names, ("path",) if "path" in names.values() else ())
+    with pytest.raises(MissingFileError, match=rf"{found}.*make it again"):
+        open_index(written, "make it again")

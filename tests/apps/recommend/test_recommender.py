@@ -51,10 +51,11 @@ def test_the_tracks_nearest_to_the_query_in_order_with_their_facts(recommender, 
     dataset = read_table(asked_root / "data/dataset.parquet", DATASET, "split")
     for found in answer.tracks:
         row = dataset[found["row"]]
-        assert {name: found[name] for name in ("fid", "number", "path", "title")} == {
-            name: row[name] for name in ("fid", "number", "path", "title")
+        assert {name: found[name] for name in ("fid", "number", "path")} == {
+            name: row[name] for name in ("fid", "number", "path")
         }
-        assert (found["track"], found["start_seconds"]) == (f"Suite {row['fid']}", 2.0 * row["number"])
+        assert found["film"] == row["title"]
+        assert (found["title"], found["start_seconds"]) == (f"Suite {row['fid']}", 2.0 * row["number"])
 
 
 def test_parts_that_the_model_does_not_read_are_told(recommender, query):
@@ -154,7 +155,7 @@ def test_of_pieces_of_a_file_the_nearest_stands_for_it():
 
 def test_films_are_told_apart_by_id_and_albums_by_title():
     titles = ["Nosferatu", "Nosferatu", "", "Album"]
-    tracks = [track(n, fid=fid, title=t) for n, (fid, t) in enumerate(zip(["AAA", "AAB", "", ""], titles, strict=True))]
+    tracks = [track(n, fid=fid, film=t) for n, (fid, t) in enumerate(zip(["AAA", "AAB", "", ""], titles, strict=True))]
     index = make_index(np.eye(4), tracks)
     assert len(set(index.films.tolist())) == 4
     assert excluded_films(index, ["NOSFERATU"]) == set(index.films[:2].tolist())

@@ -20,10 +20,10 @@ def track(number: int, **known: Any) -> dict[str, Any]:
         "file_start_seconds": 0.0,
         "start_seconds": 10.0 * (number % 2),
         "seconds": 10.0,
-        "title": f"Film {film}",
+        "film": f"Film {film}",
         "year": 1920 + film,
         "artist": "",
-        "track": f"Suite {film}",
+        "title": f"Suite {film}",
         "url": "",
         "source_url": "",
     } | known

@@ -42,7 +42,7 @@ class Own:
     def index(self, model: Trained) -> TrackIndex:
         if model.name != "Words":
             raise MissingFileError(f"{self.folder.resolve()}/{model.name}.parquet is missing: run `index`")
-        known = {"fid": "", "title": "=1+1", "year": None, "artist": "@artist\n#EXTM3U", "track": "long\r\n#EXTINF:9,x"}
+        known = {"fid": "", "film": "=1+1", "year": None, "artist": "@artist\n#EXTM3U", "title": "long\r\n#EXTINF:9,x"}
         tracks = [
             track(0, **known, path="album/long.mp3", file_start_seconds=2.0 * piece, seconds=2.0) | {"number": piece}
             for piece in range(PIECES)

@@ -80,7 +80,7 @@ def test_example_film_fills_the_form_and_shows_its_music(page, client):
     sync_api.expect(page.locator(".why li")).to_have_count(30)  # the reasons come after the tracks
     for place, track in enumerate(expected):
         text = cards.nth(place).inner_text()
-        assert track["title"] in text
+        assert track["film"] in text
         for part, name in (("tags", "tags"), ("plot", "synopsis"), ("image", "image")):
             without = track["without"][part]
             score = f"{without['score']:.2f}".replace("-", "−")

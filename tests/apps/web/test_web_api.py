@@ -264,7 +264,7 @@ def test_openapi_describes_every_field_and_failure(client):
     assert all(field.get("description") for field in form.values())
     assert "HTTPValidationError" not in str(described)
     answer = client.answer(tags="war", k=1, why="true")
-    assert set(answer["tracks"][0]) == set(described["components"]["schemas"]["Track"]["properties"])
+    assert set(answer["tracks"][0]) == set(described["components"]["schemas"]["FoundTrack"]["properties"])
     assert VARIANTS.keys() == {model["name"] for model in client.get("/api/models").json()}
 
 

@@ -93,7 +93,7 @@ def test_table_for_a_spreadsheet(client):
     assert [row["rank"] for row in table] == ["1", "2", "3", "4", "5"]
     own = exported(client, "csv", row=[0], catalogue="own music").content.decode("utf-8-sig")
     (cells,) = csv.DictReader(io.StringIO(own))
-    assert cells["title"] == "'=1+1"
+    assert cells["film"] == "'=1+1"
     assert cells["artist"].startswith("'@artist")
 
 

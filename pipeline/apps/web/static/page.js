@@ -182,13 +182,13 @@ function card(track, view) {
 }
 
 function label(track) {
-  if (track.fid) return `${track.title}, track ${track.number}`;
-  return track.track || track.path.split("/").pop();
+  if (track.fid) return `${track.film}, track ${track.number}`;
+  return track.title || track.path.split("/").pop();
 }
 
 function nameOf(track, view) {
   const name = element("h3");
-  const text = element("span", "", track.fid ? track.title : label(track));
+  const text = element("span", "", track.fid ? track.film : label(track));
   text.dir = "auto";
   name.append(text);
   if (track.fid && track.year) name.append(" ", element("span", "year", String(track.year)));
@@ -198,7 +198,7 @@ function nameOf(track, view) {
 
 function factsOf(track) {
   const line = element("p", "facts");
-  const names = track.fid ? [`Track ${track.number}`, track.artist, recording(track)] : [track.artist, track.title, track.year];
+  const names = track.fid ? [`Track ${track.number}`, track.artist, recording(track)] : [track.artist, track.film, track.year];
   const facts = [...names.filter(Boolean).map(String), ...times(track)];
   facts.forEach((fact, place) => {
     const text = element("span", "", fact);
@@ -212,7 +212,7 @@ function factsOf(track) {
 // a recording without a title is called as its file is
 function recording(track) {
   const file = track.source_url.split("/").pop().replace(/\.\w+$/, "");
-  return track.track === file ? "" : track.track;
+  return track.title === file ? "" : track.title;
 }
 
 function times(track) {
@@ -251,10 +251,10 @@ function actions(track, view) {
     search({ fields: { like: String(track.row) }, like: label(track), catalogue: view.answer.catalogue, film: null });
   });
   line.append(like);
-  if (track.fid || track.title) {
+  if (track.fid || track.film) {
     const what = track.fid ? "Leave out this film" : "Leave out this album";
-    line.append(button(what, `${what}: ${track.title}`, () => {
-      leaveOut([...leftOut, { id: track.fid || track.title, name: track.title }]);
+    line.append(button(what, `${what}: ${track.film}`, () => {
+      leaveOut([...leftOut, { id: track.fid || track.film, name: track.film }]);
       search(view.question);
     }));
   }
