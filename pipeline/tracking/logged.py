@@ -15,8 +15,8 @@ from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from pipeline.store.index import INDEX_KEYS
 from pipeline.tracking.store import EXPERIMENT
 
 PIPELINE = Path(__file__).parent.parent
@@ -85,7 +85,7 @@ def log_model(
             python_model=str(SERVED),
             code_paths=[str(code)],
             artifacts={file.name: str(file) for file in files},
-            signature=_signature(index),
+            signature=_signature(answers_tracks=index is not None),
             input_example=pandas.DataFrame([EXAMPLE]),
             pip_requirements=[f"{package}=={version(package).partition('+')[0]}" for package in REQUIREMENTS],
             mlflow_model=Model(run_id=run_id, **where),
@@ -107,13 +107,13 @@ def _copy_code(folder: Path) -> None:
             shutil.copy(source, target)
 
 
-def _signature(index: Path | None) -> Any:
-    """Return what the model takes and answers: with an index its columns, with place and score for each question."""
+def _signature(answers_tracks: bool) -> Any:
+    """Return what the model takes and answers: an embedding, or tracks with their place and score."""
     from mlflow.models import ModelSignature
     from mlflow.types.schema import Array, ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
     inputs = Schema([ColSpec(DataType.string, name, required=False) for name in EXAMPLE])
-    if index is None:
+    if not answers_tracks:
         return ModelSignature(inputs, Schema([ColSpec(Array(DataType.float), "embedding")]))
     types = {pa.string(): DataType.string, pa.int32(): DataType.long, pa.float64(): DataType.double}
     columns: list[ColSpec | TensorSpec] = [
@@ -121,7 +121,5 @@ def _signature(index: Path | None) -> Any:
         ColSpec(DataType.long, "rank"),
         ColSpec(DataType.double, "score"),
     ]
-    for field in pq.read_schema(index):
-        if field.type in types:  # all but the vectors
-            columns.append(ColSpec(types[field.type], field.name, required=field.type == pa.string()))
+    columns += [ColSpec(types[field.type], field.name, required=field.type == pa.string()) for field in INDEX_KEYS]
     return ModelSignature(inputs, Schema(columns), ParamSchema([ParamSpec("k", DataType.long, TRACKS)]))
