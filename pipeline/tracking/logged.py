@@ -15,7 +15,6 @@ from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline.tracking.store import EXPERIMENT
 
@@ -62,10 +61,11 @@ def log_model(
     tags: Mapping[str, str],
     run_id: str | None = None,
     index: Path | None = None,
+    columns: pa.Schema | None = None,
 ) -> str:
     """Log a model of `files` (weights, config) as `name`, the outcome of run `run_id`; return its id in MLflow.
 
-    With `index`, a table of tracks, it answers with tracks.
+    With `index`, a table of tracks of `columns`, it answers with tracks.
     """
     import pandas
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
@@ -85,7 +85,7 @@ def log_model(
             python_model=str(SERVED),
             code_paths=[str(code)],
             artifacts={file.name: str(file) for file in files},
-            signature=_signature(index),
+            signature=_signature(columns),
             input_example=pandas.DataFrame([EXAMPLE]),
             pip_requirements=[f"{package}=={version(package).partition('+')[0]}" for package in REQUIREMENTS],
             mlflow_model=Model(run_id=run_id, **where),
@@ -106,17 +106,15 @@ def _copy_code(folder: Path) -> None:
             shutil.copy(PIPELINE / name, folder / name)
 
 
-def _signature(index: Path | None) -> Any:
-    """Return what the model takes and answers: with an index its columns, with place and score for each question."""
+def _signature(found: pa.Schema | None) -> Any:
+    """Return what the model takes and answers: of tracks their columns, with place and score for each question."""
     from mlflow.models import ModelSignature
     from mlflow.types.schema import Array, ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
     inputs = Schema([ColSpec(DataType.string, name, required=False) for name in EXAMPLE])
-    if index is None:
+    if found is None:
         return ModelSignature(inputs, Schema([ColSpec(Array(DataType.float), "embedding")]))
     types = {pa.string(): DataType.string, pa.int32(): DataType.long, pa.float64(): DataType.double}
     columns = [ColSpec(DataType.long, "query"), ColSpec(DataType.long, "rank"), ColSpec(DataType.double, "score")]
-    for field in pq.read_schema(index):
-        if field.type in types:  # all but the vectors
-            columns.append(ColSpec(types[field.type], field.name, required=field.type == pa.string()))
+    columns += [ColSpec(types[field.type], field.name, required=field.type == pa.string()) for field in found]
     return ModelSignature(inputs, Schema(columns), ParamSchema([ParamSpec("k", DataType.long, TRACKS)]))

@@ -13,19 +13,20 @@ from pipeline.apps.recommend.index import open_index
 from pipeline.apps.recommend.trained import trained_models
 from pipeline.core.errors import ModelError
 from pipeline.model.index import index_films
-from tests.apps.library.world import AUDIO, CPU, make_heard_world, music, small
+from tests.apps.library.world import CPU, make_heard_world, music, small
+from tests.features.small import AUDIO, WINDOWS
 from tests.segment.sounds import RATE
 
 
 @pytest.mark.parametrize("kind", ["float16", "uint8", "wav2vec2"])
 def test_the_data_sets_own_files_get_the_data_sets_own_vectors(tmp_path, params, tiny, kind):
-    audio = replace(AUDIO, dtype=kind) if kind in ("float16", "uint8") else replace(AUDIO, encoder=str(tiny(kind)))
+    audio = replace(AUDIO, dtype=kind) if kind in ("float16", "uint8") else replace(WINDOWS, encoder=str(tiny(kind)))
     root, out = tmp_path / "root", tmp_path / "catalogue"
     rows = make_heard_world(root, audio)
     index_films(root, tmp_path / "films.parquet", "Heard", ["tags"], 4, CPU)
     films = open_index(tmp_path / "films.parquet", "")
     # Today's settings are other ones: those of the model count.
-    settings = small(params, replace(AUDIO, n_mels=20, window_seconds=1.0))
+    settings = small(params, replace(AUDIO, n_mels=20))
     update_library(root, replace(settings, segment=params.segment), root / "data/audio", out, ["Heard"])
     own = open_index(out / "tracks/Heard.parquet", "")
     assert len(films) == len(own) == len(rows)

@@ -9,6 +9,7 @@ import pytest
 from pipeline.apps.recommend.index import TrackIndex, open_index
 from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.store.index import INDEX_KEYS, write_index
+from pipeline.store.table import METADATA_KEY
 from tests.apps.recommend.tracks import make_index, track
 
 
@@ -56,7 +57,9 @@ def written(tmp_path) -> Path:
 def rewrite(path: Path, names: dict[str, str], dropped: tuple[str, ...] = ()) -> None:
     """Give columns of a table other names, and drop some."""
     table = pq.read_table(path).drop_columns(list(dropped))
-    pq.write_table(table.rename_columns([names.get(name, name) for name in table.column_names]), path)
+    table = table.rename_columns([names.get(name, name) for name in table.column_names])
+    about = pq.read_metadata(path).metadata[METADATA_KEY]
+    pq.write_table(table.replace_schema_metadata({METADATA_KEY: about}), path)
 
 
 def test_an_index_is_read_as_it_was_written(written):
