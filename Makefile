@@ -1,7 +1,7 @@
 # make run     build everything on the embedded corpus: dvc repro
-# make test    every test
+# make test    every test, in two processes; the quick ones: .venv/bin/pytest -n 2 -m "not slow"
 # make ui      MLflow's pages on this machine
-# make lint    ruff and mypy
+# make lint    ruff (check and format) and mypy; .pre-commit-config.yaml has the same
 
 PYTHON ?= python3
 VENV := .venv

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from benchmarks.report import figure, in_own_process, peak_megabytes, publish
-from pipeline.core.batches import batches
+from pipeline.core.workers import batches
 from pipeline.encoders.image import load_image_encoder
 from pipeline.encoders.text import load_text_encoder
 from pipeline.params import load_params

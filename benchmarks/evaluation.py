@@ -18,10 +18,8 @@ import numpy as np
 from benchmarks.report import figure, in_own_process, peak_megabytes, publish
 from pipeline.evaluate.bootstrap import confidence_intervals
 from pipeline.evaluate.chance import chance_metrics
-from pipeline.evaluate.hubness import hubness_of
-from pipeline.evaluate.metrics import averages, query_metrics
-from pipeline.evaluate.ranking import one_row_each, rank
-from pipeline.evaluate.reference import pooled_figures
+from pipeline.evaluate.metrics import averages, pooled_figures, query_metrics
+from pipeline.evaluate.ranking import hubness_of, one_row_each, rank
 
 WIDTH = 64
 KS = [1, 5, 10, 20, 50, 100]

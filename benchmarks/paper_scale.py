@@ -25,16 +25,15 @@ import torch
 from safetensors.numpy import save
 
 from benchmarks.report import figure, in_own_process, peak_megabytes, publish
-from pipeline.core.batches import batches
+from pipeline.core.workers import batches
 from pipeline.encoders.log_mel import LogMel
 from pipeline.encoders.text import TextEncoder
 from pipeline.features.audio_frames import write_frames
-from pipeline.features.rows import versions
 from pipeline.features.text import write_text_features
 from pipeline.params import load_params
 from pipeline.store.audio_table import AudioTable, open_audio
-from pipeline.store.cache import FeatureCache, open_cache, write_shard
-from pipeline.store.films import FeatureStore, Film
+from pipeline.store.cache import FeatureCache, open_cache, versions, write_shard
+from pipeline.store.films import FeatureStore, FilmFeatures
 from pipeline.train.sampling import epoch_plans
 
 FILMS, TRACKS = 7771, 74_000
@@ -138,7 +137,7 @@ def rate(table: AudioTable, window: int) -> float:
     of_film: dict[str, list[int]] = {}
     for (fid, _), track in table.index.items():
         of_film.setdefault(fid, []).append(track)
-    films = [Film(fid, (), tuple(tracks), {}, {}) for fid, tracks in of_film.items()]
+    films = [FilmFeatures(fid, (), tuple(tracks), {}, {}) for fid, tracks in of_film.items()]
     store, rng = FeatureStore((), table, {}), np.random.default_rng(0)
     params = replace(load_params(Path(__file__).parent.parent / "params.yaml").train, batch_size=BATCH_FILMS)
     start = time.perf_counter()

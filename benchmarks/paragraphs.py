@@ -14,7 +14,7 @@ import torch
 from benchmarks.report import figure, publish
 from pipeline.compare.significance import compare_pairs
 from pipeline.core.tables import DATASET, read_table
-from pipeline.evaluate.run import evaluate_model, pool_of
+from pipeline.evaluate.evaluation import evaluate_model, pool_of
 from pipeline.model.store import load_model, open_for_model
 from pipeline.params import Params, load_params
 

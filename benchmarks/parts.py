@@ -20,7 +20,7 @@ from pipeline.apps.recommend.trained import trained_models
 from pipeline.core.tables import DATASET, read_table
 from pipeline.model.store import load_model
 from pipeline.params import load_params
-from pipeline.store.texts import one_row_a_film
+from pipeline.store.inputs import film_rows
 
 ROOT = Path(__file__).parent.parent
 CPU = torch.device("cpu")
@@ -32,7 +32,7 @@ def main() -> None:
     models, encoders = trained_models(ROOT), Encoders(CPU)
     catalogue = FilmCatalogue(ROOT, load_params(ROOT / "params.yaml").machine.embed_batch_size, CPU)
     rows = [row for row in read_table(ROOT / "data/dataset.parquet", DATASET, "split") if row["split"] == "eval"]
-    films = one_row_a_film(rows)
+    films = film_rows(rows)
     queries = [Query(None, film["tags"], film["plot"], ROOT / film["image"]) for film in films]
     names = [film["fid"] for film in films]
     found = {}

@@ -29,11 +29,11 @@ from tqdm import tqdm
 from benchmarks.report import RESULTS
 from pipeline.compare.significance import compare_pairs
 from pipeline.core.tables import DATASET, read_table
-from pipeline.evaluate.run import evaluate_model
+from pipeline.evaluate.evaluation import evaluate_model
 from pipeline.model.store import load_model
 from pipeline.params import Params, load_params
 from pipeline.train.group import Group
-from pipeline.train.run import open_material, train_variant
+from pipeline.train.training import open_material, train_variant
 
 ROOT = Path(__file__).parent.parent
 METRIC = "recall_at_10"

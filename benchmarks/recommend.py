@@ -28,7 +28,7 @@ from pipeline.apps.recommend.trained import Trained
 from pipeline.core.tables import DATASET, read_table
 from pipeline.params import load_params
 from pipeline.store.index import write_index
-from pipeline.store.texts import one_row_a_film
+from pipeline.store.inputs import film_rows
 
 ROOT = Path(__file__).parent.parent
 SIZES = (100_000, 1_000_000)
@@ -127,7 +127,7 @@ def measure(path: Path) -> dict[str, Any]:
     memory = peak_megabytes()
     recommender = open_recommender(ROOT, params)
     recommender.catalogues["made up"] = MadeUp(index)
-    films = [Query(None, f["tags"], f["plot"], ROOT / f["image"]) for f in one_row_a_film(dataset())]
+    films = [Query(None, f["tags"], f["plot"], ROOT / f["image"]) for f in film_rows(dataset())]
     encoder_of(recommender, films[0])
     vectors = [recommender._encode(recommender.models[index.about["variant"]], film, ())[0] for film in films[:40]]
     start = perf_counter()

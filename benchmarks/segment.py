@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks.report import figure, publish
 from pipeline.params import load_params
-from pipeline.segment.run import segment_all
+from pipeline.segment.films import segment_all
 from pipeline.segment.section import Segment
 
 ROOT = Path(__file__).resolve().parent.parent

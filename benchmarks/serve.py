@@ -24,7 +24,7 @@ import requests
 
 from benchmarks.report import figure, publish
 from pipeline.core.tables import DATASET, read_table
-from pipeline.store.texts import one_row_a_film
+from pipeline.store.inputs import film_rows
 
 ROOT = Path(__file__).parent.parent
 CLIENTS = 20
@@ -37,7 +37,7 @@ Question = tuple[dict[str, Any], bytes]  # form and poster
 
 def main() -> None:
     """Run all and print the figures."""
-    films = one_row_a_film(read_table(ROOT / "data/dataset.parquet", DATASET, "split"))
+    films = film_rows(read_table(ROOT / "data/dataset.parquet", DATASET, "split"))
     posters = [(ROOT / film["image"]).read_bytes() for film in films]
     figures = []
     with served() as (address, process, began):

@@ -45,13 +45,12 @@ from pipeline.encoders.text import load_text_encoder
 from pipeline.features.tracks import track_samples
 from pipeline.params import Params, load_params
 from pipeline.store.films import INPUT_TABLES, open_store
-from pipeline.store.posters import read_poster
+from pipeline.store.inputs import film_rows, film_texts, read_poster
 from pipeline.store.raw import TokenTable
-from pipeline.store.texts import film_texts, one_row_a_film
-from pipeline.tracking.run import training_run
 from pipeline.tracking.store import URI
+from pipeline.tracking.training import training_run
 from pipeline.train.group import Group
-from pipeline.train.run import Row, open_material, train_variant
+from pipeline.train.training import Row, open_material, train_variant
 
 CPU = torch.device("cpu")
 FROZEN_EPOCHS, FINETUNE_EPOCHS = 12, 3
@@ -98,7 +97,7 @@ def frozen() -> dict[str, Any]:
     rows = [row for row in rows if row["split"] == "train"] + few_valid(rows)
     fast = changed(params, {"train": {"encoders": "frozen", "epochs": FROZEN_EPOCHS, "patience": None}})
     found = {variant: speed_of(variant, rows, fast) for variant in params.variants}
-    films = one_row_a_film(rows)[: round(found[params.variant]["examples"])]
+    films = film_rows(rows)[: round(found[params.variant]["examples"])]
     seconds = computing(films, params)
     for variant, inputs in params.variants.items():
         own = sum(seconds[name] for name in ("audio", *inputs))
@@ -132,7 +131,7 @@ def finetune() -> dict[str, Any]:
     Padded, a text is as good as any other: the alternative is measured once for all variants of the same encoders.
     """
     params, rows = load_params(ROOT / "params.yaml"), data()
-    films = one_row_a_film(row for row in rows if row["split"] == "train")[: params.train.batch_size]
+    films = film_rows(row for row in rows if row["split"] == "train")[: params.train.batch_size]
     rows = [*films, *few_valid(rows)]
     params = changed(params, {"train": {"encoders": "finetune", "epochs": FINETUNE_EPOCHS, "patience": None}})
     found, padded = {}, {}
@@ -205,7 +204,7 @@ def data() -> list[Row]:
 
 def few_valid(rows: list[Row]) -> list[Row]:
     """Return the fewest rows to validate on: that is not what is measured."""
-    return one_row_a_film(row for row in rows if row["split"] == "valid")[:VALID_FILMS]
+    return film_rows(row for row in rows if row["split"] == "valid")[:VALID_FILMS]
 
 
 def seconds_of(work: Callable[[], Any]) -> float:

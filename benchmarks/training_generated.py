@@ -30,8 +30,8 @@ from transformers import BertConfig, ViTConfig
 
 from benchmarks.recipes import changed
 from benchmarks.report import Figure, figure, in_own_process, peak_megabytes
-from pipeline.core.batches import batches
 from pipeline.core.errors import ModelError
+from pipeline.core.workers import batches
 from pipeline.encoders.log_mel import LogMel
 from pipeline.encoders.pixels import Preparation
 from pipeline.encoders.tuned import build_tuned
@@ -44,8 +44,8 @@ from pipeline.store.raw import READERS, PixelTable, TokenTable
 from pipeline.store.table import FeatureTable
 from pipeline.train.group import Group
 from pipeline.train.resume import Resume
-from pipeline.train.run import Material, Record, Row, train_variant
 from pipeline.train.step import backward
+from pipeline.train.training import Material, Record, Row, train_variant
 
 ROOT = Path(__file__).parent.parent
 INPUTS = ("tags_plot", "image")  # of M-All

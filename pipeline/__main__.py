@@ -5,35 +5,52 @@ import sys
 
 try:
     from pipeline.commands import (
-        checkpoint,
         corpus,
         doctor,
+        export_reference,
+        import_reference,
         index,
         leaderboard,
         preset,
         queue,
         recommend,
         serve,
-        sync,
+        sync_mlflow,
         ui,
     )
     from pipeline.core.errors import PipelineError
 except ModuleNotFoundError as error:  # `doctor` is what one runs when something is missing
     sys.exit(f"ERROR: {error.name} is not installed: run `make run`, or `pip install -r requirements.txt`")
 
+COMMANDS = (  # in the order of the help
+    doctor,
+    preset,
+    recommend,
+    index,
+    serve,
+    queue,
+    sync_mlflow,
+    leaderboard,
+    corpus,
+    import_reference,
+    export_reference,
+    ui,
+)
+
 
 def main(arguments: list[str]) -> int:
     """Run one command and return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (doctor, preset, recommend, index, serve, queue, sync, leaderboard, corpus, checkpoint, ui):
-        command.register(commands)
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.register(subparsers)
     options = parser.parse_args(arguments)
     try:
-        return options.run(options)
+        status: int = options.run(options)
     except PipelineError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 1
+    return status
 
 
 if __name__ == "__main__":

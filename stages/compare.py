@@ -9,13 +9,11 @@ from pathlib import Path
 
 from pipeline.compare.figures import draw_figures
 from pipeline.compare.films import film_cards, film_names
-from pipeline.compare.plots import plot_tables
 from pipeline.compare.report import render_report
 from pipeline.compare.results import ranked, read_results
 from pipeline.compare.section import Compare
 from pipeline.compare.significance import compare_pairs
-from pipeline.compare.summary import csv_table, summarise
-from pipeline.compare.table import print_table
+from pipeline.compare.summary import csv_table, plot_tables, print_table, summarise
 from pipeline.core.files import write_bytes, write_json
 from pipeline.core.stage import launch
 from pipeline.core.tables import DATASET, read_table

@@ -13,10 +13,10 @@ from pipeline.core.tables import DOWNLOADS, count_by_status, require_success, wr
 from pipeline.corpus import load_films
 from pipeline.corpus.section import Corpus
 from pipeline.corpus.site import serving
-from pipeline.download.brake import Brake
+from pipeline.download.breaker import CircuitBreaker
 from pipeline.download.lock import Lock
+from pipeline.download.recordings import fetch_all, require_answers
 from pipeline.download.rows import FOLDER, remove_others, requests_of
-from pipeline.download.run import fetch_all, require_answers
 from pipeline.download.section import Download
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def main(root: Path, corpus: Corpus, download: Download) -> None:
     requests = requests_of(load_films(folder, corpus.search))
     (root / FOLDER).mkdir(parents=True, exist_ok=True)
     with serving(folder, corpus.serve) as site:
-        outcome = fetch_all(root, requests, site, download, Lock(folder), Brake())
+        outcome = fetch_all(root, requests, site, download, Lock(folder), CircuitBreaker())
     remove_others(root, outcome.rows)
     write_table(root / "data/downloads.parquet", outcome.rows, DOWNLOADS)
     log.info("download: %s", count_by_status(outcome.rows))

@@ -14,8 +14,8 @@ from pipeline.core.machine import Machine, choose_device
 from pipeline.core.stage import launch
 from pipeline.core.tables import DATASET, FILMS, read_table
 from pipeline.core.variants import Variants, inputs_of
+from pipeline.evaluate.evaluation import evaluate_model, pool_of
 from pipeline.evaluate.rankings import write_rankings
-from pipeline.evaluate.run import evaluate_model, pool_of
 from pipeline.evaluate.section import Evaluate
 from pipeline.model.store import load_model, open_for_model
 from pipeline.tracking.evaluation import log_evaluation

@@ -16,7 +16,7 @@ from pipeline.corpus.section import Corpus
 from pipeline.corpus.site import serving
 from pipeline.scrape.agent import operator_contact, require_contact
 from pipeline.scrape.client import Client
-from pipeline.scrape.run import scrape_films
+from pipeline.scrape.films import scrape_films
 from pipeline.scrape.section import Scrape
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Cut every recording into pieces of one length and sample rate; drop the silent and those that repeat others.
+"""Cut every recording into segments of one length and sample rate; drop the silent and those that repeat others.
 
 Reads: data/downloads/, data/downloads.parquet
 Writes: data/audio/A/A/A/0.mp3, …, data/segments.parquet
@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.core.machine import Machine
 from pipeline.core.stage import launch
 from pipeline.core.tables import DOWNLOADS, count_by_status, read_table, require_success
-from pipeline.segment.run import by_recording, segment_all
+from pipeline.segment.films import by_recording, segment_all
 from pipeline.segment.section import Segment
 
 log = logging.getLogger(__name__)

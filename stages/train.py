@@ -16,10 +16,10 @@ from pipeline.core.tables import DATASET, read_table
 from pipeline.core.variants import Variants, inputs_of
 from pipeline.encoders.section import ImageFeatures, TextFeatures
 from pipeline.model.section import Model
-from pipeline.tracking.run import training_run
+from pipeline.tracking.training import training_run
 from pipeline.train.group import open_group, start_processes
-from pipeline.train.run import open_material, train_variant
 from pipeline.train.section import Train
+from pipeline.train.training import open_material, train_variant
 
 SECTIONS = {
     "variants": Variants,

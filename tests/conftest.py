@@ -14,9 +14,18 @@ from pipeline.params import Params, load_params
 from tests.encoders.tiny import save_tiny
 from tests.small_repository import Repository, build
 
+pytest_plugins = ["tests.skips"]
+
 torch.set_num_threads(1)
 
 ROOT = Path(__file__).parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a run of DVC as slow."""
+    for item in items:
+        if "small_repository" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

@@ -140,6 +140,7 @@ def left(folder: Path) -> dict[str, object]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "before", "resumes"),
     [("scrape", [], True), ("parse", ["scrape"], False), ("download", [], True), ("segment", ["download"], True)],

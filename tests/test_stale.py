@@ -39,7 +39,7 @@ def test_a_new_key_of_recommend_makes_split_alone_stale_and_its_outputs_stay(rep
 
 
 def test_a_new_tag_in_mlflow_trains_nothing_again(repository):
-    edit(repository, "pipeline/tracking/run.py", '"variant": variant,', '"variant": variant, "studio": "ours",')
+    edit(repository, "pipeline/tracking/training.py", '"variant": variant,', '"variant": variant, "studio": "ours",')
     assert stale(repository) == set()
 
 

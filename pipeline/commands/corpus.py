@@ -1,8 +1,10 @@
-"""`python -m pipeline catalog …`: what a user types to write, fill and check a list of films."""
+"""`python -m pipeline corpus …`: what a user types to write, fill and check a list of films."""
 
 import argparse
 import sys
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +13,30 @@ from pipeline.apps.corpus.category import harvest
 from pipeline.apps.corpus.listing import Outcome, Wanted, add, articles_of
 from pipeline.apps.corpus.report import check
 from pipeline.apps.corpus.source import read_urls, site_of
-from pipeline.apps.corpus.wording import columns, number, plain
+from pipeline.apps.corpus.wording import MAX_SHOWN, columns, number
 from pipeline.core.errors import CorpusError, PipelineError
+from pipeline.core.text import one_line
 from pipeline.corpus import ORIGIN, load_films
 from pipeline.params import Params, load_params
 from pipeline.scrape.agent import operator_contact, require_contact
 from pipeline.scrape.client import Client
 
 SITE = "https://en.wikipedia.org"
-LIMIT = 200  # films of a category, unless told otherwise
+LIMIT = 200  # films of a category, unless another number is given
+OLD_NAME = "catalog"
 
 
 def register(commands: Any) -> None:
-    """Add the command `catalog` to the subparsers `commands`."""
-    catalog = commands.add_parser(
-        "catalog",
-        help="write, fill and check the list of films",
-        description="Write, fill and check the list of films, FOLDER/meta.json.",
-    )
-    actions = catalog.add_subparsers(title="actions", metavar="ACTION", required=True)
+    """Add the command `corpus`, and its old name, to the subparsers `commands`."""
+    description = "Write, fill and check the list of films, FOLDER/meta.json."
+    _add_actions(commands.add_parser("corpus", help="write, fill and check the list of films", description=description))
+    old = commands.add_parser(OLD_NAME, description=f"The old name of `corpus`. {description}")
+    old.set_defaults(old_name=True)
+    _add_actions(old)
+
+
+def _add_actions(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     urls = _action(actions, "add", "add films by the addresses of their articles", _add)
     urls.add_argument("urls", metavar="URL", nargs="+", help="e.g. https://en.wikipedia.org/wiki/Sherlock_Jr.")
     file = _action(actions, "import", "add the films of a file, one address a line", _import)
@@ -42,7 +49,7 @@ def register(commands: Any) -> None:
     category.add_argument("name", metavar="NAME", help='e.g. "2010s science fiction films"')
     category.add_argument("--limit", type=_positive, default=LIMIT, help="films to add at most (default: %(default)s)")
     category.add_argument("--site", default=SITE, help="the wiki to ask (default: %(default)s)")
-    _action(actions, "check", "say what is wrong with the list, and what fetching it would take", _check)
+    _action(actions, "check", "report what is wrong with the list, and what fetching it would take", _check)
 
 
 def _action(actions: Any, name: str, help: str, run: Any) -> argparse.ArgumentParser:
@@ -50,8 +57,14 @@ def _action(actions: Any, name: str, help: str, run: Any) -> argparse.ArgumentPa
     parser.add_argument(
         "--corpus", metavar="FOLDER", help="folder of meta.json (default: corpus.folder in params.yaml)"
     )
-    parser.set_defaults(run=lambda options: run(options, load_params(Path("params.yaml"))))
+    parser.set_defaults(run=partial(_run, run))
     return parser
+
+
+def _run(action: Callable[[argparse.Namespace, Params], int], options: argparse.Namespace) -> int:
+    if getattr(options, "old_name", False):
+        print(f"`{OLD_NAME}` is the old name of `corpus`: python -m pipeline corpus …", file=sys.stderr)
+    return action(options, load_params(Path("params.yaml")))
 
 
 def _add(options: argparse.Namespace, params: Params) -> int:
@@ -75,7 +88,7 @@ def _category(options: argparse.Namespace, params: Params) -> int:
         try:
             found = harvest(Api(site, client, params.scrape), options.name, options.limit, known)
         except ApiError as error:
-            raise PipelineError(f"{plain(options.name)}: {error}") from None
+            raise PipelineError(f"{one_line(options.name, MAX_SHOWN)}: {error}") from None
     status = _added(options, params, found.wanted, [""] * len(found.wanted))
     for reason, count in found.passed_over.most_common():
         print(f"{number(count, 'page')} passed over: {reason}")
@@ -95,7 +108,7 @@ def _added(options: argparse.Namespace, params: Params, wanted: list[Wanted], pl
     outcomes = add(folder, wanted, params.corpus.search)
     for line in columns(map(_line, outcomes, places)) if outcomes else []:
         print(line)
-    counts = Counter(outcome.status for outcome in outcomes)
+    counts: Counter[str] = Counter(outcome.status for outcome in outcomes)
     words = {"added": "added", "there": "in the list already", "refused": "refused"}
     print(
         ", ".join(f"{counts[status]:,} {word}" for status, word in words.items() if counts[status] or status == "added")
@@ -106,8 +119,12 @@ def _added(options: argparse.Namespace, params: Params, wanted: list[Wanted], pl
 
 
 def _line(outcome: Outcome, place: str) -> tuple[str, str, str]:
-    said = {"added": "added", "there": f"in the list already: {outcome.reason}"}
-    return outcome.fid or "---", plain(outcome.url), place + said.get(outcome.status, f"refused: {outcome.reason}")
+    message = {"added": "added", "there": f"in the list already: {outcome.reason}"}
+    return (
+        outcome.fid or "---",
+        one_line(outcome.url, MAX_SHOWN),
+        place + message.get(outcome.status, f"refused: {outcome.reason}"),
+    )
 
 
 def _advise(folder: Path, params: Params, added: bool) -> None:
@@ -125,7 +142,7 @@ def _advise(folder: Path, params: Params, added: bool) -> None:
             f"Mind that {number(served, 'film')} of it come with the corpus's own pages; "
             "--corpus data/mine makes a list of your own"
         )
-    print(f"To check it: python -m pipeline catalog check --corpus {folder}")
+    print(f"To check it: python -m pipeline corpus check --corpus {folder}")
 
 
 def _folder(options: argparse.Namespace, params: Params) -> Path:

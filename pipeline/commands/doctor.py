@@ -1,5 +1,6 @@
 """`python -m pipeline doctor`: whether what `dvc repro` needs is there, and what to do where it is not."""
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,10 @@ def register(commands: Any) -> None:
     parser = commands.add_parser(
         "doctor", help="check whether what `dvc repro` needs is there, and what to do where it is not"
     )
-    parser.set_defaults(run=lambda options: _run())
+    parser.set_defaults(run=_run)
 
 
-def _run() -> int:
-    from pipeline.apps.doctor.run import diagnose
+def _run(options: argparse.Namespace) -> int:
+    from pipeline.apps.doctor.diagnose import diagnose
 
     return diagnose(Path())

@@ -1,29 +1,57 @@
-"""The comparison's figures: values with intervals, ranks, slices and learning curves; the best variant stands out."""
+"""The comparison's figures: values with intervals, ranks, slices and learning curves; the best variant stands out.
 
+They are SVG text, where the same drawing gives the same bytes, for the width of a phone and in few colours, which the
+report replaces by its own; text stays text.
+"""
+
+import io
+from collections.abc import Callable, Sequence
+from functools import partial
 from math import ceil
+from typing import Any
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from pipeline.compare.canvas import ACCENT, INK, MUTED, PAPER, RULE, WIDTH, rows_of, to_svg
 from pipeline.compare.films import beginning
 from pipeline.compare.results import Result, ranked
 from pipeline.compare.slices import Slice, slices_of
 from pipeline.compare.wording import kind_label, metric_label, number, pool_label
-from pipeline.evaluate.first_hit import none_among_first
+from pipeline.evaluate.ranks import none_among_first
 
+INK, MUTED, RULE, ACCENT, PAPER = "#1d2329", "#626b75", "#d9dcd6", "#8a3b12", "#fffefb"
+WIDTH = 4.6  # inches
+ROW = 0.34  # inches a row
+MARGIN = 0.75  # inches for the axis below
 LABEL_CHARACTERS = 20  # of a slice's name; more would leave no room for the axis
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)  # thin line, thick line, dot
+STYLE: dict[str, Any] = {
+    "svg.fonttype": "none",
+    "font.size": 9.5,
+    "text.parse_math": False,  # a dollar sign in a name is a dollar sign
+    "axes.edgecolor": RULE,
+    "axes.labelcolor": MUTED,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.facecolor": PAPER,
+    "figure.facecolor": PAPER,
+    "xtick.color": MUTED,
+    "ytick.color": INK,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "xtick.minor.size": 0,
+    "text.color": INK,
+}
 
 
 def draw_figures(results: list[Result], metric: str) -> dict[str, str]:
     """Return the figures `intervals`, `ranks`, `slices` and `learning` as SVG; variants are sorted by `metric`."""
     drawings = {"intervals": _intervals, "ranks": _ranks, "slices": _slices, "learning": _learning}
-    return {
-        name: to_svg(name, lambda figure, draw=draw: draw(figure, results, metric)) for name, draw in drawings.items()
-    }
+    return {name: _to_svg(name, partial(draw, results=results, metric=metric)) for name, draw in drawings.items()}
 
 
 def chance_quantiles(relevant: np.ndarray, candidates: int) -> list[int]:
@@ -37,7 +65,7 @@ def chance_quantiles(relevant: np.ndarray, candidates: int) -> list[int]:
 
 def _intervals(figure: Figure, results: list[Result], metric: str) -> None:
     order = ranked(results, metric)
-    axes = rows_of(figure, [result.variant for result in order])
+    axes = _rows_of(figure, [result.variant for result in order])
     _stand_out(axes, 0)
     for row, result in enumerate(order):
         value, ends = result.metrics[metric], result.metrics["ci95"][metric]
@@ -55,7 +83,7 @@ def _intervals(figure: Figure, results: list[Result], metric: str) -> None:
 
 def _ranks(figure: Figure, results: list[Result], metric: str) -> None:
     order, first = ranked(results, metric), results[0].rankings
-    axes = rows_of(figure, [*(result.variant for result in order), "chance"])
+    axes = _rows_of(figure, [*(result.variant for result in order), "chance"])
     _stand_out(axes, 0)
     candidates = int(first["candidates"].iloc[0])
     rows = [np.quantile(result.rankings["best_rank"], QUANTILES, method="inverted_cdf") for result in order]
@@ -78,7 +106,7 @@ def _slices(figure: Figure, results: list[Result], metric: str) -> None:
     for kind, slices in slices_of(results, metric).items():
         large = [part for part in slices if not part.small]
         rows += [kind_label(kind), *large] if large else []
-    axes = rows_of(figure, [_slice_label(row) for row in rows])
+    axes = _rows_of(figure, [_slice_label(row) for row in rows])
     for row, part in enumerate(rows):
         if isinstance(part, str):
             axes.get_yticklabels()[row].set(color=MUTED, fontsize=8.5)
@@ -86,8 +114,8 @@ def _slices(figure: Figure, results: list[Result], metric: str) -> None:
         others = [part.values[result.variant] for result in order[1:]]
         axes.plot(others, [row] * len(others), "o", color=PAPER, markeredgecolor=MUTED, markersize=4.5, clip_on=False)
         best = order[0].variant
-        if part.intervals[best] is not None:
-            axes.plot(part.intervals[best], [row, row], color=ACCENT, linewidth=2, solid_capstyle="round")
+        if (ends := part.intervals[best]) is not None:
+            axes.plot(ends, [row, row], color=ACCENT, linewidth=2, solid_capstyle="round")
         axes.plot(part.values[best], row, "D", color=ACCENT, markersize=6, clip_on=False)
         if part.chance is not None:
             axes.plot([part.chance] * 2, [row - 0.35, row + 0.35], color=MUTED, linewidth=1.5)
@@ -136,3 +164,27 @@ def _stand_out(axes: Axes, row: int) -> None:
 
 def _slice_label(row: Slice | str) -> str:
     return row if isinstance(row, str) else f"{beginning(row.name, LABEL_CHARACTERS)} ({row.films:,})"
+
+
+def _to_svg(name: str, draw: Callable[[Figure], None]) -> str:
+    """Return what `draw` puts on a figure as SVG whose ids depend on `name` alone."""
+    settings: Any = {**STYLE, "svg.hashsalt": name}  # matplotlib types the keys as a literal of all its settings
+    with matplotlib.rc_context(settings):
+        figure = Figure(layout="constrained")
+        FigureCanvasSVG(figure)
+        draw(figure)
+        file = io.StringIO()
+        figure.savefig(file, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    return "".join(line.rstrip() + "\n" for line in file.getvalue().splitlines())
+
+
+def _rows_of(figure: Figure, labels: Sequence[str]) -> Axes:
+    """Return axes with one row per label, the first on top."""
+    figure.set_size_inches(WIDTH, MARGIN + ROW * (len(labels) + 0.5))
+    axes = figure.subplots()
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.5, -1)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x", color=RULE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    return axes

@@ -29,7 +29,7 @@ class Track:
 
 @dataclass(frozen=True)
 class Place:
-    """One of the top places of a ranking; `own` says that the track is the film's own."""
+    """One of the top places of a ranking; `own` is true where the track is the film's own."""
 
     track: Track
     score: float

@@ -11,15 +11,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.compare import wording
-from pipeline.compare.canvas import ACCENT, INK, MUTED, PAPER, RULE
 from pipeline.compare.excerpts import embed_excerpts, poster, tracks_in_order
+from pipeline.compare.figures import ACCENT, INK, MUTED, PAPER, RULE
 from pipeline.compare.films import Card
 from pipeline.compare.results import Result, ranked
 from pipeline.compare.section import Compare
-from pipeline.compare.significance import Difference, within_reach
+from pipeline.compare.significance import Difference, wins_of, within_reach
 from pipeline.compare.slices import FEW, slices_of
 from pipeline.compare.summary import metric_names
-from pipeline.compare.wins import wins_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 COLOURS = {

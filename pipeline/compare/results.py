@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ LOSSES = ("epoch", "train_loss", "valid_loss")
 
 @dataclass(frozen=True)
 class Result:
-    """One variant's results; `metrics` is its metrics file, `rankings` has a row a film, `history` a row an epoch."""
+    """One variant's results; `metrics` is its metrics file, `rankings` one row per film, `history` one per epoch."""
 
     variant: str
     inputs: list[str]
@@ -28,7 +29,7 @@ class Result:
     history: list[dict[str, float]]
 
 
-def read_results(root: Path, variants: dict[str, list[str]], metric: str) -> list[Result]:
+def read_results(root: Path, variants: Mapping[str, Sequence[str]], metric: str) -> list[Result]:
     """Return the results of `variants` in their order.
 
     Raises `MissingFileError` when a file is missing or damaged, `ParamsError` when `metric` is not measured film by
@@ -47,7 +48,7 @@ def ranked(results: list[Result], metric: str) -> list[Result]:
     return sorted(results, key=lambda result: -result.metrics[metric])
 
 
-def _require_files(root: Path, variants: dict[str, list[str]]) -> None:
+def _require_files(root: Path, variants: Mapping[str, Sequence[str]]) -> None:
     missing, commands = [], []
     for variant in variants:
         files = {
@@ -62,7 +63,7 @@ def _require_files(root: Path, variants: dict[str, list[str]]) -> None:
         raise MissingFileError(f"{', '.join(missing)} missing: run `dvc repro {' '.join(commands)}`")
 
 
-def _read_result(root: Path, variant: str, inputs: list[str]) -> Result:
+def _read_result(root: Path, variant: str, inputs: Sequence[str]) -> Result:
     path = root / f"metrics/evaluate/{variant}.json"
     advice = f"remove it and run `dvc repro evaluate@{variant}`"
     try:
@@ -73,7 +74,7 @@ def _read_result(root: Path, variant: str, inputs: list[str]) -> Result:
     if absent:
         raise MissingFileError(f"{path} lacks {', '.join(absent)}: {advice}")
     rankings = read_rankings(root / f"metrics/rankings/{variant}.parquet")
-    return Result(variant, inputs, metrics, rankings, _read_history(root / f"models/{variant}/history.csv"))
+    return Result(variant, list(inputs), metrics, rankings, _read_history(root / f"models/{variant}/history.csv"))
 
 
 def _read_history(path: Path) -> list[dict[str, float]]:

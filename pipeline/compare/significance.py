@@ -1,4 +1,4 @@
-"""Which differences between variants are real, judged film by film.
+"""Which variant is better, judged film by film: which differences are real, and which variant serves which film best.
 
 All variants answer the same films, so a pair is compared by the differences on each film. The interval is a percentile
 bootstrap over films. The p-value is of a two-sided paired randomisation test (Fisher): were both variants equally
@@ -13,11 +13,12 @@ from itertools import combinations
 
 import numpy as np
 
+from pipeline.compare.results import Result
 from pipeline.evaluate.bootstrap import draws
 
 ALPHA = 0.05  # goes with the 95 % intervals
 BLOCK = 1000  # sign changes held at once
-EQUAL = 1e-12  # sums of the same numbers in another order differ by less
+EQUAL = 1e-12  # the same value, summed in another order, differs by less
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,18 @@ class Difference:
     def real(self) -> bool:
         """Whether the difference holds at `ALPHA` after correction."""
         return self.p_holm <= ALPHA
+
+
+@dataclass(frozen=True)
+class Wins:
+    """Ids of films: those on which each variant is best `alone`, those on which it `shared` the best value with some
+    others, and those on which all variants have the `same` value, `missed` where that value is 0.
+    """
+
+    alone: dict[str, list[str]]
+    shared: dict[str, list[str]]
+    same: list[str]
+    missed: list[str]
 
 
 def compare_pairs(values: dict[str, np.ndarray], samples: int, permutations: int, seed: int) -> list[Difference]:
@@ -89,3 +102,20 @@ def within_reach(films: int, pairs: int, permutations: int) -> bool:
     """Whether any difference could be called real at all with so few films, so many pairs and so few permutations."""
     smallest = max(2.0 ** (1 - films), 1 / (permutations + 1))
     return smallest * pairs <= ALPHA
+
+
+def wins_of(results: list[Result], metric: str) -> Wins:
+    """Return the wins of all variants by `metric`, a column of their rankings of which more is better."""
+    values = np.stack([result.rankings[metric].to_numpy() for result in results])  # [variant, n]
+    top = values.max(axis=0)
+    best = values >= top - EQUAL
+    count = best.sum(axis=0)
+    fids = results[0].rankings["fid"].to_numpy()
+    same = count == len(results)
+    variants = [result.variant for result in results]
+    return Wins(
+        alone={name: fids[row & (count == 1) & ~same].tolist() for name, row in zip(variants, best, strict=True)},
+        shared={name: fids[row & (count > 1) & ~same].tolist() for name, row in zip(variants, best, strict=True)},
+        same=fids[same].tolist(),
+        missed=fids[same & (top <= EQUAL)].tolist(),
+    )

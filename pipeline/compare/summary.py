@@ -1,16 +1,31 @@
-"""The comparison as data: `comparison.json` for programs, `comparison.csv` for spreadsheets."""
+"""The comparison as data: `comparison.json` for programs, `comparison.csv` for spreadsheets, a table for the terminal,
+and the tables of `dvc plots show`, one row per mark of the templates in `.dvc/plots`.
+"""
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from pipeline.compare.results import FIXED, Result, ranked
-from pipeline.compare.significance import Difference
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.compare.results import FIXED, LOSSES, Result, ranked
+from pipeline.compare.significance import Difference, wins_of
 from pipeline.compare.slices import summarise_slices
-from pipeline.compare.wins import wins_of
+from pipeline.compare.wording import (
+    chance,
+    columns_beside,
+    inputs_label,
+    interval,
+    metric_label,
+    number,
+    pool_label,
+)
 
 APART = (*FIXED, "variant")  # of a metrics file: what is no metric
+WIDTH = 100  # of the table where no terminal gives its own
 
 
 def metric_names(metrics: dict[str, Any]) -> list[str]:
@@ -60,14 +75,14 @@ def summarise(results: list[Result], differences: list[Difference], metric: str)
 
 
 def csv_table(results: list[Result]) -> str:
-    """Return a row a variant: its inputs, all its metrics, and the ends of their intervals, `<metric>_low`, `_high`.
+    """Return one row per variant: its inputs, all metrics, and the ends of their intervals, `<metric>_low`, `_high`.
 
     The metrics of the other direction begin with `music_to_film_`, those of hubs with `hubness_`.
     """
     rows = []
     for result in results:
         metrics = result.metrics
-        row = {"variant": result.variant, "inputs": " ".join(result.inputs)}
+        row: dict[str, Any] = {"variant": result.variant, "inputs": " ".join(result.inputs)}
         row |= {name: metrics[name] for name in ("pool", "queries", "candidates", *metric_names(metrics))}
         row |= _ends(metrics["ci95"])
         other = metrics["music_to_film"]
@@ -76,6 +91,39 @@ def csv_table(results: list[Result]) -> str:
         row |= {f"hubness_{name}": value for name, value in metrics["hubness"].items()}
         rows.append(row)
     return to_csv(rows[0], rows)
+
+
+def plot_tables(results: list[Result], metric: str) -> dict[str, str]:
+    """Return the tables as CSV by name: `variants` (sorted by `metric`) and `learning` (one row per epoch)."""
+    return {
+        "variants": to_csv(("variant", "value", "low", "high", "chance", "measure"), _variants(results, metric)),
+        "learning": to_csv(("variant", *LOSSES), _learning(results)),
+    }
+
+
+def print_table(results: list[Result], metric: str, console: Console | None = None) -> None:
+    """Print one row per variant with 95 % intervals, best first, and chance as the last row."""
+    first, names = results[0], columns_beside(metric)
+    table = Table(
+        title=f"{pool_label(first)}; with 95 % intervals", box=SIMPLE_HEAD, title_justify="left", title_style="bold"
+    )
+    table.add_column("variant", no_wrap=True)
+    table.add_column("inputs")
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    for place, result in enumerate(ranked(results, metric)):
+        cells = [
+            f"{number(name, result.metrics[name])} {interval(result.metrics, name):>11}".rstrip() for name in names
+        ]
+        table.add_row(result.variant, inputs_label(result.inputs), *cells, style="bold" if place == 0 else None)
+    table.add_section()
+    padded = [f"{chance(first.metrics, name)} {'':>11}" for name in names]
+    table.add_row("chance", "a random ranking", *padded, style="dim")
+    if console is None:
+        console = Console()
+        if not console.is_terminal:
+            console = Console(width=WIDTH)
+    console.print(table)
 
 
 def to_csv(columns: Iterable[str], rows: Iterable[dict[str, Any]]) -> str:
@@ -93,3 +141,22 @@ def _ends(intervals: dict[str, list[float]]) -> dict[str, float]:
         for name, ends in intervals.items()
         for end, value in zip(("low", "high"), ends, strict=True)
     }
+
+
+def _variants(results: list[Result], metric: str) -> Iterator[dict[str, Any]]:
+    for result in ranked(results, metric):
+        low, high = result.metrics["ci95"][metric]
+        yield {
+            "variant": result.variant,
+            "value": result.metrics[metric],
+            "low": low,
+            "high": high,
+            "chance": result.metrics["chance"][metric],
+            "measure": f"{metric_label(metric)}: {pool_label(result)}",
+        }
+
+
+def _learning(results: list[Result]) -> Iterator[dict[str, Any]]:
+    for result in results:
+        for record in result.history:
+            yield {"variant": result.variant, **record, "epoch": int(record["epoch"])}

@@ -13,7 +13,15 @@ file, the value found, the values allowed, and what to do next.
 
 
 class PipelineError(Exception):
-    """Base class: a stage prints the message without a traceback and exits with 1."""
+    """Base class: a stage prints the message without a traceback and exits with 1.
+
+    `found` says what is wrong; `remedy` what to do about it, where that is kept apart.
+    """
+
+    def __init__(self, found: str = "", remedy: str = "") -> None:
+        super().__init__(f"{found}; {remedy}" if remedy else found)
+        self.found = found
+        self.remedy = remedy
 
 
 class ParamsError(PipelineError):

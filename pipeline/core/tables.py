@@ -87,7 +87,7 @@ SEGMENTS = pa.schema(  # a row a segment, and a row for each recording or piece 
         ("path", pa.string()),  # data/audio/A/A/A/0.mp3
         ("source", pa.string()),  # path of the recording
         ("source_url", pa.string()),  # where one can listen to it: its own address, not that of a playlist
-        ("track", pa.string()),  # title of the chapter, else of the recording
+        ("title", pa.string()),  # of the chapter, else of the recording
         ("start_seconds", pa.float64()),  # in the recording
         ("seconds", pa.float64()),
         ("loudness_lufs", pa.float64()),  # integrated, ITU-R BS.1770; null below its gate and under 0.4 s

@@ -1,12 +1,13 @@
-"""Work shared among processes: results in the order of the items, whatever the number of processes.
+"""Work in batches, and shared among processes: results in the order of the items, whatever their number.
 
 A process whose parent is gone, killed too, ends at once, so that it does not write into the next run's files.
 """
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
 from multiprocessing import connection, get_context, parent_process
 from typing import TypeVar
 
@@ -35,6 +36,13 @@ def map_in_order(
         yield from pool.map(work, items, chunksize=chunk)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Yield `items` in lists of `size`, the last one with what remains."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
 
 
 def _end_with_parent() -> None:

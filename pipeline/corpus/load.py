@@ -1,6 +1,7 @@
 """A corpus's films, read and checked whole."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def load_films(folder: Path, search: str) -> list[Film]:
     except FileNotFoundError:
         raise CorpusError(
             f"{path} is missing: let corpus.folder in params.yaml name the corpus, "
-            "or make a list with `python -m pipeline catalog add URL`"
+            "or make a list with `python -m pipeline corpus add URL`"
         ) from None
     except UnicodeDecodeError as error:
         raise CorpusError(f"{path} is not JSON: {error}") from None
@@ -60,7 +61,6 @@ class _RepeatedKey(Exception):
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
-        keys = [key for key, _ in pairs]
-        seen: set[str] = set()
-        raise _RepeatedKey(short(next(key for key in keys if key in seen or seen.add(key))))
+        counts = Counter(key for key, _ in pairs)
+        raise _RepeatedKey(short(next(key for key, count in counts.items() if count > 1)))
     return result

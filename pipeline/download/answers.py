@@ -7,8 +7,8 @@ from urllib.parse import urljoin
 
 from yt_dlp.utils import unsmuggle_url
 
+from pipeline.core.text import one_line
 from pipeline.corpus.entry import YOUTUBE_ID
-from pipeline.download.failures import printable
 from pipeline.download.lock import Entry, is_address
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def address_of(info: dict[str, Any], asked: str) -> str:
 def title_of(info: dict[str, Any]) -> str:
     """Return the title; "" when there is none."""
     title = info.get("title")
-    return printable(title)[:LONGEST_TITLE].strip() if isinstance(title, str) else ""
+    return one_line(title, LONGEST_TITLE) if isinstance(title, str) else ""
 
 
 def seconds_of(info: dict[str, Any]) -> float | None:

@@ -17,9 +17,9 @@ from yt_dlp.networking.common import Response
 from yt_dlp.networking.exceptions import HTTPError
 
 from pipeline.core.errors import StageError
+from pipeline.core.web import FetchError, Pace
 from pipeline.download.answers import is_live, is_search
-from pipeline.download.failures import LIVE, FetchError, meaning
-from pipeline.download.pace import Pace
+from pipeline.download.failures import LIVE, meaning
 from pipeline.download.section import Download
 
 log = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ class _Downloader(YoutubeDL):
         """Return the answer to a request."""
         if not self._looking_up:
             return super().urlopen(req)
-        self._pace.request(req if isinstance(req, str) else req.url)
+        self._pace.wait("request", req if isinstance(req, str) else req.url)
         try:
             response = super().urlopen(req)
         except HTTPError as error:

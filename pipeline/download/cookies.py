@@ -26,9 +26,9 @@ def read_cookies(root: Path, name: str | None) -> str | None:
     except OSError as error:
         # LoadError is an OSError without a number.
         what = "is no cookies.txt" if isinstance(error, LoadError) else f"cannot be read ({error.strerror})"
-        raise ParamsError(f"download.cookies: {path} {what}; {ADVICE}") from None
+        raise ParamsError(f"download.cookies: {path} {what}", ADVICE) from None
     except UnicodeDecodeError:
-        raise ParamsError(f"download.cookies: {path} is no cookies.txt; {ADVICE}") from None
+        raise ParamsError(f"download.cookies: {path} is no cookies.txt", ADVICE) from None
     if not len(jar):
-        raise ParamsError(f"download.cookies: {path} holds no cookie; {ADVICE}")
+        raise ParamsError(f"download.cookies: {path} holds no cookie", ADVICE)
     return text

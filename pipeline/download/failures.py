@@ -19,6 +19,8 @@ from yt_dlp.networking.exceptions import HTTPError, TransportError
 from yt_dlp.utils import ContentTooShortError, ExtractorError, GeoRestrictedError, UnsupportedError
 
 from pipeline.core.errors import StageError
+from pipeline.core.text import one_line
+from pipeline.core.web import FetchError
 
 LONGEST_REASON = 300  # characters
 AGAIN_NEXT_RUN = ("blocked", "transient")
@@ -45,17 +47,6 @@ MEANINGS = (  # of what yt-dlp and sites write, in this order; "please sign in" 
 CUT = re.compile(r"bytes read, .* more expected", re.IGNORECASE)
 PREFIX = re.compile(r"^(\s|ERROR:|Got error:|\[[^\]]*\]( \S+:)?)*", re.IGNORECASE)
 ADVICE = re.compile(r"(; please report this issue| Use --| See {1,2}https://github\.com/yt-dlp|; use --).*", re.DOTALL)
-UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\xa0\ud800-\udfff]+")
-
-
-class FetchError(Exception):
-    """One recording cannot be had: a row with this status and reason; `needs` is what would change it."""
-
-    def __init__(self, status: str, reason: str, needs: dict[str, float] | None = None) -> None:
-        super().__init__(f"{status}: {reason}")
-        self.status = status
-        self.reason = reason
-        self.needs = needs
 
 
 def meaning(error: Exception) -> FetchError:
@@ -92,11 +83,6 @@ def disk_error(error: OSError) -> StageError:
     )
 
 
-def printable(text: str) -> str:
-    """Return `text` in one line that can be written as UTF-8."""
-    return UNPRINTABLE.sub(" ", text).strip()
-
-
 def _of_http(error: HTTPError) -> FetchError:
     code = error.status
     phrase = HTTPStatus(code).phrase if code in HTTPStatus._value2member_map_ else ""
@@ -105,7 +91,7 @@ def _of_http(error: HTTPError) -> FetchError:
         return FetchError("gone", reason)
     if code in (401, 403, 429):
         asked = error.response.headers.get("Retry-After")
-        return FetchError("blocked", reason + (f", Retry-After: {printable(asked)[:40]}" if asked else ""))
+        return FetchError("blocked", reason + (f", Retry-After: {one_line(asked, 40)}" if asked else ""))
     return FetchError("transient", reason)
 
 
@@ -126,4 +112,4 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def _text(error: Exception, causes: list[BaseException]) -> str:
     extractor = next((cause for cause in causes if isinstance(cause, ExtractorError)), None)
     text = str(extractor.orig_msg if extractor else error)
-    return printable(ADVICE.sub("", PREFIX.sub("", text)))[:LONGEST_REASON] or type(error).__name__
+    return one_line(ADVICE.sub("", PREFIX.sub("", text)), LONGEST_REASON) or type(error).__name__

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.files import sha256_of
+from pipeline.core.web import FetchError, Pace, is_loopback
 from pipeline.corpus.site import Site
 from pipeline.download.answers import address_of, chapters_of, entries_of, is_list, is_search, seconds_of, title_of
-from pipeline.download.brake import Brake, Halted
+from pipeline.download.breaker import CircuitBreaker, CircuitOpen
 from pipeline.download.check import CutOffError, check
 from pipeline.download.client import Client
-from pipeline.download.failures import COOKIES, DISK_ERRORS, FetchError, disk_error
+from pipeline.download.failures import COOKIES, DISK_ERRORS, disk_error
 from pipeline.download.lock import Lock
-from pipeline.download.pace import Pace, is_loopback
 from pipeline.download.rows import Request, Row, save_row
 from pipeline.download.section import Download
 from pipeline.media.audio import NotAudioError
@@ -42,13 +42,20 @@ class Fetcher:
     """What the workers share; a client a thread."""
 
     def __init__(
-        self, root: Path, site: Site, settings: Download, lock: Lock, brake: Brake, pace: Pace, cookies: str | None
+        self,
+        root: Path,
+        site: Site,
+        settings: Download,
+        lock: Lock,
+        breaker: CircuitBreaker,
+        pace: Pace,
+        cookies: str | None,
     ) -> None:
         self._root = root
         self._site = site
         self._settings = settings
         self._lock = lock
-        self._brake = brake
+        self._breaker = breaker
         self._pace = pace
         self._cookies = cookies
         self._local = threading.local()
@@ -63,18 +70,18 @@ class Fetcher:
         if entries is not None:  # of another film with the same item, since the run began
             return Fetched(None, request.of(entries))
         try:
-            self._brake.wait(0.0)
+            self._breaker.wait(0.0)
             fetched = self._with_attempts(request)
             if fetched.row is not None:
                 save_row(self._root, request, fetched.row)
-        except Halted as error:
+        except CircuitOpen as error:
             return Fetched(request.row(status=error.status, reason=error.reason), [])
         except OSError as error:
             if error.errno in DISK_ERRORS:
                 raise disk_error(error) from None
             raise
         row = fetched.row or {"status": "ok", "reason": ""}
-        self._brake.note(row["status"], row["reason"])
+        self._breaker.note(row["status"], row["reason"], request.address)
         return fetched
 
     def close(self) -> None:
@@ -88,7 +95,7 @@ class Fetcher:
             known: Row = {}
             try:
                 return self._attempt(request, known)
-            except Halted:
+            except CircuitOpen:
                 if last is None:
                     raise
                 return last
@@ -99,15 +106,16 @@ class Fetcher:
                 if error.status != "transient" or attempt == self._settings.attempts:
                     return last
             try:
-                self._brake.wait(_backoff(self._site.address(request.address), attempt))
-            except Halted:
+                self._breaker.wait(_backoff(self._site.address(request.address), attempt))
+            except CircuitOpen:
                 return last
+        raise AssertionError("download.attempts is at least 1")
 
     def _attempt(self, request: Request, known: Row) -> Fetched:
         """Return what was fetched; put into `known` what is worth telling of a failure as well."""
         url = self._site.address(request.address)
         if not is_search(url):
-            self._pace.recording(url)
+            self._pace.wait("recording", url)
         info = self._client().look_up(url)
         if is_list(info):
             return Fetched(None, self._resolved(request, info))

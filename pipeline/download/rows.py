@@ -7,14 +7,13 @@ data/downloads/AAA/.part-…       a transfer in progress
 """
 
 import hashlib
-import json
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.files import write_json
+from pipeline.core.ledger import Ledger
 from pipeline.core.tables import DOWNLOADS
 from pipeline.corpus import FID, Film
 from pipeline.download.failures import AGAIN_NEXT_RUN, COOKIES, LIVE
@@ -39,10 +38,14 @@ class Request:
     title: str  # in the list; else ""
 
     @property
+    def name(self) -> str:
+        """The name of its row, and of its files without their suffix: AAA/000, AAA/000-01."""
+        return f"{self.fid}/{self.number:03d}" + ("" if self.entry is None else f"-{self.entry:02d}")
+
+    @property
     def stem(self) -> Path:
         """The path, below the root, of its files without their suffix."""
-        name = f"{self.number:03d}" if self.entry is None else f"{self.number:03d}-{self.entry:02d}"
-        return FOLDER / self.fid / name
+        return FOLDER / self.name
 
     def part(self, version: str) -> Path:
         """Return the path, below the root, of the transfer: a changed file never goes on with the old one's bytes."""
@@ -78,18 +81,13 @@ def order_of(request: Request) -> tuple[str, int, int]:
 
 def save_row(root: Path, request: Request, row: Row) -> None:
     """Write the row beside its recording."""
-    write_json(root / request.stem.with_suffix(".json"), row)
+    _ledger(root).write(request.name, row)
 
 
 def earlier_row(root: Path, request: Request) -> Row | None:
     """Return the row that an earlier run left for the same address; None when there is none."""
-    try:
-        row = json.loads((root / request.stem.with_suffix(".json")).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return None
-    if not isinstance(row, dict) or row.keys() != request.row().keys() or row["url"] != request.url:
-        return None
-    return row if request.entry is None or row["video_url"] == request.address else None
+    inputs = {"url": request.url} if request.entry is None else {"url": request.url, "video_url": request.address}
+    return _ledger(root).read(request.name, **inputs)
 
 
 def is_settled(root: Path, row: Row, settings: Download) -> bool:
@@ -128,6 +126,10 @@ def remove_others(root: Path, rows: Iterable[Row]) -> None:
         for file in list(folder.iterdir()):
             if file.name not in kept[folder.name] and not file.name.startswith(begun[folder.name]):
                 file.unlink()
+
+
+def _ledger(root: Path) -> Ledger:
+    return Ledger(root / FOLDER, (*DOWNLOADS.names, "needs"))
 
 
 def _has(key: str, least: float, settings: Download) -> bool:

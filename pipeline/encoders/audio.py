@@ -16,10 +16,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline.core.batches import batches
 from pipeline.core.errors import ParamsError
-from pipeline.encoders.pooling import Poolings, chosen
-from pipeline.encoders.pretrained import digest_of, digests, explained, inference, load_model, quiet
+from pipeline.core.workers import batches
+from pipeline.encoders.pretrained import (
+    Poolings,
+    choose_pooling,
+    digest_of,
+    digests,
+    explained,
+    inference,
+    load_model,
+    quiet,
+)
 from pipeline.encoders.section import LOG_MEL, WindowFeatures
 from pipeline.encoders.source import locate
 
@@ -85,7 +93,9 @@ def load_audio_encoder(params: WindowFeatures, device: torch.device, batch_size:
         silence = np.zeros(round(params.window_seconds * extractor.sampling_rate), np.float32)
         with inference(torch.device("cpu")):
             ways = _poolings(model, model(**inputs_of(extractor, [silence])), head)
-            pooling = chosen("features.audio.pooling", params.encoder, params.pooling, next(iter(ways), ""), ways)
+            pooling = choose_pooling(
+                "features.audio.pooling", params.encoder, params.pooling, next(iter(ways), ""), ways
+            )
             width = ways[pooling]().shape[1]
         spec = {
             "encoder": params.encoder,

@@ -13,10 +13,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from pipeline.core.batches import batches
+from pipeline.core.workers import batches
 from pipeline.encoders.pixels import Preparation, read_preparation
-from pipeline.encoders.pooling import Poolings, chosen
-from pipeline.encoders.pretrained import digests, explained, inference, load_model, quiet
+from pipeline.encoders.pretrained import Poolings, choose_pooling, digests, explained, inference, load_model, quiet
 from pipeline.encoders.section import ImageFeatures
 from pipeline.encoders.source import locate
 
@@ -78,7 +77,9 @@ def load_image_encoder(params: ImageFeatures, device: torch.device, batch_size: 
             preparation = Preparation(size, size, BICUBIC, 1 / 255, EFFICIENTNET_MEAN, EFFICIENTNET_STD)
         with inference(torch.device("cpu")):
             ways = image_poolings(model, head, torch.zeros(2, 3, preparation.size, preparation.size))
-            pooling = chosen("features.image.pooling", params.encoder, params.pooling, next(iter(ways), ""), ways)
+            pooling = choose_pooling(
+                "features.image.pooling", params.encoder, params.pooling, next(iter(ways), ""), ways
+            )
             width = ways[pooling]().shape[1]
         spec = {
             "encoder": params.encoder,

@@ -1,19 +1,24 @@
 """Pretrained models: how they load, compute, and say what they are, and how one that does not load is explained.
 
 Weights are read as tensors only, from safetensors where there are some, and no code of a model's own repository runs.
+
+Of a model's vectors one is taken, by its pooling: `cls` its class token, `mean` the mean of its tokens, `pooler` its
+own output, which is what it was trained to compare or to classify by: the projection of CLIP and CLAP, the pooling
+head of SigLIP, the dense layer over the class token of BERT.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from pipeline.core.errors import ModelError, PipelineError
+from pipeline.core.errors import ModelError, ParamsError, PipelineError
 
 VERSION = 1  # of all encoders here: raise when the same input would give other values, which are kept by it
 HEADS = ("pooler.", "head.", "visual_projection.", "audio_projection.")  # what only a model's pooled output is made of
@@ -25,6 +30,7 @@ IGNORED_SETTINGS = (
     "transformers_version",
 )  # of a configuration: no part of the model
 
+Poolings = Mapping[str, Callable[[], Tensor]]  # what a model's output can be pooled to [n, f], by name
 Towers = Mapping[str, tuple[str, str | None]]  # by kind of model: class of the part that is read, and its configuration
 
 
@@ -104,6 +110,15 @@ def inference(device: torch.device) -> Iterator[None]:
 def supports_bfloat16(device: torch.device) -> bool:
     """Return whether the device multiplies bfloat16 by itself."""
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def choose_pooling(key: str, encoder: str, wanted: str, auto: str, allowed: Poolings) -> str:
+    """Return the pooling `wanted`, or `auto` when that is left to the model; raise `ParamsError` unless allowed."""
+    pooling = auto if wanted == "auto" else wanted
+    if pooling not in allowed:
+        names = ", ".join(allowed) or "none"
+        raise ParamsError(f"{key}: found {wanted!r}; {encoder} has weights for {names}")
+    return pooling
 
 
 def digests(model: Any, head: bool) -> dict[str, Any]:

@@ -16,10 +16,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline.core.batches import batches
 from pipeline.core.errors import ParamsError
-from pipeline.encoders.pooling import Poolings, chosen
-from pipeline.encoders.pretrained import digest_of, digests, explained, inference, load_model, quiet
+from pipeline.core.workers import batches
+from pipeline.encoders.pretrained import (
+    Poolings,
+    choose_pooling,
+    digest_of,
+    digests,
+    explained,
+    inference,
+    load_model,
+    quiet,
+)
 from pipeline.encoders.section import TextFeatures
 from pipeline.encoders.sentence import Sentence, read_sentence
 from pipeline.encoders.source import locate
@@ -78,7 +86,7 @@ def load_text_encoder(params: TextFeatures, device: torch.device, batch_size: in
         if output.last_hidden_state.ndim != 3:
             raise ValueError(f"it gives no vector a token: its states are {output.last_hidden_state.ndim}-dimensional")
         allowed = _poolings(output, probe["attention_mask"], head)
-        pooling = chosen("features.text.pooling", params.encoder, params.pooling, sentence.pooling, allowed)
+        pooling = choose_pooling("features.text.pooling", params.encoder, params.pooling, sentence.pooling, allowed)
         spec = {
             "encoder": params.encoder,
             "revision": source.revision,

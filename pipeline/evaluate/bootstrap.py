@@ -19,7 +19,7 @@ def confidence_intervals(
 ) -> dict[str, list[float]]:
     """Return [low, high] of every average, from `samples` draws of as many films with replacement.
 
-    `films` [n] says whose each query is, from 0 on without a gap; without it each query is another film's.
+    `films` [n] is the film of each query, numbered from 0 without a gap; without it each query is another film's.
     """
     films = np.arange(len(columns[BEST_RANK])) if films is None else films
     means = [name for name in columns if name != BEST_RANK]
@@ -54,7 +54,7 @@ def draws(films: int, samples: int, generator: np.random.Generator, width: int |
 
 
 def _medians(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the median of each draw: of ascending `values` [n], each as often as `weights` [b, n] says."""
+    """Return the median of each draw: of ascending `values` [n], each as often as in `weights` [b, n]."""
     through = np.cumsum(weights, axis=1)
     total = through[:, -1]
     middle = [np.argmax(through > place[:, np.newaxis], axis=1) for place in ((total - 1) // 2, total // 2)]

@@ -8,14 +8,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.evaluate.first_hit import none_among_first
 from pipeline.evaluate.metrics import BEST_RANK, query_metrics
-from pipeline.evaluate.ranks import at_random
+from pipeline.evaluate.ranks import at_random, none_among_first
 
 NEGLIGIBLE = 1e-15  # probability left out, and share of a sum left out
 
 
-def chance_metrics(relevant: Sequence[int], candidates: int, ks: Sequence[int]) -> dict[str, float]:
+def chance_metrics(relevant: Sequence[int] | np.ndarray, candidates: int, ks: Sequence[int]) -> dict[str, float]:
     """Return the expectation of every average over queries that have `relevant` tracks among `candidates` each."""
     numbers, counts = np.unique(relevant, return_counts=True)
     columns = query_metrics(at_random(numbers, candidates), ks)

@@ -1,16 +1,15 @@
 """Retrieval metrics of every query from where its relevant candidates stand, and their averages over queries.
 
 In the formulas r₁ < r₂ < … are the ranks of the R relevant candidates of a query, 1 = best; of tied ones each metric is
-the expectation over all orders (`pipeline.evaluate.ranks`). A metric is float64 [n], a value a query. A cut-off k may
-exceed the number of candidates.
+the expectation over all orders (`pipeline.evaluate.ranks`). A metric is float64 [n], one value per query. A cut-off k
+may exceed the number of candidates.
 """
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pipeline.evaluate.first_hit import any_among_first, expected_reciprocal
-from pipeline.evaluate.ranks import Ranks
+from pipeline.evaluate.ranks import Ranks, any_among_first, expected_reciprocal
 
 NDCG_CUT = 10  # of `ndcg_at_10`, the cut that retrieval benchmarks report (Thakur et al. 2021, BEIR)
 BEST_RANK = "best_rank"
@@ -107,3 +106,22 @@ def averages(columns: Columns) -> dict[str, float]:
     means = {name: float(np.mean(values)) for name, values in columns.items() if name != BEST_RANK}
     best = columns[BEST_RANK]
     return means | {"median_rank": float(np.median(best)), "mean_rank": float(np.mean(best))}
+
+
+def pooled_figures(ranks: Ranks, ks: Sequence[int]) -> dict[str, float]:
+    """Return the figures of the published evaluation, for comparison with its tables only.
+
+    They pool the ranks of all tracks of all films into one list, so a film counts as often as it has tracks, and
+    perfect retrieval does not reach 1. The "NDCG" compares with a list whose first places are all relevant, as many as
+    there are ranks. Tied tracks count by expectation, as everywhere here.
+    """
+    pooled = int(ranks.own.sum())
+    share = ranks.own / ranks.tied
+    gained = np.sum(share * summed(ranks, gains_of(ranks.candidates)))
+    return {
+        **{f"recall_at_{k}": float(np.sum(ranks.own * share_among_first(ranks, k)) / pooled) for k in ks},
+        "mrr": float(np.sum(share * summed(ranks, 1.0 / np.arange(1, ranks.candidates + 1))) / pooled),
+        "ndcg": float(gained / np.sum(gains_of(pooled))),
+        "median_rank": float(np.median(ranks.expected)),
+        "mean_rank": float(np.mean(ranks.expected)),
+    }

@@ -3,6 +3,10 @@
 Equal scores are ties (`pipeline.evaluate.ranks`); where tracks are listed, tied ones keep the candidates' order. Scores
 are float32, rounded from sums in float64, so that neither blocks nor the order of a sum decide a rank. Memory holds one
 block of scores, whatever the number of queries and candidates.
+
+Hubness: in a space of many dimensions a few candidates stand near everything, and crowd the top of every ranking. N₁₀
+of a candidate is how many queries have it among their first ten (Radovanović, Nanopoulos and Ivanović 2010, Hubs in
+Space). Without hubs N₁₀ is binomial and its skewness near 0.
 """
 
 from collections.abc import Sequence
@@ -11,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.core.errors import ModelError, StageError
-from pipeline.evaluate.hubness import TOP
 from pipeline.evaluate.ranks import Ranks, grouped
 
+TOP = 10  # places that hubness looks at
 BLOCK_SCORES = 1 << 20  # held at once: 8 MB in float64
 
 
@@ -99,6 +103,27 @@ def rank(queries: Vectors, candidates: Vectors, relevant: Sequence[np.ndarray], 
     return Ranking(
         ranks, np.array(tops, np.int64).reshape(shape), np.array(top_scores, np.float32).reshape(shape), occurrences
     )
+
+
+def hubness_of(occurrences: np.ndarray, queries: int) -> dict[str, float]:
+    """Return what `occurrences` [candidates], N₁₀ of each, say about hubs among the candidates of `queries` queries.
+
+    k             10, or all candidates where there are fewer
+    most          the greatest N₁₀
+    never         the share of candidates with N₁₀ = 0, which nobody is ever shown
+    skewness      of N₁₀; 0 where all are equal
+    chance_never  what `never` is expected to be under random rankings
+    """
+    k = min(TOP, len(occurrences))
+    deviations = occurrences - occurrences.mean()
+    spread = float(np.sqrt(np.mean(deviations**2)))
+    return {
+        "k": k,
+        "most": float(occurrences.max()),
+        "never": float(np.mean(occurrences == 0)),
+        "skewness": float(np.mean(deviations**3) / spread**3) if spread > 1e-9 else 0.0,
+        "chance_never": float((1 - k / len(occurrences)) ** queries),
+    }
 
 
 def _scores(queries: Vectors, candidates: Vectors, transposed: np.ndarray) -> np.ndarray:

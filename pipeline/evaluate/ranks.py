@@ -4,11 +4,16 @@ Candidates of equal score form a group that any order is as good for: every metr
 of each group (McSherry and Najork 2008, Computing Information Retrieval Performance Measures Efficiently in the
 Presence of Tied Scores). A ranking without ties is the case of groups of one; a random ranking is the case of one group
 that holds all candidates.
+
+How far down the first of r relevant candidates stands among m in random order is the negative hypergeometric law: it
+stands behind place j with probability S(j) = Π_{i<j} (m − r − i) / (m − i) = C(m − j, r) / C(m, r), the hypergeometric
+chance of none among the first j.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import comb
 
 import numpy as np
 
@@ -61,7 +66,26 @@ def grouped(query: np.ndarray, above: np.ndarray, tied: np.ndarray, candidates: 
     return Ranks(query[starts], above[starts], tied[starts], own, candidates)
 
 
-def at_random(relevant: Sequence[int], candidates: int) -> Ranks:
+def at_random(relevant: Sequence[int] | np.ndarray, candidates: int) -> Ranks:
     """Return `Ranks` of rankings that say nothing: all candidates tied, `relevant` of them each query's own."""
     own = np.asarray(relevant, np.int64)
     return Ranks(np.arange(len(own)), np.zeros_like(own), np.full_like(own, candidates), own, candidates)
+
+
+def none_among_first(relevant: int, candidates: int) -> np.ndarray:
+    """Return S(0) … S(m), float64 [m + 1]: the probability that no relevant candidate is among the first j."""
+    before = np.arange(candidates)
+    return np.cumprod(np.concatenate([[1.0], np.maximum(candidates - relevant - before, 0) / (candidates - before)]))
+
+
+def any_among_first(places: int, relevant: int, candidates: int) -> float:
+    """Return 1 − S(`places`), correctly rounded, as it is computed in whole numbers."""
+    orders = comb(candidates, relevant)
+    return (orders - comb(candidates - places, relevant)) / orders
+
+
+def expected_reciprocal(relevant: int, candidates: int, above: int) -> float:
+    """Return the expectation of 1 / (`above` + j), where j is the place of the first relevant candidate."""
+    places = np.arange(1, candidates + 1)
+    first = none_among_first(relevant, candidates)[:-1] * relevant / (candidates + 1 - places)  # P(first = j)
+    return float(np.sum(first / (above + places)))

@@ -15,15 +15,13 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pipeline.core.batches import batches
 from pipeline.core.errors import StageError
 from pipeline.core.machine import Machine
-from pipeline.core.workers import map_in_order
+from pipeline.core.workers import batches, map_in_order
 from pipeline.encoders.log_mel import LogMel
 from pipeline.encoders.section import LogMelFeatures
-from pipeline.features.rows import versions
 from pipeline.features.tracks import stated_samples, track_samples
-from pipeline.store.cache import FeatureCache, open_cache, write_shard
+from pipeline.store.cache import FeatureCache, open_cache, versions, write_shard
 from pipeline.store.table import FRAME_KEYS, write_features
 
 GROUP_ROWS = 64  # decoded and written at a time; 5 MB of vectors at the default settings, 49 MB at the paper's

@@ -12,15 +12,14 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.core.batches import batches
 from pipeline.core.machine import Machine, choose_device
+from pipeline.core.workers import batches
 from pipeline.encoders.audio import AudioEncoder, load_audio_encoder
 from pipeline.encoders.section import WindowFeatures
-from pipeline.features.rows import versions
 from pipeline.features.tracks import stated_samples, track_samples
-from pipeline.store.cache import FeatureCache, open_cache, write_shard
+from pipeline.store.audio_table import window_starts
+from pipeline.store.cache import FeatureCache, open_cache, versions, write_shard
 from pipeline.store.table import WINDOW_KEYS, write_features
-from pipeline.store.windows import window_starts
 
 GROUP_TRACKS = 32  # decoded ahead, encoded and kept at a time
 GROUP_ROWS = 1024  # tracks whose windows are a row group

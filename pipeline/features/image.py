@@ -10,17 +10,15 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.core.batches import batches
 from pipeline.core.errors import MissingFileError
 from pipeline.core.files import sha256_of
 from pipeline.core.machine import Machine, choose_device
+from pipeline.core.workers import batches
 from pipeline.encoders.image import ImageEncoder, load_image_encoder
 from pipeline.encoders.section import ImageFeatures
-from pipeline.features.rows import versions
-from pipeline.store.cache import FeatureCache, open_cache, write_shard
-from pipeline.store.posters import read_poster
+from pipeline.store.cache import FeatureCache, open_cache, versions, write_shard
+from pipeline.store.inputs import film_rows, read_poster
 from pipeline.store.table import IMAGE_KEYS, write_features
-from pipeline.store.texts import one_row_a_film
 
 GROUP_FILMS = 256  # encoded and kept at a time
 GROUP_ROWS = 8192  # films whose vectors are a row group
@@ -34,7 +32,7 @@ def write_image_features(root: Path, path: Path, dataset: list[Row], params: Ima
     Raises `MissingFileError` for a poster that is missing or damaged, `ModelError` for an encoder that cannot be used.
     """
     encoder = load_image_encoder(params, choose_device(machine.device), machine.image_batch_size)
-    films = one_row_a_film(dataset)
+    films = film_rows(dataset)
     about = {"spec": encoder.spec | {"crops": params.crops}, "versions": versions("torch", "transformers", "pillow")}
     cache = open_cache(path.parent, path.stem, about)
     digests = {film["fid"]: _digest(root, film) for film in films}

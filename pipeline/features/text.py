@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.core.batches import batches
 from pipeline.core.machine import Machine, choose_device
+from pipeline.core.workers import batches
 from pipeline.encoders.section import TextFeatures
 from pipeline.encoders.text import load_text_encoder
-from pipeline.features.rows import versions
-from pipeline.store.cache import FeatureCache, open_cache, write_shard
+from pipeline.store.cache import FeatureCache, open_cache, versions, write_shard
+from pipeline.store.inputs import film_rows, film_texts
 from pipeline.store.table import TEXT_KEYS, write_features
-from pipeline.store.texts import film_texts, one_row_a_film
 
 GROUP_TEXTS = 1024  # sorted by length, encoded and kept at a time
 GROUP_ROWS = 8192  # a row group
@@ -30,7 +29,7 @@ def write_text_features(path: Path, dataset: list[Row], params: TextFeatures, ma
 
     Raises `MissingFileError` for a film without tags or plot, `ModelError` for an encoder that cannot be used.
     """
-    texts = [item for film in one_row_a_film(dataset) for item in film_texts(film)]
+    texts = [item for film in film_rows(dataset) for item in film_texts(film)]
     encoder = load_text_encoder(params, choose_device(machine.device), machine.text_batch_size)
     about = {"spec": encoder.spec, "versions": versions("torch", "transformers", "tokenizers")}
     cache = open_cache(path.parent, path.stem, about)

@@ -102,10 +102,11 @@ def frames(container: InputContainer) -> Iterator[av.AudioFrame]:
 def mono(path: Path, sample_rate: int) -> Iterator[np.ndarray]:
     """Yield the recording as int16 blocks [t]: the mean of its channels, resampled to `sample_rate` Hz."""
     with opened(path) as container:
-        graph, shape, gathered = None, None, 0
+        graph: Graph | None = None
+        shape, gathered = None, 0
         for frame in frames(container):
             found = (frame.format.name, frame.layout.name, frame.sample_rate)
-            if shape != found:  # may change within a recording
+            if graph is None or shape != found:  # may change within a recording
                 if graph is not None:
                     graph.push(None)
                     yield from _pulled(graph)

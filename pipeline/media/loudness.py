@@ -33,6 +33,7 @@ def loudness_lufs(samples: np.ndarray, sample_rate: int) -> float | None:
             last = graph.pull()  # a frame a step, with the loudness up to there
         except av.EOFError:
             break
+    assert last is not None, "a step or more went in"
     value = float(last.metadata["lavfi.r128.I"])
     return value if math.isfinite(value) and value > GATE_LUFS else None
 

@@ -7,6 +7,7 @@ that are no text, or that take quadratic time.
 
 import codecs
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from bs4.dammit import EncodingDetector
 from lxml import etree
@@ -21,7 +22,7 @@ ENCODINGS = frozenset(
     | {f"iso8859-{number}" for number in (*range(2, 9), 10, 11, 13, 14, 15, 16)}
 )
 
-Element = etree._Element
+Element: TypeAlias = etree._Element
 
 
 def page_text(data: bytes, charset: str) -> str:
@@ -44,7 +45,7 @@ def read_tree(text: str) -> Element:
     try:
         root = etree.fromstring(text.encode(), parser)
     except etree.XMLSyntaxError:
-        root = None
+        return etree.Element("html")
     return etree.Element("html") if root is None else root
 
 

@@ -14,7 +14,11 @@ DAMAGE = (*BROKEN, TypeError, AttributeError, LookupError, ArithmeticError)  # .
 
 
 class BadPictureError(Exception):
-    """The file is no picture that can be used; the message says why."""
+    """The file is no picture that can be used: `problem` says why, `cause` names the exception of Pillow, if any."""
+
+    def __init__(self, problem: str, cause: str = "") -> None:
+        super().__init__(f"{problem}: {cause}" if cause else problem)
+        self.problem = problem
 
 
 def read_picture(source: Path | BinaryIO, max_pixels: int) -> Image.Image:
@@ -36,7 +40,7 @@ def read_picture(source: Path | BinaryIO, max_pixels: int) -> Image.Image:
         except FileNotFoundError:
             raise
         except DAMAGE as error:
-            raise BadPictureError(f"cannot be decoded: {type(error).__name__}") from None
+            raise BadPictureError("cannot be decoded", type(error).__name__) from None
 
 
 def as_rgb(image: Image.Image) -> Image.Image:

@@ -22,7 +22,7 @@ class ResidualBlock(nn.Module):
         self.bn_1 = nn.BatchNorm2d(channels)
         self.conv_2 = nn.Conv2d(channels, channels, 3, padding=1)
         self.bn_2 = nn.BatchNorm2d(channels)
-        self.skip = nn.Identity()
+        self.skip: nn.Module = nn.Identity()
         if in_channels != channels:
             self.skip = nn.Sequential(nn.Conv2d(in_channels, channels, 3, padding=1), nn.BatchNorm2d(channels))
 

@@ -8,7 +8,7 @@ import torch
 
 from pipeline.core.files import sha256_of
 from pipeline.core.tables import DATASET, SEGMENTS, read_table
-from pipeline.model.embed import embed_tracks
+from pipeline.model.embed import embed_tracks, tracks_of
 from pipeline.model.store import WEIGHTS, load_model, open_for_model
 from pipeline.store.films import films_of
 from pipeline.store.index import film_tracks, write_index
@@ -26,7 +26,7 @@ def index_films(
     model, config = load_model(root / "models" / variant)
     store = open_for_model(root, rows, variant, inputs, config)
     films = films_of(rows, store)
-    vectors = embed_tracks(model, store, films, config, batch_size, device)
+    vectors = embed_tracks(model, tracks_of(films, store), config, batch_size, device)
     about = {"variant": variant, **sources_of(root, variant), "audio": store.audio.about["digest"]}
     write_index(path, film_tracks((track for film in films for track in film.tracks), segments), vectors, about)
     return len(vectors), len(films)

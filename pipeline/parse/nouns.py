@@ -7,7 +7,7 @@ an American musical comedy film | directed by Ada Roe, who was …
 """
 
 import re
-from typing import Literal
+from typing import Literal, cast
 
 Kind = Literal["film", "disambiguation", "missing", "series", "person", "game", "not_a_film"]
 
@@ -68,7 +68,7 @@ def is_of_a_decade(category: str) -> bool:
 def kind_of_phrase(text: str) -> Kind | None:
     """Return the kind that the last noun before the first preposition, comma or full stop of `text` names."""
     found = list(NOUNS.finditer(_head(CLAUSE_ENDS.sub("", text))))
-    return found[-1].lastgroup if found else None
+    return cast(Kind, found[-1].lastgroup) if found else None  # the pattern's groups are the kinds
 
 
 def _head(phrase: str) -> str:

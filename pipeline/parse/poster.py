@@ -31,10 +31,10 @@ def save_blank(target: Path, parse: Parse) -> None:
 
 def _resized(image: Image.Image, parse: Parse) -> Image.Image:
     shorter = min(image.size)
-    size = tuple(max(parse.short_side, round(side * parse.short_side / shorter)) for side in image.size)
-    if size[0] * size[1] > parse.max_pixels:
+    width, height = (max(parse.short_side, round(side * parse.short_side / shorter)) for side in image.size)
+    if width * height > parse.max_pixels:
         raise BadPosterError(f"{image.width} x {image.height} px is too narrow for a poster")
-    return image.resize(size, Image.Resampling.LANCZOS)
+    return image.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def _save(image: Image.Image, target: Path, parse: Parse) -> None:

@@ -11,8 +11,8 @@ from pipeline.core.files import sha256_of
 from pipeline.model.store import CONFIG, WEIGHTS
 from pipeline.store.index import INDEX, INDEX_KEYS
 from pipeline.tracking.logged import log_model
-from pipeline.tracking.run import DATA_TAG
 from pipeline.tracking.store import DIGEST_TAG, connected, find_run, never_fails, one_at_a_time, repository
+from pipeline.tracking.training import DATA_TAG
 
 log = logging.getLogger(__name__)
 

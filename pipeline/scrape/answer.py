@@ -14,9 +14,9 @@ from urllib.parse import urldefrag, urljoin
 import requests
 
 from pipeline.core.text import excerpt, one_line
+from pipeline.core.web import FetchError
 from pipeline.media.pages import page_text
 from pipeline.scrape.body import first_piece, read_body
-from pipeline.scrape.failure import FetchError
 
 EXCERPT_BYTES = 1 << 14  # of a refusal's body, read for its first words
 WORDS = 200  # characters of a host's own words in a reason

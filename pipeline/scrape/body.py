@@ -7,7 +7,7 @@ import requests
 import urllib3
 
 from pipeline.core.text import one_line
-from pipeline.scrape.failure import FetchError
+from pipeline.core.web import FetchError
 
 BLOCK_BYTES = 1 << 16
 GZIP = 31  # zlib's `wbits` for gzip with a window of any size

@@ -19,11 +19,10 @@ from urllib.parse import urldefrag, urlsplit
 import requests
 
 from pipeline.core.text import one_line
+from pipeline.core.web import FetchError, Pace, is_loopback, site_of
 from pipeline.scrape.agent import ADVICE, needs_contact, user_agent
 from pipeline.scrape.answer import WORDS, Fetched, failure, read, redirect_target, wished_pause
-from pipeline.scrape.failure import PASSING, FetchError
-from pipeline.scrape.hosts import is_loopback, same_site, site_of
-from pipeline.scrape.pace import Pace
+from pipeline.scrape.hosts import same_site
 from pipeline.scrape.section import Scrape
 
 FIRST_PAUSE_SECONDS = 1.0  # before the second attempt; doubles with each further one
@@ -31,6 +30,8 @@ MAX_PAUSE_SECONDS = 300.0
 MAX_REDIRECTS = 10
 MAX_FAILURES = 5  # URLs of a host in a row, each after all attempts; then it is down
 BODY_TIMEOUTS = 10  # a body may take this many times the time-out of one read, so that a trickle ends
+
+PASSING = frozenset({"timeout", "unreachable", "server_error", "rate_limited"})  # tried again, now and in the next run
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class Client:
         self._contact = contact
         self._clock = clock
         self._jitter = jitter
-        self._pace = Pace(scrape.requests_per_minute, clock, sleep)
+        self._pace = Pace({"request": 60.0 / scrape.requests_per_minute}, clock, sleep)
         self._failures: Counter[str] = Counter()
         self._session = _Session()
         self._session.headers.update({"User-Agent": user_agent(contact), "Accept-Encoding": "gzip"})
@@ -111,7 +112,7 @@ class Client:
             while len(passed) <= MAX_REDIRECTS:
                 with self._ask(url, known) as response:
                     target = redirect_target(response, url)
-                    self._heed(response, url)
+                    self._respect_retry_after(response, url)
                     if target is None:
                         return self._take(response, url, tuple(passed), max_bytes, known)
                 passed.append(url)
@@ -134,7 +135,7 @@ class Client:
             raise FetchError("not_asked", f"the run stopped: {self.stopped}")
         if self._contact is None and needs_contact(host):
             raise FetchError("no_contact", f"{host} was not asked: {ADVICE}")
-        self._pace.wait(url)
+        self._pace.wait("request", url)
         try:
             return self._session.get(
                 url,
@@ -152,7 +153,7 @@ class Client:
         except (requests.RequestException, ValueError) as error:
             raise FetchError("bad_url", f"cannot be asked for: {one_line(str(error), WORDS)}") from None
 
-    def _heed(self, response: requests.Response, url: str) -> None:
+    def _respect_retry_after(self, response: requests.Response, url: str) -> None:
         """Leave the host alone for as long as it wishes, or stop when that is too long."""
         pause = wished_pause(response)
         if pause is None:

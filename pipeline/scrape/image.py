@@ -8,9 +8,9 @@ from functools import partial
 
 from pipeline.core.files import write_bytes
 from pipeline.core.text import one_line
+from pipeline.core.web import FetchError, site_of
 from pipeline.corpus import Film
-from pipeline.scrape.failure import FetchError
-from pipeline.scrape.hosts import is_among, site_of
+from pipeline.scrape.hosts import is_among
 from pipeline.scrape.poster import EXTENSIONS, image_extension
 from pipeline.scrape.state import POSTER_COLUMNS, POSTERS_FOLDER, Row, Run, validators
 
@@ -52,7 +52,7 @@ def poster_row(film: Film, page: Row, before: Row, run: Run) -> Row:
         return EMPTY | failed | {"poster_page": kept["poster_page"]}
     path, digest = f"{POSTERS_FOLDER}/{film.fid}.{extension}", hashlib.sha256(fetched.data).hexdigest()
     if not (path in run.files and (kept["poster_path"], kept["poster_sha256"]) == (path, digest)):
-        run.row_path(film.fid).unlink(missing_ok=True)  # it describes the file that is replaced now
+        run.ledger.remove(film.fid)  # it describes the file that is replaced now
         write_bytes(run.root / path, fetched.data)
         _remove(film.fid, path, run)
     return {

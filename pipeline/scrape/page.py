@@ -6,10 +6,10 @@ import re
 from datetime import datetime, timezone
 
 from pipeline.core.files import write_bytes
+from pipeline.core.web import FetchError
 from pipeline.corpus import Film
 from pipeline.media.pages import page_text
 from pipeline.scrape.answer import Fetched
-from pipeline.scrape.failure import FetchError
 from pipeline.scrape.poster import shown_poster
 from pipeline.scrape.state import PAGE_COLUMNS, PAGES_FOLDER, Row, Run, validators
 
@@ -45,7 +45,7 @@ def page_row(film: Film, before: Row, run: Run) -> Row:
     same = row | {"fetched_at": kept["fetched_at"]}
     if path in run.files and same == kept | {"reason": ""}:
         return same
-    run.row_path(film.fid).unlink(missing_ok=True)  # it describes the file that is replaced now
+    run.ledger.remove(film.fid)  # it describes the file that is replaced now
     write_bytes(run.root / path, gzip.compress(fetched.data, mtime=0))
     return row
 

@@ -9,22 +9,23 @@ infobox, whether or not `meta.json` names another; `poster_last_modified`; `limi
 or poster was refused. File names are made of ids alone.
 """
 
-import json
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pipeline.core.ledger import Ledger
 from pipeline.core.tables import PAGES
 from pipeline.corpus.site import Site
-from pipeline.scrape.client import Client
-from pipeline.scrape.failure import BY_PARAMETERS, NEXT_RUN
+from pipeline.scrape.client import PASSING, Client
 from pipeline.scrape.section import Scrape
 
+NEXT_RUN = PASSING | {"forbidden", "no_contact", "not_asked"}  # tried again in the next run
+BY_PARAMETERS = frozenset({"too_large", "bad_redirect", "host_not_allowed"})  # tried again when the limits are others
 PAGES_FOLDER = "data/pages"
 POSTERS_FOLDER = "data/posters"
-OURS = re.compile(r"(?P<fid>[A-Z]{3})\.(html\.gz|json|jpg|png|gif|webp)|\.part-.*")
+OURS = re.compile(r"(?P<fid>[A-Z]{3})\.(html\.gz|jpg|png|gif|webp)|\.part-.*")
 COLUMNS = (*PAGES.names, "poster_last_modified", "shown", "shown_page", "limits")
 POSTER_COLUMNS = tuple(name for name in COLUMNS if name.startswith("poster_"))
 PAGE_COLUMNS = tuple(name for name in COLUMNS if name not in ("fid", *POSTER_COLUMNS, "limits"))
@@ -48,9 +49,10 @@ class Run:
         scrape = self.scrape
         return f"{scrape.max_page_bytes} {scrape.max_poster_bytes} {' '.join(sorted(scrape.poster_hosts))}"
 
-    def row_path(self, fid: str) -> Path:
-        """Return where the row of a film lies."""
-        return self.root / PAGES_FOLDER / f"{fid}.json"
+    @property
+    def ledger(self) -> Ledger:
+        """The rows by film."""
+        return ledger_of(self.root)
 
     def plan(self, url: str, status: str, path: str, sha256: str, limits: str) -> Literal["keep", "ask", "revalidate"]:
         """Return what to do about `url`, of which an earlier run left this.
@@ -66,17 +68,15 @@ class Run:
             return "ask"
         return "ask" if status in NEXT_RUN or status in ("", "ok") else "keep"
 
-    def read_row(self, fid: str) -> Row:
-        """Return the row of an earlier run; {} when there is none, or none that this version can use."""
-        try:
-            row = json.loads(self.row_path(fid).read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            return {}
-        return row if isinstance(row, dict) and row.keys() == set(COLUMNS) else {}
+
+def ledger_of(root: Path) -> Ledger:
+    """Return the rows of earlier runs, by film."""
+    return Ledger(root / PAGES_FOLDER, COLUMNS)
 
 
 def sweep(root: Path, fids: set[str]) -> frozenset[str]:
     """Remove the files of films that are gone, and what a killed run left half-written; return the others' paths."""
+    ledger_of(root).sweep(fids)
     files = []
     for folder in (PAGES_FOLDER, POSTERS_FOLDER):
         (root / folder).mkdir(parents=True, exist_ok=True)

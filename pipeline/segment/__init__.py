@@ -1,1 +1,1 @@
-"""Segments: recordings cut into pieces of one length, as MP3 in the reference's folders."""
+"""Recordings cut into segments of one length, as MP3 in the reference's folders."""

@@ -1,7 +1,7 @@
-"""Where a recording is cut. Only one piece is held at a time, however long a recording is.
+"""Where a recording is cut. Only one segment is held at a time, however long a recording is.
 
 A recording has a section a chapter, from each chapter's start to the next one's; what comes before the first is one
-too, and a recording without chapters is one. Within a section piece k begins `k * hop_seconds` after its start. All
+too, and a recording without chapters is one. Within a section segment k begins `k * hop_seconds` after its start. All
 positions are samples of the decoded, resampled recording.
 """
 
@@ -9,26 +9,39 @@ import sys
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
-
-from pipeline.segment.section import Segment
 
 PADDING_SECONDS = 0.1  # what encoders append; new material up to this is none
 
 
+class CutSettings(Protocol):
+    """What cutting reads of the section `segment`, or of another place that has the same."""
+
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def hop_seconds(self) -> float: ...
+    @property
+    def min_seconds(self) -> float: ...
+    @property
+    def rest(self) -> Literal["drop", "join"]: ...
+    @property
+    def sample_rate(self) -> int: ...
+
+
 class Section(NamedTuple):
-    """What lies between two cuts that no piece crosses."""
+    """What lies between two cuts that no segment crosses."""
 
     start: int
-    track: str
+    title: str
 
 
-class Piece(NamedTuple):
-    """A piece, or a rest that is too short for one."""
+class Cut(NamedTuple):
+    """A segment, or a rest that is too short for one."""
 
-    track: str
+    title: str
     start: int
     samples: np.ndarray  # int16 [t]
     is_rest: bool
@@ -47,11 +60,11 @@ def sections_of(recording: dict[str, Any], sample_rate: int) -> list[Section]:
     return [Section(*item) for item in found.items()]
 
 
-def cut(stream: "Stream", sections: list[Section], settings: Segment) -> Iterator[Piece]:
-    """Yield the pieces of all sections in order, and the rests that are too short."""
+def cuts_of(stream: "Stream", sections: list[Section], settings: CutSettings) -> Iterator[Cut]:
+    """Yield the segments of all sections in order, and the rests that are too short."""
     ends = [section.start for section in sections[1:]] + [sys.maxsize]
     for section, end in zip(sections, ends, strict=True):
-        yield from _pieces(stream, section, end, settings)
+        yield from _cuts_of_section(stream, section, end, settings)
 
 
 class Stream:
@@ -88,7 +101,7 @@ class Stream:
         return np.concatenate([block[max(0, start - a) : max(0, end - a)] for block, (a, b) in parts if a < end])
 
 
-def _pieces(stream: Stream, section: Section, end: int, settings: Segment) -> Iterator[Piece]:
+def _cuts_of_section(stream: Stream, section: Section, end: int, settings: CutSettings) -> Iterator[Cut]:
     length, hop = (round(value * settings.sample_rate) for value in (settings.seconds, settings.hop_seconds))
     least = round(settings.min_seconds * settings.sample_rate)
     padding = round(PADDING_SECONDS * settings.sample_rate)
@@ -100,11 +113,11 @@ def _pieces(stream: Stream, section: Section, end: int, settings: Segment) -> It
         is_last = start + hop + length > reached
         if joins and is_last and padding < reached - covered < least:
             covered = reached
-        yield Piece(section.track, start, stream.samples(start, covered), is_rest=False)
+        yield Cut(section.title, start, stream.samples(start, covered), is_rest=False)
         start += hop
         stream.forget(start)
     new = max(start, covered)
     if reached - new >= least:
-        yield Piece(section.track, start, stream.samples(start, reached), is_rest=False)
+        yield Cut(section.title, start, stream.samples(start, reached), is_rest=False)
     elif reached - new > padding:
-        yield Piece(section.track, new, stream.samples(new, reached), is_rest=True)
+        yield Cut(section.title, new, stream.samples(new, reached), is_rest=True)

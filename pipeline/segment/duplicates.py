@@ -1,8 +1,8 @@
-"""Which pieces of a film repeat an earlier one.
+"""Which segments of a film repeat an earlier one.
 
-Exactly: the same samples, anywhere in the film. Nearly: at its best position the print of a piece agrees with what was
-kept of another recording; so the same recording uploaded twice is found whatever the codec, level and offset, while a
-theme that comes back within one recording is not.
+Exactly: the same samples, anywhere in the film. Nearly: at its best position the print of a segment agrees with what
+was kept of another recording; so the same recording uploaded twice is found whatever the codec, level and offset,
+while a theme that comes back within one recording is not.
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,8 +28,8 @@ class Duplicates:
         self._kept: list[Row] = []  # of the recording in progress
         self._recorder: Recorder | None = None
 
-    def listen(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Begin with the next recording: yield its `blocks` again."""
+    def next_recording(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Begin with the next recording: yield its `blocks` unchanged, and keep their print."""
         if self._recorder is not None and self._kept:
             self._earlier.append(_Earlier(self._recorder, self._kept))
         self._kept, self._recorder = [], Recorder(self._rate) if self._prints else None
@@ -39,7 +39,7 @@ class Duplicates:
             yield block
 
     def reason(self, row: Row) -> str:
-        """Return what a piece repeats, as a reason; "" when it is new. `row` has its sha256, start and seconds."""
+        """Return what a segment repeats, as a reason; "" when it is new. `row` has its sha256, start and seconds."""
         if self._limit is None:
             return ""
         if same := self._exact.get(row["sha256"]):
@@ -60,13 +60,13 @@ class Duplicates:
         return ""
 
     def keep(self, row: Row) -> None:
-        """Let later pieces be compared with this one."""
+        """Let later segments be compared with this one."""
         self._exact.setdefault(row["sha256"], row)
         self._kept.append(row)
 
 
 class _Earlier:
-    """A recording that is done; `near`: how many frames later in it a piece was last found, to be tried first."""
+    """A recording that is done; `near`: how many frames later in it a segment was last found, to be tried first."""
 
     def __init__(self, recorder: Recorder, kept: list[Row]) -> None:
         spans = [slice(*(sample // recorder.hop for sample in _samples(row, recorder.sample_rate))) for row in kept]

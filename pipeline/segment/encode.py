@@ -1,4 +1,4 @@
-"""Pieces as files: MP3, FLAC or Ogg Vorbis. The same samples give the same bytes."""
+"""Segments as files: MP3, FLAC or Ogg Vorbis. The same samples give the same bytes."""
 
 import io
 from functools import lru_cache
@@ -35,7 +35,7 @@ def _write_ogg(path: Path, samples: np.ndarray, sample_rate: int, bit_rate: int)
     """Write Vorbis by libsndfile, whose streams bear a random serial number: moved into one without."""
     encoded = io.BytesIO(_vorbis(samples, sample_rate, _level(sample_rate, bit_rate)))
     with (
-        av.open(encoded, format="ogg") as source,
+        av.open(encoded, "r", format="ogg") as source,
         av.open(str(path), "w", format="ogg", options={"fflags": "+bitexact"}) as container,
     ):
         stream = container.add_stream_from_template(source.streams.audio[0])

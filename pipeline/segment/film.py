@@ -1,11 +1,11 @@
-"""One film: its recordings are cut, its pieces judged, chosen, numbered and put in their places.
+"""One film: its recordings are cut, its segments judged, chosen, numbered and put in their places.
 
-A piece that is silent or repeats another is dropped; of the rest at most `max_per_film` are kept, spread evenly over
-all of them. A piece that was there before keeps its number, whatever was added around it, and a new one takes the
-lowest that is free. A piece's SHA-256 is that of its samples before encoding: int16, little-endian, mono.
+A segment that is silent or repeats another is dropped; of the rest at most `max_per_film` are kept, spread evenly over
+all of them. A segment that was there before keeps its number, whatever was added around it, and a new one takes the
+lowest that is free. A segment's SHA-256 is that of its samples before encoding: int16, little-endian, mono.
 
-Samples are encoded as they come while there is room, so a film with no more pieces than `max_per_film` is decoded
-once; of one with more, the chosen pieces that were not yet encoded are fetched from the recordings a second time.
+Samples are encoded as they come while there is room, so a film with no more segments than `max_per_film` is decoded
+once; of one with more, the chosen segments that were not yet encoded are fetched from the recordings a second time.
 """
 
 import hashlib
@@ -22,13 +22,12 @@ import numpy as np
 from pipeline.core.files import sha256_of
 from pipeline.media.audio import NotAudioError, mono
 from pipeline.media.loudness import loudness_lufs, peak_dbfs
-from pipeline.segment.cut import Piece, Stream, cut, sections_of
+from pipeline.segment.cut import Cut, Stream, cuts_of, sections_of
 from pipeline.segment.duplicates import Duplicates
 from pipeline.segment.encode import write_audio
-from pipeline.segment.numbers import FOLDER, number_pieces, segment_path, spread
-from pipeline.segment.rows import row_of, silence, too_short
+from pipeline.segment.rows import FOLDER, number_segments, row_of, segment_path, silence, spread, too_short
 from pipeline.segment.section import Segment
-from pipeline.segment.state import Entry, digest_of, encoding_of, write_journal
+from pipeline.segment.state import FilmState, digest_of, encoding_of, write_journal
 
 PART = ".part-"  # begins the names of files that are not yet in their places
 
@@ -36,16 +35,16 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Film:
+class FilmRecordings:
     """The recordings of a film, rows of the downloads table in order, and what is there of it."""
 
     fid: str
     recordings: list[Row]
-    before: Entry
+    before: FilmState
 
 
-def segment_film(root: Path, settings: Segment, base: str, film: Film) -> Entry:
-    """Cut a film anew and return its entry; a recording that is not there or cannot be decoded is a row.
+def segment_film(root: Path, settings: Segment, base: str, film: FilmRecordings) -> FilmState:
+    """Cut a film anew and return its state; a recording that is not there or cannot be decoded is a row.
 
     Nothing in place is touched before all is encoded; then a journal beside the table `base` says so.
     """
@@ -53,7 +52,7 @@ def segment_film(root: Path, settings: Segment, base: str, film: Film) -> Entry:
 
 
 class _Work:
-    def __init__(self, root: Path, settings: Segment, film: Film) -> None:
+    def __init__(self, root: Path, settings: Segment, film: FilmRecordings) -> None:
         self.root, self.settings, self.film = root, settings, film
         self.folder = root / FOLDER.joinpath(*film.fid)
         self.before = [row for row in film.before.rows if row["status"] == "ok"]
@@ -64,9 +63,9 @@ class _Work:
                 if row["sha256"] not in torn:
                     self.there[row["sha256"]].append(row)
         self.kept: list[Row] = []
-        self.files: dict[tuple[str, float], Path] = {}  # of pieces that were encoded, by source and start
+        self.files: dict[tuple[str, float], Path] = {}  # of segments that were encoded, by source and start
 
-    def done(self, base: str) -> Entry:
+    def done(self, base: str) -> FilmState:
         self.folder.mkdir(parents=True, exist_ok=True)
         duplicates = Duplicates(self.settings, len(self.film.recordings))
         rows = [row for recording in self.film.recordings for row in self._rows(recording, duplicates)]
@@ -74,26 +73,26 @@ class _Work:
         self._encode_rest()
         kept = [row for row in self.kept if row["status"] == "ok"]
         known = [(row["sha256"], row["number"]) for row in self.before]
-        for row, number in zip(kept, number_pieces([row["sha256"] for row in kept], known), strict=True):
+        for row, number in zip(kept, number_segments([row["sha256"] for row in kept], known), strict=True):
             row |= {"number": number, "path": segment_path(self.film.fid, number, self.settings.format).as_posix()}
         write_journal(self.root, base, self.film.fid, replace(self.film.before, trusted=False))
         sizes = self._place(kept)
         digest = digest_of(self.film.recordings, self.settings)
-        entry = Entry(digest, encoding_of(self.settings), sizes, rows, trusted=True)
-        write_journal(self.root, base, self.film.fid, entry)
-        return entry
+        state = FilmState(digest, encoding_of(self.settings), sizes, rows, trusted=True)
+        write_journal(self.root, base, self.film.fid, state)
+        return state
 
     def _rows(self, recording: Row, duplicates: Duplicates) -> Iterator[Row]:
         """Yield the rows of a recording, encoding what may be kept."""
         if not (self.root / recording["path"]).is_file():
             yield row_of(recording, status="missing", reason=f"{recording['path']} is gone: run `dvc repro download`")
             return
-        stream = Stream(duplicates.listen(mono(self.root / recording["path"], self.settings.sample_rate)))
+        stream = Stream(duplicates.next_recording(mono(self.root / recording["path"], self.settings.sample_rate)))
         found = False
         try:
-            for piece in cut(stream, sections_of(recording, self.settings.sample_rate), self.settings):
+            for cut in cuts_of(stream, sections_of(recording, self.settings.sample_rate), self.settings):
                 found = True
-                yield self._judged(recording, piece, duplicates)
+                yield self._judged(recording, cut, duplicates)
         except NotAudioError as error:
             yield row_of(recording, status="corrupt", reason=str(error))
             return
@@ -103,28 +102,28 @@ class _Work:
             seconds = stream.end / self.settings.sample_rate
             yield too_short(row_of(recording, start_seconds=0.0, seconds=seconds), self.settings)
 
-    def _judged(self, recording: Row, piece: Piece, duplicates: Duplicates) -> Row:
+    def _judged(self, recording: Row, cut: Cut, duplicates: Duplicates) -> Row:
         settings, rate = self.settings, self.settings.sample_rate
-        facts = {"start_seconds": piece.start / rate, "seconds": len(piece.samples) / rate, "track": piece.track}
+        facts = {"start_seconds": cut.start / rate, "seconds": len(cut.samples) / rate, "title": cut.title}
         row = row_of(recording, **facts)
-        if piece.is_rest:
+        if cut.is_rest:
             return too_short(row, settings)
-        row["loudness_lufs"] = loudness_lufs(piece.samples, rate)
-        row["peak_dbfs"] = peak_dbfs(piece.samples)
-        row["sha256"] = hashlib.sha256(piece.samples.astype("<i2", copy=False).tobytes()).hexdigest()
-        if reason := silence(row, settings):
+        row["loudness_lufs"] = loudness_lufs(cut.samples, rate)
+        row["peak_dbfs"] = peak_dbfs(cut.samples)
+        row["sha256"] = hashlib.sha256(cut.samples.astype("<i2", copy=False).tobytes()).hexdigest()
+        if reason := silence(row, settings.silence_lufs):
             return row | {"status": "silent", "reason": reason}
         if reason := duplicates.reason(row):
             return row | {"status": "duplicate", "reason": reason}
         duplicates.keep(row)
         if settings.max_per_film is None or len(self.kept) < settings.max_per_film:
-            self._encode(row, piece.samples)
+            self._encode(row, cut.samples)
         if row["status"] in ("", "ok"):
             self.kept.append(row)
         return row
 
     def _encode(self, row: Row, samples: np.ndarray) -> None:
-        """Write a piece beside its place unless it is there; one that cannot be encoded gets another status."""
+        """Write a segment beside its place unless it is there; one that cannot be encoded gets another status."""
         row["status"] = "ok"
         if there := self.there.get(row["sha256"]):
             row["file_sha256"] = there.pop()["file_sha256"]
@@ -149,7 +148,7 @@ class _Work:
                 row |= {"status": "surplus", "reason": reason, "file_sha256": ""}
 
     def _encode_rest(self) -> None:
-        """Encode the chosen pieces for which there was no room."""
+        """Encode the chosen segments for which there was no room."""
         wanted: dict[str, dict[float, Row]] = defaultdict(dict)
         for row in self.kept:
             if not row["status"]:
@@ -159,9 +158,10 @@ class _Work:
             if not rows:
                 continue
             stream = Stream(mono(self.root / recording["path"], self.settings.sample_rate))
-            for piece in cut(stream, sections_of(recording, self.settings.sample_rate), self.settings):
-                if row := rows.pop(piece.start / self.settings.sample_rate, None):
-                    self._encode(row, piece.samples)
+            for cut in cuts_of(stream, sections_of(recording, self.settings.sample_rate), self.settings):
+                start = cut.start / self.settings.sample_rate
+                if start in rows:
+                    self._encode(rows.pop(start), cut.samples)
                 if not rows:
                     break
 

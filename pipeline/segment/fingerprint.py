@@ -22,10 +22,10 @@ HOP = 256  # 46 ms
 BANDS = 33
 LOW, HIGH = 300.0, 2000.0  # Hz
 SMALLEST = 0.03  # a difference counts above this share of the energies that it is made of
-SHARE = 0.8  # of a piece's frames that must lie on material of the other recording
+SHARE = 0.8  # of a segment's frames that must lie on material of the other recording
 BITS = 3  # a frame must have, on average, to be compared
 SHORTEST_SECONDS = 3.0  # of what is compared, as in the paper: less agrees by chance
-COARSE = 8  # every so many frames of a piece are compared first ...
+COARSE = 8  # every so many frames of a segment are compared first ...
 CANDIDATES = 8  # ... and the best positions in full
 BATCH = 256  # frames computed at once
 HANN = np.hanning(WINDOW).astype(np.float32)
@@ -34,10 +34,10 @@ Print = tuple[np.ndarray, np.ndarray]
 
 
 class Match(NamedTuple):
-    """The position at which a piece fits best."""
+    """The position at which a segment fits best."""
 
     errors: float  # share of differing bits, 0 to 1
-    frame: int  # of the recording, at which the piece begins; may lie before its beginning
+    frame: int  # of the recording, at which the segment begins; may lie before its beginning
 
 
 class Recorder:
@@ -68,8 +68,9 @@ class Recorder:
         self._compute()
         if not self._prints:
             return np.empty(0, np.uint32), np.empty(0, np.uint32)
-        self._prints = [tuple(np.concatenate(words) for words in zip(*self._prints, strict=True))]
-        return self._prints[0]
+        signs, counts = (np.concatenate(words) for words in zip(*self._prints, strict=True))
+        self._prints = [(signs, counts)]
+        return signs, counts
 
     def span(self, start: int, end: int) -> slice:
         """Return the frames that lie within the samples [start, end)."""
@@ -101,7 +102,7 @@ class Recorder:
 
 
 class Reference:
-    """A recording that pieces are compared with: only the frames of what was kept of it count."""
+    """A recording that segments are compared with: only the frames of what was kept of it count."""
 
     def __init__(self, whole: Print, kept: list[slice]) -> None:
         mask = np.zeros(len(whole[0]), np.uint32)
@@ -109,50 +110,50 @@ class Reference:
             mask[span] = 0xFFFFFFFF
         self.signs, self.counts, self.kept = whole[0], whole[1] & mask, mask > 0
 
-    def match(self, piece: Print, near: int | None, limit: float) -> Match | None:
-        """Return where `piece` fits with at most `limit` of its bits differing; None where it fits nowhere.
+    def match(self, segment: Print, near: int | None, limit: float) -> Match | None:
+        """Return where `segment` fits with at most `limit` of its bits differing; None where it fits nowhere.
 
-        `near` is a position to try first: the one at which the piece before it would go on.
+        `near` is a position to try first: the one at which the segment before it would go on.
         """
-        length = len(piece[0])
+        length = len(segment[0])
         margin = length - int(np.ceil(SHARE * length))  # it may jut out at either end
         if not length or len(self.signs) + 2 * margin < length or not self.kept.any():
             return None
         if near is not None:
-            found = self._best(piece, range(near - 2, near + 3))
+            found = self._best(segment, range(near - 2, near + 3))
             if found and found.errors <= limit:
                 return found
-        found = self._best(piece, self._candidates(piece, margin))
+        found = self._best(segment, self._candidates(segment, margin))
         return found if found and found.errors <= limit else None
 
-    def _candidates(self, piece: Print, margin: int) -> list[int]:
-        length = len(piece[0])
+    def _candidates(self, segment: Print, margin: int) -> list[int]:
+        length = len(segment[0])
         signs = np.pad(self.signs, margin)
         counts = np.pad(self.counts, margin)
         places = len(signs) - length + 1
         differing, compared = np.zeros(places, np.int32), np.zeros(places, np.int32)
         for frame in range(0, length, COARSE):
-            both = counts[frame : frame + places] & piece[1][frame]
+            both = counts[frame : frame + places] & segment[1][frame]
             compared += np.bitwise_count(both)
-            differing += np.bitwise_count((signs[frame : frame + places] ^ piece[0][frame]) & both)
+            differing += np.bitwise_count((signs[frame : frame + places] ^ segment[0][frame]) & both)
         enough = BITS * SHARE * length / COARSE
         errors = np.where(compared >= enough, differing / np.maximum(compared, 1), 1.0)
         best = np.argpartition(errors, min(CANDIDATES, places) - 1)[:CANDIDATES]
         around = {int(place) + offset for place in best if errors[place] < 0.5 for offset in (-1, 0, 1)}
         return sorted(place - margin for place in around)
 
-    def _best(self, piece: Print, places: Iterable[int]) -> Match | None:
-        length, best = len(piece[0]), None
+    def _best(self, segment: Print, places: Iterable[int]) -> Match | None:
+        length, best = len(segment[0]), None
         for place in places:
             first, last = max(0, place), min(len(self.signs), place + length)
             if first >= last or self.kept[first:last].sum() < SHARE * length:
                 continue
             part = slice(first - place, last - place)
-            both = self.counts[first:last] & piece[1][part]
+            both = self.counts[first:last] & segment[1][part]
             compared = int(np.bitwise_count(both).sum())
             if compared < BITS * SHARE * length:
                 continue
-            differing = int(np.bitwise_count((self.signs[first:last] ^ piece[0][part]) & both).sum())
+            differing = int(np.bitwise_count((self.signs[first:last] ^ segment[0][part]) & both).sum())
             if best is None or differing / compared < best.errors:
                 best = Match(differing / compared, place)
         return best

@@ -1,7 +1,7 @@
 """What earlier runs left, film by film: so that what has not changed is left alone and a killed run is resumed.
 
-data/segments.parquet    its rows are the history that numbers are taken from; in its metadata stands an entry a film
-data/.segments/AAA.json  the entry and rows of a film that a run is done with, until its table is written; or, while
+data/segments.parquet    its rows are the history that numbers are taken from; in its metadata stands a state per film
+data/.segments/AAA.json  the state and rows of a film that a run is done with, until its table is written; or, while
                          the film's files are being replaced, its earlier rows, whose files are not to be trusted
 
 A journal holds for the table beside which it was written, which it names by its digest: when the two no longer belong
@@ -20,23 +20,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.core.errors import MissingFileError
-from pipeline.core.files import remove_strays, sha256_of, whole_file, write_json
+from pipeline.core.files import remove_strays, sha256_of, whole_file
+from pipeline.core.ledger import Ledger
 from pipeline.core.tables import SEGMENTS, read_table
 from pipeline.segment.section import Segment
 
-VERSION = 1  # raise when the same recordings would give other pieces
+VERSION = 1  # raise when the same recordings would give other segments
 TABLE = Path("data/segments.parquet")  # below the root
 JOURNALS = Path("data/.segments")
 KEY = b"segment"  # of the table's metadata
-RESULT = ("path", "sha256", "video_url", "title", "chapters")  # of a download, what its pieces depend on
-NO_RESULT = ("min_success_rate",)  # settings that no piece depends on
+RESULT = ("path", "sha256", "video_url", "title", "chapters")  # of a download, what its segments depend on
+NO_RESULT = ("min_success_rate",)  # settings that no segment depends on
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Entry:
-    """What is known of a film's pieces."""
+class FilmState:
+    """What is known of a film's segments."""
 
     digest: str = ""  # of all that they were made from
     encoding: str = ""  # how their files were written
@@ -57,7 +58,7 @@ class Entry:
 
 
 def digest_of(recordings: Iterable[Row], settings: Segment) -> str:
-    """Return a digest of all that a film's pieces depend on."""
+    """Return a digest of all that a film's segments depend on."""
     known = {key: value for key, value in asdict(settings).items() if key not in NO_RESULT}
     made_from = [VERSION, known, [[row[name] for name in RESULT] for row in recordings]]
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
@@ -68,35 +69,33 @@ def encoding_of(settings: Segment) -> str:
     return f"{VERSION} {settings.format} {settings.sample_rate} {settings.bit_rate}"
 
 
-def load(root: Path) -> tuple[dict[str, Entry], str]:
-    """Return the entries by film, and the name of the table that journals are to be written beside."""
+def load(root: Path) -> tuple[dict[str, FilmState], str]:
+    """Return the states by film, and the name of the table that journals are to be written beside."""
     base = sha256_of(root / TABLE) if (root / TABLE).is_file() else ""
-    entries = _of_table(root / TABLE) if base else {}
-    for path in sorted((root / JOURNALS).glob("[!.]*.json")):
-        fid, journal = path.stem, _journal(path)
-        if journal and journal["base"] == base:
-            entries[fid] = Entry(**journal["entry"])
-        elif journal and Entry(**journal["entry"]) == entries.get(fid):
-            path.unlink()
-        elif fid in entries:
-            entries[fid] = replace(entries[fid], trusted=False)
-            write_journal(root, base, fid, entries[fid])
+    states = _of_table(root / TABLE) if base else {}
+    ledger = _ledger(root)
+    for fid in ledger.names():
+        written_for, state = _journal(ledger, fid)
+        if state and written_for == base:
+            states[fid] = state
+        elif fid in states and state != states[fid]:
+            states[fid] = replace(states[fid], trusted=False)
+            write_journal(root, base, fid, states[fid])
         else:
-            path.unlink()
-    return entries, base
+            ledger.remove(fid)
+    return states, base
 
 
-def write_journal(root: Path, base: str, fid: str, entry: Entry) -> None:
-    """Keep the entry of a film until the table is written."""
-    write_json(root / JOURNALS / f"{fid}.json", {"base": base, "entry": asdict(entry)})
+def write_journal(root: Path, base: str, fid: str, state: FilmState) -> None:
+    """Keep the state of a film until the table is written."""
+    _ledger(root).write(fid, {"base": base, "entry": asdict(state)})
 
 
-def save(root: Path, entries: dict[str, Entry]) -> None:
-    """Write the table of all films, in the order of `entries`, and remove the journals."""
-    rows = [{name: row[name] for name in SEGMENTS.names} for entry in entries.values() for row in entry.rows]
+def save(root: Path, states: dict[str, FilmState]) -> None:
+    """Write the table of all films, in the order of `states`, and remove the journals."""
+    rows = [{name: row[name] for name in SEGMENTS.names} for state in states.values() for row in state.rows]
     known = {
-        fid: {"digest": entry.digest, "encoding": entry.encoding, "sizes": entry.sizes}
-        for fid, entry in entries.items()
+        fid: {"digest": state.digest, "encoding": state.encoding, "sizes": state.sizes} for fid, state in states.items()
     }
     schema = SEGMENTS.with_metadata({KEY: json.dumps(known)})
     remove_strays(root / TABLE)
@@ -105,21 +104,26 @@ def save(root: Path, entries: dict[str, Entry]) -> None:
     shutil.rmtree(root / JOURNALS, ignore_errors=True)
 
 
-def _of_table(path: Path) -> dict[str, Entry]:
+def _of_table(path: Path) -> dict[str, FilmState]:
     try:
         rows = read_table(path, SEGMENTS, "segment")
         known = json.loads(pq.read_schema(path).metadata[KEY])
-        entries = {fid: Entry(**facts, trusted=True) for fid, facts in known.items()}
+        states = {fid: FilmState(**facts, trusted=True) for fid, facts in known.items()}
         for row in rows:
-            entries[row["fid"]].rows.append(row)
+            states[row["fid"]].rows.append(row)
     except (MissingFileError, KeyError, TypeError, ValueError, OSError):  # of another version: no history
         return {}
-    return entries
+    return states
 
 
-def _journal(path: Path) -> dict[str, Any] | None:
+def _ledger(root: Path) -> Ledger:
+    return Ledger(root / JOURNALS, ("base", "entry"))
+
+
+def _journal(ledger: Ledger, fid: str) -> tuple[str, FilmState | None]:
+    """Return the digest of the table that a journal was written for, and its state; None when it cannot be read."""
+    record = ledger.read(fid)
     try:
-        journal = json.loads(path.read_text(encoding="utf-8"))
-        return journal if isinstance(journal["base"], str) and Entry(**journal["entry"]) else None
-    except (ValueError, KeyError, TypeError):
-        return None
+        return (record["base"], FilmState(**record["entry"])) if record else ("", None)
+    except TypeError:
+        return "", None

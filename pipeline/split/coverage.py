@@ -31,6 +31,7 @@ import pyarrow as pa
 from pipeline.core.errors import MissingFileError
 from pipeline.core.files import write_json
 from pipeline.core.tables import DOWNLOADS, FILMS, PAGES, SEGMENTS, read_table
+from pipeline.core.text import one_line
 
 PATH = Path("metrics/coverage.json")  # below the root
 STAGES = {"scrape": "pages", "parse": "films", "download": "downloads", "segment": "segments"}  # and their tables
@@ -224,6 +225,6 @@ def _table(losses: Losses) -> list[str]:
 
 def _line(start: str, loss: Loss) -> str:
     films = ", ".join(loss["films"][:2]) + ("…" if len(loss["films"]) > 2 else "")
-    reason = "".join(character if character.isprintable() else "\ufffd" for character in loss["reason"])
+    reason = one_line(loss["reason"])
     text = start + films + (f": {reason}" if reason else "")
     return text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"

@@ -5,7 +5,7 @@ each. Rows of Parquet can only be had by the group, so tracks are read out of th
 table where the machine that computed it was another one. Memory holds no more than keys and what was asked for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,10 @@ class AudioTable:
         """What steps are stored as."""
         return self.cache.dtype(self.sha256[0])
 
+    def read(self, track: int) -> np.ndarray:
+        """Return all steps of a track [steps, width], as they are stored."""
+        return self.cache.read(self.sha256[track])
+
     def read_into(self, steps: np.ndarray, track: int, start: int) -> None:
         """Fill `steps` [n, width], of `dtype`, with a track's steps from `start` on; they must be there."""
         self.cache.read_into(steps, self.sha256[track], start)
@@ -73,6 +77,29 @@ def open_audio(path: Path) -> AudioTable:
         about=about,
         cache=cache,
     )
+
+
+def steps_per_second(spec: Mapping[str, Any]) -> float:
+    """Return how many frames, or vectors, features of `spec` have per second of audio."""
+    return spec["sample_rate"] / spec["hop_length"] if is_log_mel(spec["encoder"]) else 1 / spec["window_hop_seconds"]
+
+
+def hop_steps(spec: Mapping[str, Any], seconds: float) -> int:
+    """Return the steps between the windows of a grid that has one every `seconds`."""
+    return max(1, int(seconds * steps_per_second(spec)))
+
+
+def window_starts(length: int, window: int, hop: int) -> list[int]:
+    """Return where the windows of a recording of `length` begin: every `hop`, the last one ending with it."""
+    last = max(length - window, 0)
+    return sorted({*range(0, last + 1, hop), last})
+
+
+def window_of(track: np.ndarray, start: int, length: int) -> np.ndarray:
+    """Return `length` steps of a track [steps, width] from `start` on; a track that is shorter is repeated."""
+    if start + length <= len(track):
+        return track[start : start + length]
+    return track[np.arange(start, start + length) % len(track)]
 
 
 def _begins(keys: dict[str, np.ndarray]) -> np.ndarray:

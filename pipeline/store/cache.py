@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ class FeatureCache:
         place = self._places[key]
         with place.path.open("rb", buffering=0) as file:
             file.seek(place.offset + start * place.shape[1] * place.dtype.itemsize)
-            if file.readinto(rows.reshape(-1).view(np.uint8)) != rows.nbytes:
+            if file.readinto(rows.reshape(-1).view(np.uint8).data) != rows.nbytes:
                 raise OSError(f"{place.path} has been cut short: remove it and run again")
 
 
@@ -105,6 +106,11 @@ def open_cache(tables: Path, kind: str, about: Mapping[str, Any]) -> FeatureCach
     if not (folder / "about.json").is_file():
         write_json(folder / "about.json", about)
     return FeatureCache(folder)
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Return the installed version of each package, which values depend on."""
+    return {package: version(package) for package in packages}
 
 
 def write_shard(folder: Path, arrays: Mapping[str, np.ndarray]) -> Path:

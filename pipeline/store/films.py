@@ -16,9 +16,8 @@ import torch
 from torch import Tensor
 
 from pipeline.core.errors import MissingFileError, ModelError
-from pipeline.store.audio_table import AudioTable, open_audio
+from pipeline.store.audio_table import AudioTable, open_audio, steps_per_second, window_of
 from pipeline.store.table import FeatureTable, open_features
-from pipeline.store.windows import window_starts
 
 INPUT_TABLES = {"image": "image", "tags": "text", "plot": "text", "tags_plot": "text"}  # input of a variant: its table
 
@@ -28,7 +27,9 @@ Stored = Tensor | dict[str, Tensor]  # a tensor, or tokens with their mask
 class InputTable(Protocol):
     """The rows of a kind of input: vectors of a frozen encoder, or the tokens or pixels of `pipeline.store.raw`."""
 
-    keys: dict[str, np.ndarray]  # a column each, in row order
+    @property
+    def keys(self) -> dict[str, np.ndarray]:
+        """The key columns by name, in row order."""
 
     def read(self, rows: Sequence[int]) -> Any:
         """Return `rows` as they are stored."""
@@ -38,7 +39,7 @@ class InputTable(Protocol):
 
 
 @dataclass(frozen=True)
-class Film:
+class FilmFeatures:
     """A film of the data set and where its features lie."""
 
     fid: str
@@ -56,12 +57,6 @@ class FeatureStore:
     audio: AudioTable
     tables: dict[str, InputTable]  # by input
 
-    @property
-    def steps_per_second(self) -> float:
-        """Frames, or vectors, a second of audio."""
-        spec = self.audio.spec
-        return spec["sample_rate"] / spec["hop_length"] if self.audio.is_log_mel else 1 / spec["window_hop_seconds"]
-
     def specs(self) -> dict[str, Any]:
         """Return what a model must be given again: the settings behind each feature, and its width.
 
@@ -72,11 +67,7 @@ class FeatureStore:
 
     def window_steps(self, seconds: float) -> int:
         """Return the steps of a window: the frames of `seconds`, the first and the last centred on its ends, or 1."""
-        return 1 + int(seconds * self.steps_per_second) if self.audio.is_log_mel else 1
-
-    def hop_steps(self, seconds: float) -> int:
-        """Return the steps between the windows of a grid every `seconds`."""
-        return max(1, int(seconds * self.steps_per_second))
+        return 1 + int(seconds * steps_per_second(self.audio.spec)) if self.audio.is_log_mel else 1
 
     def read_windows(self, tracks: Sequence[int], starts: Sequence[int], length: int) -> Tensor:
         """Return `length` steps of each track from its start on, [n, length, width]; a short one is repeated."""
@@ -87,7 +78,7 @@ class FeatureStore:
                 self.audio.read_into(window, track, start)
             else:
                 self.audio.read_into(window[:steps], track, 0)
-                window[:] = window[np.arange(start, start + length) % steps]
+                window[:] = window_of(window[:steps], start, length)
         return torch.from_numpy(windows)
 
     def read_inputs(self, rows: Mapping[str, Sequence[int]]) -> dict[str, Stored]:
@@ -100,19 +91,20 @@ class FeatureStore:
         They go there as they are stored, a quarter or half of what they become.
         """
         moved = {name: _moved(value, device) for name, value in stored.items()}
-        return {n: self.audio.values(v) if n == "audio" else self.tables[n].values(v) for n, v in moved.items()}
+        return {name: self._values(name, value) for name, value in moved.items()}
 
     def windows(self, tracks: Sequence[int], starts: Sequence[int], length: int, device: torch.device) -> Tensor:
         """Return windows as a model reads them, float32 [n, length, width]."""
-        return self.batch({"audio": self.read_windows(tracks, starts, length)}, device)["audio"]
+        return self.audio.values(_tensor(_moved(self.read_windows(tracks, starts, length), device)))
 
     def query(self, rows: Mapping[str, Sequence[int]], device: torch.device) -> dict[str, Stored]:
         """Return rows of each input's table as a model reads them."""
         return self.batch(self.read_inputs(rows), device)
 
-    def grid(self, track: int, length: int, hop: int) -> list[int]:
-        """Return the first steps of a track's windows, every `hop` steps, the last one ending with the track."""
-        return window_starts(int(self.audio.steps[track]), length, hop)
+    def _values(self, name: str, stored: Stored) -> Stored:
+        if name == "audio":
+            return self.audio.values(_tensor(stored))
+        return self.tables[name].values(stored)
 
 
 def open_store(folder: Path, inputs: Sequence[str], raw: Mapping[str, InputTable] | None = None) -> FeatureStore:
@@ -127,7 +119,7 @@ def open_store(folder: Path, inputs: Sequence[str], raw: Mapping[str, InputTable
     return FeatureStore(tuple(inputs), audio, {name: opened[INPUT_TABLES[name]] for name in inputs})
 
 
-def films_of(dataset: Iterable[dict[str, Any]], store: FeatureStore) -> list[Film]:
+def films_of(dataset: Iterable[dict[str, Any]], store: FeatureStore) -> list[FilmFeatures]:
     """Return the films of `dataset` rows in order; raise `MissingFileError` naming a film or track without features."""
     drawn = {name: _rows_by_film(name, store.tables[name], every_crop=True) for name in store.inputs}
     fixed = {name: _rows_by_film(name, store.tables[name], every_crop=False) for name in store.inputs}
@@ -136,7 +128,7 @@ def films_of(dataset: Iterable[dict[str, Any]], store: FeatureStore) -> list[Fil
         tracks.setdefault(track["fid"], []).append(track)
     try:
         return [
-            Film(
+            FilmFeatures(
                 fid,
                 tuple(of_film),
                 tuple(store.audio.index[fid, track["number"]] for track in of_film),
@@ -171,6 +163,13 @@ def _rows_by_film(name: str, table: InputTable, every_crop: bool) -> dict[str, l
     for row in np.flatnonzero(wanted):
         rows.setdefault(table.keys["fid"][row], []).append(int(row))
     return rows
+
+
+def _tensor(stored: Stored) -> Tensor:
+    """Return `stored`, which as audio is one tensor."""
+    if not isinstance(stored, Tensor):
+        raise TypeError(f"audio is one tensor, found {type(stored).__name__}")
+    return stored
 
 
 def _moved(stored: Stored, device: torch.device) -> Stored:

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, Field
 
-from pipeline.core.batches import batches
+from pipeline.core.workers import batches
 from pipeline.store.table import VECTOR, write_features
 
 INDEX = "tracks.parquet"  # beside the model that is published
@@ -49,7 +49,7 @@ class TrackColumns(BaseModel):
 TYPES = {str: pa.string(), int | None: pa.int32(), float | None: pa.float64()}
 INDEX_KEYS = pa.schema([(name, TYPES[field.annotation]) for name, field in TrackColumns.model_fields.items()])
 REPEATED_COLUMNS = frozenset(name for name, field in TrackColumns.model_fields.items() if REPEATED in field.metadata)
-FORMER_NAMES = {"film": "title", "title": "track"}  # of the columns in an index that has a column `track`
+FORMER_NAMES = {"film": "title", "title": "track", "split": "side"}  # in an index that has a column `track`
 
 
 def write_index(path: Path, tracks: Iterable[dict[str, Any]], vectors: np.ndarray, about: dict[str, Any]) -> None:
@@ -94,7 +94,7 @@ def film_tracks(dataset: Iterable[dict[str, Any]], segments: Iterable[dict[str, 
         {name: row[name] for name in INDEX_KEYS.names if name in row}
         | {
             "film": row["title"],
-            "title": cut[row["path"]]["track"],
+            "title": cut[row["path"]]["title"],
             "artist": "",
             "start_seconds": cut[row["path"]]["start_seconds"],
             "file_start_seconds": 0.0,

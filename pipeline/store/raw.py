@@ -1,6 +1,6 @@
 """Texts as tokens and posters as pixels: what a model reads whose text and image encoders are trained with it.
 
-Rows are those of the feature tables: a text or paragraph each, and a square of a poster each. Tokens are held in
+Rows are those of the feature tables: one per text or paragraph, and one per square of a poster. Tokens are held in
 memory, posters are decoded when they are read.
 """
 
@@ -16,8 +16,7 @@ from torch import Tensor
 
 from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.encoders.pixels import Preparation
-from pipeline.store.posters import read_poster
-from pipeline.store.texts import film_texts, one_row_a_film
+from pipeline.store.inputs import film_rows, film_texts, read_poster
 
 READERS = 8  # threads that decode posters; Pillow leaves the others running meanwhile
 
@@ -78,7 +77,7 @@ def raw_tables(
 
     `dataset` are rows of data/dataset.parquet. Raises `MissingFileError` for a film that lacks its texts or image.
     """
-    films = one_row_a_film(dataset)
+    films = film_rows(dataset)
     tables: dict[str, TokenTable | PixelTable] = {}
     if "text" in encoders:
         tables["text"] = _tokens(films, inputs, encoders["text"])
@@ -103,7 +102,7 @@ def open_tokenizer(settings: Settings) -> Any:
 
 
 def token_table(tokenizer: Any, settings: Settings, keys: dict[str, np.ndarray], texts: Sequence[str]) -> TokenTable:
-    """Return the table of `texts`, a row each, whose key columns are `keys`."""
+    """Return the table of `texts`, one row each, whose key columns are `keys`."""
     texts = [text.lower() if settings["lower_case"] else text for text in texts]
     tokens = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
     return TokenTable(

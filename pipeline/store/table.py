@@ -1,4 +1,4 @@
-"""Feature tables: Parquet files of key columns and one column `vector`, a fixed-size list a row.
+"""Feature tables: Parquet files of key columns and one column `vector`, a fixed-size list per row.
 
 Written row group by row group, so that memory does not grow with the corpus. Row order is the writer's. No value is
 null. `sha256` is that of what a row was computed from: a file, or a text in UTF-8.
@@ -24,10 +24,10 @@ from pipeline.core.files import remove_strays, whole_file
 VECTOR = "vector"
 METADATA_KEY = b"soundtrack"
 
-FRAME_KEYS = pa.schema(  # audio: a row a track, its log-mel frames
+FRAME_KEYS = pa.schema(  # audio: one row per track, its log-mel frames
     [("fid", pa.string()), ("number", pa.int32()), ("frames", pa.int32()), ("sha256", pa.string())]
 )
-WINDOW_KEYS = pa.schema(  # audio: a row a window, its vector of a pretrained encoder
+WINDOW_KEYS = pa.schema(  # audio: one row per window, its vector of a pretrained encoder
     [
         ("fid", pa.string()),
         ("number", pa.int32()),
@@ -44,7 +44,7 @@ TEXT_KEYS = pa.schema(
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """A feature table, read whole: a vector a row."""
+    """A feature table, read whole: one vector per row."""
 
     keys: dict[str, np.ndarray]  # a column each, in row order
     vectors: np.ndarray  # [rows, width]
@@ -55,7 +55,7 @@ class FeatureTable:
 
     @property
     def width(self) -> int:
-        """Values a row."""
+        """Values per row."""
         return self.vectors.shape[1]
 
     def read(self, rows: Sequence[int]) -> Tensor:

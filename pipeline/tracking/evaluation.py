@@ -1,4 +1,4 @@
-"""An evaluation's figures: on the run that trained its model, or on one below it where the run says it otherwise.
+"""An evaluation's figures: on the run that trained its model, or on a child run where its settings are others.
 
 So no figure stands beside parameters that it does not come from.
 """
@@ -15,8 +15,8 @@ from typing import Any
 
 from pipeline.core.files import sha256_of
 from pipeline.tracking.flat import flat_metrics
-from pipeline.tracking.run import DATA_TAG, run_name
 from pipeline.tracking.store import DIGEST_TAG, EXPERIMENT, WEIGHTS, connected, find_run, never_fails
+from pipeline.tracking.training import DATA_TAG, run_name
 
 log = logging.getLogger(__name__)
 

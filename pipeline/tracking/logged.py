@@ -20,7 +20,7 @@ from pipeline.tracking.store import EXPERIMENT
 
 PIPELINE = Path(__file__).parent.parent
 SERVED = PIPELINE / "apps/recommend/served.py"
-CODE = (  # what `served.py` reaches of the package, all that a model needs outside of the repository
+CODE = (  # packages and modules that `served.py` reaches, all that a model needs outside of the repository
     "__init__.py",
     "apps/__init__.py",
     "apps/recommend",
@@ -99,22 +99,27 @@ def log_model(
 
 def _copy_code(folder: Path) -> None:
     for name in CODE:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        if (PIPELINE / name).is_dir():
-            shutil.copytree(PIPELINE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        source, target = PIPELINE / name, folder / name
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            shutil.copy(PIPELINE / name, folder / name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, target)
 
 
 def _signature(found: pa.Schema | None) -> Any:
     """Return what the model takes and answers: of tracks their columns, with place and score for each question."""
     from mlflow.models import ModelSignature
-    from mlflow.types.schema import Array, ColSpec, DataType, ParamSchema, ParamSpec, Schema
+    from mlflow.types.schema import Array, ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
     inputs = Schema([ColSpec(DataType.string, name, required=False) for name in EXAMPLE])
     if found is None:
         return ModelSignature(inputs, Schema([ColSpec(Array(DataType.float), "embedding")]))
     types = {pa.string(): DataType.string, pa.int32(): DataType.long, pa.float64(): DataType.double}
-    columns = [ColSpec(DataType.long, "query"), ColSpec(DataType.long, "rank"), ColSpec(DataType.double, "score")]
+    columns: list[ColSpec | TensorSpec] = [
+        ColSpec(DataType.long, "query"),
+        ColSpec(DataType.long, "rank"),
+        ColSpec(DataType.double, "score"),
+    ]
     columns += [ColSpec(types[field.type], field.name, required=field.type == pa.string()) for field in found]
     return ModelSignature(inputs, Schema(columns), ParamSchema([ParamSpec("k", DataType.long, TRACKS)]))

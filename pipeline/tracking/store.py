@@ -43,7 +43,7 @@ def never_fails(call: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return call(*args, **kwargs)
         except Exception as error:  # whatever a store, a disk or a server may raise: a training must not be lost for it
-            log.warning("MLflow: %s failed (%s: %s); going on without it", call.__name__, type(error).__name__, error)
+            log.warning("MLflow: %s failed (%s: %s); continuing without it", call.__name__, type(error).__name__, error)
             return None
 
     return guarded

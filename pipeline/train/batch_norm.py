@@ -1,5 +1,7 @@
 """Batch normalisation over the examples of several processes."""
 
+from typing import TypeVar, cast
+
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
@@ -7,11 +9,13 @@ from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm
 
+Network = TypeVar("Network", bound=nn.Module)
 
-def synchronised(model: nn.Module) -> nn.Module:
+
+def synchronised(model: Network) -> Network:
     """Return `model` with batch normalisation that takes its statistics over all processes; names stay the same."""
     if next(model.parameters()).is_cuda:
-        return nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        return cast(Network, nn.SyncBatchNorm.convert_sync_batchnorm(model))  # its layers are replaced, not its class
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, _BatchNorm):
@@ -22,12 +26,17 @@ def synchronised(model: nn.Module) -> nn.Module:
 class _CpuBatchNorm(_BatchNorm):
     """What PyTorch has for GPUs only: sums over all processes, through which gradients flow."""
 
+    running_mean: Tensor  # never None here, unlike in PyTorch: the model's layers keep statistics and have a momentum
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    momentum: float
+
     @classmethod
     def of(cls, module: _BatchNorm) -> "_CpuBatchNorm":
         """Return a layer with the weights and statistics of `module`."""
         made = cls(module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats)
         made.load_state_dict(module.state_dict())
-        return made.to(module.running_mean.dtype).train(module.training)
+        return made.to(module.state_dict()["running_mean"].dtype).train(module.training)
 
     def _check_input_dim(self, input: Tensor) -> None:
         pass

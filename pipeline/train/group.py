@@ -16,7 +16,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from pipeline.core.errors import ParamsError
-from pipeline.train.batch_norm import synchronised
+from pipeline.train.batch_norm import Network, synchronised
 
 
 @dataclass(frozen=True)
@@ -60,15 +60,15 @@ class Group:
         for gradient, summed in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(summed.view_as(gradient))
 
-    def told(self, values: Sequence[float]) -> list[float]:
+    def broadcast(self, values: Sequence[float]) -> list[float]:
         """Return the first process's `values`."""
         if self.size == 1:
             return list(values)
-        told = torch.tensor(values, dtype=torch.float64, device=self.device)
-        dist.broadcast(told, 0)
-        return told.tolist()
+        sent = torch.tensor(values, dtype=torch.float64, device=self.device)
+        dist.broadcast(sent, 0)
+        return sent.tolist()
 
-    def joined(self, model: nn.Module) -> nn.Module:
+    def prepare(self, model: Network) -> Network:
         """Return `model` on this process's device, with the first one's weights and statistics of the whole batch."""
         model.to(self.device)
         if self.size == 1:

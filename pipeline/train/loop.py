@@ -15,7 +15,7 @@ import torch
 from pipeline.core.errors import ModelError, ParamsError, StageError
 from pipeline.encoders.pretrained import supports_bfloat16
 from pipeline.model.retrieval import RetrievalModel
-from pipeline.store.films import FeatureStore, Film
+from pipeline.store.films import FeatureStore, FilmFeatures
 from pipeline.tracking.progress import Progress
 from pipeline.train.group import Group
 from pipeline.train.loss import make_loss
@@ -49,7 +49,7 @@ class Trainer:
         model: RetrievalModel,
         config: dict[str, Any],
         store: FeatureStore,
-        splits: dict[str, list[Film]],
+        splits: dict[str, list[FilmFeatures]],
         params: Train,
         group: Group,
         compiled: bool,
@@ -64,7 +64,7 @@ class Trainer:
         _require(splits, self.examples, params, group)
         self.loss = make_loss(params)
         self.validation = Validation(splits["valid"], store, config, params, self.loss) if group.first else None
-        self.model = group.joined(model)
+        self.model = group.prepare(model)
         if compiled:
             for part in (model.audio_tower, *model.encoders.values()):
                 part.compile()
@@ -88,12 +88,12 @@ class Trainer:
         progress = Progress(self.params.epochs, self.examples, self._epoch) if self.group.first else None
         while self._epoch < self.params.epochs and not self._out_of_patience():
             try:
-                with enough_memory(self.params):
+                with out_of_memory_explained(self.params):
                     record, speed = self._train_epoch(self._epoch + 1, progress)
             except NotFiniteError:
                 if state := resume.load():
                     self._restore(state)
-                    self._leave_best()
+                    self._load_best()
                 raise
             if progress:
                 on_epoch(record | speed)
@@ -101,7 +101,7 @@ class Trainer:
                 resume.save(self._state())
         if progress:
             progress.close()
-        self._leave_best()
+        self._load_best()
         return self.history
 
     @property
@@ -128,12 +128,12 @@ class Trainer:
         figures = [0.0] * len(FIGURES)
         if self.validation:
             figures = list(self.validation(self.model, self.group.device, self.precision).values())
-        figures = self.group.told(figures)
+        figures = self.group.broadcast(figures)
         self._require_finite(figures[:1], f"epoch {epoch}, on the validation split")
         rate = self.params.learning_rate * self.schedule.share((epoch - 1) * self.steps)  # at the epoch's beginning
         values = [epoch, float(np.mean(losses)), *figures, self.model.scale().item(), rate]
         record = dict(zip(HISTORY, values, strict=True))
-        self._take_in(record)
+        self._record_epoch(record)
         speed = {"examples_per_second": self.examples / seconds, "seconds": time.perf_counter() - begin}
         return record, speed | {"input_wait": reader.waited / seconds}
 
@@ -173,7 +173,7 @@ class Trainer:
                     f"{self.params.learning_rate:g}) or train.max_grad_norm (found {self.params.max_grad_norm})"
                 )
 
-    def _take_in(self, record: Record) -> None:
+    def _record_epoch(self, record: Record) -> None:
         """Add an epoch to the history, to the schedule, and to what is best so far."""
         self.history.append(record)
         figure = record[FIGURES[self.params.monitor]]
@@ -187,7 +187,7 @@ class Trainer:
     def _out_of_patience(self) -> bool:
         return bool(self.best) and self._epoch - self.best["epoch"] >= self.params.patience
 
-    def _leave_best(self) -> None:
+    def _load_best(self) -> None:
         if self.best:
             self.model.load_state_dict(self.best["weights"])
             log.info("best of %d epochs: %d, %s %.4f", self._epoch, *self._best_figure())
@@ -213,7 +213,7 @@ class Trainer:
 
 
 @contextmanager
-def enough_memory(params: Train) -> Iterator[None]:
+def out_of_memory_explained(params: Train) -> Iterator[None]:
     """Turn a lack of memory in the block into a `ModelError` that names the parameters to lower."""
     try:
         yield
@@ -227,7 +227,7 @@ def enough_memory(params: Train) -> Iterator[None]:
         ) from error
 
 
-def _require(splits: dict[str, list[Film]], examples: int, params: Train, group: Group) -> None:
+def _require(splits: dict[str, list[FilmFeatures]], examples: int, params: Train, group: Group) -> None:
     for split, films in splits.items():
         if len(films) < MIN_FILMS:
             raise StageError(

@@ -1,4 +1,4 @@
-"""What a killed training goes on from: its state after the last whole epoch.
+"""What a killed training resumes from: its state after the last whole epoch.
 
 It lies outside the model's folder, which DVC empties before a stage runs, and in the main repository also where DVC
 works in a copy, under a name made of all that decides the result, so that only the same training finds it. It may be

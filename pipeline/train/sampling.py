@@ -5,7 +5,7 @@ whole and read in parts, so that several processes, or what fits into memory at 
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from pipeline.store.films import FeatureStore, Film, Stored
+from pipeline.store.films import FeatureStore, FilmFeatures, Stored
 from pipeline.train.section import Train
 
 READERS = 4  # threads that read batches ahead
@@ -46,7 +46,7 @@ class Plan:
 
 
 def epoch_plans(
-    films: list[Film], store: FeatureStore, window_steps: int, params: Train, rng: np.random.Generator
+    films: list[FilmFeatures], store: FeatureStore, window_steps: int, params: Train, rng: np.random.Generator
 ) -> Iterator[Plan]:
     """Yield the batches of an epoch, of nearly equal size, at most `params.batch_size`.
 
@@ -63,7 +63,7 @@ def epoch_plans(
 
 
 def draw(
-    films: list[Film],
+    films: list[FilmFeatures],
     numbers: np.ndarray,
     places: np.ndarray | None,
     store: FeatureStore,
@@ -111,9 +111,15 @@ class ReadAhead:
         return plan, stored
 
 
-def pinned(stored: dict[str, Stored]) -> dict[str, Stored]:
-    """Return tensors in memory that a GPU copies from by itself."""
-    return {name: v.pin_memory() if isinstance(v, Tensor) else pinned(v) for name, v in stored.items()}
+def pinned(stored: Mapping[str, Stored]) -> dict[str, Stored]:
+    """Return tensors in page-locked memory, which a GPU copies from without waiting for the processor."""
+    return {name: _pinned(value) for name, value in stored.items()}
+
+
+def _pinned(value: Stored) -> Stored:
+    if isinstance(value, Tensor):
+        return value.pin_memory()
+    return {name: tensor.pin_memory() for name, tensor in value.items()}
 
 
 def _below(ends: Any, rng: np.random.Generator) -> np.ndarray:

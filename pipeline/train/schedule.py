@@ -17,7 +17,7 @@ class Schedule:
     waited: int = 0  # epochs since then
 
     def share(self, step: int) -> float:
-        """Return the share at `step`, from 0: rising over the warm-up, then as `train.schedule` says."""
+        """Return the share at `step`, from 0: rising over the warm-up, then as `train.schedule` sets."""
         warm = round(self.params.warmup * self.steps)
         if step < warm:
             return (step + 1) / warm

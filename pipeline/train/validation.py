@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.model.embed import embed_films
+from pipeline.model.embed import embed_films, queries_of
 from pipeline.model.retrieval import RetrievalModel
-from pipeline.store.films import FeatureStore, Film, Stored
+from pipeline.store.films import FeatureStore, FilmFeatures, Stored
 from pipeline.train.loss import Loss
 from pipeline.train.sampling import Plan, ReadAhead, draw
 from pipeline.train.section import Train
@@ -25,7 +25,7 @@ class Validation:
     """The films of the validation split, and the draws of them that `train.seed` alone decides."""
 
     def __init__(
-        self, films: list[Film], store: FeatureStore, config: dict[str, Any], params: Train, loss: Loss
+        self, films: list[FilmFeatures], store: FeatureStore, config: dict[str, Any], params: Train, loss: Loss
     ) -> None:
         self.films, self.store, self.config, self.params, self.loss = films, store, config, params, loss
         rng = np.random.default_rng(params.seed)
@@ -47,7 +47,7 @@ class Validation:
             loss = float(np.mean([self._loss(model, plan, device) for plan in self.plans]))
             if not math.isfinite(loss):
                 return {"valid_loss": loss, "valid_recall_at_10": math.nan}
-            queries = embed_films(model, self.store, self.films, self.config, self._size, device)
+            queries = embed_films(model, queries_of(self.films, self.store), self.config, self._size, device)
             tracks = torch.cat([model.encode_audio(batch) for batch in self._batches(self.tracks, device)])
         found = recall_at(CUT, torch.from_numpy(queries) @ tracks.cpu().T, torch.from_numpy(self.tracks.films))
         return {"valid_loss": loss, "valid_recall_at_10": found}
@@ -82,7 +82,7 @@ def recall_at(k: int, scores: Tensor, films: Tensor) -> float:
     return torch.stack(shares).mean().item()
 
 
-def _middles(films: list[Film], store: FeatureStore, window_steps: int) -> Plan:
+def _middles(films: list[FilmFeatures], store: FeatureStore, window_steps: int) -> Plan:
     """Return the middle window of every track; the rows of inputs are each film's first."""
     numbers = np.repeat(np.arange(len(films)), [len(film.track_rows) for film in films])
     tracks = np.concatenate([film.track_rows for film in films])

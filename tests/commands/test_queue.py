@@ -8,10 +8,8 @@ import time
 
 import pytest
 
-from pipeline.commands.queue import check, combinations, enqueue
-from pipeline.core.errors import ParamsError
 from pipeline.tracking.store import EXPERIMENT
-from tests.small_repository import ROOT, Repository
+from tests.small_repository import Repository
 
 RATE = 0.0007
 
@@ -41,43 +39,6 @@ def shown(repository: Repository, *options: str) -> list[dict[str, str]]:
 def back_to_head(repository: Repository) -> None:
     repository.succeed("git", "reset", "-q", "--hard")
     repository.succeed("dvc", "checkout", "-q")
-
-
-def test_lists_of_values_are_a_grid():
-    assert combinations(["variant=Im,Ta", "train.seed=1,2"]) == [
-        ["variant=Im", "train.seed=1"],
-        ["variant=Im", "train.seed=2"],
-        ["variant=Ta", "train.seed=1"],
-        ["variant=Ta", "train.seed=2"],
-    ]
-    assert combinations([]) == [[]]
-    assert combinations(["evaluate.ks=[1,5]"]) == [["evaluate.ks=[1,5]"]]
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        (["variant=Im,Nope"], r"variant: found 'Nope', allowed are Im, .* \(with variant=Nope\); nothing is queued"),
-        (["train.seed=1,2", "train.learning_rate=fast"], r"train\.learning_rate: found 'fast' .*nothing is queued"),
-        (["train.lr=1"], r"train\.lr.*nothing is queued"),
-        (["+train.lr=1"], r"train\.lr: unknown key"),
-        (["variant"], "cannot be read"),
-        (["train.seed=glob(*)"], "cannot be read"),
-        (["other.yaml:x=1"], r"found other\.yaml, allowed is params\.yaml"),
-    ],
-)
-def test_wrong_values_are_refused_before_anything_is_queued(monkeypatch, changes, message):
-    monkeypatch.setattr("pipeline.commands.queue.subprocess.run", lambda *a, **k: pytest.fail("queued"))
-    with pytest.raises(ParamsError, match=message):
-        enqueue(ROOT, changes, [])
-
-
-def test_checking_leaves_the_parameters_alone(tmp_path):
-    shutil.copy(ROOT / "params.yaml", tmp_path)
-    before = (tmp_path / "params.yaml").read_bytes()
-    check(tmp_path, ["+variants.Three=[tags,plot,image]", "variant=Three", "train.seed=3"])
-    assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
-    assert (tmp_path / "params.yaml").read_bytes() == before
 
 
 def test_queue_refuses_in_the_repository_and_leaves_it_empty(repository):
@@ -114,7 +75,7 @@ def test_a_queued_grid_runs_in_two_workers_and_arrives_in_the_main_store(reposit
 
 
 def test_experiments_are_shown_compared_and_applied(repository):
-    """Goes on with the experiments that the queue ran."""
+    """Uses the experiments that the queue ran."""
     names = {run.data.tags["variant"]: run.data.tags["dvc.exp_name"] for run in runs(repository)}
     columns = set(shown(repository, "--only-changed")[0])
     assert {"params.yaml:variant", "train.learning_rate", "recall_at_10", "mrr"} <= columns

@@ -8,8 +8,8 @@ import pytest
 from dvc_render.vega import VegaRenderer
 from ruamel.yaml import YAML
 
-from pipeline.compare.plots import plot_tables
 from pipeline.compare.results import read_results
+from pipeline.compare.summary import plot_tables
 
 ROOT = Path(__file__).parent.parent.parent
 DEFINITIONS = {

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from pipeline.compare.results import read_results
-from pipeline.compare.table import print_table
+from pipeline.compare.summary import print_table
 from pipeline.core.errors import MissingFileError, StageError
 from pipeline.core.tables import DATASET, write_table
 from pipeline.evaluate.rankings import read_rankings

@@ -2,7 +2,7 @@ import numpy as np
 import pandas
 
 from pipeline.compare.results import Result
-from pipeline.compare.wins import wins_of
+from pipeline.compare.significance import wins_of
 
 FIDS = ["AAA", "AAB", "AAC", "AAD", "AAE", "AAF"]
 

@@ -13,10 +13,10 @@ from yt_dlp.extractor.generic import GenericIE
 from yt_dlp.extractor.genericembeds import HTML5MediaEmbedIE
 
 from pipeline.corpus.site import Site
-from pipeline.download.brake import Brake
+from pipeline.download.breaker import CircuitBreaker
 from pipeline.download.lock import Lock
+from pipeline.download.recordings import Outcome, fetch_all
 from pipeline.download.rows import Request
-from pipeline.download.run import Outcome, fetch_all
 from pipeline.download.section import Download
 from tests.faults import FaultServer
 
@@ -29,8 +29,8 @@ CODECS = {
 }
 
 
-class QuickBrake(Brake):
-    """A brake whose pauses take no time; `pauses` are the seconds asked for."""
+class QuickBreaker(CircuitBreaker):
+    """A breaker whose pauses take no time; `pauses` are the seconds asked for."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,13 +46,13 @@ class Fetch:
     def __init__(self, root: Path, settings: Download) -> None:
         self.root = root
         self.settings = settings
-        self.brake = QuickBrake()
+        self.breaker = QuickBreaker()
 
     def run(self, *urls: str, **changes: object) -> Outcome:
-        self.brake = QuickBrake()
+        self.breaker = QuickBreaker()
         items = [Request("AAA", number, url, None, url, "") for number, url in enumerate(urls)]
         settings = dataclasses.replace(self.settings, **changes)
-        return fetch_all(self.root, items, Site("", None), settings, Lock(self.root), self.brake)
+        return fetch_all(self.root, items, Site("", None), settings, Lock(self.root), self.breaker)
 
     def __call__(self, *urls: str, **changes: object) -> list[dict]:
         return self.run(*urls, **changes).rows

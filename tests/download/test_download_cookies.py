@@ -3,10 +3,11 @@ import threading
 import pytest
 
 from pipeline.core.errors import ParamsError
-from pipeline.download.brake import Brake
+from pipeline.core.web import Pace
+from pipeline.download.breaker import CircuitBreaker
 from pipeline.download.client import Client
 from pipeline.download.cookies import read_cookies
-from pipeline.download.pace import Pace
+from pipeline.download.recordings import intervals_of
 from tests.faults import ok
 
 HEAD = "# Netscape HTTP Cookie File\n"
@@ -39,7 +40,7 @@ def test_without_the_parameter_none_is_sent(server, tone, fetch, root):
 
 
 def test_each_worker_has_a_jar_of_its_own(settings):
-    pace = Pace(settings, Brake(), lambda: 0.0)
+    pace = Pace(intervals_of(settings), lambda: 0.0, CircuitBreaker().wait)
     text = HEAD + LINE.format(host="127.0.0.1")
     clients = []
     threads = [threading.Thread(target=lambda: clients.append(Client(settings, pace, text))) for _ in range(2)]

@@ -6,18 +6,19 @@ from yt_dlp.globals import plugin_dirs
 from yt_dlp.utils import DownloadError, ExtractorError, GeoRestrictedError
 
 from pipeline.core.errors import StageError
+from pipeline.core.web import FetchError, Pace
 from pipeline.download.answers import is_live
-from pipeline.download.brake import Brake
+from pipeline.download.breaker import CircuitBreaker
 from pipeline.download.client import Client
-from pipeline.download.failures import COOKIES, LIVE, FetchError, meaning
-from pipeline.download.pace import Pace
+from pipeline.download.failures import COOKIES, LIVE, meaning
+from pipeline.download.recordings import intervals_of
 from tests.faults import ok
 
 
 @pytest.fixture
 def client(settings):
-    brake = Brake()
-    return Client(settings, Pace(settings, brake, lambda: 0.0), None)
+    breaker = CircuitBreaker()
+    return Client(settings, Pace(intervals_of(settings), lambda: 0.0, breaker.wait), None)
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def test_pauses_between_attempts_grow_and_vary(server, fetch, monkeypatch):
     runs = []
     for _ in range(2):
         fetch(url, attempts=8)
-        runs.append(fetch.brake.pauses)
+        runs.append(fetch.breaker.pauses)
     for pauses in runs:
         assert len(pauses) == 7
         for attempt, seconds in enumerate(pauses):
@@ -143,7 +143,7 @@ def test_pauses_between_attempts_grow_and_vary(server, fetch, monkeypatch):
 
 def test_loopback_is_kept_waiting_for_moments_only(server, fetch):
     fetch(server.put("/a.mp3", status(503)), attempts=4)
-    assert len(fetch.brake.pauses) == 3 and sum(fetch.brake.pauses) < 1.0
+    assert len(fetch.breaker.pauses) == 3 and sum(fetch.breaker.pauses) < 1.0
 
 
 def test_a_failure_that_passes_is_a_success(server, tone, fetch):

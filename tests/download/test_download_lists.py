@@ -4,18 +4,16 @@ import json
 import re
 from collections import Counter
 from datetime import datetime, timezone
-from pathlib import Path
 
 import pytest
 
 from pipeline.core.errors import CorpusError
-from pipeline.download.answers import chapters_of, entries_of
+from pipeline.download.answers import address_of, chapters_of, entries_of, is_list, is_live, seconds_of, title_of
 from pipeline.download.client import _Downloader
 from pipeline.download.lock import NAME, Entry, Lock
 from pipeline.download.rows import remove_others
 from tests.faults import in_turn, ok, status
 
-FIXTURES = Path(__file__).parents[3] / "shared/fixtures/ytdlp"
 WATCH = "https://www.youtube.com/watch?v="
 
 
@@ -305,7 +303,7 @@ def test_the_pauses_are_asked_for_outside_loopback(web, fetch):
     for key in "ab":
         web.recording(key * 11)
     fetch(item, video_pause_seconds=12.0)
-    assert fetch.brake.pauses == [pytest.approx(12.0, abs=2.0)]  # between the recordings, not after the search
+    assert fetch.breaker.pauses == [pytest.approx(12.0, abs=2.0)]  # between the recordings, not after the search
 
 
 # The shapes of answers
@@ -350,15 +348,44 @@ def test_chapters(chapters, expected):
     assert [(chapter["title"], chapter["start_seconds"], chapter["end_seconds"]) for chapter in found] == expected
 
 
-def test_a_real_playlist_entry_and_a_real_recording():
-    if not FIXTURES.is_dir():
-        pytest.skip("no saved output of yt-dlp")
-    entry = json.loads((FIXTURES / "flat_playlist_entry_ytdlp_2025.08.27.json").read_text())
-    assert [(found.url, found.seconds) for found in entries_of(playlist(entry))] == [(WATCH + "mJ-4Iz506t0", 1112.0)]
-    info = json.loads((FIXTURES / "tubesync_music_group_therapy_487_2022.info.json").read_text())
-    chapters = chapters_of(info, info["duration"])
-    assert len(chapters) == len(info["chapters"]) and chapters[0]["title"] == "Intro"
-    assert chapters[-1]["end_seconds"] <= 7205.0
+def test_a_flat_playlist_entry_in_full():
+    """With the keys that yt-dlp 2025.08 gives one: most are null, and the list's own page is among them."""
+    page = "https://www.youtube.com/playlist?list=PLbF1amD14adXEDu"
+    nothing = ("description", "timestamp", "release_timestamp", "availability", "live_status", "n_entries")
+    entry = dict.fromkeys(nothing) | {
+        **{"_type": "url", "ie_key": "Youtube", "id": "a-b_c1d2e3f", "url": WATCH + "a-b_c1d2e3f"},
+        **{"title": "  夜の船 (Main\u00a0Theme)\n", "duration": 252, "duration_string": "4:12", "view_count": 468},
+        **{"channel": "らっだぁ", "channel_url": "https://www.youtube.com/channel/UC0", "uploader_id": "@x"},
+        **{"thumbnails": [{"url": "https://i.ytimg.com/vi/a-b_c1d2e3f/hqdefault.jpg", "height": 94, "width": 168}]},
+        **{"webpage_url": WATCH + "a-b_c1d2e3f", "original_url": WATCH + "a-b_c1d2e3f", "extractor": "youtube"},
+        **{"webpage_url_basename": "watch", "extractor_key": "Youtube", "playlist": "夜", "playlist_webpage_url": page},
+        **{"playlist_index": 1, "__last_playlist_index": 0, "epoch": 1757671377, "_version": {"version": "2025.08.27"}},
+    }
+    assert entries_of(playlist(entry)) == [Entry(WATCH + "a-b_c1d2e3f", "夜の船 (Main Theme)", 252.0)]
+
+
+def test_chapters_of_a_recording_in_full():
+    """The last of them ends after the file that was fetched, as the chapters of long streams do."""
+    chapters = [
+        {"start_time": 0.0, "title": "Intro", "end_time": 31.0},
+        {"start_time": 31.0, "title": "Ferry & Fog - 夜 (Extended\u00a0Mix)", "end_time": 329.5},
+        {"start_time": 329.5, "title": "<Untitled Chapter 3>", "end_time": 7206},
+    ]
+    formats = [{"format_id": "sb2", "acodec": "none", "ext": "mhtml"}, {"format_id": "251", "acodec": "opus"}]
+    info = {
+        **{"id": "a-b_c1d2e3f", "title": "A night of ferries", "duration": 7205, "duration_string": "2:00:05"},
+        **{"webpage_url": WATCH + "a-b_c1d2e3f", "ext": "webm", "acodec": "opus", "asr": 48000, "formats": formats},
+        **{"is_live": False, "was_live": True, "live_status": "was_live", "playlist": None, "_has_drm": None},
+        **{"chapters": chapters, "filesize_approx": 311407609, "requested_subtitles": None, "age_limit": 0},
+    }
+    assert chapters_of(info, info["duration"]) == [
+        {"title": "Intro", "start_seconds": 0.0, "end_seconds": 31.0},
+        {"title": "Ferry & Fog - 夜 (Extended Mix)", "start_seconds": 31.0, "end_seconds": 329.5},
+        {"title": "<Untitled Chapter 3>", "start_seconds": 329.5, "end_seconds": 7205},
+    ]
+    assert (title_of(info), seconds_of(info)) == ("A night of ferries", 7205.0)
+    assert address_of(info, "ytsearch1:ferries") == WATCH + "a-b_c1d2e3f"
+    assert not is_list(info) and not is_live(info)
 
 
 # The file

@@ -116,7 +116,7 @@ def segment_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         dict.fromkeys(SEGMENTS.names)
         | {name: row[name] for name in SEGMENTS.names if name in row}
-        | {"status": "ok", "reason": "", "track": f"Suite {row['fid']}", "start_seconds": 2.0 * row["number"]}
+        | {"status": "ok", "reason": "", "title": f"Suite {row['fid']}", "start_seconds": 2.0 * row["number"]}
         for row in rows
     ]
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from pipeline.evaluate.chance import chance_metrics, expected_median_rank, fewer_than
-from pipeline.evaluate.first_hit import any_among_first, none_among_first
 from pipeline.evaluate.metrics import averages, query_metrics
 from pipeline.evaluate.ranking import one_row_each, rank
+from pipeline.evaluate.ranks import any_among_first, none_among_first
 from tests.evaluate.trec_eval import untied
 
 KS = [1, 2, 5, 100]

@@ -12,11 +12,11 @@ import stages.evaluate
 from pipeline.core.errors import MissingFileError, ModelError, StageError
 from pipeline.core.tables import DATASET, write_table
 from pipeline.evaluate.bootstrap import confidence_intervals
+from pipeline.evaluate.evaluation import digest_of, measure
 from pipeline.evaluate.metrics import BEST_RANK
 from pipeline.evaluate.ranking import one_row_each
 from pipeline.evaluate.rankings import read_rankings
-from pipeline.evaluate.run import digest_of, measure
-from pipeline.model.embed import embed_films, embed_paragraphs, embed_tracks
+from pipeline.model.embed import embed_films, embed_paragraphs, embed_tracks, queries_of, tracks_of
 from pipeline.model.store import load_model, save_model
 from pipeline.store.films import films_of, open_store
 from tests.evaluate.small_world import EVALUATE, World
@@ -87,7 +87,10 @@ def test_rankings_are_those_of_the_cosines(world, evaluate):
     store = open_store(world.root / "data/features", world.inputs)
     rows = [row for row in world.rows if row["split"] == "eval"]
     films = films_of(rows, store)
-    scores = embed_films(model, store, films, config, 4, CPU) @ embed_tracks(model, store, films, config, 4, CPU).T
+    scores = (
+        embed_films(model, queries_of(films, store), config, 4, CPU)
+        @ embed_tracks(model, tracks_of(films, store), config, 4, CPU).T
+    )
     table = read_rankings(world.root / f"metrics/rankings/{world.variant}.parquet")
     assert table["fid"].tolist() == [film.fid for film in films]
     for of_film, found in zip(scores, table.itertuples(), strict=True):
@@ -138,7 +141,10 @@ def test_the_other_direction_ranks_films_for_every_track(world, evaluate):
     model, config = load_model(world.root / "models" / world.variant)
     films = films_in(world)
     store = open_store(world.root / "data/features", world.inputs)
-    scores = embed_tracks(model, store, films, config, 4, CPU) @ embed_films(model, store, films, config, 4, CPU).T
+    scores = (
+        embed_tracks(model, tracks_of(films, store), config, 4, CPU)
+        @ embed_films(model, queries_of(films, store), config, 4, CPU).T
+    )
     owners = np.repeat(np.arange(5), [len(film.tracks) for film in films])
     ranks = np.array([1 + (row > row[own]).sum() for row, own in zip(scores, owners, strict=True)])
     assert (found["queries"], found["candidates"]) == (11, 5)
@@ -176,10 +182,10 @@ def test_a_films_paragraphs_are_read_as_the_parameter_says(world, evaluate):
     model, config = load_model(world.root / "models" / world.variant)
     store = open_store(world.root / "data/features", world.inputs)
     films = films_in(world)
-    tracks = embed_tracks(model, store, films, config, 4, CPU)
-    rows, starts = embed_paragraphs(model, store, films, config, 4, CPU)
+    tracks = embed_tracks(model, tracks_of(films, store), config, 4, CPU)
+    rows, starts = embed_paragraphs(model, queries_of(films, store), config, 4, CPU)
     assert np.diff(starts, append=len(rows)).tolist() == [1, 2, 3, 1, 2]
-    means = embed_films(model, store, films, config, 4, CPU)
+    means = embed_films(model, queries_of(films, store), config, 4, CPU)
     expected = {
         "mean": means @ tracks.T,
         "first": rows[starts] @ tracks.T,

@@ -5,8 +5,7 @@ import pytest
 
 from pipeline.core.errors import ModelError, StageError
 from pipeline.evaluate import ranking
-from pipeline.evaluate.hubness import hubness_of
-from pipeline.evaluate.ranking import Ranking, Vectors, one_row_each, rank
+from pipeline.evaluate.ranking import Ranking, Vectors, hubness_of, one_row_each, rank
 
 
 def unit(rng: np.random.Generator, rows: int, width: int = 5) -> np.ndarray:

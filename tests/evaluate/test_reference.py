@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.evaluate.metrics import pooled_figures
 from pipeline.evaluate.ranks import at_random
-from pipeline.evaluate.reference import pooled_figures
 from tests.evaluate.trec_eval import untied
 
 PUBLISHED = {  # evaluation split: so many tracks, of so many films

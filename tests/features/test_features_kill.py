@@ -64,6 +64,7 @@ def shards(folder: Path) -> set[Path]:
     return set((folder / "data/features/.cache/audio").glob("*/[!.]*.safetensors"))
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments(start, tmp_path):
     undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
     shutil.copytree(start, undisturbed)

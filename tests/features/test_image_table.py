@@ -12,7 +12,7 @@ from pipeline.encoders.image import load_image_encoder
 from pipeline.encoders.section import ImageFeatures
 from pipeline.features import image
 from pipeline.features.image import write_image_features
-from pipeline.store.posters import read_poster
+from pipeline.store.inputs import read_poster
 from pipeline.store.table import open_features
 from tests.small_machine import MACHINE
 

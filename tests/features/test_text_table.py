@@ -12,8 +12,8 @@ from pipeline.encoders.section import TextFeatures
 from pipeline.encoders.text import load_text_encoder
 from pipeline.features import text
 from pipeline.features.text import write_text_features
+from pipeline.store.inputs import film_texts, tags_plot_text
 from pipeline.store.table import open_features
-from pipeline.store.texts import film_texts, tags_plot_text
 from tests.small_machine import MACHINE
 
 CPU = torch.device("cpu")

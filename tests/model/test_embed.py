@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pipeline.core.errors import ModelError
-from pipeline.model.embed import embed_films, embed_tracks
+from pipeline.model.embed import Queries, Tracks, embed_films, embed_tracks, queries_of, tracks_of
 from pipeline.model.store import load_model
 from pipeline.store.films import films_of, open_store
 
@@ -14,10 +14,18 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def opened(world):
-    """Model, store, films of all splits and config, as both functions take them."""
+    """Model, store, films of all splits and config, as the two functions below take them."""
     model, config = load_model(world.root / "models" / world.variant)
     store = open_store(world.root / "data/features", world.inputs)
     return model, store, films_of(world.rows, store), config
+
+
+def embedded_tracks(model, store, films, config, batch_size, device):
+    return embed_tracks(model, tracks_of(films, store), config, batch_size, device)
+
+
+def embedded_films(model, store, films, config, batch_size, device):
+    return embed_films(model, queries_of(films, store), config, batch_size, device)
 
 
 def direction(vectors: list[np.ndarray]) -> np.ndarray:
@@ -28,7 +36,7 @@ def direction(vectors: list[np.ndarray]) -> np.ndarray:
 @torch.inference_mode()
 def test_a_track_is_the_mean_over_its_windows(opened):
     model, store, films, _ = opened
-    found = iter(embed_tracks(*opened, 4, CPU))
+    found = iter(embedded_tracks(*opened, 4, CPU))
     windows = []
     for film in films:
         for row in film.track_rows:
@@ -48,7 +56,7 @@ def test_a_track_is_the_mean_over_its_windows(opened):
 @torch.inference_mode()
 def test_a_film_is_the_mean_over_its_paragraphs_each_beside_its_one_image(opened):
     model, store, films, _ = opened
-    found = embed_films(*opened, 4, CPU)
+    found = embedded_films(*opened, 4, CPU)
     assert {len(film.input_rows["plot"]) for film in films} == {1, 2, 3}
     assert {len(film.input_rows["image"]) for film in films} == {1, 3}
     for film, vector in zip(films, found, strict=True):
@@ -63,7 +71,7 @@ def test_a_film_is_the_mean_over_its_paragraphs_each_beside_its_one_image(opened
         np.testing.assert_allclose(vector, direction([model.encode_query(b)[0].numpy() for b in batches]), atol=1e-5)
 
 
-@pytest.mark.parametrize("embed", [embed_tracks, embed_films])
+@pytest.mark.parametrize("embed", [embedded_tracks, embedded_films])
 def test_embeddings_are_unit_vectors_and_do_not_depend_on_the_batch(opened, embed):
     model = opened[0]
     whole = embed(*opened, 1000, CPU)
@@ -76,7 +84,7 @@ def test_embeddings_are_unit_vectors_and_do_not_depend_on_the_batch(opened, embe
     np.testing.assert_array_equal(embed(*opened, 1000, CPU), whole)
 
 
-@pytest.mark.parametrize("embed", [embed_tracks, embed_films])
+@pytest.mark.parametrize("embed", [embedded_tracks, embedded_films])
 def test_a_film_is_embedded_alike_in_any_company(opened, embed):
     model, store, films, config = opened
     whole, alone = embed(*opened, 4, CPU), embed(model, store, films[-1:], config, 4, CPU)
@@ -86,11 +94,43 @@ def test_a_film_is_embedded_alike_in_any_company(opened, embed):
 @pytest.mark.parametrize(
     ("embed", "weight", "name"),
     [
-        (embed_tracks, "audio_head.0.bias", r"of 16 embeddings .* data/audio/A/A/A/0\.mp3"),
-        (embed_films, "query_head.0.bias", r"\d+ of \d+ embeddings .* AAA"),
+        (embedded_tracks, "audio_head.0.bias", r"of 16 embeddings .* data/audio/A/A/A/0\.mp3"),
+        (embedded_films, "query_head.0.bias", r"\d+ of \d+ embeddings .* AAA"),
     ],
 )
 def test_weights_that_are_not_numbers_are_refused(opened, embed, weight, name):
     opened[0].get_parameter(weight).data.fill_(float("nan"))
     with pytest.raises(ModelError, match=name):
         embed(*opened, 4, CPU)
+
+
+def test_tracks_and_queries_need_no_store(opened):
+    model, store, films, config = opened
+    film = films[-1]
+    arrays = [store.audio.read(row) for row in film.track_rows]
+    found = embed_tracks(model, Tracks(["a track"] * len(arrays), iter(arrays)), config, 4, CPU)
+    np.testing.assert_array_equal(found, embedded_tracks(model, store, [film], config, 4, CPU))
+    vectors = {name: store.query({name: rows}, CPU)[name] for name, rows in film.fixed_rows.items()}
+
+    def read(rows, device):
+        return {name: vectors[name][of_input].to(device) for name, of_input in rows.items()}
+
+    asked = Queries(["a film"], [{name: range(len(found)) for name, found in vectors.items()}], read)
+    found = embed_films(model, asked, config, 4, CPU)
+    np.testing.assert_array_equal(found, embedded_films(model, store, [film], config, 4, CPU))
+
+
+def test_a_track_is_read_when_its_windows_are_due(opened):
+    model, store, films, config = opened
+    rows = [row for film in films for row in film.track_rows]
+    read, encoded = [], []
+
+    def arrays():
+        for row in rows:
+            read.append(row)
+            yield store.audio.read(row)
+
+    encode = model.encode_audio
+    model.encode_audio = lambda batch: encoded.append(len(read)) or encode(batch)
+    embed_tracks(model, Tracks([""] * len(rows), arrays()), config, 1, CPU)
+    assert list(dict.fromkeys(encoded)) == list(range(1, len(rows) + 1))

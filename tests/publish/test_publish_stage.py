@@ -14,7 +14,7 @@ import stages.publish
 from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.core.files import sha256_of
 from pipeline.evaluate.rankings import read_rankings
-from pipeline.model.embed import embed_films
+from pipeline.model.embed import embed_films, queries_of
 from pipeline.model.store import load_model, save_model
 from pipeline.store import index as index_module
 from pipeline.store.films import films_of, open_store
@@ -59,7 +59,7 @@ def test_published_folder_alone_recommends_the_tracks_of_the_evaluation(evaluate
     model, config = load_model(published)
     store = open_store(evaluated.root / "data/features", config["inputs"])
     films = films_of([row for row in evaluated.rows if row["split"] == "eval"], store)
-    queries = embed_films(model, store, films, config, 4, torch.device("cpu"))
+    queries = embed_films(model, queries_of(films, store), config, 4, torch.device("cpu"))
     paths, splits = np.array(index["path"].to_pylist()), np.array(index["split"].to_pylist())
     top = read_rankings(evaluated.root / "metrics/rankings/ImPlo.parquet")["top_paths"]
     for query, expected in zip(queries, top, strict=True):

@@ -15,9 +15,9 @@ from pipeline.apps.recommend.query import Encoders, QueryEncoder
 from pipeline.core.files import sha256_of
 from pipeline.model.store import load_model
 from pipeline.publish.registry import register_published
-from pipeline.store.texts import one_row_a_film
-from pipeline.tracking.run import training_run
+from pipeline.store.inputs import film_rows
 from pipeline.tracking.store import tracking_uri
+from pipeline.tracking.training import training_run
 from tests.apps.recommend.asked_world import CPU, make_asked_world
 from tests.apps.recommend.test_query import queries_of
 from tests.small_machine import MACHINE
@@ -108,7 +108,7 @@ def test_published_model_answers_with_the_tracks_of_its_index(tmp_path, params, 
         served = mlflow.pyfunc.load_model("models:/soundtrack-retrieval@published")
     finally:
         mlflow.set_tracking_uri(None)
-    films = one_row_a_film(world.rows)[:4]  # one of them of an unknown year
+    films = film_rows(world.rows)[:4]  # one of them of an unknown year
     asked = pandas.DataFrame(
         [
             {name: film[name] for name in ("title", "tags", "plot")} | {"image": str(tmp_path / film["image"])}

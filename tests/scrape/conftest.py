@@ -32,7 +32,8 @@ class Clock:
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
+        if seconds > 0.0:
+            self.slept.append(seconds)
         self.now += seconds
 
 

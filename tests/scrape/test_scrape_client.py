@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from pipeline.core.errors import ParamsError
+from pipeline.core.web import FetchError, Pace
 from pipeline.corpus.section import Corpus
 from pipeline.scrape.agent import needs_contact, operator_contact, require_contact
-from pipeline.scrape.client import MAX_FAILURES, MAX_PAUSE_SECONDS, MAX_REDIRECTS, Client, FetchError
-from pipeline.scrape.pace import Pace
+from pipeline.scrape.client import MAX_FAILURES, MAX_PAUSE_SECONDS, MAX_REDIRECTS, Client
 from tests.faults import cached, http_date, in_turn, large, ok, packed, redirect, reset, stall, status, trickle
 
 CORPUS = Corpus(folder="x", serve=None, contact=None, search="ytsearch1:{title}")
@@ -87,7 +87,10 @@ def test_retry_after_in_seconds_and_as_a_date(client, server, clock):
     assert 55 < clock.slept[1] <= 60
 
 
-@pytest.mark.parametrize("value", ["soon", "", "-5", "1e9", "Mon, 99 Jan 2026 00:00:00 GMT", http_date(-60), "²"])
+@pytest.mark.parametrize(
+    "value",
+    ["soon", "", "-5", "1e9", "Mon, 99 Jan 2026 00:00:00 GMT", pytest.param(http_date(-60), id="a minute ago"), "²"],
+)
 def test_a_retry_after_that_says_nothing_is_passed_over(client, server, clock, value):
     url = server.put("/a", in_turn(status(429, headers={"Retry-After": value}), ok(b"now")))
     assert client.get(url, 1000).data == b"now"
@@ -101,7 +104,7 @@ def test_a_redirect_may_ask_for_a_pause(client, server, clock):
     assert clock.slept == [7.0]
 
 
-@pytest.mark.parametrize("wish", ["101", http_date(3600), "9" * 400])
+@pytest.mark.parametrize("wish", ["101", pytest.param(http_date(3600), id="in an hour"), "9" * 400])
 def test_a_host_that_asks_for_too_long_a_pause_ends_the_run(client, server, clock, wish):
     url = server.put("/a", status(429, headers={"Retry-After": wish}))
     error = failed(client, url)
@@ -291,24 +294,24 @@ def test_a_connection_that_breaks_is_made_anew(client, server):
 
 
 def test_pace_is_one_for_all_hosts_and_spares_loopback(clock):
-    pace = Pace(30.0, clock, clock.sleep)
+    pace = Pace({"request": 2.0}, clock, clock.sleep)
     for host in ("a.example", "b.example", "a.example"):
-        pace.wait(f"https://{host}/")
+        pace.wait("request", f"https://{host}/")
     assert clock.slept == [2.0, 2.0]
     for _ in range(3):
-        pace.wait("http://127.0.0.1:80/")
+        pace.wait("request", "http://127.0.0.1:80/")
     assert clock.slept == [2.0, 2.0]
-    pace.wait("https://c.example/")
+    pace.wait("request", "https://c.example/")
     assert clock.slept == [2.0, 2.0, 2.0]
 
 
 def test_pace_postpones_one_host(clock):
-    pace = Pace(600.0, clock, clock.sleep)
+    pace = Pace({"request": 0.1}, clock, clock.sleep)
     pace.postpone("https://a.example/x", 30.0)
     pace.postpone("https://a.example/x", 3.0)
-    pace.wait("https://b.example/")
+    pace.wait("request", "https://b.example/")
     assert clock.slept == []
-    pace.wait("https://a.example/y")
+    pace.wait("request", "https://a.example/y")
     assert clock.slept == [30.0]
 
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.scrape.hosts import is_among, is_loopback, same_site, site_of
+from pipeline.core.web import is_loopback, site_of
+from pipeline.scrape.hosts import is_among, same_site
 from tests.faults import ok, redirect
 from tests.scrape.conftest import article, picture
 

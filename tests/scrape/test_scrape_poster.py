@@ -8,7 +8,8 @@ from pipeline.media.pages import page_text
 from pipeline.scrape.poster import Poster, image_extension, shown_poster
 
 BASE = "https://en.wikipedia.org/wiki/X"
-FIXTURES = Path(__file__).parents[3] / "shared/fixtures/wikipedia"
+SAVED_PAGES = Path(__file__).parents[1] / "pages"
+EXPECTED = json.loads((SAVED_PAGES / "expected.json").read_text(encoding="utf-8"))
 
 
 def infobox(rows, classes="infobox vevent"):
@@ -124,10 +125,9 @@ def test_extension_of_other_bytes_is_none():
         assert image_extension(data) is None
 
 
-@pytest.mark.skipif(not FIXTURES.is_dir(), reason="the saved pages are not here")
-def test_posters_of_saved_pages():
-    for name, expected in json.loads((FIXTURES / "expected.json").read_text()).items():
-        for path in FIXTURES.glob(f"{name}*.html"):
-            poster = shown_poster(page_text(path.read_bytes(), ""), BASE)
-            assert poster.url == (expected.get("poster_absolute_url") or ""), name
-            assert ("/wiki/File:" in poster.page) == bool(poster.url), name
+@pytest.mark.parametrize("name", EXPECTED)
+def test_posters_of_whole_pages(name):
+    expected = EXPECTED[name]
+    text = page_text((SAVED_PAGES / f"{name}.html").read_bytes(), "")
+    poster = shown_poster(text, expected["url"])
+    assert poster == Poster(expected["poster_url"], expected["poster_page"])

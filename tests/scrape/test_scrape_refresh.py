@@ -150,7 +150,7 @@ def test_a_run_killed_while_it_replaces_leaves_no_row_of_another_file(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("pipeline.scrape.run.write_json", killed)
+        patch.setattr("pipeline.core.ledger.write_json", killed)
         films(refresh, AAA=url)
     row = films(scrape, AAA=url)["AAA"]
     files = films.files()

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.core import ledger as ledger_module
 from pipeline.core.errors import CorpusError, ParamsError, StageError
-from pipeline.scrape import run as run_module
 from tests.faults import ok, redirect, status
 from tests.scrape.conftest import CORPUS, article, picture
 
@@ -165,9 +165,9 @@ def test_a_killed_run_keeps_what_it_has(films, server, scrape, tmp_path, monkeyp
     module, name = {
         "page": ("pipeline.scrape.page", "write_bytes"),
         "poster": ("pipeline.scrape.image", "write_bytes"),
-        "row": ("pipeline.scrape.run", "write_json"),
+        "row": ("pipeline.core.ledger", "write_json"),
     }[moment]
-    original = run_module.write_json if moment == "row" else None
+    original = ledger_module.write_json if moment == "row" else None
 
     def killed(path, value):
         if path.name.startswith("AAB"):

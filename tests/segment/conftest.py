@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pipeline.segment.film import Film, segment_film
+from pipeline.segment.film import FilmRecordings, segment_film
 from pipeline.segment.section import Segment
-from pipeline.segment.state import Entry
+from pipeline.segment.state import FilmState
 from tests.segment.sounds import CODECS, RATE, tone, write
 
 
@@ -32,7 +32,7 @@ def film_rows(tmp_path):
     """Return a function that cuts the recordings of a film and gives its rows."""
 
     def rows(settings, recordings, before=None):
-        film = Film(recordings[0]["fid"], recordings, before or Entry())
+        film = FilmRecordings(recordings[0]["fid"], recordings, before or FilmState())
         return segment_film(tmp_path, settings, "", film).rows
 
     return rows

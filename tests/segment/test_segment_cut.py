@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from pipeline.segment.cut import Section, Stream, cut, sections_of
+from pipeline.segment.cut import Section, Stream, cuts_of, sections_of
 
 RATE = 16000  # Hz
 
@@ -22,10 +22,10 @@ def grid(settings):
         samples = np.arange(round(total * RATE), dtype=np.int32)
         blocks = np.split(samples, range(7001, len(samples), 7001))
         found = []
-        for piece in cut(Stream(blocks), sections, dataclasses.replace(settings, **known)):
+        for piece in cuts_of(Stream(blocks), sections, dataclasses.replace(settings, **known)):
             assert np.array_equal(piece.samples, np.arange(piece.start, piece.start + len(piece.samples)))
             end = (piece.start + len(piece.samples)) / RATE
-            found.append((piece.track, piece.start / RATE, end, piece.is_rest))
+            found.append((piece.title, piece.start / RATE, end, piece.is_rest))
         return found
 
     return pieces
@@ -139,7 +139,7 @@ def test_memory_does_not_grow_with_the_recording(settings, changed):
     def peak(seconds):
         blocks = (np.ones(RATE, np.int16) for _ in range(seconds))
         tracemalloc.start()
-        for _ in cut(Stream(blocks), [Section(0, "")], settings):
+        for _ in cuts_of(Stream(blocks), [Section(0, "")], settings):
             pass
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()

@@ -10,8 +10,8 @@ import pytest
 
 from pipeline.media.loudness import loudness_lufs, peak_dbfs
 from pipeline.segment import film
-from pipeline.segment.film import Film, segment_film
-from pipeline.segment.state import Entry
+from pipeline.segment.film import FilmRecordings, segment_film
+from pipeline.segment.state import FilmState
 from tests.segment.sounds import RATE, decoded, music, pitch, tone
 
 SILENCE = np.zeros(2 * RATE, np.int16)
@@ -46,7 +46,7 @@ def test_a_recording_becomes_pieces_in_order(suffix, record, settings, film_rows
         assert len(samples) / RATE == pytest.approx(row["seconds"], abs=1e-6)
         assert pitch(samples[2000:-2000]) == pytest.approx(hertz, abs=5)
         assert row["source"] == recording["path"] and row["source_url"] == recording["video_url"]
-        assert row["track"] == recording["title"]
+        assert row["title"] == recording["title"]
 
 
 def test_a_row_tells_loudness_peak_and_digests(record, settings, film_rows, tmp_path):
@@ -74,7 +74,7 @@ def test_chapters_name_the_tracks(record, settings, film_rows):
     chapters = [("One", 0.5, 3.0), ("Two", 3.0, 6.2), ("", 6.2, 8.0)]
     chapters = [{"title": t, "start_seconds": a, "end_seconds": b} for t, a, b in chapters]
     rows = film_rows(settings, [record.samples("AAA", 0, music(1, 8), chapters=chapters, title="Album")])
-    assert [(row["track"], row["start_seconds"], row["status"]) for row in rows] == [
+    assert [(row["title"], row["start_seconds"], row["status"]) for row in rows] == [
         ("Album", 0.0, "ok"), ("One", 0.5, "ok"), ("One", 2.5, "ok"), ("Two", 3.0, "ok"), ("Two", 5.0, "ok"),
         ("Album", 6.2, "ok"),
     ]  # fmt: skip
@@ -283,11 +283,11 @@ def test_the_same_recording_gives_the_same_bytes(record, settings, film_rows, tm
 def test_numbers_are_stable_when_a_source_is_added(record, settings, tmp_path):
     old, new = record.samples("AAA", 0, music(1, 6)), record.samples("AAA", 1, music(2, 4))
     other = record.samples("AAA", 2, music(3, 4))
-    alone = segment_film(tmp_path, settings, "", Film("AAA", [old], Entry()))
+    alone = segment_film(tmp_path, settings, "", FilmRecordings("AAA", [old], FilmState()))
     files = {row["path"]: (tmp_path / row["path"]).stat() for row in alone.rows}
-    at_end = segment_film(tmp_path, settings, "", Film("AAA", [old, new], alone))
+    at_end = segment_film(tmp_path, settings, "", FilmRecordings("AAA", [old, new], alone))
     assert outcomes(at_end.rows) == [(number, "ok") for number in range(5)]
-    in_front = segment_film(tmp_path, settings, "", Film("AAA", [other, old, new], at_end))
+    in_front = segment_film(tmp_path, settings, "", FilmRecordings("AAA", [other, old, new], at_end))
     assert [row["number"] for row in in_front.rows] == [5, 6, 0, 1, 2, 3, 4]
     assert {row["sha256"]: row["number"] for row in at_end.rows}.items() <= {
         row["sha256"]: row["number"] for row in in_front.rows
@@ -295,18 +295,20 @@ def test_numbers_are_stable_when_a_source_is_added(record, settings, tmp_path):
     for path, stat in files.items():  # not even written again
         assert (tmp_path / path).stat().st_ino == stat.st_ino
         assert (tmp_path / path).stat().st_mtime_ns == stat.st_mtime_ns
-    gone = segment_film(tmp_path, settings, "", Film("AAA", [other, new], in_front))
+    gone = segment_film(tmp_path, settings, "", FilmRecordings("AAA", [other, new], in_front))
     assert [row["number"] for row in gone.rows] == [5, 6, 3, 4]
-    back = segment_film(tmp_path, settings, "", Film("AAA", [other, old, new], gone))
+    back = segment_film(tmp_path, settings, "", FilmRecordings("AAA", [other, old, new], gone))
     assert [row["number"] for row in back.rows] == [5, 6, 0, 1, 2, 3, 4]
 
 
 def test_files_that_are_not_trusted_are_written_again_under_their_numbers(record, settings, tmp_path):
     old = record.samples("AAA", 0, music(1, 6))
-    first = segment_film(tmp_path, settings, "", Film("AAA", [old], Entry()))
+    first = segment_film(tmp_path, settings, "", FilmRecordings("AAA", [old], FilmState()))
     (tmp_path / first.rows[1]["path"]).write_bytes(b"of another piece")
     doubted = dataclasses.replace(first, trusted=False)
-    again = segment_film(tmp_path, settings, "", Film("AAA", [record.samples("AAA", 1, music(2, 2)), old], doubted))
+    again = segment_film(
+        tmp_path, settings, "", FilmRecordings("AAA", [record.samples("AAA", 1, music(2, 2)), old], doubted)
+    )
     assert [row["number"] for row in again.rows] == [3, 0, 1, 2]
     for row in again.rows:
         assert hashlib.sha256((tmp_path / row["path"]).read_bytes()).hexdigest() == row["file_sha256"]
@@ -315,9 +317,9 @@ def test_files_that_are_not_trusted_are_written_again_under_their_numbers(record
 def test_equal_pieces_and_a_file_that_is_gone(record, settings, tmp_path):
     settings = dataclasses.replace(settings, duplicate_bit_errors=None)
     recording = record.samples("AAA", 0, np.tile(music(1, 2), 3))
-    first = segment_film(tmp_path, settings, "", Film("AAA", [recording], Entry()))
+    first = segment_film(tmp_path, settings, "", FilmRecordings("AAA", [recording], FilmState()))
     (tmp_path / first.rows[0]["path"]).unlink()
-    again = segment_film(tmp_path, settings, "", Film("AAA", [recording], first))
+    again = segment_film(tmp_path, settings, "", FilmRecordings("AAA", [recording], first))
     assert again == first
     assert all((tmp_path / row["path"]).is_file() for row in again.rows)
 
@@ -333,7 +335,7 @@ def test_memory_does_not_grow_with_the_recording(recordings, record, settings, t
         rows = [record.samples("AAA", number, wave[number:]) for number in range(recordings)]
         del wave
         tracemalloc.start()
-        segment_film(tmp_path, settings, "", Film("AAA", rows, Entry()))
+        segment_film(tmp_path, settings, "", FilmRecordings("AAA", rows, FilmState()))
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return most

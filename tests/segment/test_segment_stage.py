@@ -15,8 +15,8 @@ import pytest
 
 from pipeline.core.errors import MissingFileError, StageError
 from pipeline.core.tables import DOWNLOADS, SEGMENTS, read_table, write_table
-from pipeline.segment import film, run
-from pipeline.segment.run import by_recording
+from pipeline.segment import film, films
+from pipeline.segment.films import by_recording
 from pipeline.segment.state import load, write_journal
 from stages.segment import main
 from tests.segment.sounds import music
@@ -109,8 +109,8 @@ def test_films_that_did_not_change_are_left_alone(three, record, stage, tmp_path
 def test_a_film_is_cut_anew_when_its_download_changed(changed, three, stage, tmp_path, monkeypatch):
     stage(three)
     cut = []
-    original = run.segment_film
-    monkeypatch.setattr(run, "segment_film", lambda *args: cut.append(args[-1].fid) or original(*args))
+    original = films.segment_film
+    monkeypatch.setattr(films, "segment_film", lambda *args: cut.append(args[-1].fid) or original(*args))
     new = [{"title": "t", "start_seconds": 1.0, "end_seconds": 9.0}] if changed == "chapters" else "new"
     stage([three[0], three[1] | {changed: new}, three[2]])
     assert cut == ["AAB"]
@@ -235,25 +235,25 @@ def test_a_killed_run_is_gone_on_with(three, record, stage, tmp_path, monkeypatc
 
 
 def test_finished_films_of_a_killed_run_are_not_cut_again(three, stage, tmp_path, monkeypatch):
-    original = film.cut
+    original = film.cuts_of
 
     def killed_at(fid):
-        def cut(stream, sections, settings):
+        def cuts_of(stream, sections, settings):
             seen.append(len(seen))
             if len(seen) > fid:
                 raise Killed
             return original(stream, sections, settings)
 
-        return cut
+        return cuts_of
 
     seen = []
-    monkeypatch.setattr(film, "cut", killed_at(2))
+    monkeypatch.setattr(film, "cuts_of", killed_at(2))
     with pytest.raises(Killed):
         stage(three)
     assert sorted(path.name for path in (tmp_path / "data/.segments").iterdir()) == ["AAA.json", "AAB.json"]
     before = marks(tmp_path)
     seen.clear()
-    monkeypatch.setattr(film, "cut", killed_at(1))
+    monkeypatch.setattr(film, "cuts_of", killed_at(1))
     stage(three)
     assert before.items() <= marks(tmp_path).items() and len(outcomes(tmp_path)) == 7
 
@@ -284,7 +284,7 @@ def test_without_a_history_all_is_made_anew(table, three, stage, tmp_path):
     if table == "damaged":
         path.write_bytes(b"PAR1 no")
     elif table == "of other columns":
-        pq.write_table(pq.read_table(path).drop_columns(["track"]), path)
+        pq.write_table(pq.read_table(path).drop_columns(["title"]), path)
     elif table == "without entries":
         write_table(path, rows(tmp_path), SEGMENTS)
     else:
@@ -318,7 +318,7 @@ def dies(root, settings, base, film):
 
 
 def test_a_process_that_dies_is_an_error_that_says_what_to_lower(three, stage, monkeypatch):
-    monkeypatch.setattr(run, "segment_film", dies)
+    monkeypatch.setattr(films, "segment_film", dies)
     with pytest.raises(StageError, match=r"segment: a process died.*lower machine.processes \(2\)"):
         stage(three, processes=2)
 

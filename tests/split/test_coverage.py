@@ -254,7 +254,7 @@ def test_text_is_aligned_and_fits(cover):
         *TABLES["pages"][2:],
     ]
     _, text = cover(**TABLES | {"pages": long})
-    assert "HTTP 404 �[2Jxxx" in text
+    assert "HTTP 404 [2Jxxx" in text
     lines = text.splitlines()
     assert max(map(len, lines)) <= 100
     assert all(map(str.isprintable, lines))

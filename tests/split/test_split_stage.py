@@ -29,7 +29,7 @@ def segment(fid, number, status="ok"):
         "fid": fid, "number": number if ok else None, "status": status, "reason": "" if ok else "why",
         "path": f"data/audio/{'/'.join(fid)}/{number}.mp3" if ok else "", "source": f"data/downloads/{fid}/000.webm",
         "source_url": f"https://example.org/{fid}", "start_seconds": 30.0 * number, "seconds": 30.0,
-        "sha256": f"{fid}{number}", "file_sha256": f"file {fid}{number}", "track": "Theme", "loudness_lufs": -20.0,
+        "sha256": f"{fid}{number}", "file_sha256": f"file {fid}{number}", "title": "Theme", "loudness_lufs": -20.0,
         "peak_dbfs": -1.0,
     }  # fmt: skip
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from pipeline.core.errors import MissingFileError, ModelError
+from pipeline.store.audio_table import hop_steps, steps_per_second, window_of, window_starts
 from pipeline.store.films import FeatureStore, films_of, open_store, require_specs
 from pipeline.store.table import FRAME_KEYS, IMAGE_KEYS, TEXT_KEYS, WINDOW_KEYS, write_features
 
@@ -82,6 +83,7 @@ def test_a_film_without_a_text_is_named(folder):
 )
 def test_a_window_lies_in_the_track_or_repeats_it(store, row, start, length, expected):
     assert store.windows([row], [start], length, CPU)[0, :, 0].tolist() == expected
+    assert window_of(store.audio.read(row), start, length)[:, 0].tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -89,9 +91,10 @@ def test_a_window_lies_in_the_track_or_repeats_it(store, row, start, length, exp
     [(0, 3, 2, [0, 2, 4, 6]), (0, 4, 3, [0, 3, 5]), (0, 9, 1, [0]), (1, 9, 4, [0]), (2, 4, 5, [0, 3])],
 )
 def test_the_grid_covers_a_track_to_its_end(store, row, length, hop, expected):
-    assert store.grid(row, length, hop) == expected
+    steps = int(store.audio.steps[row])
+    assert window_starts(steps, length, hop) == expected
     covered = {frame for start in expected for frame in range(start, start + length)}
-    assert set(range(int(store.audio.steps[row]))) <= covered
+    assert set(range(steps)) <= covered
 
 
 def test_a_batch_of_windows_and_vectors(store):
@@ -102,9 +105,10 @@ def test_a_batch_of_windows_and_vectors(store):
 
 
 def test_seconds_become_frames_of_the_table(store):
-    assert store.steps_per_second == 10
+    spec = store.audio.spec
+    assert steps_per_second(spec) == 10
     assert store.window_steps(0.5) == 6
-    assert (store.hop_steps(0.5), store.hop_steps(0.01)) == (5, 1)
+    assert (hop_steps(spec, 0.5), hop_steps(spec, 0.01)) == (5, 1)
 
 
 def test_a_pretrained_encoders_vector_is_a_window(folder):
@@ -119,8 +123,10 @@ def test_a_pretrained_encoders_vector_is_a_window(folder):
     store = open_store(folder, ["plot"])
     films = films_of(DATASET, store)
     assert store.window_steps(9.92) == 1
-    assert [store.hop_steps(seconds) for seconds in (1.0, 5.0, 10.0)] == [1, 1, 2]
-    assert [store.grid(track, 1, 1) for film in films for track in film.track_rows] == [[0, 1, 2], [0], [0, 1]]
+    assert [hop_steps(store.audio.spec, seconds) for seconds in (1.0, 5.0, 10.0)] == [1, 1, 2]
+    assert [store.audio.read(track).tolist() for film in films for track in film.track_rows] == [
+        np.eye(6)[rows].tolist() for rows in ([0, 1, 2], [3], [4, 5])
+    ]
     assert store.windows(films[1].track_rows, [1], 1, CPU).tolist() == [np.eye(6)[5:].tolist()]
     assert store.specs()["audio"] == {"encoder": "ear", "window_hop_seconds": 5.0, "width": 6}
 

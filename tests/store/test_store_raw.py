@@ -1,7 +1,5 @@
 """Texts as tokens and posters as pixels: rows as the feature tables have them, and what is missing."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -21,14 +19,13 @@ SIZES = {"AAA": (32, 60), "AAB": (32, 32)}  # px
 
 
 @pytest.fixture
-def settings(params, tiny_bert, tiny_vit, tmp_path):
+def settings(tiny_bert, tiny_vit, tmp_path):
     """The settings of tiny encoders, three squares a poster; the posters lie below `tmp_path`."""
     text, image = TextFeatures(str(tiny_bert), "auto", 8), ImageFeatures(str(tiny_vit), "auto", 3)
-    features = dataclasses.replace(params.features, text=text, image=image)
     rng = np.random.default_rng(0)
     for fid, size in SIZES.items():
         Image.fromarray(rng.integers(0, 256, (*size[::-1], 3), dtype=np.uint8)).save(tmp_path / f"{fid}.png")
-    return load_tuned(["text", "image"], features.text, features.image, marks=False)[1]
+    return load_tuned(["text", "image"], text, image, marks=False)[1]
 
 
 def test_texts_are_rows_of_the_inputs_that_are_read(settings, tmp_path):

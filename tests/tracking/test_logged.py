@@ -13,8 +13,8 @@ import pytest
 from pipeline.apps.recommend.query import Encoders, QueryEncoder
 from pipeline.model.store import load_model
 from pipeline.tracking.logged import CODE, PIPELINE, REQUIREMENTS, SERVED
-from pipeline.tracking.run import training_run
 from pipeline.tracking.store import tracking_uri
+from pipeline.tracking.training import training_run
 from tests.apps.recommend.asked_world import CPU, make_asked_world
 from tests.apps.recommend.test_query import queries_of
 from tests.test_architecture import reached_from

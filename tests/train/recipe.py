@@ -7,8 +7,8 @@ import torch
 from pipeline.model.section import AudioTower, Model, Projector, QueryTower
 from pipeline.store.films import FeatureStore, open_store
 from pipeline.train.group import Group
-from pipeline.train.run import Material, train_variant
 from pipeline.train.section import Train
+from pipeline.train.training import Material, train_variant
 
 ALONE = Group(0, 1, torch.device("cpu"))
 MODEL = Model(

@@ -13,10 +13,10 @@ from pipeline.core.errors import ModelError
 from pipeline.encoders.section import ImageFeatures, TextFeatures
 from pipeline.features.image import write_image_features
 from pipeline.features.text import write_text_features
-from pipeline.model.embed import embed_films, embed_tracks
+from pipeline.model.embed import embed_films, embed_tracks, queries_of, tracks_of
 from pipeline.model.store import build_model, load_model, model_config, open_for_model
 from pipeline.store.films import films_of, open_store
-from pipeline.train.run import open_material, train_variant
+from pipeline.train.training import open_material, train_variant
 from tests.small_machine import MACHINE
 from tests.train.recipe import ALONE, MODEL, TRAIN
 
@@ -60,7 +60,9 @@ def embeddings(world, model, config):
     root, rows, _ = world
     store = open_for_model(root, rows, "All", INPUTS, config)
     films = films_of(rows, store)
-    return embed_films(model, store, films, config, 4, CPU), embed_tracks(model, store, films, config, 4, CPU)
+    return embed_films(model, queries_of(films, store), config, 4, CPU), embed_tracks(
+        model, tracks_of(films, store), config, 4, CPU
+    )
 
 
 def test_untrained_model_gives_what_frozen_features_give(world):
@@ -76,7 +78,7 @@ def test_untrained_model_gives_what_frozen_features_give(world):
         config = model_config("x", store.inputs, MODEL, store.specs(), steps, material.settings)
         torch.manual_seed(0)
         model = build_model(config, material.networks)
-        found.append(embed_films(model, store, films_of(rows, store), config, 5, CPU))
+        found.append(embed_films(model, queries_of(films_of(rows, store), store), config, 5, CPU))
     assert np.abs(found[0] - found[1]).max() < 1e-5
     assert np.abs(found[0] - found[0][0]).max() > 0.01
 

@@ -39,7 +39,7 @@ def gradients(features: Path, dataset: list[dict], group: Group, same_film: str)
     numbers = np.array([*range(EXAMPLES - 1), 3])
     plan = draw(films, numbers, None, store, steps, np.random.default_rng(0))
     torch.manual_seed(group.rank)  # the first process's weights are those of all
-    model = group.joined(build_model(model_config("x", store.inputs, MODEL, store.specs(), steps)).double().train())
+    model = group.prepare(build_model(model_config("x", store.inputs, MODEL, store.specs(), steps)).double().train())
     part = plan.part(*group.share(len(plan))).read(store, steps)
     batch = {name: value.double() for name, value in store.batch(part, CPU).items()}
     loss = backward(

@@ -30,7 +30,7 @@ from pydantic import TypeAdapter
 from pipeline.store.films import open_store
 from pipeline.core.tables import DATASET, read_table
 from pipeline.train.group import Group
-from pipeline.train.run import Material, train_variant
+from pipeline.train.training import Material, train_variant
 model, train = json.loads(sys.argv[1])
 dataset = read_table(Path("data/dataset.parquet"), DATASET, "split")
 store = open_store(Path("data/features"), ["plot", "image"])
@@ -109,7 +109,7 @@ def test_mlflow_that_is_not_installed_stops_nothing(root, monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "mlflow", None)
     stages.train.main(root, "Im", *load_sections(root / "params.yaml", stages.train.SECTIONS))
     assert (root / "models/Im/model.safetensors").is_file()
-    assert "going on without it" in caplog.text
+    assert "continuing without it" in caplog.text
 
 
 def test_training_needs_no_packages_of_experiments(root):

@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.apps.checkpoint.published import KINDS, MAX_TOKENS
 from pipeline.core.errors import ModelError, PipelineError
 from pipeline.encoders.pixels import Preparation, read_preparation
-from pipeline.encoders.pretrained import BESIDE, quiet
+from pipeline.encoders.pretrained import IGNORED_SETTINGS, quiet
 from pipeline.encoders.source import Source, locate
 from pipeline.encoders.tuned import MARKS, Settings
 
@@ -80,7 +80,7 @@ def _configuration(kind: str, name: str) -> tuple[Source, dict[str, Any]]:
     config = AutoConfig.from_pretrained(source.path, local_files_only=True, trust_remote_code=False).to_dict()
     if config["model_type"] != KINDS[kind]:
         raise ValueError(f"it is of the kind {config['model_type']!r}, the checkpoints' is {KINDS[kind]!r}")
-    return source, {key: value for key, value in config.items() if key not in BESIDE}
+    return source, {key: value for key, value in config.items() if key not in IGNORED_SETTINGS}
 
 
 def _tokenizer(folder: Path, marked: bool, rows: int) -> str | None:

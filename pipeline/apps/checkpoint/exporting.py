@@ -10,9 +10,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from pipeline.apps.checkpoint.constants import constants
-from pipeline.apps.checkpoint.names import HEADS, LOGIT_SCALE, Names, reference_shape
 from pipeline.apps.checkpoint.published import ARCHITECTURE, AUDIO, ENCODER_WIDTH, KINDS, WINDOW_STEPS
+from pipeline.apps.checkpoint.tensors import HEADS, LOGIT_SCALE, Names, constants, reference_shape
 from pipeline.core.errors import ModelError
 from pipeline.core.files import whole_file
 from pipeline.encoders.log_mel import SETTINGS
@@ -69,8 +68,8 @@ def _objections(config: Config) -> Iterator[str]:
     yield from _differences("model", config["model"], asdict(ARCHITECTURE))
     kinds = tuple(INPUT_TABLES[name] for name in config["inputs"])
     if kinds not in HEADS:
-        found = ", ".join(config["inputs"])
-        yield f"inputs: found {found}; the reference has one text, one image, or a text and then an image"
+        inputs = ", ".join(config["inputs"])
+        yield f"inputs: found {inputs}; the reference has one text, one image, or a text and then an image"
     for kind in dict.fromkeys(kinds):
         if kind not in config["encoders"]:
             yield f"train.encoders: found frozen, of which {kind} has none in the model; the reference has finetune"
@@ -102,7 +101,7 @@ def _logit_scale(folder: Path, config: Config) -> Tensor:
 
 
 def _best(folder: Path, config: Config) -> tuple[int, float]:
-    """Return the epoch with the least validation loss, and that; or what an imported checkpoint said of itself."""
+    """Return the epoch with the least validation loss, and that loss; or what an imported checkpoint names."""
     if "imported" in config:
         epoch, loss = config["imported"]["epoch"], config["imported"]["best_loss"]
         return epoch or 0, float("inf") if loss is None else loss

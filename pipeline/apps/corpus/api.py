@@ -12,8 +12,9 @@ from functools import partial
 from urllib.parse import quote, urlencode
 
 from pipeline.apps.corpus.answer import Answer, Page, Query, ShapeError, read_answer
+from pipeline.core.text import one_line
+from pipeline.core.web import FetchError
 from pipeline.scrape.client import Client
-from pipeline.scrape.failure import FetchError
 from pipeline.scrape.hosts import same_site
 from pipeline.scrape.section import Scrape
 
@@ -113,11 +114,11 @@ class Api:
             if answer.error is None:
                 return answer
             if answer.error.code not in WAIT_AND_ASK_AGAIN or attempt == self._scrape.attempts:
-                break
+                info = one_line(answer.error.info, 200)
+                raise ApiError(f"{self.site}/w/api.php refuses ({answer.error.code[:40]!r}): {info}")
             pause = max(PAUSE_SECONDS * 2 ** (attempt - 1), answer.error.lag or 0.0)
             self._sleep(min(pause, self._scrape.max_wait_seconds))
-        info = "".join(character for character in answer.error.info if character.isprintable())[:200]
-        raise ApiError(f"{self.site}/w/api.php refuses ({answer.error.code[:40]!r}): {info}")
+        raise AssertionError("scrape.attempts is at least 1")
 
 
 def batches(titles: Iterable[str]) -> Iterator[list[str]]:

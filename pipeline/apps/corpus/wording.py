@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from pipeline.core.text import one_line
+
 MAX_SHOWN = 120  # characters of other people's text on a line
 DURATIONS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
@@ -27,14 +29,9 @@ def duration(seconds: float) -> str:
     return f"{shown} {unit}" if shown == "1" else f"{shown} {unit}s"
 
 
-def columns(rows: Iterable[tuple[str, ...]]) -> list[str]:
-    """Return a line a row, the cells of a column below each other, two spaces between; the last column is ragged."""
-    rows = list(rows)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def plain(text: str) -> str:
-    """Return `text` printable and of at most 120 characters, e.g. of a URL that somebody else wrote."""
-    shown = text if text.isprintable() else text.encode("unicode_escape").decode()
-    return shown if len(shown) <= MAX_SHOWN else shown[: MAX_SHOWN - 1] + "…"
+def columns(rows: Iterable[tuple[str, ...]], width: int | None = None) -> list[str]:
+    """Return one line per row, at most `width` long: cells printable and aligned, with two spaces between columns."""
+    cells = [[one_line(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ["  ".join(cell.ljust(length) for cell, length in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return [line if width is None or len(line) <= width else line[: width - 1] + "…" for line in lines]

@@ -6,8 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipeline.apps.corpus.estimate import SEARCH, YOUTUBE, estimate
-from pipeline.apps.doctor.check import Check, missing, ok, warning
-from pipeline.apps.doctor.machine import INSTALL
+from pipeline.apps.doctor.report import INSTALL, Check, missing, ok, warning
 from pipeline.core.errors import CorpusError, ParamsError
 from pipeline.corpus import ORIGIN, Film, load_films
 from pipeline.corpus.layout import reference_layout
@@ -28,7 +27,7 @@ GB = 1e9
 def load_corpus(root: Path, corpus: Corpus) -> tuple[Check, list[Film] | None]:
     """Return the line on the corpus, and its films when it loads."""
     folder = root / corpus.folder
-    remedy = "let corpus.folder name a corpus, or mend the list: `python -m pipeline catalog check`"
+    remedy = "let corpus.folder name a corpus, or mend the list: `python -m pipeline corpus check`"
     try:
         films = load_films(folder, corpus.search)
         site = site_folder(folder, corpus.serve)

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.apps.doctor.check import Check, missing, ok
-from pipeline.apps.doctor.machine import INSTALL
+from pipeline.apps.doctor.report import INSTALL, Check, missing, ok
 from pipeline.encoders.section import LOG_MEL, AudioFeatures, ImageFeatures, TextFeatures, is_log_mel
 
 HUB_SECONDS = 4.0  # to wait for an answer

@@ -8,12 +8,11 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from pipeline.apps.doctor.check import Check, missing, ok, warning
+from pipeline.apps.doctor.report import ACTIVATE, INSTALL, Check, missing, ok, warning
 from pipeline.core.errors import ParamsError
+from pipeline.core.machine import Device, choose_device
 
 OLDEST_PYTHON = (3, 10)
-INSTALL = "run `make run`, or `pip install -r requirements.txt` in the environment"
-ACTIVATE = "activate the environment (`source .venv/bin/activate`), or run `make run`"
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s#]+)", re.MULTILINE)
 
 
@@ -53,13 +52,11 @@ def check_packages(root: Path) -> Check:
     return ok("packages", f"all {len(pinned)} of requirements.txt")
 
 
-def check_torch(device: str) -> Check:
+def check_torch(device: Device) -> Check:
     """PyTorch, and a sum on the device that `machine.device` in params.yaml asks for."""
     stages = "features, train, evaluate and publish"
     try:
         import torch
-
-        from pipeline.core.machine import choose_device
     except (ImportError, OSError) as error:  # OSError: a shared library that does not load
         return missing("PyTorch", _first_line(error), stages, INSTALL)
     found = f"{torch.__version__}, device: {device}"

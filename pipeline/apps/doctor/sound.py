@@ -1,9 +1,9 @@
 """What recordings need: yt-dlp, a JavaScript runtime for YouTube, FFmpeg's libraries, and the cookies named."""
 
 from pathlib import Path
+from typing import Literal
 
-from pipeline.apps.doctor.check import Check, missing, ok, warning
-from pipeline.apps.doctor.machine import INSTALL
+from pipeline.apps.doctor.report import INSTALL, Check, missing, ok, warning
 from pipeline.core.errors import ParamsError
 
 SAFE_YT_DLP = (2026, 7, 4)  # older ones have known security holes
@@ -56,13 +56,16 @@ def check_ffmpeg() -> Check:
         from av.codec.codec import UnknownCodecError
     except (ImportError, OSError) as error:
         return missing("FFmpeg", str(error), "download, segment and compare", INSTALL)
-    lacks = []
-    for names, mode in ((DECODERS, "r"), (ENCODERS, "w")):
-        for name in names:
-            try:
-                av.Codec(name, mode)
-            except UnknownCodecError:
-                lacks.append(f"{'decoder' if mode == 'r' else 'encoder'} {name}")
+
+    def has(name: str, mode: Literal["r", "w"]) -> bool:
+        try:
+            av.Codec(name, mode)
+        except UnknownCodecError:
+            return False
+        return True
+
+    lacks = [f"decoder {name}" for name in DECODERS if not has(name, "r")]
+    lacks += [f"encoder {name}" for name in ENCODERS if not has(name, "w")]
     build = f"{av.ffmpeg_version_info} in PyAV {av.__version__}"
     if lacks:
         return missing("FFmpeg", f"{build}, without {', '.join(lacks)}", "recordings of these kinds", INSTALL)
@@ -78,6 +81,5 @@ def check_cookies(root: Path, cookies: str) -> Check:
     except ImportError as error:
         return missing("cookies", str(error), "download", INSTALL)
     except ParamsError as error:
-        found, _, remedy = str(error).partition("; ")
-        return missing("cookies", found, "download", remedy)
+        return missing("cookies", error.found, "download", error.remedy)
     return ok("cookies", f"{cookies}, which yt-dlp can read")

@@ -10,8 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from urllib.parse import unquote
 
-from pipeline.apps.doctor.check import Check, missing, ok, warning
-from pipeline.apps.doctor.machine import ACTIVATE, INSTALL
+from pipeline.apps.doctor.report import ACTIVATE, INSTALL, Check, missing, ok, warning
 from pipeline.tracking.store import URI, tracking_uri
 
 SERVER_SECONDS = 3.0  # to wait for an MLflow server's answer

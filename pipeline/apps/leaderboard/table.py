@@ -1,4 +1,4 @@
-"""Entries in order, on the terminal at 100 columns or as JSON."""
+"""Evaluated models in order, on the terminal at 100 columns or as JSON."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.apps.leaderboard.entries import WORKSPACE, Data, Entry
+from pipeline.apps.leaderboard.models import WORKSPACE, EvaluatedModel, EvaluationData
 from pipeline.compare.wording import columns_beside, counted, number, pool_name
 
 WIDTH = 100  # where no terminal says how wide it is
@@ -14,54 +14,54 @@ DIGEST = 8  # characters shown
 WITH_INTERVAL = 2  # of the columns; the others give the value alone
 
 
-def groups(entries: list[Entry], metric: str) -> list[tuple[Data, list[Entry]]]:
-    """Return the entries of the same data together, best first; first the group with most of the workspace's."""
-    together: dict[Data, list[Entry]] = {}
-    for entry in entries:
-        together.setdefault(entry.data, []).append(entry)
+def groups(models: list[EvaluatedModel], metric: str) -> list[tuple[EvaluationData, list[EvaluatedModel]]]:
+    """Return the models of the same data together, best first; first the group with most of the workspace's."""
+    together: dict[EvaluationData, list[EvaluatedModel]] = {}
+    for model in models:
+        together.setdefault(model.data, []).append(model)
     sign = 1 if metric.endswith("_rank") else -1  # a rank is the better the lower it is
     ordered = [
         (data, sorted(found, key=lambda e: (metric not in e.metrics, sign * e.metrics.get(metric, 0.0))))
         for data, found in together.items()
     ]
-    return sorted(ordered, key=lambda group: -sum(entry.run == WORKSPACE for entry in group[1]))
+    return sorted(ordered, key=lambda group: -sum(model.run == WORKSPACE for model in group[1]))
 
 
-def print_tables(entries: list[Entry], metric: str, said: str, console: Console | None = None) -> None:
-    """Print a table a group, the workspace's first, and what there is to say of MLflow."""
+def print_tables(models: list[EvaluatedModel], metric: str, note: str, console: Console | None = None) -> None:
+    """Print one table per group, the workspace's first, and the note on MLflow."""
     if console is None:
         console = Console()
         if not console.is_terminal:
             console = Console(width=WIDTH)
-    first, *others = groups(entries, metric)
+    first, *others = groups(models, metric)
     console.print(_table(*first, metric))
     if others:
         console.print("Other data, or another pool: not to be compared with the table above.\n", style="bold")
     for group in others:
         console.print(_table(*group, metric))
-    console.print(said, markup=False, highlight=False)
+    console.print(note, markup=False, highlight=False)
 
 
-def as_json(entries: list[Entry], metric: str) -> list[dict[str, Any]]:
-    """Return a record an entry, in the tables' order."""
+def as_json(models: list[EvaluatedModel], metric: str) -> list[dict[str, Any]]:
+    """Return one record per model, in the order of the tables."""
     return [
         {
-            "variant": entry.variant,
-            "run": entry.run,
-            "changed": entry.changed,
-            **entry.data._asdict(),
+            "variant": model.variant,
+            "run": model.run,
+            "changed": model.changed,
+            **model.data._asdict(),
             "metrics": {
-                name: {"value": entry.metrics[name], **_ends(entry, name)}
+                name: {"value": model.metrics[name], **_ends(model, name)}
                 for name in columns_beside(metric)
-                if name in entry.metrics
+                if name in model.metrics
             },
         }
-        for _, found in groups(entries, metric)
-        for entry in found
+        for _, found in groups(models, metric)
+        for model in found
     ]
 
 
-def _table(data: Data, entries: list[Entry], metric: str) -> Table:
+def _table(data: EvaluationData, models: list[EvaluatedModel], metric: str) -> Table:
     pool = f" of {pool_name(data.pool)}" if data.pool else ""
     digest = f"data {data.dataset[:DIGEST]}" if data.dataset else "data not known"
     title = f"{counted(data.films, 'film')}, {counted(data.tracks, 'track')}{pool}; {digest}; 95 % intervals"
@@ -72,10 +72,10 @@ def _table(data: Data, entries: list[Entry], metric: str) -> Table:
     names = columns_beside(metric)
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
-    for entry in entries:
-        table.add_row(entry.variant, entry.run, entry.changed, *(_cell(entry, n, names) for n in names))
+    for model in models:
+        table.add_row(model.variant, model.run, model.changed, *(_cell(model, n, names) for n in names))
     chance = [f"chance/{name}" for name in names]
-    whole = next((entry for entry in entries if all(name in entry.metrics for name in chance)), None)
+    whole = next((model for model in models if all(name in model.metrics for name in chance)), None)
     if whole:
         table.add_section()
         cells = [f"{number(name, whole.metrics['chance/' + name])}{_blank(name, names)}" for name in names]
@@ -83,10 +83,10 @@ def _table(data: Data, entries: list[Entry], metric: str) -> Table:
     return table
 
 
-def _cell(entry: Entry, name: str, names: list[str]) -> str:
-    if name not in entry.metrics:
+def _cell(model: EvaluatedModel, name: str, names: list[str]) -> str:
+    if name not in model.metrics:
         return ""
-    value, ends = number(name, entry.metrics[name]), _ends(entry, name)
+    value, ends = number(name, model.metrics[name]), _ends(model, name)
     if not ends or name not in names[:WITH_INTERVAL]:
         return value
     return f"{value} {'–'.join(number(name, end) for end in ends.values()):>11}"
@@ -96,6 +96,8 @@ def _blank(name: str, names: list[str]) -> str:
     return " " * 12 if name in names[:WITH_INTERVAL] else ""
 
 
-def _ends(entry: Entry, name: str) -> dict[str, float]:
-    ends = {end: entry.metrics.get(f"ci95_{end}/{name}") for end in ("low", "high")}
-    return {} if None in ends.values() else ends
+def _ends(model: EvaluatedModel, name: str) -> dict[str, float]:
+    """Return the two ends of the interval of a figure, none where it has no interval."""
+    keys = {end: f"ci95_{end}/{name}" for end in ("low", "high")}
+    known = all(key in model.metrics for key in keys.values())
+    return {end: model.metrics[key] for end, key in keys.items()} if known else {}

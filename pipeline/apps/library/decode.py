@@ -22,11 +22,10 @@ from pipeline.apps.library.recipe import Extract, Recipe, extractor, load_encode
 from pipeline.apps.library.table import OK, Row
 from pipeline.apps.library.tags import tags_of
 from pipeline.apps.library.threads import threads
-from pipeline.core.batches import batches
 from pipeline.core.errors import StageError
 from pipeline.core.files import sha256_of
 from pipeline.core.machine import Machine
-from pipeline.core.workers import map_in_order
+from pipeline.core.workers import batches, map_in_order
 from pipeline.encoders.audio import AudioEncoder
 from pipeline.store.cache import FeatureCache, write_shard
 

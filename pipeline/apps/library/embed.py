@@ -1,6 +1,6 @@
 """Pieces of music as unit vectors, by the very rule that tracks of the data set are embedded."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,13 @@ from pipeline.apps.library.recipe import Recipe, extractor, load_encoder, recipe
 from pipeline.apps.library.table import Row
 from pipeline.apps.library.threads import threads
 from pipeline.apps.recommend.trained import Trained
-from pipeline.core.batches import batches
 from pipeline.core.errors import ModelError
-from pipeline.model.embed import embed_tracks
+from pipeline.core.workers import batches
+from pipeline.model.embed import Tracks, embed_tracks
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.model.store import load_model
 from pipeline.params import Params
-from pipeline.store.audio_table import AudioTable
 from pipeline.store.cache import FeatureCache, write_shard
-from pipeline.store.films import FeatureStore, Film
 
 GROUP_FILES = 64  # whose vectors are a shard: what a kill loses
 
@@ -49,7 +47,7 @@ def embed_all(
             arrays = {}
             for sha256 in group:
                 keys = [piece_key(sha256, start) for start, _ in facts[sha256]["pieces"]]
-                arrays[sha256] = _embed(network, config, recipe, keys, features, params, device)
+                arrays[sha256] = _embed(network, config, Tracks(keys, map(features.read, keys)), params, device)
                 progress.update()
             vectors.add(write_shard(vectors.folder, arrays))
 
@@ -61,55 +59,22 @@ def embed_file(path: Path, model: Trained, params: Params, device: torch.device)
     """
     recipe = recipe_of(model, params)
     extract = extractor(recipe, load_encoder(recipe, device, params.machine.audio_batch_size))
-    held = _Held()
+    arrays: list[np.ndarray] = []
     try:
-        listen(path, recipe.cutting, lambda start, samples: held.put(str(start), extract(samples)))
+        listen(path, recipe.cutting, lambda start, samples: arrays.append(extract(samples)))
     except UnusableError as error:
         raise ModelError(f"{path} cannot be used: {error.reason}") from None
     network, config = load_model(model.folder)
-    total = _embed(network, config, recipe, list(held.arrays), held, params, device).sum(axis=0)
+    total = _embed(network, config, Tracks([str(path)] * len(arrays), arrays), params, device).sum(axis=0)
     return total / np.linalg.norm(total)
 
 
-class _Held:
-    """Features in memory, in the place of a `FeatureCache`."""
-
-    def __init__(self) -> None:
-        self.arrays: dict[str, np.ndarray] = {}
-
-    def put(self, key: str, array: np.ndarray) -> None:
-        self.arrays[key] = array
-
-    def count(self, key: str) -> int:
-        return len(self.arrays[key])
-
-    def width(self, key: str) -> int:
-        return self.arrays[key].shape[1]
-
-    def dtype(self, key: str) -> np.dtype:
-        return self.arrays[key].dtype
-
-    def read_into(self, rows: np.ndarray, key: str, start: int) -> None:
-        rows[:] = self.arrays[key][start : start + len(rows)]
-
-
 def _embed(
-    network: RetrievalModel,
-    config: dict[str, Any],
-    recipe: Recipe,
-    keys: Sequence[str],
-    features: FeatureCache | _Held,
-    params: Params,
-    device: torch.device,
+    network: RetrievalModel, config: dict[str, Any], pieces: Tracks, params: Params, device: torch.device
 ) -> np.ndarray:
     """Return the vectors [pieces, e] of the pieces of one file.
 
     Small batches of small models are fastest in one thread, so there are as many as in training.
     """
-    steps = np.array([features.count(key) for key in keys])
-    table = AudioTable({}, tuple(keys), steps, features.width(keys[0]), {"spec": recipe.spec}, features)
-    film = Film("", tuple({"path": key} for key in keys), tuple(range(len(keys))), {}, {})
     with threads(params.train.threads):
-        return embed_tracks(
-            network, FeatureStore((), table, {}), [film], config, params.machine.embed_batch_size, device, quiet=True
-        )
+        return embed_tracks(network, pieces, config, params.machine.embed_batch_size, device)

@@ -6,13 +6,14 @@ A file that is too short for a piece is one piece all the same when it has `MIN_
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
 
 from pipeline.media.audio import NotAudioError, mono
 from pipeline.media.loudness import loudness_lufs, peak_dbfs
-from pipeline.segment.cut import Section, Stream, cut
+from pipeline.segment.cut import Section, Stream, cuts_of
 from pipeline.segment.rows import silence
 from pipeline.segment.section import Segment
 
@@ -34,7 +35,7 @@ class Cutting:
     seconds: float
     hop_seconds: float
     min_seconds: float
-    rest: str
+    rest: Literal["drop", "join"]
     silence_lufs: float | None
     sample_rate: int
     max_seconds: float  # of a file
@@ -55,7 +56,7 @@ def listen(path: Path, cutting: Cutting, keep: Callable[[int, np.ndarray], None]
     rate = cutting.sample_rate
     stream = Stream(_blocks(path.absolute(), cutting))
     kept, silent = 0, ""
-    for piece in cut(stream, [Section(0, "")], cutting):
+    for piece in cuts_of(stream, [Section(0, "")], cutting):
         if piece.is_rest and (piece.start or len(piece.samples) < MIN_SECONDS * rate):
             continue
         if reason := _silence(piece.samples, cutting):
@@ -98,4 +99,4 @@ def _silence(samples: np.ndarray, cutting: Cutting) -> str:
         return ""
     rate = cutting.sample_rate
     facts = {"seconds": len(samples) / rate, "loudness_lufs": loudness_lufs(samples, rate)}
-    return silence(facts | {"peak_dbfs": peak_dbfs(samples)}, cutting)
+    return silence(facts | {"peak_dbfs": peak_dbfs(samples)}, cutting.silence_lufs)

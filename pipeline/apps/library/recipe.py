@@ -18,11 +18,11 @@ from pipeline.core.errors import ModelError
 from pipeline.encoders.audio import AudioEncoder, load_audio_encoder
 from pipeline.encoders.log_mel import LogMel
 from pipeline.encoders.section import LogMelFeatures, WindowFeatures, audio_features_of, is_log_mel
-from pipeline.features.rows import versions
 from pipeline.features.tracks import INT16_SCALE
 from pipeline.model.store import CONFIG
 from pipeline.params import Params
-from pipeline.store.windows import window_starts
+from pipeline.store.audio_table import window_starts
+from pipeline.store.cache import versions
 
 VERSION = 1  # raise when the same file would give other pieces or tags, which are kept by it
 BESIDE = ("encoder", "revision", "width")  # of a spec: where it came from, not what it computes

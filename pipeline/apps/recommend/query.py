@@ -21,13 +21,12 @@ from pipeline.encoders.pixels import Preparation
 from pipeline.encoders.section import ImageFeatures, TextFeatures
 from pipeline.encoders.text import TextEncoder, load_text_encoder
 from pipeline.media.pictures import BadPictureError, read_picture
-from pipeline.model.embed import embed_films
+from pipeline.model.embed import Queries, embed_films
 from pipeline.model.retrieval import RetrievalModel
-from pipeline.store.films import INPUT_TABLES, Film, InputTable
-from pipeline.store.posters import MAX_PIXELS
+from pipeline.store.films import INPUT_TABLES, InputTable
+from pipeline.store.inputs import MAX_PIXELS, input_texts, tags_plot_text
 from pipeline.store.raw import open_tokenizer, token_table
 from pipeline.store.table import FeatureTable
-from pipeline.store.texts import input_texts, tags_plot_text
 
 PARTS = ("tags", "plot", "image")  # of what can be known of a film
 NEEDS = {"image": ("image",), "tags": ("tags",), "plot": ("plot",), "tags_plot": ("tags", "plot")}
@@ -127,23 +126,29 @@ class QueryEncoder:
         if not queries:
             return np.empty((len(parts), 0, self.config["model"]["embed_dim"]), np.float32)
         items: dict[str, list[Any]] = {kind: [] for kind in self._tables}  # texts, pictures
-        films: list[list[Film]] = [[] for _ in parts]
-        for number, query in enumerate(queries):
-            name = _name(number, query, len(queries))
+        names = [_name(number, query, len(queries)) for number, query in enumerate(queries)]
+        rows: list[list[dict[str, tuple[int, ...]]]] = [[] for _ in parts]  # of the items: by part, query and input
+        for name, query in zip(names, queries, strict=True):
             self._require(name, query)
             pictures = [_picture(name, query.image)] if "image" in self.needs else []
-            for of_part, part in zip(films, parts, strict=True):
-                rows = {}
-                for of_input, found in _inputs(query, pictures, part).items():
-                    if of_input in self.model.inputs:
-                        rows[of_input] = _rows(items[INPUT_TABLES[of_input]], found)
-                of_part.append(Film(name, (), (), rows, rows))
+            for of_part, part in zip(rows, parts, strict=True):
+                of_part.append(
+                    {
+                        of_input: _rows(items[INPUT_TABLES[of_input]], made_of)
+                        for of_input, made_of in _inputs(query, pictures, part).items()
+                        if of_input in self.model.inputs
+                    }
+                )
         tables = {kind: self._tables[kind](found) for kind, found in items.items()}
-        store = _Asked(self.model.inputs, {name: tables[INPUT_TABLES[name]] for name in self.model.inputs})
+
+        def read(wanted: Mapping[str, Sequence[int]], device: torch.device) -> dict[str, Any]:
+            return {name: _values(tables[INPUT_TABLES[name]], of_input, device) for name, of_input in wanted.items()}
+
+        asked = [Queries(names, of_part, read) for of_part in rows]
         return np.stack(
             [
-                embed_films(self.model, store, of_part, self.config, BATCH_SIZE, self.device, self._dropped(part))
-                for of_part, part in zip(films, parts, strict=True)
+                embed_films(self.model, of_part, self.config, BATCH_SIZE, self.device, self._dropped(part))
+                for of_part, part in zip(asked, parts, strict=True)
             ]
         )
 
@@ -161,18 +166,6 @@ class QueryEncoder:
     def _spec(self, kind: str) -> Config:
         """Return the settings of the frozen encoder of a kind, the same for all inputs of it."""
         return next(self.config["features"][name] for name in self.model.inputs if INPUT_TABLES[name] == kind)
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """The tables of the queries, in the place of a `FeatureStore` (`pipeline.model.embed.Queries`)."""
-
-    inputs: tuple[str, ...]
-    tables: dict[str, InputTable]  # by input
-
-    def query(self, rows: Mapping[str, Sequence[int]], device: torch.device) -> dict[str, Any]:
-        """Return rows of each input's table as a model reads them."""
-        return {name: self.tables[name].values(_moved(self.tables[name].read(r), device)) for name, r in rows.items()}
 
 
 @dataclass(frozen=True)
@@ -270,7 +263,9 @@ def _name(number: int, query: Query, count: int) -> str:
     return f"{name} ({query.title})" if query.title else name
 
 
-def _moved(stored: Any, device: torch.device) -> Any:
+def _values(table: InputTable, rows: Sequence[int], device: torch.device) -> Any:
+    """Return rows of a table as a model reads them, on `device`."""
+    stored = table.read(rows)
     if isinstance(stored, dict):
-        return {name: value.to(device) for name, value in stored.items()}
-    return stored.to(device)
+        return table.values({name: value.to(device) for name, value in stored.items()})
+    return table.values(stored.to(device))

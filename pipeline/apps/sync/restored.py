@@ -10,18 +10,21 @@ from types import ModuleType
 from typing import Any
 
 from pipeline.apps.sync.locked import PARAMS, dataset_digest, produced_by, read_stages
+from pipeline.apps.sync.revision import files_of, tags_of
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import sha256_of
 from pipeline.params import load_params
+from pipeline.publish.registry import ALIAS, NAME, registered
+from pipeline.store.index import INDEX
 from pipeline.tracking.evaluation import log_figures
-from pipeline.tracking.run import DATA_TAG, attach_model, dataset_of, run_name, run_tags
-from pipeline.tracking.store import WEIGHTS, find_run, one_at_a_time
+from pipeline.tracking.store import WEIGHTS, connected, explained, find_run, one_at_a_time
+from pipeline.tracking.training import DATA_TAG, attach_model, dataset_of, run_name, run_tags
 
 FROM_TAG = "params.from"  # the file that a run's parameters were read from
 BATCH = 1000  # metrics that MLflow takes at once
 
-THERE, LOGGED, EVALUATED, NO_MODEL = "there already", "logged", "metrics added", "no model"
-NOTHING = (THERE, NO_MODEL)  # where nothing was done
+EXISTS, LOGGED, EVALUATED, NO_MODEL = "there already", "logged", "metrics added", "no model"
+UNCHANGED = (EXISTS, NO_MODEL)  # where nothing was done
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,31 @@ class Outcome:
     """What became of one variant."""
 
     variant: str
-    did: str  # one of the four words above
+    action: str  # one of the four above
     run: str  # its name and id in MLflow
     note: str  # what is missing, or worth knowing
+
+
+@dataclass(frozen=True)
+class Registration:
+    """The published model in MLflow's registry."""
+
+    name: str  # and alias
+    version: str
+    is_new: bool
+
+
+def sync_repository(root: Path, revision: str | None) -> tuple[list[Outcome], Registration | None]:
+    """Log what MLflow lacks of the workspace, or of `revision`; return the outcomes and the published model's version.
+
+    Of a revision nothing is published.
+    """
+    with explained():
+        mlflow = connected(root)
+        if revision is None:
+            return sync(mlflow, root, root, {}), _register_published(mlflow, root)
+        with files_of(root, revision) as source:
+            return sync(mlflow, root, source, tags_of(root, revision)), None
 
 
 def sync(mlflow: ModuleType, root: Path, source: Path, extra: Mapping[str, str]) -> list[Outcome]:
@@ -50,23 +75,32 @@ def sync(mlflow: ModuleType, root: Path, source: Path, extra: Mapping[str, str])
                 continue
             digest = sha256_of(folder / WEIGHTS)
             metrics, note = _metrics_of(source / f"metrics/evaluate/{variant}.json", digest)
-            run, did, notes = find_run(mlflow, digest), THERE, [note]
+            run, action, notes = find_run(mlflow, digest), EXISTS, [note]
             if run is None:
                 values, origin = produced_by(stages, folder / WEIGHTS, variant, params)
                 data = dataset_digest(stages, variant, root)
                 tags = run_tags(root, variant, params.variants, data, extra.get("dvc.exp_name", "")) | dict(extra)
                 tags |= {"modalities": ",".join(values["variants"]), "restored": "true", FROM_TAG: origin}
-                run, did = _logged(mlflow, folder, variant, values, tags), LOGGED
+                run, action = _logged(mlflow, folder, variant, values, tags), LOGGED
                 notes += [f"parameters are those of {PARAMS} now"] if origin == PARAMS else []
             if metrics and log_figures(mlflow, run, metrics, extra.get("dvc.exp_name", "")):
-                did = LOGGED if did == LOGGED else EVALUATED
+                action = LOGGED if action == LOGGED else EVALUATED
             name = f"{run.info.run_name} {run.info.run_id[:8]}"
-            outcomes.append(Outcome(variant, did, name, "; ".join(filter(None, notes))))
+            outcomes.append(Outcome(variant, action, name, "; ".join(filter(None, notes))))
     return outcomes
 
 
+def _register_published(mlflow: ModuleType, root: Path) -> Registration | None:
+    """Register the published model unless its version exists; return None when nothing is published."""
+    folder, headline = root / "models/published", root / "metrics/retrieval.json"
+    if not ((folder / INDEX).is_file() and headline.is_file()):
+        return None
+    version, is_new = registered(root, mlflow, folder, json.loads(headline.read_text(encoding="utf-8")))
+    return Registration(f"{NAME}@{ALIAS}", version, is_new)
+
+
 def _logged(mlflow: ModuleType, folder: Path, variant: str, values: Mapping[str, Any], tags: Mapping[str, str]) -> Any:
-    """Return the run that the files of `folder` tell of, logged now."""
+    """Return the run described by the files of `folder`, logged now."""
     client = mlflow.MlflowClient()
     curves = _curves(folder / "history.csv")
     with mlflow.start_run(run_name=run_name(variant, tags["dvc.exp_name"]), tags=dict(tags)) as run:

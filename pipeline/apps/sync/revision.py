@@ -5,9 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from pipeline.core.errors import PipelineError
 from pipeline.params import load_params
+
+if TYPE_CHECKING:
+    from dvc.api import DVCFileSystem
 
 MODEL_FILES = ("model.safetensors", "config.json", "history.csv")
 
@@ -50,7 +54,7 @@ def tags_of(root: Path, revision: str) -> dict[str, str]:
     return {"git.commit": _git(root, "rev-parse", f"{revision}^{{commit}}").strip()}
 
 
-def _fetch(files: object, path: str, folder: Path) -> None:
+def _fetch(files: "DVCFileSystem", path: str, folder: Path) -> None:
     target = folder / path
     target.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.apps.web.failures import Refused
 from pipeline.core.errors import MissingFileError
 from pipeline.core.tables import DATASET, read_table
-from pipeline.store.texts import one_row_a_film
+from pipeline.store.inputs import film_rows
 
 log = logging.getLogger(__name__)
 
@@ -54,5 +54,5 @@ def read_examples(root: Path) -> Examples:
     except MissingFileError as error:
         log.info("no example films: %s", error)
         rows = []
-    films = {row["fid"]: row for row in one_row_a_film(rows) if row["image"] and (root / row["image"]).is_file()}
+    films = {row["fid"]: row for row in film_rows(rows) if row["image"] and (root / row["image"]).is_file()}
     return Examples(root, films)

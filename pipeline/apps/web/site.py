@@ -15,7 +15,7 @@ from pipeline.apps.web.failures import Refused
 from pipeline.apps.web.tracks import Tracks, audio_url
 from pipeline.media.pictures import BadPictureError, read_picture
 from pipeline.params import Recommend
-from pipeline.store.posters import MAX_PIXELS
+from pipeline.store.inputs import MAX_PIXELS
 
 Row = dict[str, Any]
 
@@ -74,5 +74,4 @@ def picture(source: Path | BinaryIO) -> Image.Image:
     try:
         return read_picture(source, MAX_PIXELS)
     except BadPictureError as error:
-        what = str(error).partition(":")[0]  # without the name of Pillow's exception
-        raise Refused(422, f"image: {what}; a whole JPEG, PNG, GIF or WebP file is needed") from None
+        raise Refused(422, f"image: {error.problem}; a whole JPEG, PNG, GIF or WebP file is needed") from None

@@ -1,14 +1,20 @@
 """The reference's forward pass in evaluation mode, restated in plain functions over a state dict by its names.
 
-Written from its description, apart from the project's own classes: what is imported must give the same numbers.
+Written from its description, independently of the project's own classes: what is imported must give the same numbers.
+Weights and inputs come from numpy's `RandomState`, whose numbers never change. `golden.json` holds what this module
+computes from them; to write it again:
+
+    python -m tests.apps.checkpoint.reference
 """
 
 import json
 import math
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -34,6 +40,7 @@ IMAGE_CONFIG: dict[str, Any] = {
     "image_size": 32,
     "patch_size": 16,
 }
+GOLDEN = Path(__file__).with_name("golden.json")
 PROJECTORS = {("text",): "V_proj", ("image",): "A_proj", ("text", "image"): "cross_projector"}
 
 
@@ -45,10 +52,9 @@ def write_config(folder: Path, config: dict[str, Any]) -> None:
 
 def random_state(kinds: tuple[str, ...], words: int = 12) -> State:
     """Return a state dict of random values for a query of `kinds`, `words` in the vocabulary of a text encoder."""
-    generator = torch.Generator().manual_seed(0)
     state: State = {}
     for name, shape in _shapes(kinds, words):
-        noise = torch.randn(shape, generator=generator)
+        noise = _noise(name, *shape)
         if name.endswith("num_batches_tracked"):
             state[name] = torch.tensor(9)
         elif name.endswith("input_bn.running_mean"):
@@ -60,11 +66,49 @@ def random_state(kinds: tuple[str, ...], words: int = 12) -> State:
         else:
             state[name] = 0.2 * noise + float(name.endswith("weight"))
     state["logit_scale"] = torch.tensor([math.log(1 / 0.2)], dtype=torch.float64)
-    state["audio_encoder.audio_representation.spec_fn.window"] = 0.5 - 0.5 * torch.cos(
-        2 * math.pi * torch.arange(1024) / 1024
-    )
+    state["audio_encoder.audio_representation.spec_fn.window"] = _hann_window().float()
     state["audio_encoder.audio_representation.mel_scale.fb"] = mel_filterbank(11025.0)
     return state
+
+
+def random_inputs() -> dict[str, Tensor]:
+    """Return three items: `samples` of two seconds, `ids` and `mask` of texts, the last one padded, and `pixels`."""
+    seconds = torch.arange(44100, dtype=torch.float64) / 22050
+    tones = [0.3 * torch.sin(2 * math.pi * hertz * seconds) * (1 - seconds / 4) for hertz in (110.0, 329.63, 1760.0)]
+    mask = torch.tensor([[1] * 7, [1] * 7, [1, 1, 1, 1, 0, 0, 0]])
+    words = torch.from_numpy(np.random.RandomState(7).randint(5, 12, size=(3, 7)))
+    samples = torch.stack(tones).float() + 0.05 * _noise("samples", 3, len(seconds))
+    return {"samples": samples, "ids": words * mask, "mask": mask, "pixels": _noise("pixels", 3, 3, 32, 32)}
+
+
+def compute_golden() -> dict[str, Any]:
+    """Return what the functions of this module compute from `random_state` and `random_inputs`, as `GOLDEN` has it."""
+    inputs = random_inputs()
+    decibels = log_mel(inputs["samples"])  # [n, m, l]
+    audio = theta_audio(random_state(("text",)), decibels)  # the same for every query
+    golden: dict[str, Any] = {"log_mel": decibels[:, 10::40, 50:53].tolist(), "mean": decibels.mean().item()}
+    golden |= {"audio": audio.tolist(), "queries": []}
+    for kinds in PROJECTORS:
+        state, names = random_state(kinds), {"text": ("ids", "mask"), "image": ("pixels",)}
+        batch = {name: inputs[name] for kind in kinds for name in names[kind]}
+        query = theta_query(state, batch)
+        logits = 5.0 * F.normalize(query, dim=-1) @ F.normalize(audio, dim=-1).T
+        loss = (F.cross_entropy(logits, torch.arange(3)) + F.cross_entropy(logits.T, torch.arange(3))) / 2
+        numbers = {"query": query.tolist(), "loss": loss.item()}
+        if len(kinds) == 1:  # which the reference's inference code does not fuse
+            numbers["unfused"] = theta_query(state, batch, fused=False).tolist()
+        golden["queries"].append({"kinds": list(kinds)} | numbers)
+    return golden
+
+
+def _noise(name: str, *shape: int) -> Tensor:
+    """Return float32 numbers of the normal distribution that depend on `name` alone."""
+    noise = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape)
+    return torch.from_numpy(np.asarray(noise, np.float32))
+
+
+def _hann_window() -> Tensor:
+    return 0.5 - 0.5 * torch.cos(2 * math.pi * torch.arange(1024, dtype=torch.float64) / 1024)
 
 
 def mel_filterbank(f_max: float) -> Tensor:
@@ -74,6 +118,14 @@ def mel_filterbank(f_max: float) -> Tensor:
     edges = 700 * (10 ** (torch.linspace(0, highest, 130, dtype=torch.float64) / 2595) - 1)
     low, centre, high = edges[:-2], edges[1:-1], edges[2:]
     return torch.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)).clamp(min=0).float()
+
+
+def log_mel(samples: Tensor) -> Tensor:
+    """Return dB [n, 128, l] of samples [n, t] at 22,050 Hz: the squared real part of a spectrum every 220 samples."""
+    padded = F.pad(samples.double(), (512, 512), mode="reflect")
+    spectra = torch.fft.fft(padded.unfold(-1, 1024, 220) * _hann_window()).real[..., :513]  # [n, l, k]
+    power = spectra.square() @ mel_filterbank(11025.0).double()
+    return (10 * power.clamp(min=1e-10).log10()).transpose(1, 2).float()
 
 
 def theta_audio(state: State, decibels: Tensor) -> Tensor:
@@ -250,3 +302,16 @@ def _batch_normed(name: str, width: int) -> Iterator[tuple[str, list[int]]]:
     yield f"{name}.running_mean", [width]
     yield f"{name}.running_var", [width]
     yield f"{name}.num_batches_tracked", []
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 6)
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return {key: _rounded(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    GOLDEN.write_text(json.dumps(_rounded(compute_golden())) + "\n")

@@ -120,9 +120,9 @@ def test_a_model_of_other_widths_and_frozen_encoders_is_refused_with_all_reasons
     config = model_config("Own", ["image", "tags"], params.model, features, 214)
     save_model(work / "models/Own", build_model(config), config)
     assert main(["export-reference", "models/Own", "--out", "out.pth"]) == 1
-    said = capsys.readouterr().err
+    message = capsys.readouterr().err
     assert not Path("out.pth").exists()
-    assert re.findall("^  ([a-z_.]*): found (.*)", said, re.M) == [
+    assert re.findall("^  ([a-z_.]*): found (.*)", message, re.M) == [
         ("features.audio.n_fft", "2048, the reference has 1024"),
         ("features.audio.spectrum", "'power', the reference has 'real'"),
         ("features.audio.hop_length", "1024, the reference has 220"),
@@ -144,18 +144,18 @@ def test_a_model_of_other_widths_and_frozen_encoders_is_refused_with_all_reasons
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"pooling": "mean"}, "features.text.encoder (text).pooling: found 'mean', the reference has 'cls'"),
         ({"normalised": True}, "features.text.encoder (text).normalised: found True, the reference has False"),
     ],
 )
-def test_an_encoder_that_is_read_otherwise_is_refused(trained, capsys, change, said):
+def test_an_encoder_that_is_read_otherwise_is_refused(trained, capsys, change, message):
     folder, config = trained
     config["encoders"]["text"] |= change
     write(folder, config)
     assert main(["export-reference", str(folder), "--out", "out.pth"]) == 1
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_an_encoder_of_another_kind_and_width_is_refused(trained, capsys, tiny):
@@ -164,18 +164,18 @@ def test_an_encoder_of_another_kind_and_width_is_refused(trained, capsys, tiny):
     config["encoders"]["image"] |= {"config": settings, "width": settings["hidden_size"]}
     save_model(folder, build_model(config), config)
     assert main(["export-reference", str(folder), "--out", "out.pth"]) == 1
-    said = capsys.readouterr().err
-    assert "features.image.encoder (image).model_type: found 'dinov2', the reference has 'vit'" in said
-    assert "features.image.encoder (image).hidden_size: found 16, the reference has 48" in said
+    message = capsys.readouterr().err
+    assert "features.image.encoder (image).model_type: found 'dinov2', the reference has 'vit'" in message
+    assert "features.image.encoder (image).hidden_size: found 16, the reference has 48" in message
 
 
 def test_encoders_of_the_published_width_are_wanted(trained, capsys, monkeypatch):
     monkeypatch.setattr(exporting, "ENCODER_WIDTH", published.ENCODER_WIDTH)
     assert main(["export-reference", str(trained[0]), "--out", "out.pth"]) == 1
-    said = re.findall(
+    message = re.findall(
         r"features\.(\w*)\.encoder \(\w*\)\.hidden_size: found 48, the reference has 768", capsys.readouterr().err
     )
-    assert said == ["text", "image"]
+    assert message == ["text", "image"]
 
 
 def test_vectors_of_an_audio_encoder_are_refused(trained, capsys):
@@ -184,9 +184,9 @@ def test_vectors_of_an_audio_encoder_are_refused(trained, capsys):
     config["window_steps"] = 1
     save_model(folder, build_model(config), config)
     assert main(["export-reference", str(folder), "--out", "out.pth"]) == 1
-    said = capsys.readouterr().err
-    assert "features.audio.encoder: found 'clap', the reference has a tower of its own over log-mel" in said
-    assert "window_seconds" not in said
+    message = capsys.readouterr().err
+    assert "features.audio.encoder: found 'clap', the reference has a tower of its own over log-mel" in message
+    assert "window_seconds" not in message
 
 
 def test_places_that_cannot_be_written_or_read_are_named(trained, work, capsys):

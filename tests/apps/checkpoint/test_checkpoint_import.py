@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 
 from pipeline.apps.checkpoint import encoders
-from pipeline.apps.checkpoint.constants import FILTERBANK, WINDOW
 from pipeline.apps.checkpoint.published import WINDOW_STEPS
-from pipeline.commands import preset
+from pipeline.apps.checkpoint.tensors import FILTERBANK, WINDOW
+from pipeline.apps.presets import apply_preset
 from pipeline.core.errors import ModelError
 from pipeline.encoders.log_mel import LogMel
 from pipeline.model.store import load_model
@@ -108,7 +108,7 @@ def test_the_presets_features_are_those_that_the_model_wants(import_state, state
     import_state(state_of(("image",)), IMAGE)
     config = json.loads((work / "models" / IMAGE / "config.json").read_text())
     before = load_params(work / "params.yaml").features.audio
-    preset.lay(work, "reference-checkpoint")
+    apply_preset(work, "reference-checkpoint")
     audio = load_params(work / "params.yaml").features.audio
     require_specs({"audio": LogMel(audio).spec | {"width": audio.n_mels}}, config["features"], "the model")
     assert 1 + int(9.92 * audio.sample_rate / audio.hop_length) == WINDOW_STEPS
@@ -146,8 +146,8 @@ def test_names_of_both_versions_of_transformers_and_of_data_parallel(import_stat
 
 def test_both_names_of_one_tensor_are_refused(refused, state_of):
     name = "image_encoder.layers.0.attention.q_proj.weight"
-    said = refused(state_of(("image",)) | {name: torch.zeros(WIDTH, WIDTH)}, IMAGE)
-    assert f"unexpected: {name} [{WIDTH}, {WIDTH}]" in said
+    message = refused(state_of(("image",)) | {name: torch.zeros(WIDTH, WIDTH)}, IMAGE)
+    assert f"unexpected: {name} [{WIDTH}, {WIDTH}]" in message
 
 
 def test_position_ids_of_old_versions_are_passed_over(import_state, state_of):
@@ -176,8 +176,8 @@ def test_one_message_lists_all_that_does_not_fit(refused, state_of):
         FILTERBANK: mel_filterbank(8000.0),
         WINDOW: torch.hann_window(1024, periodic=False),
     }
-    said = refused(state, BOTH)
-    assert re.findall("^  (.*)", said, re.M) == [
+    message = refused(state, BOTH)
+    assert re.findall("^  (.*)", message, re.M) == [
         f"missing: image_encoder.layernorm.weight [{WIDTH}]",
         "missing: audio_projector.fc.0.bias [512]",
         "unexpected: audio_encoder.transformer.layers.4.0.fn.norm.weight [256]",
@@ -189,7 +189,7 @@ def test_one_message_lists_all_that_does_not_fit(refused, state_of):
         "other values: audio_encoder.audio_representation.mel_scale.fb: it is not the filterbank of 128 HTK bands, "
         "0 to 11025 Hz, for sound of 22050 Hz",
     ]
-    assert "--text and --image" in said
+    assert "--text and --image" in message
 
 
 def test_another_way_to_the_same_constants_is_taken(import_state, state_of):
@@ -293,13 +293,13 @@ def test_another_size_of_the_vocabulary_is_misshapen(refused, state_of, words, l
 
 
 @pytest.mark.parametrize(
-    ("words", "said"), [(11, "has 12 words, the checkpoint 11"), (15, "<PLOT>, the checkpoint 17")]
+    ("words", "message"), [(11, "has 12 words, the checkpoint 11"), (15, "<PLOT>, the checkpoint 17")]
 )
-def test_a_tokenizer_of_another_size_is_refused(refused, state_of, work, tiny_bert, words, said):
+def test_a_tokenizer_of_another_size_is_refused(refused, state_of, work, tiny_bert, words, message):
     (work / "text/tokenizer.json").write_bytes((tiny_bert / "tokenizer.json").read_bytes())
     config = json.loads((work / "text/config.json").read_text())
     (work / "text/config.json").write_text(json.dumps(config | {"vocab_size": words}))
-    assert said in refused(state_of(("text",), words if words < 12 else words + 2), TEXT)
+    assert message in refused(state_of(("text",), words if words < 12 else words + 2), TEXT)
 
 
 def test_pictures_are_prepared_as_the_preprocessor_says_or_as_the_reference_does(

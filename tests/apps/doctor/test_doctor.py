@@ -144,7 +144,7 @@ def test_cuda_that_is_not_there(doctor, change, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     status, rows, _ = doctor()
     assert (status, rows["PyTorch"][0]) == (1, "missing")
-    assert rows["PyTorch"][-1] == "set device to auto or cpu in params.yaml"
+    assert "machine.device" in rows["PyTorch"][-1]
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_check_that_breaks_is_a_line(doctor, monkeypatch):
     def breaks():
         raise ZeroDivisionError("of all things")
 
-    monkeypatch.setattr("pipeline.apps.doctor.run.check_ffmpeg", breaks)
+    monkeypatch.setattr("pipeline.apps.doctor.diagnose.check_ffmpeg", breaks)
     status, rows, _ = doctor()
     assert (status, rows["FFmpeg"][0]) == (1, "missing")
     assert "of all things" in rows["FFmpeg"][1]

@@ -1,16 +1,20 @@
 """Encoders in packages, folders, the hub's cache, and on a hub on loopback."""
 
 import threading
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from huggingface_hub import constants
 
 from pipeline.apps.doctor.encoders import check_audio_encoder, check_image_encoder, check_text_encoder
-from pipeline.encoders.section import ImageFeatures, TextFeatures
+from pipeline.encoders.section import ImageFeatures, TextFeatures, WindowFeatures
 
 CONFIG, WEIGHTS, PICTURES = "config.json", "model.safetensors", "preprocessor_config.json"
+
+
+def audio(encoder):
+    windows = WindowFeatures(encoder=encoder, pooling="auto", window_seconds=0.5, window_hop_seconds=0.25)
+    return check_audio_encoder(windows)
 
 
 def image(encoder):
@@ -70,15 +74,15 @@ def test_log_mel_needs_no_model(params, hub):
     assert image("log-mel").state == "missing"
 
 
-def test_audio_model(params, tmp_path, hub):
+def test_audio_model(tmp_path, hub):
     folder = tmp_path / "clap"
     folder.mkdir()
     (folder / CONFIG).touch()
-    found = check_audio_encoder(replace(params.features.audio, encoder=str(folder)))
+    found = audio(str(folder))
     assert (found.state, found.found.endswith(f"lacks {WEIGHTS}, {PICTURES}")) == ("missing", True)
     assert found.remedy == "set features.audio.encoder in params.yaml, e.g. to log-mel"
     hub("a/clap", config=200, weights=302, pictures=200)
-    assert check_audio_encoder(replace(params.features.audio, encoder="a/clap")).state == "ok"
+    assert audio("a/clap").state == "ok"
 
 
 def test_packaged(monkeypatch):

@@ -10,10 +10,10 @@ from pipeline.apps.recommend import query as query_module
 from pipeline.apps.recommend.query import Encoders, Query, QueryEncoder, tags_as_trained
 from pipeline.core.errors import ModelError
 from pipeline.encoders.text import TextEncoder
-from pipeline.model.embed import embed_films
+from pipeline.model.embed import embed_films, queries_of
 from pipeline.model.store import load_model, open_for_model, save_model
 from pipeline.store.films import films_of
-from pipeline.store.texts import one_row_a_film
+from pipeline.store.inputs import film_rows
 from tests.apps.recommend.asked_world import CPU, make_asked_world
 from tests.evaluate.small_world import World
 
@@ -26,9 +26,9 @@ def asked(tmp_path, params, tiny_bert, tiny_vit):
     return lambda inputs, **options: make_asked_world(tmp_path, params, inputs, tiny_bert, tiny_vit, **options)
 
 
-def queries_of(world: World) -> list[Query]:
+def as_queries(world: World) -> list[Query]:
     """Return the films of the data set as queries."""
-    films = one_row_a_film(world.rows)
+    films = film_rows(world.rows)
     return [Query(film["title"], film["tags"], film["plot"], world.root / film["image"]) for film in films]
 
 
@@ -36,7 +36,7 @@ def expected(world: World) -> np.ndarray:
     """Return the films' embeddings as evaluation gets them."""
     model, config = load_model(world.root / "models/Asked")
     store = open_for_model(world.root, world.rows, world.variant, world.inputs, config)
-    return embed_films(model, store, films_of(world.rows, store), config, 4, CPU)
+    return embed_films(model, queries_of(films_of(world.rows, store), store), config, 4, CPU)
 
 
 def encoder_of(world: World) -> QueryEncoder:
@@ -47,7 +47,7 @@ def encoder_of(world: World) -> QueryEncoder:
 @pytest.mark.parametrize("inputs", INPUTS, ids="+".join)
 def test_a_film_asked_with_has_the_embedding_of_evaluation(asked, inputs, tuned):
     world = asked(inputs, tuned=tuned, crops=3)
-    found = encoder_of(world).encode(queries_of(world))
+    found = encoder_of(world).encode(as_queries(world))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected(world), atol=1e-5)
     assert len(np.unique(found.round(5), axis=0)) > 1, "all films are alike: the test shows nothing"
@@ -55,7 +55,7 @@ def test_a_film_asked_with_has_the_embedding_of_evaluation(asked, inputs, tuned)
 
 def test_queries_do_not_depend_on_their_company_nor_on_earlier_ones(asked):
     world = asked(["plot", "image"])
-    encoder, queries = encoder_of(world), queries_of(world)
+    encoder, queries = encoder_of(world), as_queries(world)
     whole = encoder.encode(queries)
     for number in (2, 0):
         np.testing.assert_allclose(encoder.encode([queries[number]])[0], whole[number], atol=1e-5)
@@ -69,7 +69,7 @@ def test_encoders_are_loaded_once_and_only_those_that_are_needed(asked, monkeypa
     world = asked(["tags", "plot"])
     encoder = encoder_of(world)
     for _ in range(2):
-        encoder.encode(queries_of(world))
+        encoder.encode(as_queries(world))
     assert loads == ["text"]
 
 
@@ -84,7 +84,7 @@ def test_encoders_are_loaded_once_and_only_those_that_are_needed(asked, monkeypa
 )
 def test_a_query_that_lacks_what_the_model_needs_is_named(asked, inputs, lacks, named):
     world = asked(inputs)
-    queries = queries_of(world)
+    queries = as_queries(world)
     queries[1] = replace(queries[1], **lacks)
     with pytest.raises(ModelError) as raised:
         encoder_of(world).encode(queries)
@@ -93,7 +93,7 @@ def test_a_query_that_lacks_what_the_model_needs_is_named(asked, inputs, lacks, 
 
 def test_what_the_model_does_not_read_may_be_missing(asked):
     world = asked(["image"])
-    bare = [Query(None, None, None, query.image) for query in queries_of(world)]
+    bare = [Query(None, None, None, query.image) for query in as_queries(world)]
     np.testing.assert_allclose(encoder_of(world).encode(bare), expected(world), atol=1e-5)
 
 
@@ -127,7 +127,7 @@ def test_same_encoder_under_another_revision_is_taken(asked):
     model, config = load_model(world.root / "models/Asked")
     config["features"]["plot"]["revision"] = "elsewhere"
     np.testing.assert_allclose(
-        QueryEncoder(model, config, Encoders(CPU)).encode(queries_of(world)), expected(world), atol=1e-5
+        QueryEncoder(model, config, Encoders(CPU)).encode(as_queries(world)), expected(world), atol=1e-5
     )
 
 
@@ -149,8 +149,8 @@ def test_tags_are_asked_in_the_form_that_models_were_trained_on(tags, words, cat
 @pytest.mark.parametrize("tuned", [(), ("text", "image")], ids=["frozen", "fine-tuned"])
 def test_a_part_left_out_says_nothing(asked, tuned, part):
     world = asked(["tags", "tags_plot", "image"], tuned=tuned)
-    encoder, query = encoder_of(world), queries_of(world)[1]
-    others = {"tags": "home", "plot": "war .", "image": queries_of(world)[0].image}
+    encoder, query = encoder_of(world), as_queries(world)[1]
+    others = {"tags": "home", "plot": "war .", "image": as_queries(world)[0].image}
     other = replace(query, **{part: others[part]})
     whole, changed = encoder.encode([query]), encoder.encode([other])
     assert np.abs(whole - changed).max() > 1e-6, "the part counts for nothing: the test shows nothing"

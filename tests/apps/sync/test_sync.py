@@ -8,17 +8,17 @@ import pytest
 
 from pipeline.apps.sync.restored import sync
 from pipeline.params import load_params
-from pipeline.tracking.run import training_run
 from pipeline.tracking.store import connected, one_at_a_time
+from pipeline.tracking.training import training_run
 
 
 def test_run_is_logged_from_files_once(restored, command, capsys):
     from mlflow import MlflowClient
 
     assert command("sync-mlflow") == 0
-    said = capsys.readouterr().out
-    assert "Im     logged" in said
-    assert "Ta     no model" in said
+    out = capsys.readouterr().out
+    assert "Im     logged" in out
+    assert "Ta     no model" in out
     (run,) = restored.runs()
     assert (run.info.run_name, run.info.status) == ("Im", "FINISHED")
     assert run.data.tags["restored"] == "true"
@@ -33,9 +33,9 @@ def test_run_is_logged_from_files_once(restored, command, capsys):
     assert "recall_at_10" in {metric.key for metric in client.get_logged_model(output.model_id).metrics}
 
     assert command("sync-mlflow") == 0
-    said = capsys.readouterr().out
-    assert "Im     there already" in said
-    assert "There was nothing to log." in said
+    out = capsys.readouterr().out
+    assert "Im     there already" in out
+    assert "There was nothing to log." in out
     assert len(restored.runs()) == 1
 
 
@@ -113,9 +113,9 @@ def test_published_model_is_registered(restored, command, capsys):
     command("sync-mlflow")
     assert "models:/soundtrack-retrieval@published is version 1\n" in capsys.readouterr().out
     command("sync-mlflow")
-    said = capsys.readouterr().out
-    assert "is version 1, as before" in said
-    assert "There was nothing to log." in said
+    out = capsys.readouterr().out
+    assert "is version 1, as before" in out
+    assert "There was nothing to log." in out
 
 
 def test_one_waits_for_another_and_then_finds_its_run(restored):
@@ -127,7 +127,7 @@ def test_one_waits_for_another_and_then_finds_its_run(restored):
             assert restored.runs() == []
             with training_run(restored.root, "Im", asdict(load_params(Path("params.yaml"))), "00") as trained:
                 trained.log_model(restored.weights.parent)
-        outcomes = {outcome.variant: outcome.did for outcome in later.result(timeout=60)}
+        outcomes = {outcome.variant: outcome.action for outcome in later.result(timeout=60)}
     assert outcomes["Im"] == "metrics added"
     assert [run.info.run_id for run in restored.runs()] == [trained.run_id]
 

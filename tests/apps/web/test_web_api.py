@@ -13,7 +13,7 @@ from pipeline.apps.recommend.recommender import Request
 from pipeline.apps.web import site as site_module
 from pipeline.apps.web.app import create_app
 from pipeline.media.pictures import read_picture
-from pipeline.store.posters import MAX_PIXELS
+from pipeline.store.inputs import MAX_PIXELS
 from tests.apps.web.small_site import HOSTILE, VARIANTS, Client, jpeg, png_of, serving
 
 

@@ -1,0 +1,141 @@
+"""What a leaderboard ranks: the workspace's variants, and MLflow's runs of other models."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pipeline.core.errors import PipelineError
+from pipeline.params import Params
+from pipeline.tracking.evaluation import EVALUATED_TAG, KEY_TAG, POOL_TAG, ROWS_TAG, evaluation_tags
+from pipeline.tracking.flat import flat_metrics, flattened
+from pipeline.tracking.store import DIGEST_TAG, EXPERIMENT, URI, WEIGHTS, connected, explained, repository
+
+WORKSPACE = "workspace"
+SECTIONS = ("corpus", "parse", "segment", "split", "features", "model", "train", "evaluate", "variants")
+SHOWN = 2  # changed parameters of a run; of more their number
+LONGEST = 24  # characters of a value
+
+
+class EvaluationData(NamedTuple):
+    """What figures must share to be ranked together."""
+
+    dataset: str  # digest of the rows of the data set behind them
+    pool: str  # eval or all; empty where a run does not say
+    films: int  # that ask
+    tracks: int  # that are ranked
+
+
+@dataclass(frozen=True)
+class EvaluatedModel:
+    """One evaluated model."""
+
+    variant: str
+    run: str  # `WORKSPACE`, the experiment's name, or the run's id
+    changed: str  # against params.yaml
+    data: EvaluationData
+    metrics: Mapping[str, float]  # by the names that MLflow has
+
+
+def evaluated_models(root: Path, params: Params) -> tuple[list[EvaluatedModel], str]:
+    """Return the evaluated models of the workspace and of MLflow's runs, and a note on what MLflow holds.
+
+    Raises `PipelineError` when there is none.
+    """
+    models, digests = from_files(root, params.variants)
+    if not (os.environ.get(URI) or (repository(root) / "mlflow.db").is_file()):
+        return _require_any(models), "MLflow has no runs here: only the workspace's files are shown."
+    try:
+        with explained():
+            runs = connected(root).search_runs(
+                experiment_names=[EXPERIMENT], order_by=["attributes.start_time DESC"], output_format="list"
+            )
+    except PipelineError as error:
+        return _require_any(models), f"{error}\nOnly the workspace's files are shown."
+    others, without = from_runs(runs, params, digests)
+    note = f"MLflow: {len(runs)} runs, {len(others)} evaluated models that are not the workspace's"
+    return _require_any(models + others), note + (f"; {without} not evaluated." if without else ".")
+
+
+def _require_any(models: list[EvaluatedModel]) -> list[EvaluatedModel]:
+    if not models:
+        raise PipelineError("nothing has been evaluated: run `dvc repro`")
+    return models
+
+
+def require_metric(name: str, models: list[EvaluatedModel]) -> None:
+    """Raise `PipelineError` when the models have no average called `name`."""
+    allowed = [key.partition("/")[2] for key in models[0].metrics if key.startswith("ci95_low/")]
+    if name not in allowed:
+        raise PipelineError(f"--metric: found {name!r}, allowed are {', '.join(sorted(allowed))}")
+
+
+def from_files(root: Path, variants: Iterable[str]) -> tuple[list[EvaluatedModel], set[str]]:
+    """Return the workspace's models, and their digests and those of their figures."""
+    models: list[EvaluatedModel] = []
+    digests: set[str] = set()
+    for variant in variants:
+        path = root / f"metrics/evaluate/{variant}.json"
+        if not path.is_file():
+            continue
+        try:
+            metrics = json.loads(path.read_text(encoding="utf-8"))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            advice = f"remove it and run `dvc repro evaluate@{variant}`"
+            raise PipelineError(f"{path} cannot be read ({error}): {advice}") from None
+        digests |= {metrics.get("model", {}).get(WEIGHTS, ""), evaluation_tags(metrics)[EVALUATED_TAG]}
+        data = EvaluationData(
+            dataset=metrics.get("dataset", ""),
+            pool=metrics.get("pool", ""),
+            films=metrics["queries"],
+            tracks=metrics["candidates"],
+        )
+        models.append(EvaluatedModel(variant, WORKSPACE, "", data, flat_metrics(metrics)))
+    return models, digests
+
+
+def from_runs(runs: Iterable[Any], params: Params, digests: set[str]) -> tuple[list[EvaluatedModel], int]:
+    """Return each model of `runs` that is not among `digests`, and how many have not been evaluated.
+
+    `runs` come latest first; of several that led to one model the latest counts. A run that only evaluated a model in
+    another way is one of its own, unless its figures are among `digests`.
+    """
+    models: list[EvaluatedModel] = []
+    seen, without = set(digests), 0
+    for run in runs:
+        tags = run.data.tags
+        digest = tags.get(EVALUATED_TAG) if KEY_TAG in tags else tags.get(DIGEST_TAG)
+        if digest is None or digest in seen:
+            continue
+        seen.add(digest)
+        if "queries" not in run.data.metrics:
+            without += 1
+            continue
+        films, tracks = (int(run.data.metrics[name]) for name in ("queries", "candidates"))
+        data = EvaluationData(tags.get(ROWS_TAG, ""), tags.get(POOL_TAG, ""), films, tracks)
+        name = tags.get("dvc.exp_name") or run.info.run_id[:8]
+        models.append(EvaluatedModel(tags["variant"], name, changes(run.data.params, params), data, run.data.metrics))
+    return models, without
+
+
+def changes(values: Mapping[str, str], params: Params) -> str:
+    """Return how parameters of a run differ from `params`, e.g. `learning_rate=0.0003, seed=7 and 2 more`.
+
+    A parameter that only one of both has is not compared, but for a variant that `params` does not have.
+    """
+    now = {name: str(value) for name, value in flattened(asdict(params))}
+    now["variants"] = str(params.variants.get(values.get("variant", "")))
+    found = [
+        f"{name.removeprefix('train.')}={_short(value)}"
+        for name, value in sorted(values.items())
+        if name.partition(".")[0] in SECTIONS and value != now.get(name, value)
+    ]
+    more = len(found) - SHOWN
+    return ", ".join(found[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _short(value: str) -> str:
+    value = value.replace("'", "")  # of the words of a list
+    return value if len(value) <= LONGEST else value[: LONGEST - 1] + "…"

@@ -1,0 +1,124 @@
+"""MLflow's pages for this repository's runs, on loopback, opening on a saved view made for comparing variants.
+
+The view defines which columns the table of runs has, and which charts come first. Of the hundred figures that a run
+has, MLflow's own pages show none in the table, and chance's first among the charts. A view is a tag of the experiment,
+as the pages themselves write it when one saves a view (MLflow 3).
+"""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+from pipeline.tracking.store import EXPERIMENT, QUIET, connected, never_fails, repository, tracking_uri
+
+KEY = "variants"
+PAGE = f"workflowType=machine_learning&compareRunsMode=CHART&viewStateShareKey={KEY}"
+VIEW_TAG = "mlflow.sharedViewState."
+KIND_TAG = "mlflow.experimentKind"  # by which the pages are those for models, not for agents
+COLUMNS = (
+    "metrics.`recall_at_10`",
+    "metrics.`hit_rate_at_10`",
+    "metrics.`mrr`",
+    "metrics.`median_rank`",
+    "metrics.`valid_loss`",
+    "tags.`variant`",
+    "tags.`dvc.exp_name`",
+    "tags.`dataset.digest`",
+    "tags.`git.commit`",
+)
+SORTED_BY = "metrics.`recall_at_10`"
+CHARTS: dict[str, dict[str, tuple[str, ...]]] = {  # by section and kind
+    "Evaluation": {"BAR": ("recall_at_10", "hit_rate_at_10", "mrr", "median_rank")},
+    "Training": {"LINE": ("valid_loss", "train_loss", "valid_recall_at_10")},
+}
+CHART_PX = 320  # high
+SHOWN = {"display": True, "isReordered": True, "deleted": False, "isGenerated": False}
+RUNS = 20  # in a chart
+
+
+def serve(root: Path, port: int) -> int:
+    """Serve the pages at http://127.0.0.1:`port` until interrupted; return the server's exit status.
+
+    MLflow runs without telemetry and without its runner of jobs.
+    """
+    settings = QUIET | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    address = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    store = ["--backend-store-uri", tracking_uri(root)]
+    print(f"MLflow: http://127.0.0.1:{port}{save_view(root) or ''} (Ctrl-C ends it)", flush=True)
+    try:
+        command = [sys.executable, "-m", "mlflow", "ui", *address, *store]
+        return subprocess.run(command, env=settings | os.environ, cwd=repository(root), check=False).returncode
+    except KeyboardInterrupt:
+        return 0
+
+
+@never_fails
+def save_view(root: Path) -> str:
+    """Save the view in the store of `root` unless it is there; return the path of its page."""
+    mlflow = connected(root)
+    client, experiment = mlflow.MlflowClient(), mlflow.get_experiment_by_name(EXPERIMENT)
+    for name, value in {KIND_TAG: "custom_model_development", VIEW_TAG + KEY: _view()}.items():
+        if experiment.tags.get(name) != value:
+            client.set_experiment_tag(experiment.experiment_id, name, value)
+    return f"/#/experiments/{experiment.experiment_id}/runs?{PAGE}"
+
+
+def _view() -> str:
+    """Return the view as its tag holds it."""
+    state = base64.b64encode(zlib.compress(json.dumps(_state()).encode())).decode()
+    return json.dumps({"name": "Variants", "createdAt": 0, "updatedAt": 0, "state": f"deflate;{state}"})
+
+
+def _state() -> dict[str, Any]:
+    return {
+        "orderByKey": SORTED_BY,
+        "orderByAsc": False,
+        "selectedColumns": COLUMNS,
+        "runsHiddenMode": "SHOWALL",
+        "hideEmptyCharts": True,
+        "isAccordionReordered": True,
+        "compareRunSections": [
+            {"uuid": name, "name": name, "columns": sum(map(len, kinds.values())), "cardHeight": CHART_PX, **SHOWN}
+            for name, kinds in CHARTS.items()
+        ],
+        "compareRunCharts": [
+            _chart(section, kind, metric)
+            for section, kinds in CHARTS.items()
+            for kind, metrics in kinds.items()
+            for metric in metrics
+        ],
+    }
+
+
+def _chart(section: str, kind: str, metric: str) -> dict[str, Any]:
+    chart = {
+        "uuid": f"{section} {metric}",
+        "type": kind,
+        "runsCountToCompare": RUNS,
+        "metricSectionId": section,
+        "deleted": False,
+        "isGenerated": False,
+        "displayName": metric,
+        "metricKey": metric,
+    }
+    if kind == "BAR":
+        return chart
+    return chart | {
+        "selectedMetricKeys": [metric],
+        "lineSmoothness": 0,
+        "xAxisScaleType": "linear",
+        "scaleType": "linear",
+        "range": {},
+        "xAxisKey": "step",
+        "selectedXAxisMetricKey": "",
+        "yAxisKey": "metric",
+        "yAxisExpressions": [],
+        "ignoreOutliers": False,
+        "useGlobalXaxisKey": True,
+        "useGlobalLineSmoothing": True,
+    }

@@ -1,0 +1,34 @@
+"""Pages and posters of all films, each film's outcome in a row, so that a run goes on where the last one ended."""
+
+from pathlib import Path
+
+from tqdm import tqdm
+
+from pipeline.corpus import Film
+from pipeline.corpus.site import Site
+from pipeline.scrape.client import Client
+from pipeline.scrape.image import poster_row
+from pipeline.scrape.page import page_row
+from pipeline.scrape.section import Scrape
+from pipeline.scrape.state import BY_PARAMETERS, COLUMNS, Row, Run, sweep
+
+
+def scrape_films(root: Path, films: list[Film], scrape: Scrape, client: Client, site: Site) -> list[Row]:
+    """Fetch what is missing and return a row a film; remove the files of films that are not in `films`.
+
+    When `client` stops, the films that it would still have asked for get rows `not_asked`.
+    """
+    run = Run(root, scrape, client, site, sweep(root, {film.fid for film in films}))
+    return [_film_row(film, run) for film in tqdm(films, "pages", unit="film", disable=None)]
+
+
+def _film_row(film: Film, run: Run) -> Row:
+    before = run.ledger.read(film.fid) or {}
+    page = page_row(film, before, run)
+    poster = poster_row(film, page, before, run)
+    refused = BY_PARAMETERS & {page["status"], poster["poster_status"]}
+    values = {"fid": film.fid} | page | poster | {"limits": run.limits if refused else ""}
+    row = {name: values[name] for name in COLUMNS}
+    if row != before:
+        run.ledger.write(film.fid, row)
+    return row

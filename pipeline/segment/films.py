@@ -1,0 +1,87 @@
+"""All films, several at a time. The result does not depend on the number of processes."""
+
+import logging
+import shutil
+from collections.abc import Iterable
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from pipeline.core.errors import StageError
+from pipeline.core.workers import map_in_order
+from pipeline.segment.film import FilmRecordings, segment_film
+from pipeline.segment.rows import FOLDER
+from pipeline.segment.section import Segment
+from pipeline.segment.state import FilmState, digest_of, load, save
+
+SUCCEEDED = ("ok", "surplus", "duplicate")  # the recording could be cut
+
+log = logging.getLogger(__name__)
+
+
+def segment_all(
+    root: Path, downloads: Iterable[dict[str, Any]], settings: Segment, processes: int
+) -> list[dict[str, Any]]:
+    """Bring `data/audio` and the segments table in line with the downloads that are ok; return the table's rows.
+
+    A film from which and from whose settings nothing has changed is left as it is.
+    """
+    whole = [row for row in downloads if row["status"] == "ok"]
+    whole.sort(key=lambda row: (row["fid"], row["number"], -1 if row["entry"] is None else row["entry"]))
+    before, base = load(root)
+    films = [
+        FilmRecordings(fid, list(rows), before.get(fid, FilmState()))
+        for fid, rows in groupby(whole, key=itemgetter("fid"))
+    ]
+    stale = [film for film in films if not film.before.holds(root, digest_of(film.recordings, settings))]
+    if len(stale) < len(films):
+        log.info("segment: %d of %d films are as they were", len(films) - len(stale), len(films))
+    states = {film.fid: film.before for film in films}
+    _remove_others(root, states)
+    work = map_in_order(partial(segment_film, root, settings, base), stale, processes, max_chunk=1)
+    try:
+        with tqdm(total=sum(len(film.recordings) for film in stale), unit="recording", disable=None) as progress:
+            for film, state in zip(stale, work, strict=True):
+                states[film.fid] = state
+                progress.update(len(film.recordings))
+    except BrokenProcessPool:
+        raise StageError(
+            "segment: a process died, perhaps out of memory; "
+            f"lower machine.processes ({processes}) or segment.seconds ({settings.seconds:g})"
+        ) from None
+    save(root, states)
+    return [row for state in states.values() for row in state.rows]
+
+
+def by_recording(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one row per recording: an ok one where any segment of it could be used, or was not needed."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        if row["status"] in SUCCEEDED:
+            found[row["source"]] = row | {"status": "ok", "reason": ""}
+        else:
+            found.setdefault(row["source"], row)
+    return list(found.values())
+
+
+def _remove_others(root: Path, states: dict[str, FilmState]) -> None:
+    """Leave nothing in `data/audio` but the segments that the states name."""
+    kept = {root / row["path"] for state in states.values() for row in state.rows if row["status"] == "ok"}
+    folders = {parent for path in kept for parent in path.parents}
+    (root / FOLDER).mkdir(parents=True, exist_ok=True)
+    _prune(root / FOLDER, kept, folders)
+
+
+def _prune(folder: Path, kept: set[Path], folders: set[Path]) -> None:
+    for path in list(folder.iterdir()):
+        if path in folders:
+            _prune(path, kept, folders)
+        elif path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path not in kept:
+            path.unlink()

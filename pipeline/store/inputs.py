@@ -1,0 +1,76 @@
+"""The inputs of a film as encoders read them: its texts, as the text table lists them, and its poster.
+
+The files of posters are what `parse` wrote, JPEG in RGB.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from pipeline.core.errors import MissingFileError
+
+MAX_PIXELS = 50_000_000  # parse writes posters of some 224 px
+FORMATS = ("JPEG", "PNG")
+DAMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # what Pillow raises on a damaged JPEG
+
+Row = dict[str, Any]
+
+
+def film_rows(dataset: Iterable[Row]) -> list[Row]:
+    """Return the first row of each film, in order of first appearance."""
+    rows: dict[str, Row] = {}
+    for row in dataset:
+        rows.setdefault(row["fid"], row)
+    return list(rows.values())
+
+
+def film_texts(film: Row) -> list[tuple[Row, str]]:
+    """Return the key row and the text of each row of a film; raise `MissingFileError` when it lacks tags or plot."""
+    texts = input_texts(film["tags"], film["plot"])
+    for name, found in texts.items():
+        if not found:
+            raise MissingFileError(f"data/dataset.parquet has no {name} of {film['fid']}: run `dvc repro parse split`")
+    return [
+        ({"fid": film["fid"], "input": name, "paragraph": number, "sha256": digest_of_text(text)}, text)
+        for name, found in texts.items()
+        for number, text in enumerate(found)
+    ]
+
+
+def input_texts(tags: str, plot: str) -> dict[str, list[str]]:
+    """Return the texts of each input that is made of text: one of the tags, and one a paragraph of the plot.
+
+    An input for which `tags` or `plot` lack words has none.
+    """
+    paragraphs = [paragraph.strip() for paragraph in plot.split("\n") if paragraph.strip()]
+    return {
+        "tags": [tags] if tags.strip() else [],
+        "plot": paragraphs,
+        "tags_plot": [tags_plot_text(tags, paragraph) for paragraph in paragraphs] if tags.strip() else [],
+    }
+
+
+def tags_plot_text(tags: str, paragraph: str) -> str:
+    """Return tags and one paragraph of the plot as one text, in the form of the published method."""
+    return f"<DESCR> {tags} <PLOT> {paragraph}"
+
+
+def digest_of_text(text: str) -> str:
+    """Return the hexadecimal SHA-256 of a text in UTF-8."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_poster(path: Path) -> Image.Image:
+    """Return the picture at `path` in RGB; raise `MissingFileError` when it is missing or damaged."""
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(f"{image.width} x {image.height} px, more than the {MAX_PIXELS} px allowed")
+            return image.convert("RGB")
+    except FileNotFoundError:
+        raise MissingFileError(f"{path} is missing: run `dvc repro parse`") from None
+    except DAMAGE as error:
+        raise MissingFileError(f"{path} cannot be read ({error}): remove it and run `dvc repro parse`") from None

@@ -1,0 +1,177 @@
+"""The run of one training: parameters, tags, data set, one curve per column of the history, and the model."""
+
+import hashlib
+import json
+import logging
+import os
+import platform
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pipeline.core.files import sha256_of
+from pipeline.tracking.flat import flat_params
+from pipeline.tracking.logged import log_model
+from pipeline.tracking.store import CONFIG, DIGEST_TAG, EXPERIMENT, WEIGHTS, connected, never_fails
+
+log = logging.getLogger(__name__)
+
+KEY_TAG = "training.key"  # all that decides a training, by which one that was killed is found
+PROCESS_TAG = "process"
+DATA_TAG = "dataset.digest"
+COLOUR_TAG = "mlflow.runColor"  # of a variant's bars and curves; MLflow's own are often alike
+COLOURS = (  # Tableau's ten
+    "#4e79a7",
+    "#f28e2b",
+    "#e15759",
+    "#76b7b2",
+    "#59a14f",
+    "#edc948",
+    "#b07aa1",
+    "#ff9da7",
+    "#9c755f",
+    "#bab0ac",
+)
+DIGEST_CHARS = 36  # that MLflow keeps of a data set's digest
+
+
+class TrainingRun:
+    """The MLflow run of one training; every method warns instead of raising."""
+
+    @never_fails
+    def __init__(
+        self, root: Path, variant: str, params: Mapping[str, Any], dataset_digest: str, logs: bool, gpu: bool
+    ) -> None:
+        self.run_id = None
+        if not logs:
+            return
+        mlflow = connected(root)
+        values = flat_params(params, variant)
+        key = hashlib.sha256(json.dumps([values, dataset_digest], sort_keys=True, default=str).encode()).hexdigest()
+        interrupted = _interrupted(mlflow, key)
+        experiment = os.environ.get("DVC_EXP_NAME", "")
+        tags = run_tags(root, variant, params["variants"], dataset_digest, experiment)
+        tags |= {KEY_TAG: key, PROCESS_TAG: _process()}
+        run = mlflow.start_run(interrupted, run_name=run_name(variant, experiment), tags=tags, log_system_metrics=gpu)
+        self.run_id, self.variant = run.info.run_id, variant
+        if interrupted:
+            log.info("MLflow: resuming run %s, whose process ended before it did", interrupted)
+            return
+        mlflow.log_input(dataset_of(mlflow, params["corpus"]["folder"], dataset_digest), context="training")
+        mlflow.log_params(values)
+
+    @never_fails
+    def log_epoch(self, record: Mapping[str, float]) -> None:
+        """Log a record of the history as step `epoch`."""
+        if self.run_id:
+            import mlflow
+
+            mlflow.log_metrics({k: v for k, v in record.items() if k != "epoch"}, step=int(record["epoch"]))
+
+    @never_fails
+    def log_model(self, folder: Path) -> None:
+        """Log the model of a folder, and the digest of its weights, by which evaluation finds this run."""
+        if self.run_id:
+            import mlflow
+
+            attach_model(mlflow, self.run_id, self.variant, folder)
+
+    @never_fails
+    def end(self, status: str) -> None:
+        """End the run as FINISHED or FAILED."""
+        if self.run_id:
+            import mlflow
+
+            mlflow.end_run(status)
+
+
+@contextmanager
+def training_run(
+    root: Path, variant: str, params: Mapping[str, Any], dataset_digest: str, logs: bool = True, gpu: bool = False
+) -> Iterator[TrainingRun]:
+    """Yield the run of one training; it ends as FAILED when the block raises. `params` is the content of params.yaml.
+
+    The run of the same training that was killed is resumed. With `gpu` the memory and power of GPUs are logged as
+    well; without `logs`, as in all processes of a training but the first, nothing is.
+    """
+    run = TrainingRun(root, variant, params, dataset_digest, logs, gpu)
+    status = "FAILED"
+    try:
+        yield run
+        status = "FINISHED"
+    finally:
+        run.end(status)
+
+
+def attach_model(mlflow: ModuleType, run_id: str, variant: str, folder: Path) -> None:
+    """Log the model of `folder` as what the run led to; the digest first, which finding the run needs."""
+    digest = sha256_of(folder / WEIGHTS)
+    mlflow.MlflowClient().set_tag(run_id, DIGEST_TAG, digest)
+    log_model(
+        mlflow, variant, [folder / WEIGHTS, folder / CONFIG], {"variant": variant, DIGEST_TAG: digest}, run_id=run_id
+    )
+
+
+def run_name(variant: str, experiment: str) -> str:
+    """Return what a run is called in tables and legends: its variant, and DVC's name of the experiment if any."""
+    return f"{variant} · {experiment}" if experiment else variant
+
+
+def run_tags(
+    root: Path, variant: str, variants: Mapping[str, Sequence[str]], dataset_digest: str, experiment: str
+) -> dict[str, str]:
+    """Return the tags of the run of a training that takes place now; `experiment` is DVC's name of it, if any."""
+    inputs = variants[variant]
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
+    tags = {
+        "variant": variant,
+        "modalities": ",".join(inputs),
+        "dvc.exp_name": experiment,
+        "dvc.stage": os.environ.get("DVC_STAGE", ""),
+        "git.commit": commit.stdout.strip(),
+        DATA_TAG: dataset_digest,
+        "mlflow.note.content": f"M-{variant}: a film's {', '.join(name.replace('_', ' and ') for name in inputs)} "
+        "against music. Averages over the films of the evaluation split; `chance/…` is what a random ranking gives, "
+        "`ci95_low/…` and `ci95_high/…` are the ends of 95 % intervals.",
+    }
+    if not experiment:  # a grid's runs of one variant would all look alike
+        tags[COLOUR_TAG] = COLOURS[list(variants).index(variant) % len(COLOURS)]
+    return tags
+
+
+def dataset_of(mlflow: ModuleType, corpus: str, digest: str) -> Any:
+    """Return the data set of a run, whose digest of the audio features is all that is kept of it."""
+    source = mlflow.data.sources.LocalArtifactDatasetSource("data/dataset.parquet")
+    return mlflow.data.meta_dataset.MetaDataset(source, name=Path(corpus).name, digest=digest[:DIGEST_CHARS])
+
+
+def _interrupted(mlflow: ModuleType, key: str) -> str | None:
+    """Return the run of the training `key` that still counts as running though its process has ended, if any."""
+    found = mlflow.search_runs(
+        experiment_names=[EXPERIMENT],
+        filter_string=f"tags.`{KEY_TAG}` = '{key}' and attributes.status = 'RUNNING'",
+        order_by=["attributes.start_time DESC"],
+        output_format="list",
+    )
+    return next((run.info.run_id for run in found if _has_ended(run.data.tags.get(PROCESS_TAG, ""))), None)
+
+
+def _process() -> str:
+    return f"{platform.node()} {os.getpid()}"
+
+
+def _has_ended(process: str) -> bool:
+    """Return whether a process of this machine is there no more; of another machine's nothing is known."""
+    machine, _, number = process.rpartition(" ")
+    if machine != platform.node():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

@@ -1,0 +1,125 @@
+"""One training run: features in, a model folder out."""
+
+import csv
+import io
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from pipeline.core.errors import ModelError
+from pipeline.core.files import write_bytes
+from pipeline.encoders.section import ImageFeatures, TextFeatures
+from pipeline.encoders.tuned import load_tuned
+from pipeline.model.section import Model
+from pipeline.model.store import build_model, model_config, save_model
+from pipeline.store.films import INPUT_TABLES, FeatureStore, FilmFeatures, films_of, open_store
+from pipeline.store.raw import raw_tables
+from pipeline.train.group import Group
+from pipeline.train.loop import HISTORY, NotFiniteError, Record, Trainer
+from pipeline.train.resume import resume_of
+from pipeline.train.section import Train
+
+log = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a variant is trained on, and the pretrained encoders that are trained with it."""
+
+    store: FeatureStore
+    networks: dict[str, nn.Module] = field(default_factory=dict)  # by kind: text, image
+    settings: dict[str, Any] = field(default_factory=dict)  # of each
+
+
+def open_material(
+    root: Path, dataset: list[Row], inputs: Sequence[str], text: TextFeatures, image: ImageFeatures, params: Train
+) -> Material:
+    """Open what a variant of `inputs` reads: features, or tokens and pixels where encoders are fine-tuned."""
+    networks: dict[str, nn.Module] = {}
+    settings: dict[str, Any] = {}
+    if params.encoders == "finetune":
+        kinds = dict.fromkeys(INPUT_TABLES[name] for name in inputs)
+        torch.manual_seed(params.seed)  # of the vectors of new words
+        networks, settings = load_tuned(kinds, text, image, marks="tags_plot" in inputs)
+    raw = raw_tables(root, dataset, inputs, settings)
+    return Material(open_store(root / "data/features", inputs, raw), networks, settings)
+
+
+def train_variant(
+    root: Path,
+    variant: str,
+    material: Material,
+    dataset: list[Row],
+    model_params: Model,
+    params: Train,
+    group: Group,
+    compiled: bool,
+    on_epoch: Callable[[Record], None],
+) -> None:
+    """Train `variant` and write its model, config and history to models/<variant>; `compiled` as in `Trainer`.
+
+    A loss that is not a number ends the training with a `ModelError`; what it had reached is written.
+    """
+    torch.set_num_threads(params.threads)
+    if group.device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
+    torch.manual_seed(params.seed)
+    store = material.store
+    window_steps = store.window_steps(model_params.audio.window_seconds)
+    config = model_config(variant, store.inputs, model_params, store.specs(), window_steps, material.settings)
+    model = build_model(config, material.networks)
+    splits = {split: films_of((row for row in dataset if row["split"] == split), store) for split in ("train", "valid")}
+    trainer = Trainer(model, config, store, splits, params, group, compiled)
+    if group.first:
+        films = [len(of_split) for of_split in splits.values()]
+        weights = sum(weight.numel() for weight in model.parameters())
+        where = f"{group.device}" + (f" of {group.size} processes" if group.size > 1 else "")
+        log.info("%s: %d training and %d validation films, %d weights, on %s", variant, *films, weights, where)
+    resume = resume_of(root, variant, _decisive(config, params, store, splits))
+    folder, failure = root / "models" / variant, None
+    try:
+        trainer.fit(resume, on_epoch)
+    except NotFiniteError as error:
+        failure = error
+    if group.first and trainer.history:
+        save_model(folder, model, config)
+        write_history(folder / "history.csv", trainer.history)
+    if failure:
+        kept = (
+            f"{folder} holds the model as it was after epoch {len(trainer.history)}"
+            if trainer.history
+            else "no epoch went well"
+        )
+        raise ModelError(f"{failure}; {kept}")
+    if group.first:
+        resume.remove()
+
+
+def write_history(path: Path, history: list[Record]) -> None:
+    """Write the records of a training, a row an epoch."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, HISTORY, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    write_bytes(path, text.getvalue().encode())
+
+
+def _decisive(
+    config: dict[str, Any], params: Train, store: FeatureStore, splits: dict[str, list[FilmFeatures]]
+) -> dict[str, Any]:
+    """Return all that the result of a training depends on."""
+    tables = {"audio": store.audio, **store.tables}
+    rows = {split: [(film.tracks[0], len(film.tracks)) for film in films] for split, films in splits.items()}
+    return {
+        "config": config,
+        "params": asdict(params),
+        "features": {name: table.about["digest"] for name, table in tables.items() if hasattr(table, "about")},
+        "films": rows,
+    }

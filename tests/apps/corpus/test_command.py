@@ -1,0 +1,214 @@
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.__main__ import main
+from pipeline.corpus import load_films
+from tests.apps.corpus.small_wiki import WikiPage
+
+SEARCH = "ytsearch1:{title} {year} soundtrack"
+METROPOLIS = "https://en.wikipedia.org/wiki/Metropolis_(1927_film)"
+FILM = WikiPage(("1931 films", "Sea films"))
+
+
+@pytest.fixture
+def corpus(home, capsys):
+    """Return a function that gives a `corpus` command and returns its exit status, output and errors."""
+    home()
+
+    def run(*arguments):
+        capsys.readouterr()
+        try:
+            status = main(["corpus", *map(str, arguments)])
+        except SystemExit as stopped:  # argparse
+            status = stopped.code
+        return status, *capsys.readouterr()
+
+    return run
+
+
+def listed(folder="data/mine"):
+    return json.loads((Path(folder) / "meta.json").read_text())
+
+
+def test_add(corpus):
+    status, output, _ = corpus("add", METROPOLIS, "https://en.wikipedia.org/wiki/Am%C3%A9lie", METROPOLIS + "#Plot")
+    assert status == 0
+    assert listed()["AAA"] == {"wikipedia": METROPOLIS, "soundtrack": ["ytsearch1:Metropolis 1927 soundtrack"]}
+    assert listed()["AAB"]["soundtrack"] == ["ytsearch1:Amélie soundtrack"]
+    assert output.splitlines()[:3] == [
+        f"AAA  {METROPOLIS}  added",
+        "AAB  https://en.wikipedia.org/wiki/Am%C3%A9lie             added",
+        f"AAA  {METROPOLIS}  in the list already: the same article",
+    ]
+    assert "2 added, 1 in the list already" in output and "data/mine/meta.json lists 2 films" in output
+
+
+def test_add_tells_what_it_refuses(corpus):
+    status, output, _ = corpus(
+        "add", "../../x", METROPOLIS, "https://en.wikipedia.org/wiki/List_of_fogs", "\x1b[31m" * 99
+    )
+    assert status == 1 and list(listed()) == ["AAA"]
+    lines = output.splitlines()
+    assert lines[0].startswith("---  ../../x") and "refused: not a URL" in lines[0]
+    assert "refused: a list" in lines[2] and all(line.isprintable() and len(line) < 300 for line in lines)
+    assert "1 added, 3 refused" in output
+    assert sorted(path.name for path in Path().rglob("*") if path.is_file()) == ["meta.json", "params.yaml"]
+
+
+def test_add_to_another_folder_says_how_to_use_it(corpus):
+    status, output, _ = corpus("add", METROPOLIS, "--corpus", "lists/new")
+    assert status == 0 and len(listed("lists/new")) == 1 and not Path("data/mine").exists()
+    assert "corpus.folder: lists/new and corpus.serve: null" in output
+
+
+def test_add_to_a_corpus_with_its_own_pages_says_so(corpus):
+    Path("data/mine").mkdir(parents=True)
+    Path("data/mine/meta.json").write_text('{"AAA": {"wikipedia": "{origin}/wiki/Fog", "soundtrack": []}}')
+    status, output, _ = corpus("add", METROPOLIS)
+    assert status == 0 and list(listed()) == ["AAA", "AAB"]
+    assert "1 film of it come with" in output.replace("comes", "come")
+
+
+def test_import(corpus):
+    site = "https://en.wikipedia.org/wiki"
+    Path("list.txt").write_bytes(f"\ufeff{site}/Fog\r\n\r\n  # seas\r\n\t{site}/Sea \nnonsense\n".encode())
+    status, output, _ = corpus("import", "list.txt")
+    assert status == 1 and [entry["wikipedia"][-3:] for entry in listed().values()] == ["Fog", "Sea"]
+    assert "line 4: added" in output and "line 5: refused: not a URL" in output
+
+
+def test_import_from_standard_input(corpus, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(METROPOLIS.encode())))
+    assert corpus("import", "-")[0] == 0 and len(listed()) == 1
+
+
+@pytest.mark.parametrize("data", [b"", b"# nothing\n", b"\xff\xfe\x00", None])
+def test_import_of_nothing(corpus, data):
+    if data is not None:
+        Path("list.txt").write_bytes(data)
+    status, _, error = corpus("import", "list.txt")
+    assert status == 1 and error.startswith("ERROR: list.txt") and not Path("data/mine").exists()
+
+
+def test_category(corpus, wiki):
+    wiki.pages = {
+        "Fog (1931 film)": FILM,
+        "Tide": WikiPage(("Sea films", "1950 films", "1949 films")),
+        "Old tide": WikiPage(("Sea films",), redirect="Tide"),
+        "List of sea films": FILM,
+        "Wave": WikiPage(("Sea films", "Disambiguation pages"), disambiguation=True),
+        "A sailor": WikiPage(("Sea films", "1931 births")),
+        "A ship": WikiPage(("Sea films", "1931 video games")),
+        "Storm": WikiPage(("Sea films", "American drama films")),
+        "Known": FILM,
+    }
+    corpus("add", f"{wiki.origin}/wiki/Known")
+    wiki.members_a_part = 1  # so that the redirect and its target come in two batches
+    status, output, _ = corpus("category", "Sea_films", "--site", wiki.origin)
+    assert status == 0 and "\n3 added\n" in output
+    assert [(entry["wikipedia"], *entry["soundtrack"]) for entry in listed().values()][1:] == [
+        (f"{wiki.origin}/wiki/Fog_(1931_film)", "ytsearch1:Fog 1931 soundtrack"),
+        (f"{wiki.origin}/wiki/Tide", "ytsearch1:Tide 1949 soundtrack"),
+        (f"{wiki.origin}/wiki/Storm", "ytsearch1:Storm soundtrack"),
+    ]
+    for reason in ("disambiguation", "list", "person", "game", "in the list already"):
+        assert f"1 page passed over: {reason}" in output
+    assert wiki.asked[0]["titles"] == "Category:Sea films"
+
+
+def test_category_stops_at_the_limit(corpus, wiki):
+    wiki.pages = {f"Film {number:03}": FILM for number in range(120)}
+    wiki.categories_a_part = 500
+    status, output, _ = corpus("category", "Category:Sea films", "--site", wiki.origin, "--limit", 60)
+    assert status == 0 and len(listed()) == 60 and "stopped at --limit 60" in output
+    assert sum("generator" in ask for ask in wiki.asked) == 2
+    corpus("category", "Sea films", "--site", wiki.origin, "--limit", 60)
+    assert len({entry["wikipedia"] for entry in listed().values()}) == 120
+
+
+def test_category_keeps_what_came_before_trouble(corpus, wiki):
+    wiki.pages = {f"Film {number:03}": FILM for number in range(60)}
+    wiki.categories_a_part = 500
+    answers = [wiki.answer({"titles": "Category:Sea films", "prop": "categoryinfo"})]
+    answers.append(
+        wiki.answer(
+            {"generator": "categorymembers", "gcmtitle": "Category:Sea films", "gcmnamespace": "0", "gcmlimit": "50"}
+        )
+    )
+    wiki.first = [(200, {}, json.dumps(answer).encode()) for answer in answers] + [(403, {}, b"enough")]
+    status, output, error = corpus("category", "Sea films", "--site", wiki.origin)
+    assert status == 1 and len(listed()) == 50 and "50 added" in output
+    assert "run it again" in error and "forbidden" in error
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("No such films", "mind its exact name"),
+        ("a|b", "cannot hold '|'"),
+        ("", "cannot be a title"),
+        ("x" * 999, "255 bytes"),
+    ],
+)
+def test_category_that_cannot_be(corpus, wiki, name, message):
+    status, _, error = corpus("category", name, "--site", wiki.origin)
+    assert status == 1 and message in error and not Path("data/mine").exists()
+
+
+def test_category_of_categories(corpus, wiki):
+    wiki.subcategories = 7
+    status, _, error = corpus("category", "Films by year", "--site", wiki.origin)
+    assert status == 1 and "holds 7 categories and no article" in error
+
+
+@pytest.mark.parametrize(
+    "site", ["en.wikipedia.org", "ftp://x", "https://x/wiki/Y", "https://x?y", "{origin}/", "https://"]
+)
+def test_category_of_no_wiki(corpus, site):
+    status, _, error = corpus("category", "Sea films", "--site", site)
+    assert status == 1 and "--site: found" in error
+
+
+def test_wikipedia_is_not_asked_without_a_contact(corpus):
+    status, _, error = corpus("category", "Sea films")
+    assert status == 1 and error.startswith("ERROR: no contact is given") and "SOUNDTRACK_CONTACT" in error
+    assert not Path("data/mine").exists()
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "many", "1.5"])
+def test_limits(corpus, limit):
+    status, _, error = corpus("category", "x", f"--limit={limit}")
+    assert status == 2 and "expected a number from 1" in error
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["add", "--help"], ["import", "-h"], ["category", "-h"], ["check", "-h"]]
+)
+def test_help(corpus, arguments):
+    status, output, _ = corpus(*arguments)
+    assert status == 0 and "usage: " in output
+
+
+def test_the_old_name_works_and_names_the_new_one(corpus, capsys):
+    assert main(["catalog", "add", METROPOLIS]) == 0
+    output, error = capsys.readouterr()
+    assert "corpus" in error and "catalog" in error and "catalog" not in output
+    assert len(listed()) == 1
+    assert "catalog" not in corpus("add", METROPOLIS)[2]
+
+
+def test_what_was_added_loads(corpus):
+    corpus(
+        "add", *(f"https://en.wikipedia.org/wiki/{title}" for title in ("A%E2%80%8CB", "%F0%9F%8E%AC", "50%25", "O'"))
+    )
+    films = load_films(Path("data/mine"), SEARCH)
+    assert [film.soundtrack for film in films] == [
+        ("ytsearch1:A\u200cB soundtrack",),
+        ("ytsearch1:🎬 soundtrack",),
+        ("ytsearch1:50% soundtrack",),
+        ("ytsearch1:O' soundtrack",),
+    ]

@@ -1,0 +1,37 @@
+"""What a leaderboard ranks: each model once, with what its run changed."""
+
+from dataclasses import asdict
+from types import SimpleNamespace
+
+from pipeline.apps.leaderboard.models import changes, from_runs
+from pipeline.tracking.flat import flat_params
+
+
+def run_of(digest: str, **values):
+    data = SimpleNamespace(
+        tags={"model.digest": digest, "variant": "Im", "dvc.exp_name": values.get("name", "")},
+        metrics={"queries": 3.0, "candidates": 9.0},
+        params={},
+    )
+    return SimpleNamespace(data=data, info=SimpleNamespace(run_id="0123456789abcdef"))
+
+
+def test_a_model_is_listed_once_and_the_workspaces_are_left_out(params):
+    runs = [run_of("x", name="latest"), run_of("x", name="earlier"), run_of("mine"), run_of("y")]
+    models, without = from_runs(runs, params, {"mine"})
+    assert [model.run for model in models] == ["latest", "01234567"]
+    assert without == 0
+
+
+def test_changed_parameters_are_named_shortly(params):
+    now = {name: str(value) for name, value in flat_params(asdict(params), "Im").items()}
+    assert changes(now, params) == ""
+    assert changes(now | {"train.learning_rate": "0.5", "compare.films": "9", "machine.device": "cuda"}, params) == (
+        "learning_rate=0.5"
+    )
+    many = {"train.learning_rate": "0.5", "train.seed": "7", "model.embed_dim": "3", "split.seed": "9"}
+    assert changes(now | many, params) == "model.embed_dim=3, split.seed=9 and 2 more"
+    assert changes({"train.no_longer_there": "1"}, params) == ""
+    assert (
+        changes({"variant": "Three", "variants": "['tags', 'plot', 'image']"}, params) == "variants=[tags, plot, image]"
+    )

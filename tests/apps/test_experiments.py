@@ -1,0 +1,48 @@
+"""Experiments are checked, every combination of them, before DVC queues one."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline.apps.experiments import check_combination, combinations, enqueue
+from pipeline.core.errors import ParamsError
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_lists_of_values_are_a_grid():
+    assert combinations(["variant=Im,Ta", "train.seed=1,2"]) == [
+        ["variant=Im", "train.seed=1"],
+        ["variant=Im", "train.seed=2"],
+        ["variant=Ta", "train.seed=1"],
+        ["variant=Ta", "train.seed=2"],
+    ]
+    assert combinations([]) == [[]]
+    assert combinations(["evaluate.ks=[1,5]"]) == [["evaluate.ks=[1,5]"]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["variant=Im,Nope"], r"variant: found 'Nope', allowed are Im, .* \(with variant=Nope\); nothing is queued"),
+        (["train.seed=1,2", "train.learning_rate=fast"], r"train\.learning_rate: found 'fast' .*nothing is queued"),
+        (["train.lr=1"], r"train\.lr.*nothing is queued"),
+        (["+train.lr=1"], r"train\.lr: unknown key"),
+        (["variant"], "cannot be read"),
+        (["train.seed=glob(*)"], "cannot be read"),
+        (["other.yaml:x=1"], r"found other\.yaml, allowed is params\.yaml"),
+    ],
+)
+def test_invalid_values_are_refused_before_anything_is_queued(monkeypatch, changes, message):
+    monkeypatch.setattr("pipeline.apps.experiments.subprocess.run", lambda *a, **k: pytest.fail("queued"))
+    with pytest.raises(ParamsError, match=message):
+        enqueue(ROOT, changes, [])
+
+
+def test_checking_leaves_the_parameters_alone(tmp_path):
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    before = (tmp_path / "params.yaml").read_bytes()
+    check_combination(tmp_path, ["+variants.Three=[tags,plot,image]", "variant=Three", "train.seed=3"])
+    assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
+    assert (tmp_path / "params.yaml").read_bytes() == before

@@ -1,0 +1,79 @@
+"""Presets are merged into params.yaml: comments stay, changes are returned, an invalid preset changes nothing."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline.apps.checkpoint.published import ARCHITECTURE, AUDIO
+from pipeline.apps.presets import apply_preset
+from pipeline.core.errors import ParamsError
+from pipeline.corpus import load_films
+from pipeline.params import load_params
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copytree(ROOT / "presets", tmp_path / "presets")
+    return tmp_path
+
+
+def test_paper_gives_the_papers_widths_and_keeps_comments(root):
+    before = (root / "params.yaml").read_text()
+    changes = apply_preset(root, "paper")
+    params = load_params(root / "params.yaml")
+    assert (params.model.audio.channels, params.model.audio.width, params.model.audio.layers) == (128, 256, 4)
+    assert (params.model.query.heads, params.model.query.head_width, params.model.query.feedforward) == (3, 100, 64)
+    assert (params.features.audio.n_fft, params.features.audio.hop_length, params.features.audio.n_mels) == (
+        1024,
+        220,
+        128,
+    )
+    assert params.model == ARCHITECTURE  # to which published checkpoints are held
+    assert dataclasses.replace(params.features.audio, spectrum="real") == AUDIO
+    assert (params.features.text.pooling, params.features.image.pooling, params.train.encoders) == (
+        "cls",
+        "cls",
+        "finetune",
+    )
+    assert params.split == load_params(ROOT / "params.yaml").split
+    after = (root / "params.yaml").read_text()
+    assert [line.partition("#")[2] for line in after.splitlines()] == [
+        line.partition("#")[2] for line in before.splitlines()
+    ]
+    assert ("model.audio.channels", 8, 128) in changes
+
+
+def test_reference_is_a_list_on_the_real_web_and_sample_leads_back(root):
+    before = (root / "params.yaml").read_text()
+    apply_preset(root, "reference")
+    assert "serve: null " in (root / "params.yaml").read_text()
+    params = load_params(root / "params.yaml")
+    assert (params.corpus.folder, params.corpus.serve) == ("data/reference", None)
+    films = load_films(ROOT / params.corpus.folder, params.corpus.search)
+    assert len(films) >= 150
+    assert not any(url.startswith("{origin}") for film in films for url in (film.wikipedia, *film.soundtrack))
+    changes = apply_preset(root, "sample")
+    assert (root / "params.yaml").read_text().split() == before.split()  # which is what the project comes with
+    assert ("corpus.folder", "data/reference", "data/sample") in changes
+
+
+def test_merging_a_preset_twice_changes_nothing_more(root):
+    apply_preset(root, "paper")
+    once = (root / "params.yaml").read_bytes()
+    assert apply_preset(root, "paper") == []
+    assert (root / "params.yaml").read_bytes() == once
+
+
+@pytest.mark.parametrize("text", ["train: {lerning_rate: 0.1}", "train: {batch_size: many}", "split: {train: 0.9}"])
+def test_invalid_preset_leaves_params_as_they_were(root, text):
+    before = (root / "params.yaml").read_bytes()
+    (root / "presets/bad.yaml").write_text(text)
+    with pytest.raises(ParamsError):
+        apply_preset(root, "bad")
+    assert (root / "params.yaml").read_bytes() == before
+    assert [path.name for path in root.glob(".part-*")] == []
