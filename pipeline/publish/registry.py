@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.core.files import sha256_of
 from pipeline.model.store import CONFIG, WEIGHTS
-from pipeline.store.index import INDEX
+from pipeline.store.index import INDEX, INDEX_KEYS
 from pipeline.tracking.logged import log_model
 from pipeline.tracking.store import DIGEST_TAG, connected, find_run, never_fails, one_at_a_time, repository
 from pipeline.tracking.training import DATA_TAG
@@ -83,7 +83,7 @@ def _new_version(
         **{name: f"{value:.4f}" for name, value in headline.items() if name.startswith(SHOWN)},
     }
     *model, index = files
-    model_id = log_model(mlflow, ALIAS, model, tags, run_id, index)
+    model_id = log_model(mlflow, ALIAS, model, tags, run_id, index, INDEX_KEYS)
     if not client.search_registered_models(f"name = '{NAME}'"):
         client.create_registered_model(NAME, description="Given a film's tags, plot and image: the music for it.")
     return client.create_model_version(NAME, f"models:/{model_id}", run_id, tags=tags, model_id=model_id)

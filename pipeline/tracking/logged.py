@@ -62,10 +62,11 @@ def log_model(
     tags: Mapping[str, str],
     run_id: str | None = None,
     index: Path | None = None,
+    columns: pa.Schema | None = None,
 ) -> str:
     """Log a model of `files` (weights, config) as `name`, the outcome of run `run_id`; return its id in MLflow.
 
-    With `index`, a table of tracks, it answers with tracks.
+    With `index`, a table of tracks of `columns`, it answers with tracks.
     """
     import pandas
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
@@ -85,7 +86,7 @@ def log_model(
             python_model=str(SERVED),
             code_paths=[str(code)],
             artifacts={file.name: str(file) for file in files},
-            signature=_signature(answers_tracks=index is not None),
+            signature=_signature(columns),
             input_example=pandas.DataFrame([EXAMPLE]),
             pip_requirements=[f"{package}=={version(package).partition('+')[0]}" for package in REQUIREMENTS],
             mlflow_model=Model(run_id=run_id, **where),
@@ -107,13 +108,13 @@ def _copy_code(folder: Path) -> None:
             shutil.copy(source, target)
 
 
-def _signature(answers_tracks: bool) -> Any:
-    """Return what the model takes and answers: an embedding, or tracks with their place and score."""
+def _signature(found: pa.Schema | None) -> Any:
+    """Return what the model takes and answers: of tracks their columns, with place and score for each question."""
     from mlflow.models import ModelSignature
     from mlflow.types.schema import Array, ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
     inputs = Schema([ColSpec(DataType.string, name, required=False) for name in EXAMPLE])
-    if not answers_tracks:
+    if found is None:
         return ModelSignature(inputs, Schema([ColSpec(Array(DataType.float), "embedding")]))
     types = {pa.string(): DataType.string, pa.int32(): DataType.long, pa.float64(): DataType.double}
     columns: list[ColSpec | TensorSpec] = [
@@ -121,5 +122,5 @@ def _signature(answers_tracks: bool) -> Any:
         ColSpec(DataType.long, "rank"),
         ColSpec(DataType.double, "score"),
     ]
-    columns += [ColSpec(types[field.type], field.name, required=field.type == pa.string()) for field in INDEX_KEYS]
+    columns += [ColSpec(types[field.type], field.name, required=field.type == pa.string()) for field in found]
     return ModelSignature(inputs, Schema(columns), ParamSchema([ParamSpec("k", DataType.long, TRACKS)]))

@@ -13,8 +13,8 @@ from pipeline.apps.recommend.index import open_index
 from pipeline.apps.recommend.trained import trained_models
 from pipeline.core.errors import ModelError
 from pipeline.model.index import index_films
-from tests.apps.library.world import AUDIO, CPU, make_heard_world, music, small
-from tests.features.small import WINDOWS
+from tests.apps.library.world import CPU, make_heard_world, music, small
+from tests.features.small import AUDIO, WINDOWS
 from tests.segment.sounds import RATE
 
 

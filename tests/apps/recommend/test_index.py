@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.apps.recommend.index import TrackIndex, open_index
 from pipeline.core.errors import MissingFileError, ModelError
-from pipeline.store.index import INDEX_KEYS, write_index
+from pipeline.store.index import FORMER_NAMES, INDEX_KEYS, write_index
 from pipeline.store.table import METADATA_KEY
 from tests.apps.recommend.tracks import make_index, track
 
@@ -59,9 +59,8 @@ def rewrite(path: Path, names: dict[str, str], dropped: tuple[str, ...] = ()) ->
     about = pq.read_metadata(path).metadata[METADATA_KEY]
     table = pq.read_table(path).drop_columns(list(dropped))
     table = table.rename_columns([names.get(name, name) for name in table.column_names])
-    with pq.ParquetWriter(path, table.schema) as writer:
-        writer.write_table(table)
-        writer.add_key_value_metadata({METADATA_KEY: about})
+    about = pq.read_metadata(path).metadata[METADATA_KEY]
+    pq.write_table(table.replace_schema_metadata({METADATA_KEY: about}), path)
 
 
 def test_an_index_is_read_as_it_was_written(written):
@@ -72,7 +71,7 @@ def test_an_index_is_read_as_it_was_written(written):
 
 def test_an_index_with_the_names_of_an_earlier_version_is_read(written):
     before = open_index(written, "")
-    rewrite(written, {"film": "title", "title": "track", "split": "side"})
+    rewrite(written, FORMER_NAMES)
     index = open_index(written, "")
     assert index.rows(range(4)) == before.rows(range(4))
     np.testing.assert_array_equal(index.vectors, before.vectors)
