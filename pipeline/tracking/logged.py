@@ -16,7 +16,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.store.index import INDEX_KEYS
 from pipeline.tracking.store import EXPERIMENT
 
 PIPELINE = Path(__file__).parent.parent
