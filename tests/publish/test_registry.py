@@ -19,7 +19,7 @@ from pipeline.store.inputs import film_rows
 from pipeline.tracking.store import tracking_uri
 from pipeline.tracking.training import training_run
 from tests.apps.recommend.asked_world import CPU, make_asked_world
-from tests.apps.recommend.test_query import queries_of
+from tests.apps.recommend.test_query import as_queries
 from tests.small_machine import MACHINE
 
 HEADLINE = {"variant": "Im", "queries": 3, "recall_at_10": 0.25, "mrr": 0.5}
@@ -119,7 +119,7 @@ def test_published_model_answers_with_the_tracks_of_its_index(tmp_path, params, 
     folder = tmp_path / "models/published"
     index, vectors = (
         open_index(folder / "tracks.parquet", ""),
-        QueryEncoder(*load_model(folder), Encoders(CPU)).encode(queries_of(world)[:4]),
+        QueryEncoder(*load_model(folder), Encoders(CPU)).encode(as_queries(world)[:4]),
     )
     rows, scores = index.nearest(vectors, 16)
     tracks = {row["path"]: row for row in world.rows}

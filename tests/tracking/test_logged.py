@@ -16,7 +16,7 @@ from pipeline.tracking.logged import CODE, PIPELINE, REQUIREMENTS, SERVED
 from pipeline.tracking.store import tracking_uri
 from pipeline.tracking.training import training_run
 from tests.apps.recommend.asked_world import CPU, make_asked_world
-from tests.apps.recommend.test_query import queries_of
+from tests.apps.recommend.test_query import as_queries
 from tests.test_architecture import reached_from
 
 ASK = """
@@ -73,7 +73,7 @@ def test_logged_model_answers_far_from_the_repository(tmp_path, params, tiny_ber
     world = make_asked_world(tmp_path, params, ["plot", "image"], tiny_bert, tiny_vit)
     folder = tmp_path / "models/Asked"
     _, found = logged(tmp_path, folder, params)
-    queries = queries_of(world)[:2]
+    queries = as_queries(world)[:2]
     rows = [{"plot": query.plot, "image": str(query.image)} for query in queries]
     command = [sys.executable, "-c", ASK, found.artifact_location, json.dumps(rows)]
     done = subprocess.run(command, cwd=Path(tmp_path.root), capture_output=True, text=True, check=False)

@@ -59,7 +59,7 @@ def test_what_has_changed_is_indexed_again(root, made):
     index_of(root, "Story")
     path = root / "data/segments.parquet"
     rows = read_table(path, SEGMENTS, "segment")
-    rows[0]["track"] = "Overture"
+    rows[0]["title"] = "Overture"
     write_table(path, rows, SEGMENTS)
     assert index_of(root, "Words").rows([0])[0]["title"] == "Overture"
     assert made == ["Story", "Story", "Words"]
