@@ -24,18 +24,22 @@ INPUT_TABLES = {"image": "image", "tags": "text", "plot": "text", "tags_plot": "
 Stored = Tensor | dict[str, Tensor]  # a tensor, or tokens with their mask
 
 
-class InputTable(Protocol):
-    """The rows of a kind of input: vectors of a frozen encoder, or the tokens or pixels of `pipeline.store.raw`."""
-
-    @property
-    def keys(self) -> dict[str, np.ndarray]:
-        """The key columns by name, in row order."""
+class InputRows(Protocol):
+    """Rows of a kind of input: vectors of a frozen encoder, or the tokens or pixels of `pipeline.store.raw`."""
 
     def read(self, rows: Sequence[int]) -> Any:
         """Return `rows` as they are stored."""
 
     def values(self, stored: Any) -> Any:
         """Return what the model reads, on the device of `stored`."""
+
+
+class InputTable(InputRows, Protocol):
+    """Rows of a kind of input of a data set, with their keys."""
+
+    @property
+    def keys(self) -> dict[str, np.ndarray]:
+        """The key columns by name, in row order."""
 
 
 @dataclass(frozen=True)

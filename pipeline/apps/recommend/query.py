@@ -23,7 +23,7 @@ from pipeline.encoders.text import TextEncoder, load_text_encoder
 from pipeline.media.pictures import BadPictureError, read_picture
 from pipeline.model.embed import Queries, embed_films
 from pipeline.model.retrieval import RetrievalModel
-from pipeline.store.films import INPUT_TABLES, InputTable
+from pipeline.store.films import INPUT_TABLES, InputRows
 from pipeline.store.inputs import MAX_PIXELS, input_texts, tags_plot_text
 from pipeline.store.raw import open_tokenizer, token_table
 from pipeline.store.table import FeatureTable
@@ -104,7 +104,7 @@ class QueryEncoder:
         self.device = encoders.device
         self.model, self.config = model.to(self.device).eval(), config
         self.needs = needs_of(model.inputs)
-        self._tables: dict[str, Callable[[list[Any]], InputTable]] = {}  # of texts or pictures, by kind
+        self._tables: dict[str, Callable[[list[Any]], InputRows]] = {}  # of texts or pictures, by kind
         for kind in sorted({INPUT_TABLES[name] for name in model.inputs}):
             tuned = config["encoders"].get(kind)
             self._tables[kind] = _tuned(kind, tuned) if tuned else _frozen(encoders.frozen(kind, self._spec(kind)))
@@ -130,7 +130,7 @@ class QueryEncoder:
         rows: list[list[dict[str, tuple[int, ...]]]] = [[] for _ in parts]  # of the items: by part, query and input
         for name, query in zip(names, queries, strict=True):
             self._require(name, query)
-            pictures = [_picture(name, query.image)] if "image" in self.needs else []
+            pictures = [_picture(name, query.image)] if query.image is not None and "image" in self.needs else []
             for of_part, part in zip(rows, parts, strict=True):
                 of_part.append(
                     {
@@ -206,12 +206,12 @@ class _Remembering:
         return np.stack([vectors[text] for text in texts]) if texts else self.encoder.encode([])
 
 
-def _frozen(encoder: Any) -> Callable[[list[Any]], InputTable]:
+def _frozen(encoder: Any) -> Callable[[list[Any]], InputRows]:
     """Return the function from texts or pictures to the vectors of a frozen encoder."""
     return lambda found: FeatureTable({}, encoder.encode(found), {})
 
 
-def _tuned(kind: str, settings: Config) -> Callable[[list[Any]], InputTable]:
+def _tuned(kind: str, settings: Config) -> Callable[[list[Any]], InputRows]:
     """Return the function from texts or pictures to what the encoder inside the model reads."""
     if kind == "text":
         tokenizer = open_tokenizer(settings)
@@ -263,7 +263,7 @@ def _name(number: int, query: Query, count: int) -> str:
     return f"{name} ({query.title})" if query.title else name
 
 
-def _values(table: InputTable, rows: Sequence[int], device: torch.device) -> Any:
+def _values(table: InputRows, rows: Sequence[int], device: torch.device) -> Any:
     """Return rows of a table as a model reads them, on `device`."""
     stored = table.read(rows)
     if isinstance(stored, dict):
