@@ -21,7 +21,7 @@ import torch
 
 from benchmarks.report import figure, in_own_process, peak_megabytes, publish
 from benchmarks.segment import music, recording
-from pipeline.apps.library.run import update_library
+from pipeline.apps.library.update import update_library
 from pipeline.core.files import sha256_of
 from pipeline.encoders.log_mel import LogMel
 from pipeline.media.audio import mono
@@ -76,7 +76,7 @@ def model(root: Path) -> None:
 
 def many(root: Path, count: int) -> dict[str, float]:
     """Index many short files four times."""
-    folder, out = root / "many", root / "catalogue"
+    folder, out = root / "many", root / "library"
     dice = np.random.default_rng(0)
     for number in range(count):
         write_short(folder / f"{number // 100:03}/{number:05}.wav", dice)
@@ -112,7 +112,7 @@ def long(root: Path, minutes: int) -> dict[str, float]:
 
 
 def update(root: Path, folder: Path, out: Path) -> None:
-    """Bring a catalogue up to date."""
+    """Bring a library up to date."""
     update_library(root, replace(PARAMS, device="cpu"), folder, out, None)
 
 

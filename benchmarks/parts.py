@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from benchmarks.report import figure, publish
-from pipeline.apps.recommend.catalogue import FilmCatalogue
 from pipeline.apps.recommend.index import TrackIndex, highest
+from pipeline.apps.recommend.libraries import FilmLibrary
 from pipeline.apps.recommend.query import Encoders, Query, QueryEncoder
 from pipeline.apps.recommend.trained import trained_models
 from pipeline.core.tables import DATASET, read_table
@@ -30,14 +30,14 @@ K = 10
 def main() -> None:
     """Measure all models of several parts and print the figures."""
     models, encoders = trained_models(ROOT), Encoders(CPU)
-    catalogue = FilmCatalogue(ROOT, load_params(ROOT / "params.yaml").machine.embed_batch_size, CPU)
+    library = FilmLibrary(ROOT, load_params(ROOT / "params.yaml").machine.embed_batch_size, CPU)
     rows = [row for row in read_table(ROOT / "data/dataset.parquet", DATASET, "split") if row["split"] == "eval"]
     films = film_rows(rows)
     queries = [Query(None, film["tags"], film["plot"], ROOT / film["image"]) for film in films]
     names = [film["fid"] for film in films]
     found = {}
     for model in models.values():
-        index, encoder = catalogue.index(model), QueryEncoder(*load_model(model.folder), encoders)
+        index, encoder = library.index(model), QueryEncoder(*load_model(model.folder), encoders)
         parts = [None, *model.needs] if len(model.needs) > 1 else [None]
         for part, vectors in zip(parts, encoder.encode_without(queries, parts), strict=True):
             found[model.name, part] = recall(index, vectors, names)

@@ -102,7 +102,7 @@ def tracks(size: int) -> Iterator[dict[str, Any]]:
 
 
 class MadeUp:
-    """A catalogue of one index."""
+    """A library of one index."""
 
     name, folder = "made up", ROOT
 
@@ -126,7 +126,7 @@ def measure(path: Path) -> dict[str, Any]:
     index.rows(next(exact.nearest(index.vectors[0])))
     memory = peak_megabytes()
     recommender = open_recommender(ROOT, params)
-    recommender.catalogues["made up"] = MadeUp(index)
+    recommender.libraries["made up"] = MadeUp(index)
     films = [Query(None, f["tags"], f["plot"], ROOT / f["image"]) for f in film_rows(dataset())]
     encoder_of(recommender, films[0])
     vectors = [recommender._encode(recommender.models[index.about["variant"]], film, ())[0] for film in films[:40]]

@@ -11,12 +11,12 @@ def register(commands: Any) -> None:
     """Add the command to those of `python -m pipeline`."""
     command = commands.add_parser(
         "index",
-        help="make a catalogue of your own music for `recommend` and the web page: index FOLDER --out CATALOGUE",
+        help="make a library of your own music for `recommend` and the web page: index FOLDER --out LIBRARY",
         description="Embed the music in a folder and its sub-folders. Run again, it reads what is new or changed, and "
         "goes on where a run was stopped.",
     )
     command.add_argument("folder", metavar="FOLDER", type=Path, help="your music; nothing is written into it")
-    command.add_argument("--out", metavar="CATALOGUE", type=Path, required=True, help="a folder for what is made of it")
+    command.add_argument("--out", metavar="LIBRARY", type=Path, required=True, help="a folder for what is made of it")
     command.add_argument("--variants", metavar="NAMES", help="models, e.g. Ta,ImTa; without it all that are trained")
     command.set_defaults(run=run)
 
@@ -24,7 +24,7 @@ def register(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Index once, and say what came out."""
     from pipeline.apps.library.report import report
-    from pipeline.apps.library.run import update_library
+    from pipeline.apps.library.update import update_library
     from pipeline.params import load_params
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)

@@ -31,7 +31,7 @@ def register(commands: Any) -> None:
     add("--image", metavar="FILE", type=Path, help="a poster or a still: JPEG, PNG, GIF or WebP")
     add("-k", metavar="N", type=int, default=20, help="how many tracks (default: %(default)s)")
     add("--variant", metavar="NAME", help="the model; without it the one that reads most of what is given")
-    add("--catalogue", metavar="FOLDER|INDEX", type=Path, help="your own music, or what `index` made of it")
+    add("--library", metavar="FOLDER|INDEX", type=Path, help="your own music, or what `index` made of it")
     add("--like", metavar="TRACK", action="append", default=[], help="more of this: a path, AAA/0, or any audio file")
     add("--exclude-film", metavar="FILM", action="append", default=[], help="a film or album, by id or title")
     add("--per-film", metavar="N", type=int, help="at most so many tracks of a film or album")
@@ -44,7 +44,7 @@ def register(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Answer once."""
-    from pipeline.apps.recommend.catalogue import FILMS
+    from pipeline.apps.recommend.libraries import FILMS
     from pipeline.apps.recommend.query import Query
     from pipeline.apps.recommend.recommender import Request, open_recommender
     from pipeline.params import load_params
@@ -54,10 +54,10 @@ def run(options: argparse.Namespace) -> int:
     params = load_params(root / "params.yaml")
     recommender = open_recommender(root, params)
     name = FILMS
-    if options.catalogue is not None:
-        from pipeline.apps.library.opening import add_catalogues
+    if options.library is not None:
+        from pipeline.apps.library.opening import add_libraries
 
-        (name,) = add_catalogues(recommender, root, params, [options.catalogue])
+        (name,) = add_libraries(recommender, root, params, [options.library])
     request = Request(
         Query(None, options.tags, _text(options.plot), options.image),
         k=options.k,
@@ -65,12 +65,12 @@ def run(options: argparse.Namespace) -> int:
         exclude=tuple(options.exclude_film),
         per_film=options.per_film,
         why=options.why,
-        catalogue=name,
+        library=name,
     )
     if options.like:
         request = _liking(recommender, request, params, options.like)
     answer = recommender.recommend(request)
-    folder = recommender.catalogues[request.catalogue].folder
+    folder = recommender.libraries[request.library].folder
     _write(answer, request, folder, options)
     return 0
 
@@ -89,17 +89,17 @@ def _text(name: str | None) -> str | None:
 
 
 def _liking(recommender: "Recommender", request: "Request", params: "Params", names: Sequence[str]) -> "Request":
-    """Return `request` with the tracks that `names` stand for: those of the catalogue, or files from elsewhere."""
+    """Return `request` with the tracks that `names` stand for: those of the library, or files from elsewhere."""
     from dataclasses import replace
 
     model, _ = recommender.model_for(request.query, request.variant)
-    index = recommender.opened(request.catalogue, model).index
-    folder = recommender.catalogues[request.catalogue].folder
+    index = recommender.opened(request.library, model).index
+    folder = recommender.libraries[request.library].folder
     rows, sounds = [], []
     for name in names:
         found = _named(index, folder, name)
         if not found and not Path(name).is_file():
-            raise ModelError(f"--like: {name} is neither a track of the catalogue (a path, or AAA/0) nor an audio file")
+            raise ModelError(f"--like: {name} is neither a track of the library (a path, or AAA/0) nor an audio file")
         rows += found
         if not found:
             from pipeline.apps.library.embed import embed_file
@@ -118,13 +118,13 @@ def _named(index: "TrackIndex", folder: Path, name: str) -> list[int]:
 
 def _write(answer: "Answer", request: "Request", folder: Path, options: argparse.Namespace) -> None:
     from pipeline.apps.recommend.formats import as_csv, as_json, as_m3u
-    from pipeline.apps.recommend.terminal import print_table, said, shown
+    from pipeline.apps.recommend.terminal import model_message, print_table, shown
 
     chosen = next((name for name in ("json", "csv", "m3u") if getattr(options, name)), None)
     if chosen is None:
         print_table(answer, folder)
         return
-    print(said(answer), file=sys.stderr)
+    print(model_message(answer), file=sys.stderr)
 
     def near(track: dict[str, Any]) -> str:
         return shown(folder / track["path"])
@@ -137,7 +137,7 @@ def _write(answer: "Answer", request: "Request", folder: Path, options: argparse
         "variant": answer.model.name,
         "chosen": answer.chosen,
         "unused": list(answer.unused),
-        "catalogue": request.catalogue,
+        "library": request.library,
     }
     if chosen == "json":
         text = as_json(about, answer.tracks, near)

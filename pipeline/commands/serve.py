@@ -25,7 +25,7 @@ MAX_PORT = 65535
 WAITING = 128  # connections, until the server takes them
 GRACE_SECONDS = 2  # for what is being sent when the server ends
 OPEN = (
-    "--host {host}: everybody who can reach this machine there can search its catalogues and listen to their files; "
+    "--host {host}: everybody who can reach this machine there can search its libraries and listen to their files; "
     "there is no password. Music may be copyrighted: see that you may play it to them."
 )
 
@@ -41,7 +41,7 @@ def register(commands: Any) -> None:
     parser.add_argument("--host", default=HOST, help="address to listen at (default: %(default)s, this machine alone)")
     parser.add_argument("--port", type=int, default=PORT, help="port to listen at; 0: any (default: %(default)s)")
     parser.add_argument(
-        "--catalogue",
+        "--library",
         nargs="+",
         action="extend",
         default=[],
@@ -111,7 +111,7 @@ def warm_up(recommender: "Recommender") -> None:
 
     query = Query(None, "film", "A film.", Image.new("RGB", (64, 64)))
     try:
-        recommender.recommend(Request(query, 1, next(iter(recommender.catalogues)), why=True))
+        recommender.recommend(Request(query, 1, next(iter(recommender.libraries)), why=True))
     except PipelineError as error:
         log.warning("%s", error)
     except Exception:
@@ -141,10 +141,10 @@ def _serve(options: argparse.Namespace, server: socket.socket) -> None:
     root = Path()
     params = load_params(root / "params.yaml")
     recommender = open_recommender(root, params)
-    if options.catalogue:
-        from pipeline.apps.library.opening import add_catalogues
+    if options.library:
+        from pipeline.apps.library.opening import add_libraries
 
-        add_catalogues(recommender, root, params, options.catalogue)
+        add_libraries(recommender, root, params, options.library)
     names = names_of(server, options.host)
     app = create_app(recommender, params.recommend, root, names)
     print(greeting(server, options.host, names), flush=True)

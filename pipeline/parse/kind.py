@@ -61,19 +61,19 @@ def kind_of(tree: Element, categories: list[str], boxes: list[Infobox], title: s
     if LIST_OF_ARTICLES(tree):
         return Finding("disambiguation", "a notice says so")
     named = [(kind, name) for name in categories if (kind := kind_of_category(name))]
-    said = _of_title(title) or _of_boxes(boxes)
+    found = _of_title(title) or _of_boxes(boxes)
     dated = next((name for name in categories if is_of_a_year(name)), None)
     other = next((Finding(kind, _category(name)) for kind, name in named if kind != "film"), None)
     if person := next((name for kind, name in named if kind == "person"), None):
         return Finding("person", _category(person))
     if dated:
-        return said if other and said and said.kind == other.kind else Finding("film", _category(dated))
+        return found if other and found and found.kind == other.kind else Finding("film", _category(dated))
     if other:
         return other
     if decade := next((name for name in categories if is_of_a_decade(name)), None):
         return Finding("film", _category(decade))
-    if said:
-        return said
+    if found:
+        return found
     if named:
         return Finding("film", _category(named[0][1]))
     if categories:

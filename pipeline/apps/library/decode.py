@@ -1,9 +1,9 @@
-"""Files heard once: their pieces, features and tags, kept by the SHA-256 of their content.
+"""Files decoded once: their pieces, features and tags, kept by the SHA-256 of their content.
 
-In the cache of a recipe lie for each file that was heard its facts (JSON as bytes [1, n]: status, reason, seconds,
+In the cache of a recipe lie for each file that was decoded its facts (JSON as bytes [1, n]: status, reason, seconds,
 tags, and each piece's first sample and length), under its digest, and the features [steps, width] of each piece, under
 digest and first sample. Facts are written after the features, so a file whose facts are here is whole. A file that
-cannot be used has facts as well, and is not heard again.
+cannot be used has facts as well, and is not decoded again.
 """
 
 import json
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pipeline.apps.library.pieces import UnusableError, listen
+from pipeline.apps.library.pieces import UnusableError, cut_file
 from pipeline.apps.library.recipe import Extract, Recipe, extractor, load_encoder
 from pipeline.apps.library.table import OK, Row
 from pipeline.apps.library.tags import tags_of
@@ -52,7 +52,7 @@ def read_facts(cache: FeatureCache, sha256: str) -> Row:
     return json.loads(cache.read(sha256).tobytes())
 
 
-def hear_all(
+def decode_files(
     folder: Path, rows: Sequence[Row], recipe: Recipe, cache: FeatureCache, machine: Machine, device: torch.device
 ) -> Trouble:
     """Hear the files of `rows` below `folder` and keep what they hold in `cache`; return those that cannot be read.
@@ -65,7 +65,7 @@ def hear_all(
     work = partial(_hear, folder, cache.folder, recipe, encoder)
     trouble: Trouble = {}
     try:
-        with tqdm(total=len(rows), desc="files heard", unit="", disable=None) as progress:
+        with tqdm(total=len(rows), desc="files decoded", unit="", disable=None) as progress:
             done = map_in_order(work, groups, 1 if encoder else machine.processes, max_chunk=1)
             for group, found in zip(groups, done, strict=True):
                 for shard in found.shards:
@@ -111,7 +111,7 @@ def _facts(path: Path, sha256: str, recipe: Recipe, extract: Extract, own: "_Sha
 
     facts: Row = {"status": OK, "reason": "", "seconds": None, "tags": {}, "pieces": []}
     try:
-        seconds = listen(path, recipe.cutting, keep)
+        seconds = cut_file(path, recipe.cutting, keep)
     except UnusableError as error:
         status = "corrupt" if error.status == "unreadable" and _is_whole(path, sha256) else error.status
         return facts | {"status": status, "reason": error.reason}

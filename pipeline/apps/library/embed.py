@@ -9,7 +9,7 @@ import torch
 from tqdm import tqdm
 
 from pipeline.apps.library.decode import piece_key
-from pipeline.apps.library.pieces import UnusableError, listen
+from pipeline.apps.library.pieces import UnusableError, cut_file
 from pipeline.apps.library.recipe import Recipe, extractor, load_encoder, recipe_of
 from pipeline.apps.library.table import Row
 from pipeline.apps.library.threads import threads
@@ -61,7 +61,7 @@ def embed_file(path: Path, model: Trained, params: Params, device: torch.device)
     extract = extractor(recipe, load_encoder(recipe, device, params.machine.audio_batch_size))
     arrays: list[np.ndarray] = []
     try:
-        listen(path, recipe.cutting, lambda start, samples: arrays.append(extract(samples)))
+        cut_file(path, recipe.cutting, lambda start, samples: arrays.append(extract(samples)))
     except UnusableError as error:
         raise ModelError(f"{path} cannot be used: {error.reason}") from None
     network, config = load_model(model.folder)

@@ -1,18 +1,18 @@
-"""One's own music beside the data set: what `recommend` and `serve` do with `--catalogue`."""
+"""One's own music beside the data set: what `recommend` and `serve` do with `--library`."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.apps.library.catalogue import Library, index_place, is_library, open_library
-from pipeline.apps.library.run import update_library
+from pipeline.apps.library.library import Library, index_place, is_library, open_library
+from pipeline.apps.library.update import update_library
 from pipeline.apps.recommend.recommender import Recommender
 from pipeline.core.errors import ModelError
 from pipeline.params import Params
 
-INDEXED = "data/catalogues"  # what is made of folders of music that were named without one
+INDEXED = "data/libraries"  # what is made of folders of music that were named without one
 
 
-def add_catalogues(recommender: Recommender, root: Path, params: Params, paths: Sequence[Path]) -> list[str]:
+def add_libraries(recommender: Recommender, root: Path, params: Params, paths: Sequence[Path]) -> list[str]:
     """Add the music at `paths` to what is searched, before the data set; return the name that each has there.
 
     A path is what `index` made, or a folder of music, which is indexed first. Raises `ModelError` for another one.
@@ -22,12 +22,12 @@ def add_catalogues(recommender: Recommender, root: Path, params: Params, paths: 
         place = path if is_library(path) else index_place(root / INDEXED, path)
         if place != path:
             if not path.is_dir():
-                raise ModelError(f"--catalogue: {path} is neither a folder of music nor what `index` made of one")
+                raise ModelError(f"--library: {path} is neither a folder of music nor what `index` made of one")
             update_library(root, params, path, place)
         library = open_library(place)
         name, number = library.name, 2
-        while name in found or name in recommender.catalogues:
+        while name in found or name in recommender.libraries:
             name, number = f"{library.name} {number}", number + 1
         found[name] = library
-    recommender.catalogues = found | recommender.catalogues
+    recommender.libraries = found | recommender.libraries
     return list(found)

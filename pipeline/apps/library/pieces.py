@@ -48,7 +48,7 @@ def cutting_of(segment: Segment, sample_rate: int, max_seconds: float) -> Cuttin
     return Cutting(**chosen, sample_rate=sample_rate, max_seconds=max_seconds)
 
 
-def listen(path: Path, cutting: Cutting, keep: Callable[[int, np.ndarray], None]) -> float:
+def cut_file(path: Path, cutting: Cutting, keep: Callable[[int, np.ndarray], None]) -> float:
     """Call `keep(start, samples)` with each piece, int16 [t], in order; return the seconds of the file.
 
     Raises `UnusableError` for a file without pieces, also after some were kept: one that turns out too long.

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.apps.library.catalogue import is_library, read_contents
+from pipeline.apps.library.library import is_library, read_contents
 from pipeline.apps.library.tags import clean
 from pipeline.core.errors import MissingFileError, ModelError
 
@@ -17,10 +17,10 @@ def music_folder(folder: Path) -> Path:
     return _written(folder.resolve(), "FOLDER")
 
 
-def catalogue_folder(out: Path, folder: Path) -> Path:
-    """Return where the catalogue of `folder` is written, resolved; nothing is made yet.
+def library_folder(out: Path, folder: Path) -> Path:
+    """Return where the library of `folder` is written, resolved; nothing is made yet.
 
-    Raises `ModelError` for a place that is, or lies in, a file, holds something else, or is the catalogue of another
+    Raises `ModelError` for a place that is, or lies in, a file, holds something else, or is the library of another
     folder; as `read_contents` does for one that is damaged.
     """
     place = _written(out.resolve(), "--out")
@@ -31,18 +31,18 @@ def catalogue_folder(out: Path, folder: Path) -> Path:
         owner = read_contents(place).folder
         if owner != str(folder):
             raise ModelError(
-                f"--out: {out} is the catalogue of {clean(owner, PATH_CHARS)}, not of {folder}; name another place, or "
+                f"--out: {out} is the library of {clean(owner, PATH_CHARS)}, not of {folder}; name another place, or "
                 "remove it first"
             )
     elif place.is_dir() and any(place.iterdir()):
         raise ModelError(
-            f"--out: {out} is not empty and no catalogue, so nothing is written into it; name a new or empty folder"
+            f"--out: {out} is not empty and no library, so nothing is written into it; name a new or empty folder"
         )
     return place
 
 
 def _written(path: Path, what: str) -> Path:
-    """Return `path`, which catalogue.json has to hold."""
+    """Return `path`, which library.json has to hold."""
     try:
         str(path).encode()
     except UnicodeEncodeError:

@@ -25,7 +25,7 @@ from pipeline.store.audio_table import window_starts
 from pipeline.store.cache import versions
 
 VERSION = 1  # raise when the same file would give other pieces or tags, which are kept by it
-BESIDE = ("encoder", "revision", "width")  # of a spec: where it came from, not what it computes
+ORIGIN_KEYS = ("encoder", "revision", "width")  # of a spec: where it came from, not what it computes
 
 Extract = Callable[[np.ndarray], np.ndarray]  # int16 samples [t] of a piece to its features [steps, width]
 
@@ -77,7 +77,7 @@ def load_encoder(recipe: Recipe, device: torch.device, batch_size: int) -> Audio
         encoder = load_audio_encoder(recipe.audio, device, batch_size)
         found = encoder.spec
     for name, value in recipe.spec.items():
-        if name not in BESIDE and found.get(name) != value:
+        if name not in ORIGIN_KEYS and found.get(name) != value:
             raise ModelError(
                 f"features.audio: the model was trained on {recipe.spec['encoder']!r} with {name} {value!r}, here it "
                 f"is {found.get(name)!r}: run `dvc repro` to train again, or install what it was trained with"

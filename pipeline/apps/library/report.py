@@ -50,7 +50,7 @@ def summary_of(
 
 
 def report(summary: Summary, out: Path) -> list[str]:
-    """Return the lines on a catalogue at `out`, as the user named it."""
+    """Return the lines on a library at `out`, as the user named it."""
     rows = summary.rows
     usable = sum(row["status"] == OK for row in rows)
     by_count: dict[int, list[str]] = {}
@@ -65,9 +65,9 @@ def report(summary: Summary, out: Path) -> list[str]:
         f"  tracks: {usable}, in {pieces}",
     ]
     if usable < len(rows):
-        lines += [f"Not in the catalogue: {len(rows) - usable}", *troubles(rows, out)]
+        lines += [f"Not in the library: {len(rows) - usable}", *troubles(rows, out)]
     given = " ".join(ASKED[part] for part in summary.needs)
-    return [*lines, "Search it:", f"  python -m pipeline recommend --catalogue {shlex.quote(str(out))} {given}"]
+    return [*lines, "Search it:", f"  python -m pipeline recommend --library {shlex.quote(str(out))} {given}"]
 
 
 def troubles(rows: Sequence[Row], out: Path) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.apps.library.catalogue import tracks_path
+from pipeline.apps.library.library import tracks_path
 from pipeline.apps.library.recipe import Recipe
 from pipeline.apps.library.table import OK, Row
 from pipeline.apps.recommend.trained import Trained

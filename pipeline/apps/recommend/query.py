@@ -32,7 +32,7 @@ PARTS = ("tags", "plot", "image")  # of what can be known of a film
 NEEDS = {"image": ("image",), "tags": ("tags",), "plot": ("plot",), "tags_plot": ("tags", "plot")}
 BATCH_SIZE = 32  # texts, pictures or paragraphs at once; memory only
 REMEMBERED = 4096  # texts, of 2 KB each
-BESIDE = ("encoder", "revision", "crops", "width")  # of a spec: where an encoder came from, not what it computes
+ORIGIN_KEYS = ("encoder", "revision", "crops", "width")  # of a spec: where an encoder came from, not what it computes
 
 Config = dict[str, Any]
 TagsRule = Literal["words", "categories"]
@@ -85,7 +85,7 @@ class Encoders:
                 self._loaded[key] = load_image_encoder(ImageFeatures(**settings, crops=1), self.device, BATCH_SIZE)
         encoder = self._loaded[key]
         for name in spec:
-            if name not in BESIDE and encoder.spec.get(name) != spec[name]:
+            if name not in ORIGIN_KEYS and encoder.spec.get(name) != spec[name]:
                 raise ModelError(
                     f"the model was trained on {spec['encoder']!r} with {name} {spec[name]!r}; the one here has "
                     f"{encoder.spec.get(name)!r}: install the revision {spec['revision']!r}, or train again"

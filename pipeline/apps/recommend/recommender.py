@@ -1,4 +1,4 @@
-"""Recommendations: a query's model chosen, the query embedded, the catalogue searched, and what moved each track told.
+"""Recommendations: a query's model chosen, the query embedded, the library searched, and what moved each track told.
 
 Made for many threads at once: models, encoders and indexes are loaded once, and networks run in one thread of their
 own, in the order in which they are asked.
@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from pipeline.apps.recommend.catalogue import FILMS, Catalogue, FilmCatalogue
 from pipeline.apps.recommend.index import TrackIndex
+from pipeline.apps.recommend.libraries import FILMS, FilmLibrary, SearchableLibrary
 from pipeline.apps.recommend.query import Encoders, Query, QueryEncoder, TagsRule, tags_as_trained
 from pipeline.apps.recommend.search import ApproximateSearch, Search, open_search, recall_of
 from pipeline.apps.recommend.trained import Trained, choose, choose_similar, trained_models
@@ -38,7 +38,7 @@ class Request:
 
     query: Query
     k: int
-    catalogue: str = FILMS
+    library: str = FILMS
     variant: str | None = None  # None: the one that fits
     like: tuple[int, ...] = ()  # rows of tracks: more of these, ...
     sounds: tuple[np.ndarray, ...] = ()  # ... or of these unit vectors [e], which the model made of audio
@@ -63,20 +63,20 @@ class _Opened(NamedTuple):
 
 
 class Recommender:
-    """All models and catalogues of a repository."""
+    """All models and libraries of a repository."""
 
     def __init__(
         self, root: Path, params: Recommend, batch_size: int, device: torch.device, preferred: str, tags_rule: TagsRule
     ) -> None:
         """Find what is trained below `root`; nothing is loaded yet.
 
-        `batch_size` windows are embedded at once where a catalogue has to be; `preferred` is the variant that looks for
+        `batch_size` windows are embedded at once where a library has to be; `preferred` is the variant that looks for
         similar tracks; `tags_rule` is the form of the tags that models were trained on (`parse.tags`). Raises
         `MissingFileError` when no model is trained.
         """
         self.params, self.device, self.preferred, self.tags_rule = params, device, preferred, tags_rule
         self.models = trained_models(root)
-        self.catalogues: dict[str, Catalogue] = {FILMS: FilmCatalogue(root, batch_size, device)}
+        self.libraries: dict[str, SearchableLibrary] = {FILMS: FilmLibrary(root, batch_size, device)}
         self._encoders = Encoders(device)
         self._queries: dict[str, QueryEncoder] = {}
         self._opened: OrderedDict[tuple[str, str], _Opened] = OrderedDict()
@@ -86,13 +86,13 @@ class Recommender:
     def recommend(self, request: Request) -> Answer:
         """Return the tracks that fit `request`, the best first.
 
-        Raises `ModelError` for a query, a variant, a catalogue, a film or a number that cannot be used, saying why.
+        Raises `ModelError` for a query, a variant, a library, a film or a number that cannot be used, saying why.
         """
         self._check(request)
         query = replace(request.query, tags=tags_as_trained(request.query.tags or "", self.tags_rule))
         request = replace(request, query=query)
         model, chosen = self.model_for(query, request.variant)
-        index, search = self.opened(request.catalogue, model)
+        index, search = self.opened(request.library, model)
         parts = model.needs if request.why and query.given and len(model.needs) > 1 else ()
         whole, *ablated = self._vectors(model, index, request, parts)
         rows = self._picked(index, search, whole, request)
@@ -110,21 +110,21 @@ class Recommender:
             return choose(self.models, query.given, variant)
         return choose_similar(self.models, variant, self.preferred)
 
-    def opened(self, catalogue: str, model: Trained) -> _Opened:
-        """Return the index of a catalogue by `model`, and its search; they stay open."""
-        if catalogue not in self.catalogues:
-            raise ModelError(f"catalogue: found {catalogue!r}, allowed are {', '.join(self.catalogues)}")
+    def opened(self, library: str, model: Trained) -> _Opened:
+        """Return the index of a library by `model`, and its search; they stay open."""
+        if library not in self.libraries:
+            raise ModelError(f"library: found {library!r}, allowed are {', '.join(self.libraries)}")
         with self._opening:
-            key = (catalogue, model.name)
+            key = (library, model.name)
             if key not in self._opened:
-                index = self._worker.submit(self.catalogues[catalogue].index, model).result()
+                index = self._worker.submit(self.libraries[library].index, model).result()
                 search = open_search(index, self.params)
                 if isinstance(search, ApproximateSearch):
                     recall, count = recall_of(search)
                     log.info(
                         "%s: approximate search finds %.3f of what an exact one does (recall of the 20 nearest, "
                         "measured with %d tracks as queries)",
-                        catalogue,
+                        library,
                         recall,
                         count,
                     )
@@ -159,7 +159,7 @@ class Recommender:
         query, liked = request.query, [*request.sounds]
         for row in request.like:
             if not 0 <= row < len(index):
-                raise ModelError(f"like: found track {row}, the catalogue has 0 to {len(index) - 1}")
+                raise ModelError(f"like: found track {row}, the library has 0 to {len(index) - 1}")
             liked.append(index.vectors[row])
         vectors = [np.zeros(index.vectors.shape[1], np.float32)]
         if query.given:
@@ -216,7 +216,7 @@ def excluded_films(index: TrackIndex, names: Sequence[str]) -> set[int]:
         if numbers is None:
             near = difflib.get_close_matches(name.casefold(), known, n=3)
             advice = f"; similar are {', '.join(near)}" if near else ""
-            raise ModelError(f"exclude: the catalogue has no film or album {name!r}{advice}")
+            raise ModelError(f"exclude: the library has no film or album {name!r}{advice}")
         found |= numbers
     return found
 

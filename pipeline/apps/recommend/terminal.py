@@ -16,7 +16,7 @@ WIDTH = 140  # where no terminal says how wide it is
 SHOWN: dict[str, Callable[[float], str]] = {"start_seconds": clock, "seconds": "{:.1f}".format}
 
 
-def said(answer: Answer) -> str:
+def model_message(answer: Answer) -> str:
     """Return which model answered, and why it."""
     model = answer.model
     recall = f" Recall at 10 in its evaluation: {model.recall:.3f}." if model.recall is not None else ""
@@ -29,7 +29,7 @@ def print_table(answer: Answer, folder: Path) -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)
-    console.print(Text(said(answer)))
+    console.print(Text(model_message(answer)))
     if not answer.tracks:
         console.print("No track is left: exclude fewer films.")
         return

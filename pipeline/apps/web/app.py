@@ -11,7 +11,7 @@ from pipeline.apps.web.described import describe
 from pipeline.apps.web.examples import read_examples
 from pipeline.apps.web.failures import answer_failures
 from pipeline.apps.web.files import file_routes
-from pipeline.apps.web.guards import BodyLimit, ClosedDoors, Hosts, Unforeseen
+from pipeline.apps.web.guards import BodyLimit, Hosts, SecurityHeaders, ServerErrors
 from pipeline.apps.web.listing import listing_routes
 from pipeline.apps.web.page import page_routes
 from pipeline.apps.web.search import search_routes
@@ -22,11 +22,11 @@ from pipeline.params import Recommend
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 STATIC = Path(__file__).parent / "static"
 BYTES_A_CHAR = 4  # of UTF-8, at most
-BESIDE = 100_000  # bytes of a form beside its image, tags and plot
+OTHER_FIELDS_BYTES = 100_000  # bytes of a form beside its image, tags and plot
 ABOUT = (
-    "Music for a film: give its image, tags and plot, and get the tracks of a catalogue that fit it, the best first. "
+    "Music for a film: give its image, tags and plot, and get the tracks of a library that fit it, the best first. "
     'A failure is answered with a status of 400 and more and with an object that says why: `{"error": "..."}`. '
-    "There is no password: whoever reaches this server can search its catalogues and listen to them."
+    "There is no password: whoever reaches this server can search its libraries and listen to them."
 )
 
 
@@ -39,7 +39,7 @@ def create_app(
     called by; None: any.
     """
     site = Site(recommender, params, Tracks(recommender), read_examples(root))
-    most = params.max_image_bytes + 2 * BYTES_A_CHAR * params.max_text_chars + BESIDE
+    most = params.max_image_bytes + 2 * BYTES_A_CHAR * params.max_text_chars + OTHER_FIELDS_BYTES
     app = FastAPI(
         title="Soundtracks",
         version="1",
@@ -52,7 +52,7 @@ def create_app(
         app.include_router(routes)
     app.mount("/static", StaticFiles(directory=STATIC))
     describe(app)
-    answer_failures(app, [root, *(catalogue.folder for catalogue in recommender.catalogues.values())])
+    answer_failures(app, [root, *(library.folder for library in recommender.libraries.values())])
     app.add_middleware(
         BodyLimit,
         most=most,
@@ -61,6 +61,6 @@ def create_app(
     )
     if hosts is not None:
         app.add_middleware(Hosts, names=hosts)
-    app.add_middleware(Unforeseen)
-    app.add_middleware(ClosedDoors)  # the outermost
+    app.add_middleware(ServerErrors)
+    app.add_middleware(SecurityHeaders)  # the outermost
     return app

@@ -19,14 +19,14 @@ MEDIA_TYPES: dict[Format, str] = {
 }
 
 
-def export(kind: Format, catalogue: str, tracks: Sequence[Row], address: Callable[[Row], str]) -> Response:
+def export(kind: Format, library: str, tracks: Sequence[Row], address: Callable[[Row], str]) -> Response:
     """Return the answer that saves `tracks` as a file of a kind; a player finds a track at its `address`."""
     if kind == "csv":
         text = BOM + as_csv(tracks, _path)
     elif kind == "m3u8":
         text = as_m3u(tracks, address)
     else:
-        text = as_json({"catalogue": catalogue}, tracks, _path)
+        text = as_json({"library": library}, tracks, _path)
     headers = {"Content-Disposition": f'attachment; filename="{NAME}.{kind}"'}
     return Response(text.encode("utf-8", "replace"), headers=headers, media_type=MEDIA_TYPES[kind])
 

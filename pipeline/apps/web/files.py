@@ -21,7 +21,7 @@ def file_routes(site: Site) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["Files"])
 
     @api.get(
-        "/catalogues/{name}/tracks/{row}/audio",
+        "/libraries/{name}/tracks/{row}/audio",
         summary="A track's file",
         description="Parts of it may be asked for (Range). A track of one's own music is a piece of its file, from "
         "`file_start_seconds` on for `seconds`.",
@@ -32,9 +32,9 @@ def file_routes(site: Site) -> APIRouter:
             416: {"description": "The file ends before that part"},
             **failures(404),
         },
-        openapi_extra=curl("/api/catalogues/films/tracks/348/audio", "-o track.mp3"),
+        openapi_extra=curl("/api/libraries/films/tracks/348/audio", "-o track.mp3"),
     )
-    @api.head("/catalogues/{name}/tracks/{row}/audio", include_in_schema=False)
+    @api.head("/libraries/{name}/tracks/{row}/audio", include_in_schema=False)
     def audio(name: str, row: int) -> FileResponse:
         return audio_answer(site.tracks.file(name, row))
 
@@ -66,11 +66,11 @@ def file_routes(site: Site) -> APIRouter:
         score: Annotated[
             tuple[Score, ...], Query(max_length=MAX_TRACKS, description="their scores, to be in the file as well")
         ] = (),
-        catalogue: Annotated[str, Query(description="name of a catalogue; without it the first one")] = "",
+        library: Annotated[str, Query(description="name of a library; without it the first one")] = "",
     ) -> Response:
         if score and len(score) != len(row):
             raise Refused(422, f"score: found {len(score)}, there are {len(row)} tracks")
-        name = catalogue or site.default
+        name = library or site.default
         tracks = [
             site.addressed(name, track) | {"rank": rank, "score": score[rank - 1] if score else None}
             for rank, track in enumerate(site.tracks.rows(name, row), start=1)

@@ -41,7 +41,7 @@ def problem(status: int, message: str) -> JSONResponse:
     return JSONResponse({"error": message}, status)
 
 
-class ClosedDoors:
+class SecurityHeaders:
     """Adds `HEADERS` to every answer that does not have its own."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -58,7 +58,7 @@ class ClosedDoors:
         await self.app(scope, receive, answer)
 
 
-class Unforeseen:
+class ServerErrors:
     """Answers a failure that nobody foresaw with 500, and tells the log alone what it was."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -124,8 +124,8 @@ class BodyLimit:
                 await send(message)
 
         headers = Headers(scope=scope)
-        said = headers.get("content-length", "")
-        if said.isdecimal() and int(said) > self.most:
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length) > self.most:
             more = "expect" not in headers  # a client that asks first has sent nothing yet
             return await self._refuse(scope, receive, send, more)
         try:

@@ -1,4 +1,4 @@
-"""Routes that tell what there is: models, catalogues, example films."""
+"""Routes that tell what there is: models, libraries, example films."""
 
 from fastapi import APIRouter
 
@@ -23,14 +23,14 @@ def listing_routes(site: Site) -> APIRouter:
         return site.models()
 
     @api.get(
-        "/catalogues",
-        summary="The catalogues that can be searched",
+        "/libraries",
+        summary="The libraries that can be searched",
         response_description=LIST,
         description="The first one is searched when none is named.",
-        openapi_extra=curl("/api/catalogues"),
+        openapi_extra=curl("/api/libraries"),
     )
-    def catalogues() -> list[schema.CatalogueInfo]:
-        return site.catalogues()
+    def libraries() -> list[schema.LibraryInfo]:
+        return site.libraries()
 
     @api.get(
         "/examples",

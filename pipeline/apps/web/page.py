@@ -32,7 +32,7 @@ def page_routes(site: Site, app: FastAPI) -> APIRouter:
     def page() -> str:
         return environment.get_template("page.html.j2").render(
             models=sorted(site.models(), key=lambda model: len(model["needs"])),
-            catalogues=site.catalogues(),
+            libraries=site.libraries(),
             examples=site.examples.suggested(),
             params=site.params,
             few=FEW,

@@ -25,7 +25,7 @@ TRACK = {
     "source_url": "",
     "place": 1,
     "without": {"tags": {"score": 0.819, "place": 3}, "image": {"score": 0.034, "place": 304}},
-    "audio": "/api/catalogues/films/tracks/348/audio",
+    "audio": "/api/libraries/films/tracks/348/audio",
     "image": "/api/examples/AAK/image",
 }
 
@@ -57,10 +57,10 @@ class ChosenVariant(Variant):
     ]
 
 
-class CatalogueInfo(BaseModel):
+class LibraryInfo(BaseModel):
     """Tracks that can be searched."""
 
-    name: Annotated[str, Field(description="what `catalogue` takes", examples=["films"])]
+    name: Annotated[str, Field(description="what `library` takes", examples=["films"])]
     tracks: Annotated[int | None, Field(description="how many; null until it was searched once", examples=[469])]
 
 
@@ -107,6 +107,6 @@ class SearchAnswer(BaseModel):
 
     model: ChosenVariant
     unused: Annotated[list[str], Field(description="what was given and the model does not read", examples=[["plot"]])]
-    catalogue: Annotated[str, Field(examples=["films"])]
+    library: Annotated[str, Field(examples=["films"])]
     seconds: Annotated[float, Field(description="that it took", examples=[0.058])]
     tracks: Annotated[list[FoundTrack], Field(description="the best first")]

@@ -54,7 +54,7 @@ def search_routes(site: Site) -> APIRouter:
             str, Form(description=f"the synopsis, a paragraph a line, at most {most_chars:,} characters")
         ] = "",
         variant: Annotated[str, Form(description="name of a model; without it the one that fits")] = "",
-        catalogue: Annotated[str, Form(description="name of a catalogue; without it the first one")] = "",
+        library: Annotated[str, Form(description="name of a library; without it the first one")] = "",
         k: Annotated[int, Form(ge=1, le=MAX_TRACKS, description="how many tracks")] = FEW,
         per_film: Annotated[int | None, Form(ge=1, description="at most so many of a film or album")] = None,
         exclude: Annotated[
@@ -77,7 +77,7 @@ def search_routes(site: Site) -> APIRouter:
             request = Request(
                 query,
                 k,
-                catalogue=catalogue or site.default,
+                library=library or site.default,
                 variant=variant or None,
                 like=like,
                 per_film=per_film,

@@ -1,4 +1,4 @@
-"""What the routes share: the engine, the tracks of its catalogues, the example films."""
+"""What the routes share: the engine, the tracks of its libraries, the example films."""
 
 import time
 from dataclasses import dataclass, field
@@ -34,33 +34,33 @@ class Site:
 
     @property
     def default(self) -> str:
-        """Name of the catalogue that is searched when none is named."""
-        return next(iter(self.recommender.catalogues))
+        """Name of the library that is searched when none is named."""
+        return next(iter(self.recommender.libraries))
 
     def models(self) -> list[Row]:
         """Return the trained models."""
         return [about(model) for model in self.recommender.models.values()]
 
-    def catalogues(self) -> list[Row]:
-        """Return the catalogues, the default one first."""
-        return [{"name": name, "tracks": self.tracks.count(name)} for name in self.recommender.catalogues]
+    def libraries(self) -> list[Row]:
+        """Return the libraries, the default one first."""
+        return [{"name": name, "tracks": self.tracks.count(name)} for name in self.recommender.libraries]
 
     def recommend(self, request: Request) -> Row:
         """Return the answer to `request` as `schema.SearchAnswer` has it."""
         began = time.perf_counter()
         answer = self.recommender.recommend(request)
-        self.tracks.learn(request.catalogue, answer.model)
+        self.tracks.learn(request.library, answer.model)
         return {
             "model": about(answer.model) | {"chosen": answer.chosen},
             "unused": answer.unused,
-            "catalogue": request.catalogue,
+            "library": request.library,
             "seconds": round(time.perf_counter() - began, 4),
-            "tracks": [self.addressed(request.catalogue, track) for track in answer.tracks],
+            "tracks": [self.addressed(request.library, track) for track in answer.tracks],
         }
 
-    def addressed(self, catalogue: str, track: Row) -> Row:
+    def addressed(self, library: str, track: Row) -> Row:
         """Return a track as `schema.FoundTrack` has it: with the addresses of its file and of its film's poster."""
-        addresses = {"audio": audio_url(catalogue, track["row"]), "image": self.examples.address(track["fid"])}
+        addresses = {"audio": audio_url(library, track["row"]), "image": self.examples.address(track["fid"])}
         return track | addresses
 
 

@@ -1,4 +1,4 @@
-"""The tracks of the catalogues by row, and their files: none is opened that a catalogue does not list."""
+"""The tracks of the libraries by row, and their files: none is opened that a library does not list."""
 
 import threading
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pyarrow as pa
 from fastapi.responses import FileResponse
 
-from pipeline.apps.library.catalogue import file_of
+from pipeline.apps.library.library import file_of
 from pipeline.apps.recommend.recommender import Recommender
 from pipeline.apps.recommend.trained import Trained
 from pipeline.apps.web.failures import Refused
@@ -38,59 +38,59 @@ OTHER = "application/octet-stream"
 
 
 class Tracks:
-    """Tracks by catalogue and row; all indexes of a catalogue have the same ones in the same rows."""
+    """Tracks by library and row; all indexes of a library have the same ones in the same rows."""
 
     def __init__(self, recommender: Recommender) -> None:
         self._recommender = recommender
         self._tables: dict[str, pa.Table] = {}  # without vectors, so that those can be let go
         self._opening = threading.Lock()
 
-    def count(self, catalogue: str) -> int | None:
-        """Return how many tracks a catalogue has, None while none of its indexes was open."""
-        table = self._tables.get(catalogue)
+    def count(self, library: str) -> int | None:
+        """Return how many tracks a library has, None while none of its indexes was open."""
+        table = self._tables.get(library)
         return None if table is None else len(table)
 
-    def learn(self, catalogue: str, model: Trained) -> None:
-        """Take the tracks of a catalogue from its index by `model`, which is open."""
-        if catalogue not in self._tables:
-            self._tables[catalogue] = self._recommender.opened(catalogue, model).index.tracks
+    def learn(self, library: str, model: Trained) -> None:
+        """Take the tracks of a library from its index by `model`, which is open."""
+        if library not in self._tables:
+            self._tables[library] = self._recommender.opened(library, model).index.tracks
 
-    def rows(self, catalogue: str, rows: Sequence[int]) -> list[Row]:
+    def rows(self, library: str, rows: Sequence[int]) -> list[Row]:
         """Return the tracks in `rows`, each with its `row`; raise `Refused` for one that is not there."""
-        table = self._table(catalogue)
+        table = self._table(library)
         for row in rows:
             if not 0 <= row < len(table):
-                raise Refused(404, f"row: there is no track {row}, the catalogue {catalogue!r} has {len(table)}")
+                raise Refused(404, f"row: there is no track {row}, the library {library!r} has {len(table)}")
         return [
             {"row": row, **track}
             for row, track in zip(rows, table.take(pa.array(rows, pa.int64())).to_pylist(), strict=True)
         ]
 
-    def file(self, catalogue: str, row: int) -> Path:
-        """Return the file of a track; raise `Refused` when it is none of audio, or lies outside of the catalogue."""
-        (track,) = self.rows(catalogue, [row])
-        found = file_of(self._recommender.catalogues[catalogue].folder, track["path"])
+    def file(self, library: str, row: int) -> Path:
+        """Return the file of a track; raise `Refused` when it is none of audio, or lies outside of the library."""
+        (track,) = self.rows(library, [row])
+        found = file_of(self._recommender.libraries[library].folder, track["path"])
         if found is None:
-            raise Refused(404, "the file of this track is not where the catalogue says")
+            raise Refused(404, "the file of this track is not where the library says")
         return found
 
-    def _table(self, catalogue: str) -> pa.Table:
-        if catalogue not in self._recommender.catalogues:
-            known = ", ".join(self._recommender.catalogues)
-            raise Refused(404, f"catalogue: found {catalogue!r}, allowed are {known}")
+    def _table(self, library: str) -> pa.Table:
+        if library not in self._recommender.libraries:
+            known = ", ".join(self._recommender.libraries)
+            raise Refused(404, f"library: found {library!r}, allowed are {known}")
         with self._opening:
-            if catalogue not in self._tables:
-                self.learn(catalogue, self._with_index(catalogue))
-        return self._tables[catalogue]
+            if library not in self._tables:
+                self.learn(library, self._with_index(library))
+        return self._tables[library]
 
-    def _with_index(self, catalogue: str) -> Trained:
-        """Return a model by which the catalogue has an index; the one that looks for similar tracks is asked first."""
+    def _with_index(self, library: str) -> Trained:
+        """Return a model by which the library has an index; the one that looks for similar tracks is asked first."""
         preferred = self._recommender.preferred
         models = sorted(self._recommender.models.values(), key=lambda model: model.name != preferred)
         failures: list[PipelineError] = []
         for model in models:
             try:
-                self._recommender.opened(catalogue, model)
+                self._recommender.opened(library, model)
             except PipelineError as error:
                 failures.append(error)
             else:
@@ -98,9 +98,9 @@ class Tracks:
         raise failures[0]
 
 
-def audio_url(catalogue: str, row: int) -> str:
+def audio_url(library: str, row: int) -> str:
     """Return the address of a track's file on this server."""
-    return f"/api/catalogues/{quote(catalogue, safe='')}/tracks/{row}/audio"
+    return f"/api/libraries/{quote(library, safe='')}/tracks/{row}/audio"
 
 
 def audio_answer(path: Path) -> FileResponse:

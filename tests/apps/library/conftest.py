@@ -1,4 +1,4 @@
-"""Two models below one root, a folder of music, and its catalogue; tests copy what they change."""
+"""Two models below one root, a folder of music, and its library; tests copy what they change."""
 
 import shutil
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.apps.library import pieces
-from pipeline.apps.library.run import update_library
+from pipeline.apps.library.update import update_library
 from pipeline.params import Params
 from tests.apps.library.world import LIBRARY, VARIANTS, fill, small, train
 
@@ -34,8 +34,8 @@ def music_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def indexed_once(tmp_path_factory: pytest.TempPathFactory, models_made: Path, music_made: Path, settings: Params):
-    """The catalogue of that folder, made undisturbed."""
-    out = tmp_path_factory.mktemp("out") / "catalogue"
+    """The library of that folder, made undisturbed."""
+    out = tmp_path_factory.mktemp("out") / "library"
     update_library(models_made, settings, music_made, out, None)
     return out
 

@@ -43,10 +43,10 @@ def test_the_command_indexes_and_says_what_came_out(here, capsys):
         "  audio files: 5 (4 ok, 1 corrupt)",
         "  since the last run: 5 new, 0 changed, 0 unchanged, 0 removed",
         "  tracks: 4, in 4 pieces by M-Words, M-Story",
-        "Not in the catalogue: 1",
+        "Not in the library: 1",
         "  bad.mp3: corrupt, it is no audio file that can be decoded (Invalid data found when processing input)",
         "Search it:",
-        """  python -m pipeline recommend --catalogue 'my music' --tags "...\"""",
+        """  python -m pipeline recommend --library 'my music' --tags "...\"""",
     ]
     given = options("Music", "--out", "my music")
     assert given.run(given) == 0
@@ -72,7 +72,7 @@ def test_a_long_list_is_cut(summary):
     assert sum("corrupt, why" in line for line in lines) == LISTED
     assert "  ... and 5 more: out/files.parquet lists all" in lines
     assert "  tracks: 1, in 2 pieces by M-Any; 3 pieces by M-Other" in lines
-    assert lines[-1].endswith("--catalogue out --plot FILE --image FILE")
+    assert lines[-1].endswith("--library out --plot FILE --image FILE")
 
 
 def test_names_do_not_act_on_the_terminal(summary):

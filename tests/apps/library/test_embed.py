@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from pipeline.apps.library.embed import embed_file
-from pipeline.apps.library.run import update_library
+from pipeline.apps.library.update import update_library
 from pipeline.apps.recommend.index import open_index
 from pipeline.apps.recommend.trained import trained_models
 from pipeline.core.errors import ModelError
@@ -21,7 +21,7 @@ from tests.segment.sounds import RATE
 @pytest.mark.parametrize("kind", ["float16", "uint8", "wav2vec2"])
 def test_the_data_sets_own_files_get_the_data_sets_own_vectors(tmp_path, params, tiny, kind):
     audio = replace(AUDIO, dtype=kind) if kind in ("float16", "uint8") else replace(WINDOWS, encoder=str(tiny(kind)))
-    root, out = tmp_path / "root", tmp_path / "catalogue"
+    root, out = tmp_path / "root", tmp_path / "library"
     rows = make_heard_world(root, audio)
     index_films(root, tmp_path / "films.parquet", "Heard", ["tags"], 4, CPU)
     films = open_index(tmp_path / "films.parquet", "")

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from pipeline.apps.library import pieces
-from pipeline.apps.library.pieces import Cutting, UnusableError, cutting_of, listen
+from pipeline.apps.library.pieces import Cutting, UnusableError, cutting_of
 from pipeline.media.audio import write_mp3
 from tests.apps.library.world import music
 from tests.segment.sounds import CODECS, RATE, write
@@ -23,13 +23,13 @@ def cutting(settings) -> Cutting:
 
 def heard(path: Path, cutting: Cutting) -> tuple[list[tuple[int, np.ndarray]], float]:
     found = []
-    seconds = listen(path, cutting, lambda start, samples: found.append((start, samples)))
+    seconds = cut_file(path, cutting, lambda start, samples: found.append((start, samples)))
     return found, seconds
 
 
 def reason(path: Path, cutting: Cutting) -> tuple[str, str]:
     with pytest.raises(UnusableError) as caught:
-        listen(path, cutting, lambda start, samples: None)
+        cut_file(path, cutting, lambda start, samples: None)
     return caught.value.status, caught.value.reason
 
 

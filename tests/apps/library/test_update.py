@@ -1,4 +1,4 @@
-"""A catalogue made, brought up to date, and made by a run that was killed."""
+"""A library made, brought up to date, and made by a run that was killed."""
 
 import json
 import os
@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.apps.library import decode, embed, identify, run, table, tracks
-from pipeline.apps.library.catalogue import open_library
+from pipeline.apps.library import decode, embed, identify, table, tracks, update
+from pipeline.apps.library.library import open_library
 from pipeline.apps.library.report import Summary
-from pipeline.apps.library.run import update_library
+from pipeline.apps.library.update import update_library
 from pipeline.apps.recommend.trained import trained_models
 from pipeline.core.errors import MissingFileError, ModelError, StageError
 from pipeline.core.files import sha256_of, write_json
@@ -27,12 +27,12 @@ from tests.segment.sounds import RATE
 
 @pytest.fixture
 def out(tmp_path) -> Path:
-    return tmp_path / "catalogue"
+    return tmp_path / "library"
 
 
 @pytest.fixture
 def update(root, settings, folder, out):
-    """Return a function that brings the catalogue of `folder` up to date."""
+    """Return a function that brings the library of `folder` up to date."""
 
     def update(variants: list[str] | None = None, **changes) -> Summary:
         return update_library(root, replace(settings, **changes), folder, out, variants)
@@ -42,9 +42,9 @@ def update(root, settings, folder, out):
 
 @pytest.fixture
 def known(indexed_once, folder, out) -> Path:
-    """The catalogue of `folder` as a first run left it."""
+    """The library of `folder` as a first run left it."""
     shutil.copytree(indexed_once, out)
-    write_json(out / "catalogue.json", json.loads((out / "catalogue.json").read_text()) | {"folder": str(folder)})
+    write_json(out / "library.json", json.loads((out / "library.json").read_text()) | {"folder": str(folder)})
     return out
 
 
@@ -66,14 +66,14 @@ def files(out: Path) -> dict[str, dict]:
 
 
 def tables(out: Path) -> dict[str, bytes]:
-    """Return what a catalogue holds beside its cache."""
+    """Return what a library holds beside its cache."""
     found = (path for path in out.rglob("*") if path.is_file() and ".cache" not in path.relative_to(out).parts)
     return {str(path.relative_to(out)): path.read_bytes() for path in found}
 
 
 def stripped(out: Path) -> dict[str, bytes]:
-    """Return `tables` without catalogue.json, which names the folder."""
-    return {name: data for name, data in tables(out).items() if name != "catalogue.json"}
+    """Return `tables` without library.json, which names the folder."""
+    return {name: data for name, data in tables(out).items() if name != "library.json"}
 
 
 def pieces(out: Path, variant: str = "Words") -> list[dict]:
@@ -113,7 +113,7 @@ def test_nothing_changed_nothing_is_read_or_written(update, known, heard, read, 
     monkeypatch.setattr(embed, "load_model", lambda folder: pytest.fail("nothing is to be embedded"))
     assert counts(update()) == (0, 0, 4, 0)
     assert (heard, read) == ([], [])
-    named = {path: time for path, time in before.items() if path != known / "catalogue.json"}
+    named = {path: time for path, time in before.items() if path != known / "library.json"}
     assert {path: path.stat().st_mtime_ns for path in named} == named
 
 
@@ -241,14 +241,14 @@ def test_a_file_that_is_too_long_is_a_row_and_leaves_no_features(update, out, se
 
 def test_a_file_that_changes_while_it_is_heard_is_not_kept(update, known, folder, monkeypatch):
     fill(folder, {"new.mp3": (9, 2.5)})
-    listen = decode.listen
+    listen = decode.cut_file
 
     def disturbed(path, *rest):
-        seconds = listen(path, *rest)
+        seconds = cut_file(path, *rest)
         write_mp3(path, music(11, 3.0), RATE, 96000)
         return seconds
 
-    monkeypatch.setattr(decode, "listen", disturbed)
+    monkeypatch.setattr(decode, "cut_file", disturbed)
     update()
     row = files(known)["new.mp3"]
     assert (row["status"], row["sha256"]) == ("unreadable", "") and "changed" in row["reason"]
@@ -278,9 +278,9 @@ def test_what_ffmpeg_calls_an_error_of_reading_is_the_files_own(update, folder, 
         raise OSError(5, "Input/output error")
 
     fill(folder, {"new.mp3": (9, 2.5)})
-    mono = decode.listen.__globals__["mono"]
+    mono = decode.cut_file.__globals__["mono"]
     chosen = {"new.mp3": failing}
-    monkeypatch.setitem(decode.listen.__globals__, "mono", lambda path, rate: chosen.get(path.name, mono)(path, rate))
+    monkeypatch.setitem(decode.cut_file.__globals__, "mono", lambda path, rate: chosen.get(path.name, mono)(path, rate))
     update()
     row = files(out)["new.mp3"]
     assert (row["status"], row["reason"]) == ("corrupt", "it cannot be read (Input/output error)")
@@ -293,7 +293,7 @@ class Killed(BaseException):
 KILLS = [  # where a run dies, and at which call
     *((decode, "write_shard", number) for number in (0, 1, 3)),
     *((embed, "write_shard", number) for number in (0, 1, 5)),
-    (run, "hear_all", 0),
+    (run, "decode_files", 0),
     (run, "embed_all", 1),
     *((tracks, "write_index", number) for number in (0, 1)),
     (run, "keep_only", 0),
@@ -324,7 +324,7 @@ def test_a_killed_run_goes_on_and_ends_as_an_undisturbed_one(
     heard.clear()
     update()
     assert stripped(out) == stripped(indexed_once)
-    assert json.loads((out / "catalogue.json").read_text())["folder"] == str(folder)
+    assert json.loads((out / "library.json").read_text())["folder"] == str(folder)
     assert len(heard) == len(LIBRARY) - finished, "what was in a whole shard is not heard again"
     assert not list(out.glob(".part-*")) and not list(out.glob("tracks/.part-*"))
 
@@ -334,7 +334,7 @@ def test_a_killed_run_need_not_read_again_what_it_had_read(update, out, monkeypa
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(run, "hear_all", deadly)
+        patch.setattr(run, "decode_files", deadly)
         with pytest.raises(Killed):
             update()
     assert {row["status"] for row in files(out).values()} == {"pending"}
@@ -393,8 +393,8 @@ def test_a_process_that_dies_is_an_error_and_the_next_run_goes_on(update, out, i
     assert stripped(out) == stripped(indexed_once) and len(heard) == len(LIBRARY) - 1
 
 
-def test_the_catalogue_may_lie_in_the_folder(root, settings, folder):
-    out = folder / "catalogue"
+def test_the_library_may_lie_in_the_folder(root, settings, folder):
+    out = folder / "library"
     for _ in range(2):
         assert len(update_library(root, settings, folder, out, ["Words"]).rows) == len(LIBRARY)
         (out / "stray.mp3").write_bytes(b"x")
@@ -414,7 +414,7 @@ def test_folders_without_music(root, settings, tmp_path, out):
     assert update_library(root, settings, tmp_path / "empty", out, None).pieces == {"Story": 1, "Words": 1}
 
 
-def test_music_that_is_gone_does_not_empty_its_catalogue(update, known, folder):
+def test_music_that_is_gone_does_not_empty_its_library(update, known, folder):
     before = tables(known)
     for path in folder.rglob("*.mp3"):
         path.unlink()

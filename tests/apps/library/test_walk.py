@@ -46,7 +46,7 @@ def test_a_row_has_size_and_time(tmp_path):
     assert (row["bytes"], row["modified_ns"], row["status"]) == (5, 1_234_567_891_234_567_891, "")
 
 
-def test_the_catalogue_itself_is_skipped(tmp_path):
+def test_the_library_itself_is_skipped(tmp_path):
     touch(tmp_path / "a.mp3")
     touch(tmp_path / "deep/out/b.mp3")
     assert paths(tmp_path, tmp_path / "deep/out") == ["a.mp3"]

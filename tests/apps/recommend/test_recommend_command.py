@@ -62,7 +62,7 @@ def test_json_csv_and_playlist_tell_of_the_same_tracks(root, capsys):
     query = ["recommend", "--tags", "war dog", "-k", "4", "--per-film", "1"]
     assert main([*query, "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert (answer["variant"], answer["catalogue"], len(answer["tracks"])) == ("Words", "films", 4)
+    assert (answer["variant"], answer["library"], len(answer["tracks"])) == ("Words", "films", 4)
     assert len({track["fid"] for track in answer["tracks"]}) == 4
     assert main([*query, "--csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
@@ -118,9 +118,9 @@ def test_plot_is_read_from_a_pipe(root, capsys, monkeypatch):
         (["--image", "binary.txt"], "the query: the image binary.txt cannot be read"),
         (["--tags", "x", "--variant", "Nope"], "variant: found 'Nope', trained are"),
         (["--tags", "x", "-k", "0"], "k: found 0"),
-        (["--like", "AAA/99"], "--like: AAA/99 is neither a track of the catalogue"),
-        (["--tags", "x", "--exclude-film", "Nope"], "exclude: the catalogue has no film or album 'Nope'"),
-        (["--tags", "x", "--catalogue", "nowhere"], "--catalogue: nowhere is neither a folder of music nor"),
+        (["--like", "AAA/99"], "--like: AAA/99 is neither a track of the library"),
+        (["--tags", "x", "--exclude-film", "Nope"], "exclude: the library has no film or album 'Nope'"),
+        (["--tags", "x", "--library", "nowhere"], "--library: nowhere is neither a folder of music nor"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(root, capsys, arguments, message):

@@ -105,7 +105,7 @@ def test_more_like_a_track_without_the_track_itself(recommender):
         float(index.vectors[rows(answer)[0]] @ index.vectors[6]), abs=1e-6
     )
     heard = recommender.recommend(Request(nothing, k=4, sounds=(index.vectors[6],)))
-    assert rows(heard)[0] == 6, "a sound from elsewhere is no track of the catalogue"
+    assert rows(heard)[0] == 6, "a sound from elsewhere is no track of the library"
 
 
 def test_a_query_and_a_liked_track_meet_half_way(recommender, asked_root, query):
@@ -123,10 +123,10 @@ def test_a_query_and_a_liked_track_meet_half_way(recommender, asked_root, query)
         ({"k": 0}, "k: found 0"),
         ({"per_film": 0}, "per film: found 0"),
         ({"variant": "Nope"}, "variant: found 'Nope', trained are"),
-        ({"catalogue": "../x"}, r"catalogue: found '../x', allowed are films"),
+        ({"library": "../x"}, r"library: found '../x', allowed are films"),
         ({"like": (-1,)}, "like: found track -1"),
         ({"like": (10**12,)}, "like: found track 1000000000000"),
-        ({"exclude": ("Film 22",)}, "exclude: the catalogue has no film or album 'Film 22'; similar are film 2"),
+        ({"exclude": ("Film 22",)}, "exclude: the library has no film or album 'Film 22'; similar are film 2"),
         ({"query": Query(None, " ", "\n", None)}, "nothing is asked"),
         ({"query": Query(None, "x" * 50001, None, None)}, "tags: 50001 characters, at most 50000"),
         ({"query": Query(None, None, "x" * 10**6, None)}, "plot: 1000000 characters"),

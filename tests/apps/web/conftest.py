@@ -21,10 +21,10 @@ def site_root(tmp_path_factory: pytest.TempPathFactory, params: Params, tiny_ber
 
 @pytest.fixture(scope="session")
 def site_recommender(site_root: Path, params: Params) -> Recommender:
-    """The engine over that folder, with two catalogues."""
+    """The engine over that folder, with two libraries."""
     recommender = open_recommender(site_root, params)
     own = write_own(site_root.parent)
-    recommender.catalogues[own.name] = own
+    recommender.libraries[own.name] = own
     return recommender
 
 

@@ -116,7 +116,7 @@ def test_one_track_plays_at_a_time(page):
 
 
 def test_ones_own_music_plays_its_piece(page):
-    page.select_option("#catalogue", "own music")
+    page.select_option("#library", "own music")
     page.fill("#tags", "war")
     page.press("#tags", "Enter")
     heading(page, "8 tracks for your film")

@@ -17,7 +17,7 @@ from pipeline.store.inputs import MAX_PIXELS
 from tests.apps.web.small_site import HOSTILE, VARIANTS, Client, jpeg, png_of, serving
 
 
-def test_models_catalogues_and_examples(client):
+def test_models_libraries_and_examples(client):
     models = client.get("/api/models").json()
     assert {model["name"]: model["needs"] for model in models} == {
         "Words": ["tags"],
@@ -25,7 +25,7 @@ def test_models_catalogues_and_examples(client):
         "Pair": ["tags", "plot"],
         "Whole": ["tags", "plot", "image"],
     }
-    assert [catalogue["name"] for catalogue in client.get("/api/catalogues").json()] == ["films", "own music"]
+    assert [library["name"] for library in client.get("/api/libraries").json()] == ["films", "own music"]
     examples = client.get("/api/examples").json()
     assert [film["fid"] for film in examples] == ["AAD", "AAE", "AAF", "AAG", "AAH"]  # the evaluation split
     poster = client.get(examples[1]["image"])
@@ -44,10 +44,10 @@ def test_answer_is_the_engines(client, site_recommender):
         "recall_at_10": None,
         "chosen": expected.chosen,
     }
-    assert (found["catalogue"], found["unused"]) == ("films", [])
+    assert (found["library"], found["unused"]) == ("films", [])
     for track, known in zip(found["tracks"], expected.tracks, strict=True):
         row, fid = known["row"], known["fid"]
-        beside = {"audio": f"/api/catalogues/films/tracks/{row}/audio", "image": f"/api/examples/{fid}/image"}
+        beside = {"audio": f"/api/libraries/films/tracks/{row}/audio", "image": f"/api/examples/{fid}/image"}
         assert track == known | beside
 
 
@@ -68,7 +68,7 @@ def test_options_reach_the_engine(client):
     assert {track["fid"] for track in first} - {track["fid"] for track in without} == {"AAH", "AAD"}
     unread = client.answer(jpeg(), tags="war", variant="Still", k=1)
     assert (unread["unused"], unread["tracks"][0]["without"]) == (["tags"], None)
-    assert client.answer(tags="war", per_film="", variant="", catalogue="", example="", k=1)["tracks"] == first[:1]
+    assert client.answer(tags="war", per_film="", variant="", library="", example="", k=1)["tracks"] == first[:1]
 
 
 def test_likeness_leaves_the_track_itself_out(client):
@@ -77,13 +77,13 @@ def test_likeness_leaves_the_track_itself_out(client):
     assert len(tracks) == 14
 
 
-def test_another_catalogue(client):
-    found = client.answer(tags="war", catalogue="own music", variant="Words", k=9)
+def test_another_library(client):
+    found = client.answer(tags="war", library="own music", variant="Words", k=9)
     rows = [track["row"] for track in found["tracks"]]
     assert len({track["path"] for track in found["tracks"]}) == len(rows) == 8  # of a file's pieces one
-    assert all(track["audio"].startswith("/api/catalogues/own%20music/tracks/") for track in found["tracks"])
+    assert all(track["audio"].startswith("/api/libraries/own%20music/tracks/") for track in found["tracks"])
     assert {track["image"] for track in found["tracks"]} == {None}
-    assert client.get("/api/catalogues").json()[1] == {"name": "own music", "tracks": 10}
+    assert client.get("/api/libraries").json()[1] == {"name": "own music", "tracks": 10}
 
 
 def test_form_without_files_may_be_urlencoded(client):
@@ -99,8 +99,8 @@ def test_form_without_files_may_be_urlencoded(client):
         ({"plot": "a dog"}, "no model can do with what is given (plot)"),
         ({"tags": "war", "variant": "Nobody"}, "variant: found 'Nobody', trained are"),
         ({"tags": "war", "variant": "../../etc"}, "variant: found '../../etc', trained are"),
-        ({"tags": "war", "catalogue": "../films"}, "catalogue: found '../films', allowed are films, own music"),
-        ({"tags": "war", "exclude": "Nobody's film"}, "exclude: the catalogue has no film or album"),
+        ({"tags": "war", "library": "../films"}, "library: found '../films', allowed are films, own music"),
+        ({"tags": "war", "exclude": "Nobody's film"}, "exclude: the library has no film or album"),
         ({"tags": "war", "exclude": "x" * 301}, "exclude.0: found 'xxx"),
         ({"tags": "war", "k": 0}, "k: found '0', should be greater than or equal to 1"),
         ({"tags": "war", "k": 10**9}, "k: found '1000000000', should be less than or equal to 200"),
@@ -119,7 +119,7 @@ def test_form_without_files_may_be_urlencoded(client):
         ({"tags": "t" * 50_001}, "tags: 50001 characters, at most 50000"),
         ({"plot": "a\r\n" * 101, "tags": "war"}, "plot: 101 paragraphs, at most 100"),
         (
-            {"tags": "war", "catalogue": "own music", "variant": "Pair", "plot": "a"},
+            {"tags": "war", "library": "own music", "variant": "Pair", "plot": "a"},
             "Pair.parquet is missing: run `index`",
         ),
     ],
@@ -252,8 +252,8 @@ def test_addresses_that_are_none(client):
 def test_openapi_describes_every_field_and_failure(client):
     described = client.get("/openapi.json").json()
     assert sorted(described["paths"]) == [
-        "/api/catalogues",
-        "/api/catalogues/{name}/tracks/{row}/audio",
+        "/api/libraries",
+        "/api/libraries/{name}/tracks/{row}/audio",
         "/api/examples",
         "/api/examples/{fid}/image",
         "/api/export",

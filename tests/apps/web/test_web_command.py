@@ -83,7 +83,7 @@ def test_warming_up_asks_once_and_never_fails(site_recommender, caplog):
         def recommend(_):
             raise error
 
-        return SimpleNamespace(recommend=recommend, catalogues={"films": None})
+        return SimpleNamespace(recommend=recommend, libraries={"films": None})
 
     warm_up(fail(MissingFileError("features are missing")))
     assert caplog.records[0].getMessage() == "features are missing"

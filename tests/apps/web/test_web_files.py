@@ -1,4 +1,4 @@
-"""Files: whole and in parts, those of a catalogue and no others; lists of tracks as files."""
+"""Files: whole and in parts, those of a library and no others; lists of tracks as files."""
 
 import csv
 import io
@@ -11,8 +11,8 @@ from pipeline.apps.web.examples import Examples
 from pipeline.apps.web.failures import Refused
 from tests.apps.web.small_site import HOSTILE
 
-AUDIO = "/api/catalogues/films/tracks/{}/audio"
-OWN = "/api/catalogues/own%20music/tracks/{}/audio"
+AUDIO = "/api/libraries/films/tracks/{}/audio"
+OWN = "/api/libraries/own%20music/tracks/{}/audio"
 
 
 def test_the_tracks_own_file(client):
@@ -48,15 +48,15 @@ def test_parts_of_a_file(client):
 @pytest.mark.parametrize(
     "row", ["-1", "16", str(10**12), str(10**40), "../0", "..%2f..%2fparams.yaml", "0.5", "%00", ""]
 )
-def test_rows_that_no_catalogue_has(client, row):
+def test_rows_that_no_library_has(client, row):
     response = client.get(AUDIO.format(row))
     assert response.status_code == 404
     assert list(response.json()) == ["error"]
 
 
 @pytest.mark.parametrize("name", ["nothing", "..", "../films", "..%2ffilms", "films%00", "%2e%2e"])
-def test_catalogues_that_are_none(client, name):
-    assert client.get(f"/api/catalogues/{name}/tracks/0/audio").status_code == 404
+def test_libraries_that_are_none(client, name):
+    assert client.get(f"/api/libraries/{name}/tracks/0/audio").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_files_that_lie_elsewhere_are_not_sent(client, row):
     response = client.get(OWN.format(row))
     assert (response.status_code, response.json()) == (
         404,
-        {"error": "the file of this track is not where the catalogue says"},
+        {"error": "the file of this track is not where the library says"},
     )
 
 
@@ -91,14 +91,14 @@ def test_table_for_a_spreadsheet(client):
     assert [row["path"] for row in table] == [track["path"] for track in tracks]
     assert [float(row["score"]) for row in table] == scores
     assert [row["rank"] for row in table] == ["1", "2", "3", "4", "5"]
-    own = exported(client, "csv", row=[0], catalogue="own music").content.decode("utf-8-sig")
+    own = exported(client, "csv", row=[0], library="own music").content.decode("utf-8-sig")
     (cells,) = csv.DictReader(io.StringIO(own))
     assert cells["film"] == "'=1+1"
     assert cells["artist"].startswith("'@artist")
 
 
 def test_playlist_for_a_player(client):
-    response = exported(client, "m3u8", row=[2, 0], catalogue="own music")
+    response = exported(client, "m3u8", row=[2, 0], library="own music")
     assert response.headers["content-type"].startswith("application/vnd.apple.mpegurl")
     lines = response.content.decode().splitlines()
     assert lines[0] == "#EXTM3U"
@@ -121,7 +121,7 @@ def test_lists_that_cannot_be(client):
     for options, status in [
         ({"row": [99]}, 404),
         ({"row": [-1]}, 404),
-        ({"row": [0], "catalogue": "../films"}, 404),
+        ({"row": [0], "library": "../films"}, 404),
         ({"row": [0, 1], "score": [0.5]}, 422),
         ({"row": [0], "score": ["nan"]}, 422),
         ({"row": ["x"]}, 422),

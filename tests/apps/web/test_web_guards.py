@@ -18,7 +18,7 @@ STATIC = Path("pipeline/apps/web")
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/docs", "/api/models", "/static/page.js", "/nothing", "/api/catalogues/x/tracks/0/audio"]
+    "path", ["/", "/docs", "/api/models", "/static/page.js", "/nothing", "/api/libraries/x/tracks/0/audio"]
 )
 def test_every_answer_has_the_headers(client, path):
     headers = client.get(path).headers

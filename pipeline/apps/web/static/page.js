@@ -37,7 +37,7 @@ function body(question) {
   const data = new FormData();
   for (const [name, value] of Object.entries(question.fields)) if (value) data.append(name, value);
   for (const name of ["variant", "k", "per_film"]) data.append(name, form.elements[name].value);
-  data.append("catalogue", question.catalogue ?? form.elements.catalogue.value);
+  data.append("library", question.library ?? form.elements.library.value);
   for (const film of leftOut) data.append("exclude", film.id);
   return data;
 }
@@ -130,7 +130,7 @@ function show(index) {
   complain("");
   heading.textContent = view?.title ?? NOTHING.title;
   describe();
-  exportsOf(tracks, view?.answer.catalogue);
+  exportsOf(tracks, view?.answer.library);
   const back = byId("back");
   back.hidden = index < 1;
   back.textContent = index < 1 ? "" : `Back to ${views[index - 1].title}`;
@@ -159,10 +159,10 @@ function describe() {
   byId("said").textContent = parts.join(" ");
 }
 
-function exportsOf(tracks, catalogue) {
+function exportsOf(tracks, library) {
   byId("exports").hidden = !tracks.length;
   for (const link of byId("exports").querySelectorAll("a")) {
-    const query = new URLSearchParams({ format: link.dataset.format, catalogue });
+    const query = new URLSearchParams({ format: link.dataset.format, library });
     for (const track of tracks) {
       query.append("row", track.row);
       query.append("score", track.score.toFixed(4));
@@ -234,7 +234,7 @@ function player(track) {
   const start = track.file_start_seconds ?? 0;
   audio.controls = true;
   audio.preload = "none";
-  // a track of the data set is a file; one of other catalogues is a piece of a file, which a media fragment names
+  // a track of the data set is a file; one of other libraries is a piece of a file, which a media fragment names
   audio.src = track.fid ? track.audio : `${track.audio}#t=${start},${start + track.seconds}`;
   audio.setAttribute("aria-label", label(track));
   audio.addEventListener("error", () => {
@@ -248,7 +248,7 @@ function player(track) {
 function actions(track, view) {
   const line = element("p", "actions");
   const like = button("Similar", `Tracks like ${label(track)}`, () => {
-    search({ fields: { like: String(track.row) }, like: label(track), catalogue: view.answer.catalogue, film: null });
+    search({ fields: { like: String(track.row) }, like: label(track), library: view.answer.library, film: null });
   });
   line.append(like);
   if (track.fid || track.film) {
@@ -418,7 +418,7 @@ byId("no-image").addEventListener("click", () => {
   changed = true;
   byId("image").focus();
 });
-byId("catalogue").addEventListener("change", () => leaveOut([])); // its films are others
+byId("library").addEventListener("change", () => leaveOut([])); // its films are others
 byId("back").addEventListener("click", () => history.back());
 
 for (const film of document.querySelectorAll(".example")) {

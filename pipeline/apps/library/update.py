@@ -1,4 +1,4 @@
-"""A folder of music made into a catalogue, or one brought up to date: only what is new is heard and embedded.
+"""A folder of music made into a library, or one brought up to date: only what is new is decoded and embedded.
 
 A file whose size and time are as they were is not read. One that is new or changed is known by the SHA-256 of its
 content, under which all that was computed is kept, so a file that was renamed is only read. What a killed run had
@@ -12,11 +12,11 @@ from pathlib import Path
 
 import torch
 
-from pipeline.apps.library.catalogue import is_library, write_contents
-from pipeline.apps.library.decode import Trouble, hear_all, read_facts
+from pipeline.apps.library.decode import Trouble, decode_files, read_facts
 from pipeline.apps.library.embed import embed_all
 from pipeline.apps.library.identify import identified
-from pipeline.apps.library.place import catalogue_folder, music_folder
+from pipeline.apps.library.library import is_library, write_contents
+from pipeline.apps.library.place import library_folder, music_folder
 from pipeline.apps.library.recipe import Recipe, recipe_of
 from pipeline.apps.library.report import Summary, summary_of, troubles
 from pipeline.apps.library.table import OK, PENDING, Row, read_files, with_facts, write_files
@@ -32,7 +32,7 @@ from pipeline.store.cache import FeatureCache, open_cache
 def update_library(
     root: Path, params: Params, folder: Path, out: Path, variants: Sequence[str] | None = None
 ) -> Summary:
-    """Make the catalogue of the music in `folder` at `out`, or bring it up to date, by the models below `root`.
+    """Make the library of the music in `folder` at `out`, or bring it up to date, by the models below `root`.
 
     It has an index for each of `variants` (None: all that are trained) and for no other. Raises `MissingFileError`
     where there is no folder or no model, `ModelError` for a variant that is not trained and for a place that cannot be
@@ -40,7 +40,7 @@ def update_library(
     """
     models = _chosen(trained_models(root), variants)
     music = music_folder(folder)
-    place = catalogue_folder(out, music)
+    place = library_folder(out, music)
     found = walk(music, place)
     if not found:
         raise StageError(f"FOLDER: {music} holds no audio file; they are known by {', '.join(sorted(AUDIO))}")
@@ -48,24 +48,24 @@ def update_library(
     before = {row["path"]: row for row in read_files(place)}
     rows = identified(music, found, before, params.machine.processes)
     device = choose_device(params.machine.device)
-    told: list[Row] = []  # by the recipe of the first model
+    file_rows: list[Row] = []  # by the recipe of the first model
     pieces: dict[str, int] = {}
     for recipe, of_recipe in _by_recipe(models, params):
         features = open_cache(place, "audio", recipe.about)
         facts, trouble = _facts(place, music, rows, recipe, features, params.machine, device)
         files = _told(rows, facts, trouble, music)
-        told = told or files
+        file_rows = file_rows or files
         if not any(row["status"] == OK for row in files):
-            write_files(place, told)
-            raise StageError("\n".join([f"none of {len(told)} files can be used:", *troubles(told, place)]))
+            write_files(place, file_rows)
+            raise StageError("\n".join([f"none of {len(file_rows)} files can be used:", *troubles(file_rows, place)]))
         for model in of_recipe:
             vectors = open_cache(place, "vectors", {"audio": recipe.about, "model": model.digest})
             embed_all(model, recipe, facts, features, vectors, params, device)
             pieces[model.name] = write_tracks(place, model, recipe, files, facts, vectors)
     keep_only(place, models)
-    write_files(place, told)
+    write_files(place, file_rows)
     write_contents(place, music, {model.name: model.digest for model in models})
-    return summary_of(music, told, before, pieces, models)
+    return summary_of(music, file_rows, before, pieces, models)
 
 
 def _chosen(models: dict[str, Trained], variants: Sequence[str] | None) -> list[Trained]:
@@ -77,7 +77,7 @@ def _chosen(models: dict[str, Trained], variants: Sequence[str] | None) -> list[
 
 
 def _begin(place: Path, music: Path) -> None:
-    """Make the folder of the catalogue and let it say whose it is, so that a run that is killed can go on there."""
+    """Make the folder of the library and let it say whose it is, so that a run that is killed can go on there."""
     if is_library(place):
         return
     try:
@@ -104,30 +104,30 @@ def _facts(
     machine: Machine,
     device: torch.device,
 ) -> tuple[dict[str, Row], Trouble]:
-    """Return what is found in each file, by digest, hearing those that were not heard; and which cannot be read."""
+    """Return what is found in each file, by digest, decoding those that were not decoded yet; and which cannot be read."""
     first = {row["sha256"]: row for row in reversed(rows) if not row["status"]}
     facts = {sha256: read_facts(features, sha256) for sha256 in first if sha256 in features}
     missing = sorted((row for sha256, row in first.items() if sha256 not in facts), key=itemgetter("path"))
     if not missing:
         return facts, {}
     write_files(place, _told(rows, facts, {}, music))  # their digests need not be taken again after a kill
-    trouble = hear_all(music, missing, recipe, features, machine, device)
-    heard = [row["sha256"] for row in missing if row["sha256"] not in trouble]
-    return facts | {sha256: read_facts(features, sha256) for sha256 in heard}, trouble
+    trouble = decode_files(music, missing, recipe, features, machine, device)
+    decoded = [row["sha256"] for row in missing if row["sha256"] not in trouble]
+    return facts | {sha256: read_facts(features, sha256) for sha256 in decoded}, trouble
 
 
 def _told(rows: Sequence[Row], facts: Mapping[str, Row], trouble: Trouble, music: Path) -> list[Row]:
     """Return `rows` with what is known of their files."""
-    told = []
+    file_rows = []
     for row in rows:
         sha256 = row["sha256"]
         if row["status"]:
-            told.append(row)
+            file_rows.append(row)
         elif sha256 in facts:
-            told.append(with_facts(row, facts[sha256], music.name))
+            file_rows.append(with_facts(row, facts[sha256], music.name))
         elif sha256 in trouble:
             status, reason = trouble[sha256]
-            told.append(row | {"status": status, "reason": reason, "sha256": ""})
+            file_rows.append(row | {"status": status, "reason": reason, "sha256": ""})
         else:
-            told.append(row | {"status": PENDING, "reason": "it has not been heard yet"})
-    return told
+            file_rows.append(row | {"status": PENDING, "reason": "it has not been decoded yet"})
+    return file_rows

@@ -1,4 +1,4 @@
-"""Catalogues as recommending opens them, and what is not to be trusted in them."""
+"""Libraries as recommending opens them, and what is not to be trusted in them."""
 
 import json
 import shutil
@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.apps.library.catalogue import file_of, index_command, index_place, is_library, open_library, read_contents
-from pipeline.apps.library.place import catalogue_folder, music_folder
+from pipeline.apps.library.library import file_of, index_command, index_place, is_library, open_library, read_contents
+from pipeline.apps.library.place import library_folder, music_folder
 from pipeline.apps.recommend.trained import trained_models
 from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.store.index import write_index
@@ -17,18 +17,18 @@ from tests.apps.library.world import train
 
 @pytest.fixture
 def place(indexed_once, tmp_path) -> Path:
-    return shutil.copytree(indexed_once, tmp_path / "catalogue")
+    return shutil.copytree(indexed_once, tmp_path / "library")
 
 
 def rewrite(place: Path, **changes) -> None:
-    file = place / "catalogue.json"
+    file = place / "library.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | changes))
 
 
 def test_what_index_makes_is_a_library(place, music_made, models_made):
-    assert is_library(place) and not is_library(place.parent) and not is_library(place / "catalogue.json")
+    assert is_library(place) and not is_library(place.parent) and not is_library(place / "library.json")
     library = open_library(place)
-    assert (library.name, library.folder, library.variants) == ("catalogue", music_made, ("Story", "Words"))
+    assert (library.name, library.folder, library.variants) == ("library", music_made, ("Story", "Words"))
     for name, model in trained_models(models_made).items():
         index = library.index(model)
         assert (index.about["variant"], index.about["model"]) == (name, model.digest)
@@ -75,13 +75,13 @@ DAMAGED = [
 
 
 @pytest.mark.parametrize("text", DAMAGED, ids=range(len(DAMAGED)))
-def test_a_damaged_catalogue_says_so(tmp_path, text):
-    (tmp_path / "catalogue.json").write_text(text)
-    with pytest.raises((MissingFileError, ModelError), match=r"catalogue\.json.*index FOLDER --out"):
+def test_a_damaged_library_says_so(tmp_path, text):
+    (tmp_path / "library.json").write_text(text)
+    with pytest.raises((MissingFileError, ModelError), match=r"library\.json.*index FOLDER --out"):
         open_library(tmp_path)
 
 
-def test_a_catalogue_of_another_version_is_refused(place):
+def test_a_library_of_another_version_is_refused(place):
     rewrite(place, format=2)
     with pytest.raises(ModelError, match="format: found 2, this version reads 1"):
         open_library(place)
@@ -96,7 +96,7 @@ def test_messages_hold_no_control_characters(place, root, models_made):
         library.index(trained_models(models_made)["Words"])
     assert str(caught.value).isprintable()
     with pytest.raises(ModelError) as caught:
-        catalogue_folder(place, root)
+        library_folder(place, root)
     assert str(caught.value).isprintable()
     rewrite(place, variants={"\x1b[31m": 0})
     with pytest.raises(MissingFileError) as caught:
@@ -173,15 +173,15 @@ def test_folders_that_are_refused(tmp_path, place, music_made):
         music_folder(tmp_path / "file")
     for out in (tmp_path / "file", tmp_path / "file/below/it"):
         with pytest.raises(ModelError, match="file is a file; name another place"):
-            catalogue_folder(out, music_made)
-    with pytest.raises(ModelError, match="not empty and no catalogue"):
-        catalogue_folder(music_made, music_made)
-    with pytest.raises(ModelError, match=rf"catalogue of {music_made}, not of {tmp_path}"):
-        catalogue_folder(place, tmp_path)
-    assert catalogue_folder(place, music_made) == place
-    assert catalogue_folder(tmp_path / "new/er", music_made) == tmp_path / "new/er"
+            library_folder(out, music_made)
+    with pytest.raises(ModelError, match="not empty and no library"):
+        library_folder(music_made, music_made)
+    with pytest.raises(ModelError, match=rf"library of {music_made}, not of {tmp_path}"):
+        library_folder(place, tmp_path)
+    assert library_folder(place, music_made) == place
+    assert library_folder(tmp_path / "new/er", music_made) == tmp_path / "new/er"
     (tmp_path / "empty").mkdir()
-    assert catalogue_folder(tmp_path / "empty", music_made) == tmp_path / "empty"
+    assert library_folder(tmp_path / "empty", music_made) == tmp_path / "empty"
     assert not (tmp_path / "new").exists(), "nothing is made by asking"
 
 
@@ -191,7 +191,7 @@ def test_names_that_cannot_be_kept_are_refused(tmp_path):
     with pytest.raises(ModelError, match=r"FOLDER: the name .* is not UTF-8"):
         music_folder(folder)
     with pytest.raises(ModelError, match=r"--out: the name .* is not UTF-8"):
-        catalogue_folder(folder / "out", tmp_path)
+        library_folder(folder / "out", tmp_path)
 
 
 def test_contents_are_read_as_they_were_written(place, music_made, models_made):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import stages.publish
-from pipeline.apps.recommend import catalogue as catalogue_module
-from pipeline.apps.recommend.catalogue import FilmCatalogue
+from pipeline.apps.recommend import library as library_module
+from pipeline.apps.recommend.libraries import FilmLibrary
 from pipeline.apps.recommend.trained import trained_models
 from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.core.tables import SEGMENTS, read_table, write_table
@@ -30,13 +30,13 @@ def root(asked_root, tmp_path, monkeypatch):
 @pytest.fixture
 def made(monkeypatch):
     """The variants for which an index was made."""
-    made, real = [], catalogue_module.index_films
-    monkeypatch.setattr(catalogue_module, "index_films", lambda *a: made.append(a[2]) or real(*a))
+    made, real = [], library_module.index_films
+    monkeypatch.setattr(library_module, "index_films", lambda *a: made.append(a[2]) or real(*a))
     return made
 
 
 def index_of(root, variant):
-    return FilmCatalogue(root, 4, CPU).index(trained_models(root)[variant])
+    return FilmLibrary(root, 4, CPU).index(trained_models(root)[variant])
 
 
 def test_published_index_is_taken_and_others_are_made_once(root, made):

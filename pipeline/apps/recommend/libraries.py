@@ -18,10 +18,10 @@ from pipeline.store.index import INDEX
 log = logging.getLogger(__name__)
 
 INDEXES = "models/.indexes"  # those of variants that are not published; may be deleted at any time
-FILMS = "films"  # name of the data set's catalogue
+FILMS = "films"  # name of the data set's library
 
 
-class Catalogue(Protocol):
+class SearchableLibrary(Protocol):
     """Tracks that can be recommended."""
 
     name: str
@@ -35,7 +35,7 @@ class Catalogue(Protocol):
 
 
 @dataclass(frozen=True)
-class FilmCatalogue:
+class FilmLibrary:
     """The tracks of the data set below a repository's root.
 
     The published model has its index; one for another variant is made of the audio features when it is asked for.

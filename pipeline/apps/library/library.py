@@ -1,9 +1,9 @@
 """What `index` makes of a folder of music: a folder with an index for each model.
 
-    my-catalogue/catalogue.json           whose music it is of, and by which models
-    my-catalogue/files.parquet            a row a file (`pipeline.apps.library.table`)
-    my-catalogue/tracks/<variant>.parquet the pieces with their embeddings (`pipeline.store.index`)
-    my-catalogue/.cache                   what was computed; may be deleted, is then computed again
+    my-library/library.json           whose music it is of, and by which models
+    my-library/files.parquet            a row a file (`pipeline.apps.library.table`)
+    my-library/tracks/<variant>.parquet the pieces with their embeddings (`pipeline.store.index`)
+    my-library/.cache                   what was computed; may be deleted, is then computed again
 
 Another may have written it, so nothing in it is trusted: a path out of its tables is joined by `file_of` only.
 """
@@ -20,23 +20,24 @@ from pydantic.dataclasses import dataclass as checked
 
 from pipeline.apps.library.tags import clean
 from pipeline.apps.library.walk import is_audio
-from pipeline.apps.recommend.catalogue import require_model
 from pipeline.apps.recommend.index import TrackIndex, open_index
+from pipeline.apps.recommend.libraries import require_model
 from pipeline.apps.recommend.trained import Trained
 from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.core.fields import STRICT
 from pipeline.core.files import remove_strays, write_json
 
-NAME = "catalogue.json"
+NAME = "library.json"
+FORMER_NAME = "catalogue.json"  # of earlier versions; `index` writes it anew under the name of today
 FORMAT = 1
-NAME_CHARS = 40  # of a folder's name, in that of its catalogue
+NAME_CHARS = 40  # of a folder's name, in that of its library
 DIGEST_CHARS = 8
 COMMAND_CHARS = 5000
 
 
 @checked(frozen=True, config=STRICT)
 class Contents:
-    """What catalogue.json holds."""
+    """What library.json holds."""
 
     format: int
     folder: str  # absolute
@@ -45,9 +46,9 @@ class Contents:
 
 @dataclass(frozen=True)
 class Library:
-    """One's own music, as `pipeline.apps.recommend.catalogue.Catalogue` has it."""
+    """One's own music, as `pipeline.apps.recommend.libraries.SearchableLibrary` has it."""
 
-    place: Path  # of the catalogue
+    place: Path  # of the library
     folder: Path  # of the music
     variants: tuple[str, ...]
     name: str
@@ -71,21 +72,21 @@ class Library:
 
 def is_library(path: Path) -> bool:
     """Return whether `path` is what `index` makes."""
-    return (path / NAME).is_file()
+    return (path / NAME).is_file() or (path / FORMER_NAME).is_file()
 
 
 def open_library(path: Path) -> Library:
-    """Return the catalogue at `path`; raise as `read_contents` does. The music itself need not be there."""
+    """Return the library at `path`; raise as `read_contents` does. The music itself need not be there."""
     contents = read_contents(path)
     return Library(path, Path(contents.folder), tuple(contents.variants), clean(path.resolve().name))
 
 
 def read_contents(path: Path) -> Contents:
-    """Return what catalogue.json says.
+    """Return what library.json says.
 
     Raises `MissingFileError` when it is missing or damaged, `ModelError` when another version wrote it.
     """
-    file = path / NAME
+    file = path / (FORMER_NAME if (path / FORMER_NAME).is_file() and not (path / NAME).is_file() else NAME)
     advice = f"remove {path} and run `{index_command(Path('FOLDER'), path)}` again"
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
@@ -105,11 +106,12 @@ def read_contents(path: Path) -> Contents:
 
 
 def write_contents(place: Path, folder: Path, variants: dict[str, str]) -> None:
-    """Write catalogue.json, unless it says so already."""
+    """Write library.json, unless it says so already."""
     contents = Contents(FORMAT, str(folder), variants)
-    if not is_library(place) or read_contents(place) != contents:
+    if not (place / NAME).is_file() or read_contents(place) != contents:
         remove_strays(place / NAME)
         write_json(place / NAME, {"format": FORMAT, "folder": str(folder), "variants": variants})
+    (place / FORMER_NAME).unlink(missing_ok=True)
 
 
 def tracks_path(place: Path, variant: str) -> Path:
@@ -118,14 +120,14 @@ def tracks_path(place: Path, variant: str) -> Path:
 
 
 def index_place(base: Path, folder: Path) -> Path:
-    """Return where below `base` the catalogue of the music in `folder` lies when no place was named."""
+    """Return where below `base` the library of the music in `folder` lies when no place was named."""
     resolved = folder.resolve()
     name = re.sub(r"[^\w-]+", "-", resolved.name).strip("-")[:NAME_CHARS] or "music"
     return base / f"{name}-{hashlib.sha256(bytes(resolved)).hexdigest()[:DIGEST_CHARS]}"
 
 
 def index_command(folder: Path, place: Path) -> str:
-    """Return the command that makes or renews a catalogue, fit for a terminal whatever the folder is called."""
+    """Return the command that makes or renews a library, fit for a terminal whatever the folder is called."""
     command = f"python -m pipeline index {shlex.quote(str(folder))} --out {shlex.quote(str(place))}"
     return command if command.isprintable() else clean(command, COMMAND_CHARS)
 
