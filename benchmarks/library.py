@@ -21,7 +21,7 @@ import torch
 
 from benchmarks.report import figure, in_own_process, peak_megabytes, publish
 from benchmarks.segment import music, recording
-from pipeline.apps.library.update import update_library
+from pipeline.apps.library.indexing import update_library
 from pipeline.core.files import sha256_of
 from pipeline.encoders.log_mel import LogMel
 from pipeline.media.audio import mono

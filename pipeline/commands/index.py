@@ -23,8 +23,8 @@ def register(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Index once, and say what came out."""
+    from pipeline.apps.library.indexing import update_library
     from pipeline.apps.library.report import report
-    from pipeline.apps.library.update import update_library
     from pipeline.params import load_params
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)

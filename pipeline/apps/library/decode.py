@@ -55,7 +55,7 @@ def read_facts(cache: FeatureCache, sha256: str) -> Row:
 def decode_files(
     folder: Path, rows: Sequence[Row], recipe: Recipe, cache: FeatureCache, machine: Machine, device: torch.device
 ) -> Trouble:
-    """Hear the files of `rows` below `folder` and keep what they hold in `cache`; return those that cannot be read.
+    """Decode the files of `rows` below `folder` and keep what they hold in `cache`; return those that cannot be read.
 
     Spectrograms are computed in processes of their own, a pretrained encoder works on `device` in this one. Raises
     `ModelError` as `load_encoder` does, `StageError` when a process dies.

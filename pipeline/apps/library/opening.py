@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.apps.library.indexing import update_library
 from pipeline.apps.library.library import Library, index_place, is_library, open_library
-from pipeline.apps.library.update import update_library
 from pipeline.apps.recommend.recommender import Recommender
 from pipeline.core.errors import ModelError
 from pipeline.params import Params

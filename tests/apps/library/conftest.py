@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.apps.library import pieces
-from pipeline.apps.library.update import update_library
+from pipeline.apps.library.indexing import update_library
 from pipeline.params import Params
 from tests.apps.library.world import LIBRARY, VARIANTS, fill, small, train
 

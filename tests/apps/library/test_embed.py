@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from pipeline.apps.library.embed import embed_file
-from pipeline.apps.library.update import update_library
+from pipeline.apps.library.indexing import update_library
 from pipeline.apps.recommend.index import open_index
 from pipeline.apps.recommend.trained import trained_models
 from pipeline.core.errors import ModelError

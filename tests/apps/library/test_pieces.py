@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from pipeline.apps.library import pieces
-from pipeline.apps.library.pieces import Cutting, UnusableError, cutting_of
+from pipeline.apps.library.pieces import Cutting, UnusableError, cut_file, cutting_of
 from pipeline.media.audio import write_mp3
 from tests.apps.library.world import music
 from tests.segment.sounds import CODECS, RATE, write

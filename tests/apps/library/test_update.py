@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.apps.library import decode, embed, identify, table, tracks, update
+from pipeline.apps.library import decode, embed, identify, indexing, table, tracks
+from pipeline.apps.library.indexing import update_library
 from pipeline.apps.library.library import open_library
 from pipeline.apps.library.report import Summary
-from pipeline.apps.library.update import update_library
 from pipeline.apps.recommend.trained import trained_models
 from pipeline.core.errors import MissingFileError, ModelError, StageError
 from pipeline.core.files import sha256_of, write_json
@@ -241,7 +241,7 @@ def test_a_file_that_is_too_long_is_a_row_and_leaves_no_features(update, out, se
 
 def test_a_file_that_changes_while_it_is_heard_is_not_kept(update, known, folder, monkeypatch):
     fill(folder, {"new.mp3": (9, 2.5)})
-    listen = decode.cut_file
+    cut_file = decode.cut_file
 
     def disturbed(path, *rest):
         seconds = cut_file(path, *rest)
@@ -293,12 +293,12 @@ class Killed(BaseException):
 KILLS = [  # where a run dies, and at which call
     *((decode, "write_shard", number) for number in (0, 1, 3)),
     *((embed, "write_shard", number) for number in (0, 1, 5)),
-    (run, "decode_files", 0),
-    (run, "embed_all", 1),
+    (indexing, "decode_files", 0),
+    (indexing, "embed_all", 1),
     *((tracks, "write_index", number) for number in (0, 1)),
-    (run, "keep_only", 0),
-    *((run, "write_files", number) for number in (0, 1)),
-    *((run, "write_contents", number) for number in (0, 1)),
+    (indexing, "keep_only", 0),
+    *((indexing, "write_files", number) for number in (0, 1)),
+    *((indexing, "write_contents", number) for number in (0, 1)),
 ]
 
 
@@ -334,7 +334,7 @@ def test_a_killed_run_need_not_read_again_what_it_had_read(update, out, monkeypa
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(run, "decode_files", deadly)
+        patch.setattr(indexing, "decode_files", deadly)
         with pytest.raises(Killed):
             update()
     assert {row["status"] for row in files(out).values()} == {"pending"}

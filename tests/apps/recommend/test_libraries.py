@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import stages.publish
-from pipeline.apps.recommend import library as library_module
+from pipeline.apps.recommend import libraries as library_module
 from pipeline.apps.recommend.libraries import FilmLibrary
 from pipeline.apps.recommend.trained import trained_models
 from pipeline.core.errors import MissingFileError, ModelError

@@ -252,11 +252,11 @@ def test_addresses_that_are_none(client):
 def test_openapi_describes_every_field_and_failure(client):
     described = client.get("/openapi.json").json()
     assert sorted(described["paths"]) == [
-        "/api/libraries",
-        "/api/libraries/{name}/tracks/{row}/audio",
         "/api/examples",
         "/api/examples/{fid}/image",
         "/api/export",
+        "/api/libraries",
+        "/api/libraries/{name}/tracks/{row}/audio",
         "/api/models",
         "/api/recommend",
     ]

@@ -104,7 +104,7 @@ def _facts(
     machine: Machine,
     device: torch.device,
 ) -> tuple[dict[str, Row], Trouble]:
-    """Return what is found in each file, by digest, decoding those that were not decoded yet; and which cannot be read."""
+    """Return what is found in each file, by digest, decoding what is new; and which files cannot be read."""
     first = {row["sha256"]: row for row in reversed(rows) if not row["status"]}
     facts = {sha256: read_facts(features, sha256) for sha256 in first if sha256 in features}
     missing = sorted((row for sha256, row in first.items() if sha256 not in facts), key=itemgetter("path"))
