@@ -46,7 +46,7 @@ class TrackColumns(BaseModel):
     path: Annotated[str, Field(description="of the file, below the library's folder, parted by /")]
 
 
-TYPES = {str: pa.string(), int | None: pa.int32(), float | None: pa.float64()}
+TYPES: dict[Any, pa.DataType] = {str: pa.string(), int | None: pa.int32(), float | None: pa.float64()}
 INDEX_KEYS = pa.schema([(name, TYPES[field.annotation]) for name, field in TrackColumns.model_fields.items()])
 REPEATED_COLUMNS = frozenset(name for name, field in TrackColumns.model_fields.items() if REPEATED in field.metadata)
 FORMER_NAMES = {"film": "title", "title": "track", "split": "side"}  # in an index that has a column `track`

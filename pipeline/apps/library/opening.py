@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.apps.library.indexing import update_library
-from pipeline.apps.library.library import Library, index_place, is_library, open_library
+from pipeline.apps.library.library import index_place, is_library, open_library
+from pipeline.apps.recommend.libraries import SearchableLibrary
 from pipeline.apps.recommend.recommender import Recommender
 from pipeline.core.errors import ModelError
 from pipeline.params import Params
@@ -17,7 +18,7 @@ def add_libraries(recommender: Recommender, root: Path, params: Params, paths: S
 
     A path is what `index` made, or a folder of music, which is indexed first. Raises `ModelError` for another one.
     """
-    found: dict[str, Library] = {}
+    found: dict[str, SearchableLibrary] = {}
     for path in paths:
         place = path if is_library(path) else index_place(root / INDEXED, path)
         if place != path:

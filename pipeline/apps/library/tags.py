@@ -40,7 +40,7 @@ def tags_of(path: Path) -> dict[str, Any]:
             found = _small(container.streams.audio[0].metadata) | _small(container.metadata)
     except (NotAudioError, OSError, av.FFmpegError, ValueError):
         return {}
-    tags = {tag: text for tag, names in NAMES.items() if (text := _first(found, names))}
+    tags: dict[str, Any] = {tag: text for tag, names in NAMES.items() if (text := _first(found, names))}
     if year := YEAR.search(" ".join(found.get(name, "") for name in DATES)):
         tags["year"] = int(year[0])
     return tags

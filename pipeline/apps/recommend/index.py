@@ -55,7 +55,7 @@ class TrackIndex:
     def film_names(self) -> dict[int, dict[str, Any]]:
         """The first track of each film or album by its number: its `fid`, `film` (title) and `year`."""
         numbers, first = np.unique(self.films, return_index=True)
-        return dict(zip(numbers.tolist(), self.rows(first), strict=True))
+        return dict(zip(numbers.tolist(), self.rows(first.tolist()), strict=True))
 
     def rows(self, rows: Sequence[int]) -> list[dict[str, Any]]:
         """Return the tracks in `rows`, a dict each."""

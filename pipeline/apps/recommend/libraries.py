@@ -24,8 +24,13 @@ FILMS = "films"  # name of the data set's library
 class SearchableLibrary(Protocol):
     """Tracks that can be recommended."""
 
-    name: str
-    folder: Path  # below which the tracks' paths lie
+    @property
+    def name(self) -> str:
+        """What it is called among others."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder below which the tracks' paths lie."""
 
     def index(self, model: Trained) -> TrackIndex:
         """Return the tracks with their embeddings by `model`.

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,7 +57,8 @@ class Answer:
     tracks: list[dict[str, Any]]  # columns of `INDEX_KEYS` with rank, row, score and, for why, place and without
 
 
-class _Opened(NamedTuple):
+@dataclass(frozen=True)
+class _Opened:
     index: TrackIndex
     search: Search
 
@@ -92,7 +93,8 @@ class Recommender:
         query = replace(request.query, tags=tags_as_trained(request.query.tags or "", self.tags_rule))
         request = replace(request, query=query)
         model, chosen = self.model_for(query, request.variant)
-        index, search = self.opened(request.library, model)
+        opened = self.opened(request.library, model)
+        index, search = opened.index, opened.search
         parts = model.needs if request.why and query.given and len(model.needs) > 1 else ()
         whole, *ablated = self._vectors(model, index, request, parts)
         rows = self._picked(index, search, whole, request)

@@ -59,6 +59,7 @@ class Served(PythonModel):
         vectors = self.encoder.encode(queries)
         if self.index is None:
             return pandas.DataFrame({"embedding": list(vectors)})
+        assert params is not None, "MLflow fills in the defaults of the signature"
         rows, scores = self.index.nearest(vectors, params["k"])
         answers = [
             {"query": query, "rank": rank, "score": float(score)} | track

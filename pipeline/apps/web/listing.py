@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from pipeline.apps.web import schema
 from pipeline.apps.web.described import curl
-from pipeline.apps.web.site import Site
+from pipeline.apps.web.site import Row, Site
 
 LIST = "The list"
 
@@ -15,32 +15,35 @@ def listing_routes(site: Site) -> APIRouter:
 
     @api.get(
         "/models",
+        response_model=list[schema.Variant],
         summary="The trained models, and what each needs",
         response_description=LIST,
         openapi_extra=curl("/api/models"),
     )
-    def models() -> list[schema.Variant]:
+    def models() -> list[Row]:
         return site.models()
 
     @api.get(
         "/libraries",
+        response_model=list[schema.LibraryInfo],
         summary="The libraries that can be searched",
         response_description=LIST,
         description="The first one is searched when none is named.",
         openapi_extra=curl("/api/libraries"),
     )
-    def libraries() -> list[schema.LibraryInfo]:
+    def libraries() -> list[Row]:
         return site.libraries()
 
     @api.get(
         "/examples",
+        response_model=list[schema.ExampleFilm],
         summary="A few films to try it with",
         response_description=LIST,
         description="They are of the data set's evaluation split: no model was trained on them. There is none where "
         "there is no data set.",
         openapi_extra=curl("/api/examples"),
     )
-    def examples() -> list[schema.ExampleFilm]:
+    def examples() -> list[Row]:
         return site.examples.suggested()
 
     return api

@@ -107,9 +107,8 @@ def _kind(described: Node, schema: Node, several: str) -> str:
         return several.format(_kind(described, schema["items"], several))
     if "contentMediaType" in schema or schema.get("format") == "binary":
         return "file"
-    return {"string": "text", "integer": "whole number", "boolean": "true or false"}.get(
-        schema.get("type", "object"), schema.get("type", "object")
-    )
+    kind = str(schema.get("type", "object"))
+    return {"string": "text", "integer": "whole number", "boolean": "true or false"}.get(kind, kind)
 
 
 def _example(described: Node, schema: Node) -> Any:

@@ -28,6 +28,7 @@ def search_routes(site: Site) -> APIRouter:
     @api.post(
         "/recommend",
         summary="Find music for a film, or tracks like a track",
+        response_model=schema.SearchAnswer,
         response_description="The answer",
         description="Give what is known of the film (an image, tags, a plot), or tracks to find more of, or both. "
         "What each model reads is told by /api/models; without `variant` it is the one that reads most of what is "
@@ -65,7 +66,7 @@ def search_routes(site: Site) -> APIRouter:
             tuple[int, ...], Form(max_length=MAX_LIKED, description="tracks to find more of, each its `row`")
         ] = (),
         why: Annotated[bool, Form(description="tell what each part of the query did")] = False,
-    ) -> schema.SearchAnswer:
+    ) -> dict[str, Any]:
         if image is not None and (image.size or 0) > most_bytes:
             raise Refused(413, f"image: {image.size} bytes, at most {most_bytes} (recommend.max_image_bytes)")
         if image is not None and example:
