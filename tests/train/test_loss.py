@@ -1,12 +1,14 @@
 """The contrastive loss against a slow oracle and at its limits."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from pipeline.train.loss import contrastive_loss
+from pipeline.train.loss import contrastive_loss, make_loss
+from tests.train.recipe import TRAIN
 
 WAYS = ["masked", "positives", "negatives"]
 
@@ -82,3 +84,10 @@ def test_loss_is_symmetric_in_its_roles():
     for way in WAYS:
         one, other = (contrastive_loss(a, b, scale, films, way).item() for a, b in ((query, audio), (audio, query)))
         assert one == pytest.approx(other)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_loss_of_a_training_is_the_one_that_its_parameters_name(way):
+    rows = unit(4, 4), unit(4, 5), torch.tensor(4.0), torch.tensor([0, 1, 1, 2])
+    found = make_loss(replace(TRAIN, same_film=way))(*rows)
+    assert found.item() == contrastive_loss(*rows, way).item()

@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.apps.library.library import file_of, index_command, index_place, is_library, open_library, read_contents
+from pipeline.apps.library.library import (
+    file_of,
+    index_command,
+    index_place,
+    is_library,
+    open_library,
+    read_contents,
+    write_contents,
+)
 from pipeline.apps.library.place import library_folder, music_folder
 from pipeline.apps.recommend.trained import trained_models
 from pipeline.core.errors import MissingFileError, ModelError
@@ -198,3 +206,13 @@ def test_contents_are_read_as_they_were_written(place, music_made, models_made):
     contents = read_contents(place)
     assert contents.variants == {name: model.digest for name, model in trained_models(models_made).items()}
     assert (contents.format, contents.folder) == (1, str(music_made))
+
+
+def test_the_library_of_an_earlier_version_is_opened_and_gets_its_name_of_today(place, music_made):
+    (place / "library.json").rename(place / "catalogue.json")
+    assert is_library(place)
+    contents = read_contents(place)
+    assert (open_library(place).folder, contents.folder) == (music_made, str(music_made))
+    write_contents(place, music_made, contents.variants)
+    assert (place / "library.json").is_file() and not (place / "catalogue.json").exists()
+    assert read_contents(place) == contents

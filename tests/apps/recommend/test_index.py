@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.apps.recommend.index import TrackIndex, open_index
 from pipeline.core.errors import MissingFileError, ModelError
-from pipeline.store.index import FORMER_NAMES, INDEX_KEYS, write_index
+from pipeline.store.index import INDEX_KEYS, write_index
 from pipeline.store.table import METADATA_KEY
 from tests.apps.recommend.tracks import make_index, track
 
@@ -71,7 +71,7 @@ def test_an_index_is_read_as_it_was_written(written):
 
 def test_an_index_with_the_names_of_an_earlier_version_is_read(written):
     before = open_index(written, "")
-    rewrite(written, FORMER_NAMES)
+    rewrite(written, {"film": "title", "title": "track", "split": "side"})
     index = open_index(written, "")
     assert index.rows(range(4)) == before.rows(range(4))
     np.testing.assert_array_equal(index.vectors, before.vectors)
