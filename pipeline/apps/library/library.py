@@ -1,7 +1,7 @@
 """What `index` makes of a folder of music: a folder with an index for each model.
 
     my-library/library.json           whose music it is of, and by which models
-    my-library/files.parquet            a row a file (`pipeline.apps.library.table`)
+    my-library/files.parquet            one row per file (`pipeline.apps.library.table`)
     my-library/tracks/<variant>.parquet the pieces with their embeddings (`pipeline.store.index`)
     my-library/.cache                   what was computed; may be deleted, is then computed again
 
