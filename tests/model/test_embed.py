@@ -104,6 +104,17 @@ def test_weights_that_are_not_numbers_are_refused(opened, embed, weight, name):
         embed(*opened, 4, CPU)
 
 
+@pytest.mark.parametrize(
+    ("embed", "head", "name"),
+    [(embedded_tracks, "audio_head", r"data/audio/A/A/A/0\.mp3"), (embedded_films, "query_head", "AAA")],
+)
+def test_embeddings_of_length_zero_are_refused(opened, embed, head, name):
+    for weight in opened[0].get_submodule(head).parameters():
+        weight.data.zero_()
+    with pytest.raises(ModelError, match=name):
+        embed(*opened, 4, CPU)
+
+
 def test_tracks_and_queries_need_no_store(opened):
     model, store, films, config = opened
     film = films[-1]
