@@ -75,7 +75,7 @@ class Trouble(_Part):
     lag: float | None = None  # seconds, with the code maxlag
 
 
-class Answer(_Part):
+class ApiAnswer(_Part):
     """A whole answer; `going_on` holds the parameters that ask for the rest."""
 
     batchcomplete: Flag = False
@@ -88,7 +88,7 @@ class ShapeError(Exception):
     """Bytes that are no answer; the message says where they differ."""
 
 
-def read_answer(data: bytes) -> Answer:
+def read_answer(data: bytes) -> ApiAnswer:
     """Return the answer in `data`; raise `ShapeError` when it is no JSON, or of another shape."""
     try:
         return _ANSWER.validate_json(data)
@@ -98,4 +98,4 @@ def read_answer(data: bytes) -> Answer:
         raise ShapeError(f"{where}: {first['msg'][:120]}" if where else first["msg"][:120]) from None
 
 
-_ANSWER = TypeAdapter(Answer)
+_ANSWER = TypeAdapter(ApiAnswer)

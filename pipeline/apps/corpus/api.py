@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import quote, urlencode
 
-from pipeline.apps.corpus.answer import Answer, Page, Query, ShapeError, read_answer
+from pipeline.apps.corpus.answer import ApiAnswer, Page, Query, ShapeError, read_answer
 from pipeline.core.text import one_line
 from pipeline.core.web import FetchError
 from pipeline.scrape.client import Client
@@ -88,7 +88,7 @@ class Api:
                 return page
         raise ApiError(f"{self.site} says nothing of {name}")
 
-    def _answers(self, question: dict[str, str]) -> Iterator[Answer]:
+    def _answers(self, question: dict[str, str]) -> Iterator[ApiAnswer]:
         going_on: dict[str, str | int] = {}
         for _ in range(MAX_ANSWERS):
             answer = self._ask(question | {name: str(value) for name, value in going_on.items()})
@@ -100,7 +100,7 @@ class Api:
             going_on = answer.going_on
         raise ApiError(f"{self.site} does not come to an end: it always has more to say")
 
-    def _ask(self, question: dict[str, str]) -> Answer:
+    def _ask(self, question: dict[str, str]) -> ApiAnswer:
         fixed = {"action": "query", "format": "json", "formatversion": "2", "maxlag": str(MAX_LAG_SECONDS)}
         url = f"{self.site}/w/api.php?{urlencode(fixed | question, quote_via=quote)}"
         for attempt in range(1, self._scrape.attempts + 1):
