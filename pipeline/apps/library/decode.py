@@ -7,8 +7,9 @@ cannot be used has facts as well, and is not decoded again.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +22,6 @@ from pipeline.apps.library.pieces import UnusableError, cut_file
 from pipeline.apps.library.recipe import Extract, Recipe, extractor, load_encoder
 from pipeline.apps.library.table import OK, Row
 from pipeline.apps.library.tags import tags_of
-from pipeline.apps.library.threads import threads
 from pipeline.core.errors import StageError
 from pipeline.core.files import sha256_of
 from pipeline.core.machine import Machine
@@ -40,6 +40,17 @@ class Done(NamedTuple):
 
     shards: list[Path]
     trouble: Trouble
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Let PyTorch compute in `count` threads of the CPU within the block: with another number its sums differ."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def piece_key(sha256: str, start: int) -> str:

@@ -8,11 +8,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pipeline.apps.library.decode import piece_key
+from pipeline.apps.library.decode import piece_key, threads
 from pipeline.apps.library.pieces import UnusableError, cut_file
 from pipeline.apps.library.recipe import Recipe, extractor, load_encoder, recipe_of
 from pipeline.apps.library.table import Row
-from pipeline.apps.library.threads import threads
 from pipeline.apps.recommend.trained import Trained
 from pipeline.core.errors import ModelError
 from pipeline.core.workers import batches
