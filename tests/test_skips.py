@@ -9,6 +9,7 @@ import pytest
 
 from tests.skips import ALLOWED
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 LISTED = f"""
 import pytest

@@ -11,6 +11,8 @@ from pipeline.apps import ui
 from pipeline.apps.ui import save_view, serve
 from pipeline.tracking.store import tracking_uri
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def no_outside_store(monkeypatch):

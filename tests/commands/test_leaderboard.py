@@ -13,6 +13,7 @@ from pipeline.params import load_params
 from pipeline.tracking.evaluation import log_evaluation
 from pipeline.tracking.training import training_run
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 
 

@@ -52,6 +52,7 @@ def test_another_rate_is_resampled(tmp_path, dataset, features):
     assert frames.tolist() == [1 + round(row["seconds"] * 16000) // 512 for row in dataset[:2]] + [2, 32]
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes_in_any_number_of_processes(tmp_path, dataset, features, monkeypatch):
     monkeypatch.setattr(audio_frames, "GROUP_ROWS", 1)
     contents = []
@@ -143,6 +144,7 @@ def test_a_track_that_was_replaced_does_not_get_into_the_cache(tmp_path, dataset
     assert write(tmp_path, dataset, features.audio) == 4
 
 
+@pytest.mark.slow
 def test_an_error_in_another_process_comes_through(tmp_path, dataset, features, monkeypatch):
     monkeypatch.setattr(audio_frames, "GROUP_ROWS", 2)
     spoil(tmp_path / dataset[3]["path"], "truncated")

@@ -68,6 +68,7 @@ def test_the_same_music_in_another_codec_level_and_place(suffix, bit_rate, secon
     assert errors(other, samples, seconds + 3, 12) < 0.15
 
 
+@pytest.mark.slow
 def test_other_music(again):
     samples = music(3, 20)
     for seed in (4, 5, 6):

@@ -19,6 +19,7 @@ from tests.apps.recommend.asked_world import CPU, make_asked_world
 from tests.apps.recommend.test_query import as_queries
 from tests.test_architecture import reached_from
 
+pytestmark = pytest.mark.slow
 ASK = """
 import json, socket, sys
 from pathlib import Path

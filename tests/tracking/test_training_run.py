@@ -15,6 +15,7 @@ from pipeline.tracking.evaluation import log_evaluation
 from pipeline.tracking.store import tracking_uri
 from pipeline.tracking.training import PROCESS_TAG, TrainingRun, training_run
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent.parent
 METRICS = {
     "variant": "All",

@@ -24,6 +24,7 @@ from pipeline.train.sampling import draw
 from pipeline.train.step import backward
 from tests.train.recipe import ALONE, MODEL, TRAIN, train
 
+pytestmark = pytest.mark.slow
 CPU = torch.device("cpu")
 EXAMPLES = 11  # which two and three processes cannot share evenly
 

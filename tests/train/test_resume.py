@@ -16,6 +16,7 @@ import torch
 from pipeline.model.store import load_model
 from tests.train.recipe import MODEL, TRAIN, train
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 FILES = ("model.safetensors", "config.json", "history.csv")
 DROPPED = replace(MODEL, audio=replace(MODEL.audio, dropout=0.2), projector=replace(MODEL.projector, dropout=0.2))

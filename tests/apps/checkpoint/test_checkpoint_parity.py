@@ -90,6 +90,7 @@ def test_spectrogram():
     assert frames.mean().item() == pytest.approx(STORED["mean"], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_command_line_writes_the_same_folder(import_state, state_of, work):
     variant = next(variant for variant in SINGLE if KINDS[variant] == ("text",))
     import_state(state_of(("text",)), variant)

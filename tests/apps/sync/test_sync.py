@@ -11,6 +11,8 @@ from pipeline.params import load_params
 from pipeline.tracking.store import connected, one_at_a_time
 from pipeline.tracking.training import training_run
 
+pytestmark = pytest.mark.slow
+
 
 def test_run_is_logged_from_files_once(restored, command, capsys):
     from mlflow import MlflowClient
