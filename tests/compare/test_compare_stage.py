@@ -14,6 +14,8 @@ from pipeline.core.tables import DATASET, write_table
 from pipeline.evaluate.rankings import read_rankings
 from stages.compare import main
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "<script>alert(1)</script> & \"Rock 'n' Roll\" <img src=x onerror=alert(2)>"
 
 OUTPUTS = [

@@ -6,6 +6,8 @@ from pipeline.core import tables
 from pipeline.core.errors import MissingFileError, StageError
 from pipeline.core.tables import count_by_status, read_table, require_success, write_table
 
+pytestmark = pytest.mark.slow
+
 SCHEMA = pa.schema([("fid", pa.string()), ("number", pa.int32()), ("status", pa.string())])
 ROWS = [{"fid": "AAA", "number": 1, "status": "ok"}, {"fid": "AAB", "number": None, "status": "x"}]
 

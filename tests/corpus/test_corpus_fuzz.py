@@ -12,6 +12,8 @@ from pipeline.corpus import FID, load_films
 from pipeline.corpus.entry import FIELDS, OTHER_NAMES
 from pipeline.corpus.site import served_file
 
+pytestmark = pytest.mark.slow
+
 SEARCH = "ytsearch1:{title} {year} soundtrack"
 MAX_LINE = 600  # characters of a message beside the path
 HOSTILE = [

@@ -13,6 +13,8 @@ from pipeline.encoders.audio import inputs_of, load_audio_encoder
 from pipeline.encoders.section import WindowFeatures
 from tests.encoders.tiny import AUDIO, without_weights
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 AUTO = {"clap": "pooler", "clap_fusion": "pooler", "ast": "pooler", "wav2vec2": "mean", "hubert": "mean"}
 RATES = {"clap": 48000, "clap_fusion": 48000, "ast": 16000, "wav2vec2": 16000, "hubert": 16000}  # Hz

@@ -17,6 +17,8 @@ from pipeline.encoders.pixels import Preparation, read_preparation
 from pipeline.encoders.section import ImageFeatures
 from tests.encoders.tiny import IMAGE, save_tiny, without_weights
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 PORTRAIT = Path(matplotlib.get_data_path()) / "sample_data/grace_hopper.jpg"  # an admiral in uniform
 MILITARY_UNIFORM = 652  # of ImageNet's classes

@@ -18,6 +18,8 @@ from pipeline.encoders.section import TextFeatures
 from pipeline.encoders.source import Source, locate, packaged_path
 from pipeline.encoders.text import load_text_encoder
 
+pytestmark = pytest.mark.slow
+
 NAME, COMMIT = "someone/model", "0123456789abcdef" * 2 + "01234567"
 
 

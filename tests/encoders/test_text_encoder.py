@@ -16,6 +16,8 @@ from pipeline.encoders.source import packaged_path
 from pipeline.encoders.text import TextEncoder, load_text_encoder
 from tests.encoders.tiny import TEXT, save_sentence, without_weights
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 TEXTS = ["a dog runs home .", "war begins", "dog", "", "a a a a a a a a a a a a a a", "war begins"]
 MEAN, CLS = {"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}, {"pooling_mode": "cls"}  # old, new

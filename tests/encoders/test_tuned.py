@@ -17,6 +17,8 @@ from pipeline.encoders.tuned import MARKS, build_tuned, load_tuned
 from pipeline.store.raw import TokenTable, raw_tables
 from tests.encoders.tiny import IMAGE, TEXT, save_sentence
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 TAGS, PARAGRAPHS = "a dog runs", ["war begins .", "home a dog war begins home . a dog runs"]
 FILM = {"fid": "AAA", "tags": TAGS, "plot": "\n".join(PARAGRAPHS), "image": "poster.png"}

@@ -22,6 +22,8 @@ from pipeline.store.films import films_of, open_store
 from tests.evaluate.small_world import EVALUATE, World
 from tests.small_machine import MACHINE
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 AVERAGES = [
     *(f"hit_rate_at_{k}" for k in EVALUATE.ks),

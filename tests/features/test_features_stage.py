@@ -17,6 +17,8 @@ from pipeline.store.films import films_of, open_store
 from stages.features import main
 from tests.small_machine import MACHINE
 
+pytestmark = pytest.mark.slow
+
 INPUTS = ["image", "tags", "plot", "tags_plot"]
 
 

@@ -21,6 +21,8 @@ from pipeline.store.films import films_of, open_store
 from tests.evaluate.small_world import EVALUATE, World, make_world
 from tests.small_machine import MACHINE
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def evaluated(world, monkeypatch) -> World:

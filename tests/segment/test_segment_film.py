@@ -14,6 +14,8 @@ from pipeline.segment.film import FilmRecordings, segment_film
 from pipeline.segment.state import FilmState
 from tests.segment.sounds import RATE, decoded, music, pitch, tone
 
+pytestmark = pytest.mark.slow
+
 SILENCE = np.zeros(2 * RATE, np.int16)
 
 

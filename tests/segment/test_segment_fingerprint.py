@@ -8,6 +8,8 @@ import pytest
 from pipeline.segment.fingerprint import Recorder, Reference
 from tests.segment.sounds import RATE, decoded, music, tone, write
 
+pytestmark = pytest.mark.slow
+
 EVERYTHING = [slice(0, 1 << 30)]
 
 
@@ -68,7 +70,6 @@ def test_the_same_music_in_another_codec_level_and_place(suffix, bit_rate, secon
     assert errors(other, samples, seconds + 3, 12) < 0.15
 
 
-@pytest.mark.slow
 def test_other_music(again):
     samples = music(3, 20)
     for seed in (4, 5, 6):

@@ -22,6 +22,8 @@ from stages.segment import main
 from tests.segment.sounds import music
 from tests.small_machine import MACHINE
 
+pytestmark = pytest.mark.slow
+
 
 def rows(root):
     return read_table(root / "data/segments.parquet", SEGMENTS, "segment")
@@ -192,7 +194,6 @@ class Killed(BaseException):
     """Stands for the end of the process."""
 
 
-@pytest.mark.slow
 def test_a_killed_run_is_gone_on_with(three, record, stage, tmp_path, monkeypatch):
     """Ended before each renaming, removal and file that is begun in turn; all pieces have the same size."""
     now = [*three[:2], record.samples("AAA", 1, music(8, 4))]

@@ -20,6 +20,8 @@ from pipeline.train.training import open_material, train_variant
 from tests.small_machine import MACHINE
 from tests.train.recipe import ALONE, MODEL, TRAIN
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 INPUTS = ["tags_plot", "image"]
 FINETUNE = replace(TRAIN, encoders="finetune", patience=None)

@@ -15,6 +15,8 @@ from pipeline.core.tables import DATASET, write_table
 from tests.evaluate.small_world import dataset_rows
 from tests.train.recipe import MODEL
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 FILES = ("model.safetensors", "config.json", "history.csv")
 WITHOUT = """
@@ -87,7 +89,6 @@ def test_stage_trains_and_tracks_each_epoch(root):
         assert [point.step for point in client.get_metric_history(found.info.run_id, name)] == [1, 2, 3]
 
 
-@pytest.mark.slow
 def test_two_processes_write_one_model_and_one_run(root):
     changed(root, "machine", train_processes=2)
     done = run(root, "-m", "stages.train", "--variant", "Im")
@@ -97,7 +98,6 @@ def test_two_processes_write_one_model_and_one_run(root):
     assert len(runs(root)[1]) == 1
 
 
-@pytest.mark.slow
 def test_what_is_wrong_in_several_processes_is_said_and_is_the_exit_status(root):
     changed(root, "machine", train_processes=2)
     changed(root, "train", batch_size=2)

@@ -21,6 +21,8 @@ from pipeline.train.loss import make_loss
 from pipeline.train.validation import Validation
 from tests.train.recipe import ALONE, MODEL, TRAIN, train
 
+pytestmark = pytest.mark.slow
+
 FILES = ("model.safetensors", "config.json", "history.csv")
 
 

@@ -18,6 +18,8 @@ from pipeline.params import load_params
 from tests.apps.checkpoint.conftest import ROOT, import_file
 from tests.apps.checkpoint.reference import IMAGE_CONFIG, TEXT_CONFIG, WIDTH, write_config
 
+pytestmark = pytest.mark.slow
+
 VARIANTS = load_params(ROOT / "params.yaml").variants
 QUERIES = {("text",): ["tags"], ("image",): ["image"], ("text", "image"): ["plot", "image"]}
 

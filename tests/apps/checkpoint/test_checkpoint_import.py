@@ -23,6 +23,8 @@ from pipeline.train.loop import HISTORY
 from tests.apps.checkpoint.conftest import ROOT, import_file
 from tests.apps.checkpoint.reference import WIDTH, mel_filterbank, theta_audio, theta_query, write_config
 
+pytestmark = pytest.mark.slow
+
 VARIANTS = load_params(ROOT / "params.yaml").variants
 KINDS = {
     variant: tuple(sorted({INPUT_TABLES[name] for name in VARIANTS[variant]}, reverse=True)) for variant in VARIANTS

@@ -19,6 +19,8 @@ from pipeline.store.films import INPUT_TABLES
 from tests.apps.checkpoint.conftest import ROOT
 from tests.apps.checkpoint.reference import GOLDEN, compute_golden, random_inputs
 
+pytestmark = pytest.mark.slow
+
 STORED = json.loads(GOLDEN.read_text())
 QUERIES = {tuple(query["kinds"]): query for query in STORED["queries"]}
 VARIANTS = load_params(ROOT / "params.yaml").variants
@@ -90,7 +92,6 @@ def test_spectrogram():
     assert frames.mean().item() == pytest.approx(STORED["mean"], abs=1e-4)
 
 
-@pytest.mark.slow
 def test_command_line_writes_the_same_folder(import_state, state_of, work):
     variant = next(variant for variant in SINGLE if KINDS[variant] == ("text",))
     import_state(state_of(("text",)), variant)

@@ -16,6 +16,8 @@ import torch
 from pipeline.__main__ import main
 from pipeline.apps.doctor.machine import check_packages
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 LINES = [
     "Python", "packages", "PyTorch", "audio encoder", "image encoder", "text encoder", "yt-dlp", "JavaScript", "FFmpeg",
@@ -274,7 +276,6 @@ def test_program_without_what_it_imports_itself():
     assert done.stderr == "ERROR: ruamel.yaml is not installed: run `make run`, or `pip install -r requirements.txt`\n"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("module", "line"), [("torch", "PyTorch"), ("yt_dlp", "yt-dlp"), ("av", "FFmpeg")])
 def test_package_that_does_not_import_is_a_line(module, line):
     without = f"import runpy, sys; sys.modules[{module!r}] = None; sys.argv = ['pipeline', 'doctor']"

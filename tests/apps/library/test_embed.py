@@ -17,6 +17,8 @@ from tests.apps.library.world import CPU, make_heard_world, music, small
 from tests.features.small import AUDIO, WINDOWS
 from tests.segment.sounds import RATE
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("kind", ["float16", "uint8", "wav2vec2"])
 def test_the_data_sets_own_files_get_the_data_sets_own_vectors(tmp_path, params, tiny, kind):

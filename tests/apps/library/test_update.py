@@ -24,6 +24,8 @@ from pipeline.media.audio import write_mp3
 from tests.apps.library.world import AUDIO, LIBRARY, fill, music, train
 from tests.segment.sounds import RATE
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def out(tmp_path) -> Path:

@@ -15,6 +15,8 @@ from pipeline.model.store import load_model, save_model
 from tests.apps.recommend.asked_world import CPU
 from tests.small_machine import MACHINE
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def root(asked_root, tmp_path, monkeypatch):

@@ -17,6 +17,8 @@ from pipeline.store.inputs import film_rows
 from tests.apps.recommend.asked_world import CPU, make_asked_world
 from tests.evaluate.small_world import World
 
+pytestmark = pytest.mark.slow
+
 INPUTS = [["image"], ["tags"], ["plot"], ["tags", "image"], ["plot", "image"], ["tags_plot"], ["tags_plot", "image"]]
 
 

@@ -12,6 +12,8 @@ import pytest
 from pipeline.__main__ import main
 from pipeline.core.tables import DATASET, read_table
 
+pytestmark = pytest.mark.slow
+
 OURS = Path(__file__).parents[3] / "params.yaml"
 
 

@@ -17,6 +17,8 @@ from pipeline.model.store import load_model
 from tests.apps.recommend.asked_world import CPU
 from tests.apps.recommend.tracks import make_index, track
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def query(asked_root: Path) -> Query:

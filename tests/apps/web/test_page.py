@@ -17,7 +17,7 @@ NAMELESS = """() => [...document.querySelectorAll("button, input, select, textar
     .filter((node) => !["aria-label", "aria-labelledby"].some((name) => node.getAttribute(name)))
     .filter((node) => !node.labels?.length && !node.textContent.trim())
     .map((node) => node.outerHTML)"""
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on PATH")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on PATH")]
 
 
 @pytest.fixture(scope="module")

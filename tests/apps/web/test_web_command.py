@@ -16,6 +16,8 @@ import requests
 from pipeline.commands.serve import greeting, listen, names_of, warm_up
 from pipeline.core.errors import MissingFileError, ParamsError
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 SERVE = (
     "import argparse; from pipeline.commands.serve import register; parser = argparse.ArgumentParser();"
