@@ -109,7 +109,7 @@ def _liking(recommender: "Recommender", request: "Request", params: "Params", na
 
 
 def _named(index: "TrackIndex", folder: Path, name: str) -> list[int]:
-    """Return the rows of the track, or of all pieces of the file, that `name` stands for; none if it is not there."""
+    """Return the rows of the track, or of all segments of the file, that `name` stands for; none if it is not there."""
     path = Path(name)
     inside = path.resolve().is_relative_to(folder.resolve())
     below = path.resolve().relative_to(folder.resolve()).as_posix() if inside else name

@@ -1,9 +1,9 @@
-"""Files decoded once: their pieces, features and tags, kept by the SHA-256 of their content.
+"""Files decoded once: their segments, features and tags, kept by the SHA-256 of their content.
 
 In the cache of a recipe lie for each file that was decoded its facts (JSON as bytes [1, n]: status, reason, seconds,
-tags, and each piece's first sample and length), under its digest, and the features [steps, width] of each piece, under
-digest and first sample. Facts are written after the features, so a file whose facts are here is whole. A file that
-cannot be used has facts as well, and is not decoded again.
+tags, and each segment's first sample and length), under its digest, and the features [steps, width] of each segment,
+under digest and first sample. Facts are written after the features, so a file whose facts are here is whole. A file
+that cannot be used has facts as well, and is not decoded again.
 """
 
 import json
@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pipeline.apps.library.pieces import UnusableError, cut_file
 from pipeline.apps.library.recipe import Extract, Recipe, extractor, load_encoder
+from pipeline.apps.library.segments import UnusableError, cut_file
 from pipeline.apps.library.table import OK, Row
 from pipeline.apps.library.tags import tags_of
 from pipeline.core.errors import StageError
@@ -53,8 +53,8 @@ def threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def piece_key(sha256: str, start: int) -> str:
-    """Return the key of the features of the piece that begins at sample `start`."""
+def segment_key(sha256: str, start: int) -> str:
+    """Return the key of the features of the segment that begins at sample `start`."""
     return f"{sha256}:{start}"
 
 
@@ -113,20 +113,20 @@ def _hear(folder: Path, cache: Path, recipe: Recipe, encoder: AudioEncoder | Non
 
 
 def _facts(path: Path, sha256: str, recipe: Recipe, extract: Extract, own: "_Shards") -> Row:
-    """Return the facts of a file, and put the features of its pieces into `own`."""
-    pieces: list[list[int]] = []
+    """Return the facts of a file, and put the features of its segments into `own`."""
+    segments: list[list[int]] = []
 
     def keep(start: int, samples: np.ndarray) -> None:
-        own.put(piece_key(sha256, start), extract(samples))
-        pieces.append([start, len(samples)])
+        own.put(segment_key(sha256, start), extract(samples))
+        segments.append([start, len(samples)])
 
-    facts: Row = {"status": OK, "reason": "", "seconds": None, "tags": {}, "pieces": []}
+    facts: Row = {"status": OK, "reason": "", "seconds": None, "tags": {}, "segments": []}
     try:
         seconds = cut_file(path, recipe.cutting, keep)
     except UnusableError as error:
         status = "corrupt" if error.status == "unreadable" and _is_whole(path, sha256) else error.status
         return facts | {"status": status, "reason": error.reason}
-    return facts | {"seconds": seconds, "tags": tags_of(path), "pieces": pieces}
+    return facts | {"seconds": seconds, "tags": tags_of(path), "segments": segments}
 
 
 def _is_whole(path: Path, sha256: str) -> bool:

@@ -1,4 +1,4 @@
-"""Pieces of music as unit vectors, by the very rule that tracks of the data set are embedded."""
+"""Segments of music as unit vectors, by the very rule that tracks of the data set are embedded."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pipeline.apps.library.decode import piece_key, threads
-from pipeline.apps.library.pieces import UnusableError, cut_file
+from pipeline.apps.library.decode import segment_key, threads
 from pipeline.apps.library.recipe import Recipe, extractor, load_encoder, recipe_of
+from pipeline.apps.library.segments import UnusableError, cut_file
 from pipeline.apps.library.table import Row
 from pipeline.apps.recommend.trained import Trained
 from pipeline.core.errors import ModelError
@@ -33,11 +33,11 @@ def embed_all(
     params: Params,
     device: torch.device,
 ) -> None:
-    """Embed the pieces of all files of `facts`, by digest, of which `vectors` has none: an array [pieces, e] a file.
+    """Embed the segments of the files of `facts`, by digest, of which `vectors` has none: [segments, e] a file.
 
-    The features of their pieces are in `features`. A file is embedded by itself, so its vectors depend on no other.
+    The features of their segments are in `features`. A file is embedded by itself, so its vectors depend on no other.
     """
-    missing = vectors.missing(sha256 for sha256, found in facts.items() if found["pieces"])
+    missing = vectors.missing(sha256 for sha256, found in facts.items() if found["segments"])
     if not missing:
         return
     network, config = load_model(model.folder)
@@ -45,16 +45,16 @@ def embed_all(
         for group in batches(missing, GROUP_FILES):
             arrays = {}
             for sha256 in group:
-                keys = [piece_key(sha256, start) for start, _ in facts[sha256]["pieces"]]
+                keys = [segment_key(sha256, start) for start, _ in facts[sha256]["segments"]]
                 arrays[sha256] = _embed(network, config, Tracks(keys, map(features.read, keys)), params, device)
                 progress.update()
             vectors.add(write_shard(vectors.folder, arrays))
 
 
 def embed_file(path: Path, model: Trained, params: Params, device: torch.device) -> np.ndarray:
-    """Return the unit vector [e], float32, of an audio file: the mean of its pieces' vectors, normalised.
+    """Return the unit vector [e], float32, of an audio file: the mean of its segments' vectors, normalised.
 
-    Raises `ModelError` with the reason for a file that has no pieces.
+    Raises `ModelError` with the reason for a file that has no segments.
     """
     recipe = recipe_of(model, params)
     extract = extractor(recipe, load_encoder(recipe, device, params.machine.audio_batch_size))
@@ -69,11 +69,11 @@ def embed_file(path: Path, model: Trained, params: Params, device: torch.device)
 
 
 def _embed(
-    network: RetrievalModel, config: dict[str, Any], pieces: Tracks, params: Params, device: torch.device
+    network: RetrievalModel, config: dict[str, Any], segments: Tracks, params: Params, device: torch.device
 ) -> np.ndarray:
-    """Return the vectors [pieces, e] of the pieces of one file.
+    """Return the vectors [segments, e] of the segments of one file.
 
     Small batches of small models are fastest in one thread, so there are as many as in training.
     """
     with threads(params.train.threads):
-        return embed_tracks(network, pieces, config, params.machine.embed_batch_size, device)
+        return embed_tracks(network, segments, config, params.machine.embed_batch_size, device)

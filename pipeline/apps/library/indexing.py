@@ -49,7 +49,7 @@ def update_library(
     rows = identified(music, found, before, params.machine.processes)
     device = choose_device(params.machine.device)
     file_rows: list[Row] = []  # by the recipe of the first model
-    pieces: dict[str, int] = {}
+    segments: dict[str, int] = {}
     for recipe, of_recipe in _by_recipe(models, params):
         features = open_cache(place, "audio", recipe.about)
         facts, trouble = _facts(place, music, rows, recipe, features, params.machine, device)
@@ -61,11 +61,11 @@ def update_library(
         for model in of_recipe:
             vectors = open_cache(place, "vectors", {"audio": recipe.about, "model": model.digest})
             embed_all(model, recipe, facts, features, vectors, params, device)
-            pieces[model.name] = write_tracks(place, model, recipe, files, facts, vectors)
+            segments[model.name] = write_tracks(place, model, recipe, files, facts, vectors)
     keep_only(place, models)
     write_files(place, file_rows)
     write_contents(place, music, {model.name: model.digest for model in models})
-    return summary_of(music, file_rows, before, pieces, models)
+    return summary_of(music, file_rows, before, segments, models)
 
 
 def _chosen(models: dict[str, Trained], variants: Sequence[str] | None) -> list[Trained]:

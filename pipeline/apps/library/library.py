@@ -2,7 +2,7 @@
 
     my-library/library.json           whose music it is of, and by which models
     my-library/files.parquet            one row per file (`pipeline.apps.library.table`)
-    my-library/tracks/<variant>.parquet the pieces with their embeddings (`pipeline.store.index`)
+    my-library/tracks/<variant>.parquet the segments with their embeddings (`pipeline.store.index`)
     my-library/.cache                   what was computed; may be deleted, is then computed again
 
 Another may have written it, so nothing in it is trusted: a path out of its tables is joined by `file_of` only.
@@ -54,7 +54,7 @@ class Library:
     name: str
 
     def index(self, model: Trained) -> TrackIndex:
-        """Return the pieces with their embeddings by `model`.
+        """Return the segments with their embeddings by `model`.
 
         Raises `MissingFileError` for a model that the music was not indexed by, `ModelError` when its weights are
         other ones now; both say what to run.

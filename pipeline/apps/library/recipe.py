@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipeline.apps.library.pieces import Cutting, cutting_of
+from pipeline.apps.library.segments import Cutting, cutting_of
 from pipeline.apps.recommend.trained import Trained
 from pipeline.core.errors import ModelError
 from pipeline.encoders.audio import AudioEncoder, load_audio_encoder
@@ -24,15 +24,15 @@ from pipeline.params import Params
 from pipeline.store.audio_table import window_starts
 from pipeline.store.cache import versions
 
-VERSION = 1  # raise when the same file would give other pieces or tags, which are kept by it
+VERSION = 2  # raise when the same file would give other segments or tags, which are kept by it
 ORIGIN_KEYS = ("encoder", "revision", "width")  # of a spec: where it came from, not what it computes
 
-Extract = Callable[[np.ndarray], np.ndarray]  # int16 samples [t] of a piece to its features [steps, width]
+Extract = Callable[[np.ndarray], np.ndarray]  # int16 samples [t] of a segment to its features [steps, width]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a file is cut, and what is computed of each piece."""
+    """How a file is cut, and what is computed of each segment."""
 
     spec: dict[str, Any]  # of the features, as the model's config has it
     audio: LogMelFeatures | WindowFeatures
@@ -45,7 +45,7 @@ class Recipe:
 
     @property
     def about(self) -> dict[str, Any]:
-        """All that pieces and features depend on beside the file."""
+        """All that segments and features depend on beside the file."""
         library = "torchaudio" if self.is_log_mel else "transformers"
         return {
             "version": VERSION,
@@ -86,7 +86,7 @@ def load_encoder(recipe: Recipe, device: torch.device, batch_size: int) -> Audio
 
 
 def extractor(recipe: Recipe, encoder: AudioEncoder | None) -> Extract:
-    """Return the function from a piece to its features, as they are stored."""
+    """Return the function from a segment to its features, as they are stored."""
     if isinstance(recipe.audio, LogMelFeatures):
         return partial(_frames, LogMel(recipe.audio))
     assert encoder is not None, "`load_encoder` gives one"

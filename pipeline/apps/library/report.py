@@ -25,12 +25,12 @@ class Summary:
     changed: int
     unchanged: int
     removed: int
-    pieces: dict[str, int]  # in the index of each variant
+    segments: dict[str, int]  # in the index of each variant
     needs: tuple[str, ...]  # what the least demanding model wants to know of a film
 
 
 def summary_of(
-    folder: Path, rows: list[Row], before: Mapping[str, Row], pieces: Mapping[str, int], models: Sequence[Trained]
+    folder: Path, rows: list[Row], before: Mapping[str, Row], segments: Mapping[str, int], models: Sequence[Trained]
 ) -> Summary:
     """Return what came out; `before` are the files of the last run by path."""
     known = {path: row for path, row in before.items() if row["status"] != PENDING}
@@ -44,7 +44,7 @@ def summary_of(
         changed=len(there) - unchanged,
         unchanged=unchanged,
         removed=len(known.keys() - {row["path"] for row in rows}),
-        pieces={model.name: pieces[model.name] for model in models},
+        segments={model.name: segments[model.name] for model in models},
         needs=min((model.needs for model in models), key=lambda needs: (len(needs), [parts.index(n) for n in needs])),
     )
 
@@ -54,15 +54,15 @@ def report(summary: Summary, out: Path) -> list[str]:
     rows = summary.rows
     usable = sum(row["status"] == OK for row in rows)
     by_count: dict[int, list[str]] = {}
-    for variant, count in summary.pieces.items():
+    for variant, count in summary.segments.items():
         by_count.setdefault(count, []).append(f"M-{variant}")
-    pieces = "; ".join(f"{count} pieces by {', '.join(names)}" for count, names in by_count.items())
+    segments = "; ".join(f"{count} segments by {', '.join(names)}" for count, names in by_count.items())
     lines = [
         clean(str(summary.folder)),
         f"  audio files: {len(rows)} ({count_by_status(rows)})",
         f"  since the last run: {summary.new} new, {summary.changed} changed, {summary.unchanged} unchanged, "
         f"{summary.removed} removed",
-        f"  tracks: {usable}, in {pieces}",
+        f"  tracks: {usable}, in {segments}",
     ]
     if usable < len(rows):
         lines += [f"Not in the library: {len(rows) - usable}", *troubles(rows, out)]

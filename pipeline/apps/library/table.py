@@ -1,6 +1,6 @@
 """The files of a library: `files.parquet`, a row a file in the order of their paths.
 
-`status` is `ok` or one word for why a file has no pieces (`walk`, `pieces`), and
+`status` is `ok` or one word for why a file has no segments (`walk`, `segments`), and
 `pending` for one that a run that was killed had not come to. A text that is not known is empty, a number that is not
 known is null.
 """
@@ -31,7 +31,7 @@ FILES = pa.schema(
         ("artist", pa.string()),
         ("album", pa.string()),
         ("year", pa.int32()),
-        ("pieces", pa.int32()),  # in the index
+        ("segments", pa.int32()),  # in the index
     ]
 )
 
@@ -41,11 +41,11 @@ Row = dict[str, Any]
 def row_of(path: str, **known: Any) -> Row:
     """Return a row; what is not `known` is empty or null."""
     texts = {field.name: "" for field in FILES if field.type == pa.string()}
-    return dict.fromkeys(FILES.names) | texts | {"path": path, "pieces": 0} | known
+    return dict.fromkeys(FILES.names) | texts | {"path": path, "segments": 0} | known
 
 
 def with_facts(row: Row, facts: Row, folder: str) -> Row:
-    """Return a row with what was found in its file: status, length, tags, pieces.
+    """Return a row with what was found in its file: status, length, tags, segments.
 
     A file without a title gets its own name, one without an album that of its folder, at the top `folder`.
     """
@@ -59,7 +59,7 @@ def with_facts(row: Row, facts: Row, folder: str) -> Row:
         "artist": tags.get("artist", ""),
         "album": tags.get("album") or clean(parent.rpartition("/")[2] or folder),
         "year": tags.get("year"),
-        "pieces": len(facts["pieces"]),
+        "segments": len(facts["segments"]),
     }
 
 

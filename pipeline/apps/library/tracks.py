@@ -1,4 +1,4 @@
-"""The tables that are searched: `tracks/<variant>.parquet`, a row a piece, in the order of files and pieces.
+"""The tables that are searched: `tracks/<variant>.parquet`, a row a segment, in the order of files and segments.
 
 A table's metadata say by which weights it was made (`model`), of which features (`audio`), and of which files with
 which tags (`files`): where all of that is as it was, the table is left alone.
@@ -32,9 +32,9 @@ def write_tracks(
     facts: Mapping[str, Row],
     vectors: FeatureCache,
 ) -> int:
-    """Write the index by `model` of the files of `rows` that are ok, unless it is there; return how many pieces it has.
+    """Write the index by `model` of the files of `rows` that are ok, unless it is there; return its number of segments.
 
-    `facts` tell by digest where a file's pieces lie, `vectors` are their embeddings.
+    `facts` tell by digest where a file's segments lie, `vectors` are their embeddings.
     """
     usable = [row for row in rows if row["status"] == OK]
     about = {
@@ -47,7 +47,7 @@ def write_tracks(
     if _about(path) != about:
         found = np.concatenate([vectors.read(row["sha256"]) for row in usable])
         write_index(path, _tracks(usable, facts, recipe.cutting.sample_rate), found, about)
-    return sum(len(facts[row["sha256"]]["pieces"]) for row in usable)
+    return sum(len(facts[row["sha256"]]["segments"]) for row in usable)
 
 
 def keep_only(place: Path, models: Sequence[Trained]) -> None:
@@ -60,7 +60,7 @@ def keep_only(place: Path, models: Sequence[Trained]) -> None:
 
 def _tracks(rows: Sequence[Row], facts: Mapping[str, Row], sample_rate: int) -> Iterator[Row]:
     for row in rows:
-        for number, (start, length) in enumerate(facts[row["sha256"]]["pieces"]):
+        for number, (start, length) in enumerate(facts[row["sha256"]]["segments"]):
             seconds = start / sample_rate
             yield {
                 "fid": "",

@@ -23,7 +23,7 @@ def file_routes(site: Site) -> APIRouter:
     @api.get(
         "/libraries/{name}/tracks/{row}/audio",
         summary="A track's file",
-        description="Parts of it may be asked for (Range). A track of one's own music is a piece of its file, from "
+        description="Parts of it may be asked for (Range). A track of one's own music is a segment of its file, from "
         "`file_start_seconds` on for `seconds`.",
         response_class=FileResponse,
         responses={

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.apps.library import pieces
+from pipeline.apps.library import segments
 from pipeline.apps.library.indexing import update_library
 from pipeline.params import Params
 from tests.apps.library.world import LIBRARY, VARIANTS, fill, small, train
@@ -56,6 +56,6 @@ def folder(music_made: Path, tmp_path: Path) -> Path:
 def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that are decoded from here on."""
     names: list[str] = []
-    mono = pieces.mono
-    monkeypatch.setattr(pieces, "mono", lambda path, rate: names.append(path.name) or mono(path, rate))
+    mono = segments.mono
+    monkeypatch.setattr(segments, "mono", lambda path, rate: names.append(path.name) or mono(path, rate))
     return names

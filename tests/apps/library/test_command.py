@@ -42,7 +42,7 @@ def test_the_command_indexes_and_says_what_came_out(here, capsys):
         str(here / "Music"),
         "  audio files: 5 (4 ok, 1 corrupt)",
         "  since the last run: 5 new, 0 changed, 0 unchanged, 0 removed",
-        "  tracks: 4, in 4 pieces by M-Words, M-Story",
+        "  tracks: 4, in 4 segments by M-Words, M-Story",
         "Not in the library: 1",
         "  bad.mp3: corrupt, it is no audio file that can be decoded (Invalid data found when processing input)",
         "Search it:",
@@ -61,7 +61,7 @@ def test_folder_and_out_are_asked_for(capsys):
 
 @pytest.fixture
 def summary() -> Summary:
-    rows = [row_of("a.mp3", status="ok", pieces=2)]
+    rows = [row_of("a.mp3", status="ok", segments=2)]
     model = Trained("Any", Path("m"), ("plot", "image"), None, "0")
     return summary_of(Path("/music"), rows, {}, {"Any": 2, "Other": 3}, [model, replace(model, name="Other")])
 
@@ -71,7 +71,7 @@ def test_a_long_list_is_cut(summary):
     lines = report(replace(summary, rows=summary.rows + rows), Path("out"))
     assert sum("corrupt, why" in line for line in lines) == LISTED
     assert "  ... and 5 more: out/files.parquet lists all" in lines
-    assert "  tracks: 1, in 2 pieces by M-Any; 3 pieces by M-Other" in lines
+    assert "  tracks: 1, in 2 segments by M-Any; 3 segments by M-Other" in lines
     assert lines[-1].endswith("--library out --plot FILE --image FILE")
 
 

@@ -39,7 +39,7 @@ def test_the_data_sets_own_files_get_the_data_sets_own_vectors(tmp_path, params,
     assert spread.min() < 1 - 1e-4, "or else any order would do"
 
 
-def test_a_piece_has_the_vector_of_a_file_of_its_own(root, settings, tmp_path):
+def test_a_segment_has_the_vector_of_a_file_of_its_own(root, settings, tmp_path):
     wave = music(1, 12.0)
     (tmp_path / "Music").mkdir()
     soundfile.write(tmp_path / "Music/all.wav", wave, RATE)
@@ -52,7 +52,7 @@ def test_a_piece_has_the_vector_of_a_file_of_its_own(root, settings, tmp_path):
     assert not np.allclose(index.vectors[0], index.vectors[1], atol=1e-4)
 
 
-def test_a_file_is_the_mean_of_its_pieces(indexed_once, music_made, models_made, settings):
+def test_a_file_is_the_mean_of_its_segments(indexed_once, music_made, models_made, settings):
     model = trained_models(models_made)["Words"]
     index = open_index(indexed_once / "tracks/Words.parquet", "")
     for name in ("Dawn/02 calm.mp3", "single.mp3"):

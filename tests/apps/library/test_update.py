@@ -78,28 +78,28 @@ def stripped(out: Path) -> dict[str, bytes]:
     return {name: data for name, data in tables(out).items() if name != "library.json"}
 
 
-def pieces(out: Path, variant: str = "Words") -> list[dict]:
+def segments(out: Path, variant: str = "Words") -> list[dict]:
     return pq.read_table(out / f"tracks/{variant}.parquet").to_pylist()
 
 
 def vectors(out: Path, variant: str = "Words") -> dict[tuple[str, int], np.ndarray]:
-    return {(row["path"], row["number"]): np.array(row["vector"]) for row in pieces(out, variant)}
+    return {(row["path"], row["number"]): np.array(row["vector"]) for row in segments(out, variant)}
 
 
-def test_rows_of_files_and_pieces(update, folder, out):
+def test_rows_of_files_and_segments(update, folder, out):
     summary = update()
     assert counts(summary) == (4, 0, 0, 0)
-    assert summary.pieces == {"Story": 6, "Words": 6}
+    assert summary.segments == {"Story": 6, "Words": 6}
     found = files(out)
     assert list(found) == sorted(LIBRARY)
     row = found["Dawn/02 calm.mp3"]
     stat = (folder / "Dawn/02 calm.mp3").stat()
-    assert (row["status"], row["reason"], row["seconds"], row["pieces"]) == ("ok", "", 13.0, 3)
+    assert (row["status"], row["reason"], row["seconds"], row["segments"]) == ("ok", "", 13.0, 3)
     assert (row["bytes"], row["modified_ns"]) == (stat.st_size, stat.st_mtime_ns)
     assert (row["title"], row["artist"], row["album"], row["year"]) == ("02 calm", "", "Dawn", None)
     assert found["single.mp3"]["album"] == "Music", "at the top it is the folder's own name"
     names = ("path", "number", "file_start_seconds", "start_seconds", "seconds", "film", "title")
-    assert [tuple(piece[name] for name in names) for piece in pieces(out)] == [
+    assert [tuple(segment[name] for name in names) for segment in segments(out)] == [
         ("Dawn/01 storm.mp3", 0, 0.0, 0.0, 5.0, "Dawn", "01 storm"),
         ("Dawn/02 calm.mp3", 0, 0.0, 0.0, 5.0, "Dawn", "02 calm"),
         ("Dawn/02 calm.mp3", 1, 5.0, 5.0, 5.0, "Dawn", "02 calm"),
@@ -107,7 +107,8 @@ def test_rows_of_files_and_pieces(update, folder, out):
         ("Dusk/fire.mp3", 0, 0.0, 0.0, 5.0, "Dusk", "fire"),
         ("single.mp3", 0, 0.0, 0.0, 2.0, "Music", "single"),
     ]
-    assert {piece[name] for piece in pieces(out) for name in ("fid", "split", "artist", "url", "source_url")} == {""}
+    unknown = ("fid", "split", "artist", "url", "source_url")
+    assert {segment[name] for segment in segments(out) for name in unknown} == {""}
 
 
 def test_nothing_changed_nothing_is_read_or_written(update, known, heard, read, monkeypatch):
@@ -151,7 +152,7 @@ def test_a_file_that_comes_back_and_a_copy_are_not_heard_again(update, known, fo
     update()
     (folder / "aside").rename(folder / "Dusk/single.mp3")
     shutil.copyfile(folder / "Dusk/single.mp3", folder / "copy.mp3")
-    assert update().pieces["Words"] == 7
+    assert update().segments["Words"] == 7
     assert heard == []
     found = vectors(known)
     assert np.array_equal(found["copy.mp3", 0], found["Dusk/single.mp3", 0])
@@ -171,17 +172,17 @@ def test_a_model_that_was_trained_again_is_embedded_again_and_nothing_is_heard(u
 def test_a_new_model_is_added_and_one_that_is_gone_is_removed(update, known, root, heard):
     train(root, "Still", ["image"])
     shutil.rmtree(root / "models/Story")
-    assert list(update().pieces) == ["Still", "Words"]
+    assert list(update().segments) == ["Still", "Words"]
     assert sorted(path.name for path in (known / "tracks").iterdir()) == ["Still.parquet", "Words.parquet"]
     assert open_library(known).variants == ("Still", "Words")
     assert heard == []
 
 
 def test_only_the_variants_that_are_asked_for(update, out, heard):
-    assert list(update(["Words"]).pieces) == ["Words"]
+    assert list(update(["Words"]).segments) == ["Words"]
     assert [path.name for path in (out / "tracks").iterdir()] == ["Words.parquet"]
     heard.clear()
-    assert list(update(["Words", "Story", "Words"]).pieces) == ["Words", "Story"]
+    assert list(update(["Words", "Story", "Words"]).segments) == ["Words", "Story"]
     assert heard == []
     for wrong, message in (
         (["Nope"], "found 'Nope', trained are Story, Words"),
@@ -209,7 +210,7 @@ def test_models_of_other_features_have_their_own(update, root, settings, folder,
 def test_settings_that_cut_otherwise_are_heard_again(update, known, settings, heard):
     update(segment=replace(settings.segment, seconds=4.0, hop_seconds=4.0, bit_rate=64000))
     assert len(heard) == len(LIBRARY)
-    assert [piece["start_seconds"] for piece in pieces(known)] == [0.0, 4.0, 0.0, 4.0, 8.0, 0.0, 0.0]
+    assert [segment["start_seconds"] for segment in segments(known)] == [0.0, 4.0, 0.0, 4.0, 8.0, 0.0, 0.0]
     update(segment=replace(settings.segment, bit_rate=64000))
     assert len(heard) == len(LIBRARY), "going back computes nothing"
 
@@ -226,8 +227,8 @@ def test_broken_files_are_rows_each_time_and_are_heard_once(update, folder, out,
         summary = update()
         wrong = {row["path"]: row for row in summary.rows if row["status"] != "ok"}
         assert {path: row["status"] for path, row in wrong.items()} == expected
-        assert all(row["reason"] and row["pieces"] == 0 for row in wrong.values())
-        assert summary.pieces["Words"] == 6
+        assert all(row["reason"] and row["segments"] == 0 for row in wrong.values())
+        assert summary.segments["Words"] == 6
     assert len(heard) == len(LIBRARY) + 4
     assert {path: files(out)[path]["status"] for path in expected} == expected
 
@@ -236,7 +237,7 @@ def test_a_file_that_is_too_long_is_a_row_and_leaves_no_features(update, out, se
     monkeypatch.setattr(decode, "SHARD_BYTES", 1)
     update(recommend=replace(settings.recommend, max_track_seconds=10.0))
     row = files(out)["Dawn/02 calm.mp3"]
-    assert (row["status"], row["seconds"], row["pieces"]) == ("too_long", None, 0)
+    assert (row["status"], row["seconds"], row["segments"]) == ("too_long", None, 0)
     shards = b"".join(path.read_bytes() for path in out.glob(".cache/audio/*/*.safetensors"))
     assert f"{row['sha256']}:0".encode() not in shards and row["sha256"].encode() in shards
 
@@ -413,7 +414,7 @@ def test_folders_without_music(root, settings, tmp_path, out):
         update_library(root, settings, tmp_path / "empty", out, None)
     assert files(out)["bad.mp3"]["status"] == "corrupt"
     fill(tmp_path / "empty", {"good.mp3": (1, 2.0)})
-    assert update_library(root, settings, tmp_path / "empty", out, None).pieces == {"Story": 1, "Words": 1}
+    assert update_library(root, settings, tmp_path / "empty", out, None).segments == {"Story": 1, "Words": 1}
 
 
 def test_music_that_is_gone_does_not_empty_its_library(update, known, folder):

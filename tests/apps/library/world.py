@@ -38,7 +38,7 @@ LIBRARY = {  # of a folder of music, and what each file holds: a seed, seconds
 
 
 def small(params: Params, audio: LogMelFeatures | WindowFeatures = AUDIO) -> Params:
-    """Return parameters for small sounds: pieces of 5 s, one process."""
+    """Return parameters for small sounds: segments of 5 s, one process."""
     return replace(
         params,
         machine=replace(params.machine, device="cpu", processes=1),

@@ -63,8 +63,8 @@ def test_no_tracks_are_a_header_and_an_empty_playlist():
 
 
 def test_playlist_names_each_track_and_starts_within_a_file():
-    piece = found(1, fid="", file_start_seconds=30.0, seconds=12.5, artist="Anna", film="", year=None)
-    assert as_m3u([found(0), piece], where).splitlines() == [
+    segment = found(1, fid="", file_start_seconds=30.0, seconds=12.5, artist="Anna", film="", year=None)
+    assert as_m3u([found(0), segment], where).splitlines() == [
         "#EXTM3U",
         "#EXTINF:10,Suite 0 (Film 0, 1920)",
         "/music/data/audio/A/A/A/0.mp3",

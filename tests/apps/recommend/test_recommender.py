@@ -145,7 +145,7 @@ def test_odd_texts_are_answered(recommender, text):
     assert len(recommender.recommend(Request(Query(None, text, text, None), k=2)).tracks) == 2
 
 
-def test_of_pieces_of_a_file_the_nearest_stands_for_it():
+def test_of_segments_of_a_file_the_nearest_stands_for_it():
     vectors = np.array([[1, 0.1], [1, 0.0], [1, 0.2], [0, 1]])
     tracks = [track(0, path="a.mp3"), track(1, path="a.mp3"), track(2, path="b.mp3"), track(3, path="b.mp3")]
     index = make_index(vectors, tracks)

@@ -29,12 +29,12 @@ from tests.apps.recommend.tracks import make_index, track
 VARIANTS = {"Words": ["tags"], "Still": ["image"], "Pair": ["tags", "plot"], "Whole": ["tags_plot", "image"]}
 HOSTILE = "<script>alert('title')</script> \"quoted\" & <b>"
 RATE = 22050  # Hz
-PIECES = 3  # of the file of one's own
+SEGMENTS = 3  # of the file of one's own
 
 
 @dataclass(frozen=True)
 class Own:
-    """Music of one's own: pieces of one file, of one that lies outside, of one that is gone; indexed by one model."""
+    """Music of one's own: segments of one file, of one that lies outside, of one that is gone; indexed by one model."""
 
     folder: Path
     name: str = "own music"
@@ -44,8 +44,9 @@ class Own:
             raise MissingFileError(f"{self.folder.resolve()}/{model.name}.parquet is missing: run `index`")
         known = {"fid": "", "film": "=1+1", "year": None, "artist": "@artist\n#EXTM3U", "title": "long\r\n#EXTINF:9,x"}
         tracks = [
-            track(0, **known, path="album/long.mp3", file_start_seconds=2.0 * piece, seconds=2.0) | {"number": piece}
-            for piece in range(PIECES)
+            track(0, **known, path="album/long.mp3", file_start_seconds=2.0 * segment, seconds=2.0)
+            | {"number": segment}
+            for segment in range(SEGMENTS)
         ]
         paths = ("../outside.mp3", "link.mp3", "gone.mp3", "album", "/etc/hostname", "zero\x00byte.mp3", "notes.txt")
         tracks += [track(0, **known, path=path) for path in paths]
@@ -70,7 +71,7 @@ def write_world(root: Path, params: Params, bert: Path, vit: Path) -> None:
 
 def write_own(folder: Path) -> Own:
     """Write music of one's own below `folder`, and a file beside it."""
-    write_tone(folder / "music/album/long.mp3", 2.0 * PIECES)
+    write_tone(folder / "music/album/long.mp3", 2.0 * SEGMENTS)
     write_tone(folder / "outside.mp3", 2.0)
     (folder / "music/notes.txt").write_text("no music")
     (folder / "music/link.mp3").symlink_to(folder / "outside.mp3")

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.apps.web.small_site import HOSTILE, PIECES, jpeg
+from tests.apps.web.small_site import HOSTILE, SEGMENTS, jpeg
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (requirements-dev.txt)")
 
@@ -115,20 +115,20 @@ def test_one_track_plays_at_a_time(page):
     assert page.evaluate("[...document.querySelectorAll('audio')].filter((audio) => !audio.paused).length") == 1
 
 
-def test_ones_own_music_plays_its_piece(page):
+def test_ones_own_music_plays_its_segment(page):
     page.select_option("#library", "own music")
     page.fill("#tags", "war")
     page.press("#tags", "Enter")
     heading(page, "8 tracks for your film")
     sync_api.expect(page.locator(".track", has_text="@artist").first).to_contain_text("=1+1")
     sources = [audio.get_attribute("src") for audio in page.locator("audio").all()]
-    pieces = [f"/tracks/{row}/audio" for row in range(PIECES)]
-    (piece,) = [place for place, source in enumerate(sources) if any(path in source for path in pieces)]
-    start = float(sources[piece].partition("#t=")[2].split(",")[0])
-    audio = f"document.querySelectorAll('audio')[{piece}]"
+    segments = [f"/tracks/{row}/audio" for row in range(SEGMENTS)]
+    (segment,) = [place for place, source in enumerate(sources) if any(path in source for path in segments)]
+    start = float(sources[segment].partition("#t=")[2].split(",")[0])
+    audio = f"document.querySelectorAll('audio')[{segment}]"
     page.evaluate(f"{audio}.play()")
     page.wait_for_function(f"() => {audio}.currentTime > {start + 0.05}")
-    page.wait_for_function(f"() => {audio}.paused && {audio}.currentTime >= {start + 1.9}")  # ends with the piece
+    page.wait_for_function(f"() => {audio}.paused && {audio}.currentTime >= {start + 1.9}")  # ends with the segment
 
 
 def test_similar_tracks_and_back(page, client):

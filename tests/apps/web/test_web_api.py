@@ -80,7 +80,7 @@ def test_likeness_leaves_the_track_itself_out(client):
 def test_another_library(client):
     found = client.answer(tags="war", library="own music", variant="Words", k=9)
     rows = [track["row"] for track in found["tracks"]]
-    assert len({track["path"] for track in found["tracks"]}) == len(rows) == 8  # of a file's pieces one
+    assert len({track["path"] for track in found["tracks"]}) == len(rows) == 8  # of a file's segments one
     assert all(track["audio"].startswith("/api/libraries/own%20music/tracks/") for track in found["tracks"])
     assert {track["image"] for track in found["tracks"]} == {None}
     assert client.get("/api/libraries").json()[1] == {"name": "own music", "tracks": 10}

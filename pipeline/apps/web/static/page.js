@@ -234,7 +234,7 @@ function player(track) {
   const start = track.file_start_seconds ?? 0;
   audio.controls = true;
   audio.preload = "none";
-  // a track of the data set is a file; one of other libraries is a piece of a file, which a media fragment names
+  // a track of the data set is a file; one of other libraries is a segment of a file, which a media fragment names
   audio.src = track.fid ? track.audio : `${track.audio}#t=${start},${start + track.seconds}`;
   audio.setAttribute("aria-label", label(track));
   audio.addEventListener("error", () => {
@@ -263,7 +263,7 @@ function actions(track, view) {
 
 // ---- why a track is there
 
-// before films were left out, and of each file's pieces all but one
+// before films were left out, and of each file's segments all but one
 function placeOf(track) {
   return track.place && track.place !== track.rank ? ` · place ${track.place} among all tracks` : "";
 }

@@ -1,4 +1,4 @@
-"""Files cut into pieces, and files that give none."""
+"""Files cut into segments, and files that give none."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from pipeline.apps.library import pieces
-from pipeline.apps.library.pieces import Cutting, UnusableError, cut_file, cutting_of
+from pipeline.apps.library import segments
+from pipeline.apps.library.segments import Cutting, UnusableError, cut_file, cutting_of
 from pipeline.media.audio import write_mp3
 from tests.apps.library.world import music
 from tests.segment.sounds import CODECS, RATE, write
@@ -39,7 +39,7 @@ def lossless(tmp_path) -> Path:
     return tmp_path / "a.wav"
 
 
-def test_pieces_follow_one_another_and_a_rest_is_dropped(lossless, cutting):
+def test_segments_follow_one_another_and_a_rest_is_dropped(lossless, cutting):
     found, seconds = heard(lossless, replace(cutting, min_seconds=3.0))
     assert seconds == SECONDS
     assert [start for start, _ in found] == [0, 5 * RATE]
@@ -57,7 +57,7 @@ def test_every_format(tmp_path, cutting, suffix):
     assert seconds == pytest.approx(6.0, abs=0.15)
 
 
-def test_a_file_that_is_too_short_for_a_piece_is_one_all_the_same(tmp_path, cutting):
+def test_a_file_that_is_too_short_for_a_segment_is_one_all_the_same(tmp_path, cutting):
     write_mp3(tmp_path / "a.mp3", music(1, 1.5), RATE, 96000)
     found, _ = heard(tmp_path / "a.mp3", cutting)
     assert [(start, len(samples)) for start, samples in found] == [(0, round(1.5 * RATE))]
@@ -85,14 +85,14 @@ def test_silence_is_left_out(tmp_path, cutting):
 
 def test_a_file_that_is_too_long_is_left_in_the_middle(lossless, cutting, monkeypatch):
     read = []
-    mono = pieces.mono
+    mono = segments.mono
 
     def counted(path, rate):
         for block in mono(path, rate):
             read.append(len(block))
             yield block
 
-    monkeypatch.setattr(pieces, "mono", counted)
+    monkeypatch.setattr(segments, "mono", counted)
     assert reason(lossless, replace(cutting, max_seconds=4.0)) == (
         "too_long",
         "it has more than 4 s (recommend.max_track_seconds)",
@@ -101,17 +101,17 @@ def test_a_file_that_is_too_long_is_left_in_the_middle(lossless, cutting, monkey
     heard(lossless, replace(cutting, max_seconds=SECONDS))
 
 
-def test_no_more_than_a_piece_is_held(lossless, cutting, monkeypatch):
+def test_no_more_than_a_segment_is_held(lossless, cutting, monkeypatch):
     held = []
 
-    class Watched(pieces.Stream):
+    class Watched(segments.Stream):
         def samples(self, start, end):
             held.append(sum(len(block) for block in self._held))
             return super().samples(start, end)
 
-    monkeypatch.setattr(pieces, "Stream", Watched)
+    monkeypatch.setattr(segments, "Stream", Watched)
     heard(lossless, replace(cutting, seconds=1.0, hop_seconds=1.0, min_seconds=0.5))
-    assert len(held) == SECONDS and max(held) < 7 * RATE, "a piece and two blocks of FFmpeg's"
+    assert len(held) == SECONDS and max(held) < 7 * RATE, "a segment and two blocks of FFmpeg's"
 
 
 BROKEN = {

@@ -1,6 +1,6 @@
-"""The pieces of a file of music: decoded, cut by the rule of the corpus, silence left out. One piece is held at a time.
+"""The segments of a file of music: decoded, cut by the rule of the corpus, silence left out. One is held at a time.
 
-A file that is too short for a piece is one piece all the same when it has `MIN_SECONDS`.
+A file that is too short for a segment is one segment all the same when it has `MIN_SECONDS`.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ MIN_SECONDS = 1.0
 
 
 class UnusableError(Exception):
-    """A file has no pieces; becomes a row of this status: corrupt, silent, too_long, too_short or unreadable."""
+    """A file has no segments; becomes a row of this status: corrupt, silent, too_long, too_short or unreadable."""
 
     def __init__(self, status: str, reason: str) -> None:
         super().__init__(reason)
@@ -30,7 +30,7 @@ class UnusableError(Exception):
 
 @dataclass(frozen=True)
 class Cutting:
-    """The settings of the section `segment` that pieces depend on, at the sample rate of a model's features."""
+    """The settings of the section `segment` that segments depend on, at the sample rate of a model's features."""
 
     seconds: float
     hop_seconds: float
@@ -49,20 +49,20 @@ def cutting_of(segment: Segment, sample_rate: int, max_seconds: float) -> Cuttin
 
 
 def cut_file(path: Path, cutting: Cutting, keep: Callable[[int, np.ndarray], None]) -> float:
-    """Call `keep(start, samples)` with each piece, int16 [t], in order; return the seconds of the file.
+    """Call `keep(start, samples)` with each segment, int16 [t], in order; return the seconds of the file.
 
-    Raises `UnusableError` for a file without pieces, also after some were kept: one that turns out too long.
+    Raises `UnusableError` for a file without segments, also after some were kept: one that turns out too long.
     """
     rate = cutting.sample_rate
     stream = Stream(_blocks(path.absolute(), cutting))
     kept, silent = 0, ""
-    for piece in cuts_of(stream, [Section(0, "")], cutting):
-        if piece.is_rest and (piece.start or len(piece.samples) < MIN_SECONDS * rate):
+    for segment in cuts_of(stream, [Section(0, "")], cutting):
+        if segment.is_rest and (segment.start or len(segment.samples) < MIN_SECONDS * rate):
             continue
-        if reason := _silence(piece.samples, cutting):
+        if reason := _silence(segment.samples, cutting):
             silent = silent or reason
         else:
-            keep(piece.start, piece.samples)
+            keep(segment.start, segment.samples)
             kept += 1
     seconds = stream.end / rate
     if kept:
