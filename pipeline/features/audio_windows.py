@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from pipeline.core.machine import Machine, choose_device
 from pipeline.core.workers import batches
-from pipeline.encoders.audio import AudioEncoder, load_audio_encoder
+from pipeline.encoders.audio import AudioEncoder, libraries_of, load_audio_encoder
 from pipeline.encoders.section import WindowFeatures
 from pipeline.features.tracks import stated_samples, track_samples
 from pipeline.store.audio_table import window_starts
@@ -34,7 +34,7 @@ def write_windows(root: Path, path: Path, dataset: list[Row], params: WindowFeat
     an encoder that cannot be used.
     """
     encoder = load_audio_encoder(params, choose_device(machine.device), machine.audio_batch_size)
-    about = {"spec": encoder.spec, "versions": versions("torch", "transformers", "av")}
+    about = {"spec": encoder.spec, "versions": versions(*libraries_of(params.encoder))}
     cache = open_cache(path.parent, path.stem, about)
     by_key = {row["file_sha256"]: row for row in dataset}
     missing = [by_key[key] for key in cache.missing(by_key)]
@@ -45,7 +45,7 @@ def write_windows(root: Path, path: Path, dataset: list[Row], params: WindowFeat
             cache.add(write_shard(cache.folder, {r["file_sha256"]: v for r, v in zip(rows, vectors, strict=True)}))
             progress.update(len(rows))
     groups = _groups(cache, dataset, params, encoder.sample_rate)
-    write_features(path, WINDOW_KEYS, groups, encoder.width, np.float32, about)
+    write_features(path, WINDOW_KEYS, groups, encoder.width, np.float32, about, encoder.tags)
     return len(missing)
 
 
@@ -64,7 +64,7 @@ def _decoded(
 
 
 def _encode(encoder: AudioEncoder, tracks: list[np.ndarray], params: WindowFeatures) -> list[np.ndarray]:
-    """Return the vectors [windows, f] of each track."""
+    """Return the vectors [windows, f + tags] of each track."""
     length = round(params.window_seconds * encoder.sample_rate)
     starts = [_starts(len(track), params, encoder.sample_rate) for track in tracks]
     windows = [track[s : s + length] for track, of_track in zip(tracks, starts, strict=True) for s in of_track]

@@ -8,6 +8,7 @@ import torch
 
 from pipeline.core.files import sha256_of
 from pipeline.core.tables import DATASET, SEGMENTS, read_table
+from pipeline.encoders.audio import likeliest
 from pipeline.model.embed import embed_tracks, tracks_of
 from pipeline.model.store import WEIGHTS, load_model, open_for_model
 from pipeline.store.films import films_of
@@ -28,7 +29,8 @@ def index_films(
     films = films_of(rows, store)
     vectors = embed_tracks(model, tracks_of(films, store), config, batch_size, device)
     about = {"variant": variant, **sources_of(root, variant), "audio": store.audio.about["digest"]}
-    write_index(path, film_tracks((track for film in films for track in film.tracks), segments), vectors, about)
+    tags = (likeliest(store.audio.tags, store.audio.read_tags(row)) for film in films for row in film.track_rows)
+    write_index(path, film_tracks((track for film in films for track in film.tracks), segments, tags), vectors, about)
     return len(vectors), len(films)
 
 

@@ -1,8 +1,9 @@
 """The audio table as training, evaluation and publishing read it: any stretch of any track, without decoding.
 
 A track is an array [steps, width]: log-mel frames of so many bands, or the vectors of a pretrained encoder, a window
-each. Rows of Parquet can only be had by the group, so tracks are read out of the cache, which is filled out of the
-table where the machine that computed it was another one. Memory holds no more than keys and what was asked for.
+each, which in the cache the probabilities of the encoder's tags follow. Rows of Parquet can only be had by the group,
+so tracks are read out of the cache, which is filled out of the table where the machine that computed it was another
+one. Memory holds no more than keys and what was asked for.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ from torch import Tensor
 from pipeline.encoders.log_mel import decibels
 from pipeline.encoders.section import is_log_mel
 from pipeline.store.cache import FeatureCache, open_cache, write_shard
-from pipeline.store.table import open_parquet, read_keys, read_vectors
+from pipeline.store.table import TAGS, open_parquet, read_keys, read_vectors
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,25 @@ class AudioTable:
         """What steps are stored as."""
         return self.cache.dtype(self.sha256[0])
 
+    @property
+    def tags(self) -> list[str]:
+        """The names of the tags whose probabilities the encoder gives with each window; none where it has none."""
+        return self.about.get("tags", [])
+
     def read(self, track: int) -> np.ndarray:
         """Return all steps of a track [steps, width], as they are stored."""
-        return self.cache.read(self.sha256[track])
+        return self.cache.read(self.sha256[track])[:, : self.width]
+
+    def read_tags(self, track: int) -> np.ndarray:
+        """Return the probabilities [tags] of a track's tags, the means over its windows."""
+        return self.cache.read(self.sha256[track])[:, self.width :].mean(0)
 
     def read_into(self, steps: np.ndarray, track: int, start: int) -> None:
         """Fill `steps` [n, width], of `dtype`, with a track's steps from `start` on; they must be there."""
-        self.cache.read_into(steps, self.sha256[track], start)
+        stored = np.empty((len(steps), self.width + len(self.tags)), self.dtype) if self.tags else steps
+        self.cache.read_into(stored, self.sha256[track], start)
+        if self.tags:
+            steps[:] = stored[:, : self.width]
 
     def values(self, stored: Tensor) -> Tensor:
         """Return stored steps [..., width] as float32: frames in dB, or vectors."""
@@ -65,7 +78,7 @@ def open_audio(path: Path) -> AudioTable:
         keys = read_keys(file, path)
         cache = open_cache(path.parent, path.stem, {name: about[name] for name in ("spec", "versions")})
         if missing := set(cache.missing(keys["sha256"])):
-            _fill(cache, missing, file, path, keys, about["spec"])
+            _fill(cache, missing, file, path, keys, about)
     firsts = np.flatnonzero(_begins(keys))
     sha256 = tuple(keys["sha256"][firsts])
     named = zip(keys["fid"][firsts].tolist(), keys["number"][firsts].tolist(), strict=True)
@@ -73,7 +86,7 @@ def open_audio(path: Path) -> AudioTable:
         index={key: track for track, key in enumerate(named)},
         sha256=sha256,
         steps=np.array([cache.count(key) for key in sha256]),
-        width=cache.width(sha256[0]),
+        width=cache.width(sha256[0]) - len(about.get("tags", ())),
         about=about,
         cache=cache,
     )
@@ -113,25 +126,27 @@ def _fill(
     file: pq.ParquetFile,
     path: Path,
     keys: dict[str, np.ndarray],
-    spec: dict[str, Any],
+    about: dict[str, Any],
 ) -> None:
-    for arrays in _tracks(file, path, keys, spec):
+    for arrays in _tracks(file, path, keys, about):
         if wanted := {key: array for key, array in arrays.items() if key in missing}:
             cache.add(write_shard(cache.folder, wanted))
 
 
 def _tracks(
-    file: pq.ParquetFile, path: Path, keys: dict[str, np.ndarray], spec: dict[str, Any]
+    file: pq.ParquetFile, path: Path, keys: dict[str, np.ndarray], about: dict[str, Any]
 ) -> Iterator[dict[str, np.ndarray]]:
     """Yield the tracks of each row group by key; the writer does not part a track's rows."""
     row = 0
     for group in range(file.num_row_groups):
         vectors = read_vectors(file, path, group)
+        if "tags" in about:
+            vectors = np.concatenate([vectors, read_vectors(file, path, group, TAGS)], 1)
         rows = slice(row, row + len(vectors))
         names = keys["sha256"][rows]
         row = rows.stop
         if "frames" in keys:
-            tracks = vectors.reshape(len(vectors), -1, spec["n_mels"])
+            tracks = vectors.reshape(len(vectors), -1, about["spec"]["n_mels"])
             yield {name: track[:n] for name, track, n in zip(names, tracks, keys["frames"][rows], strict=True)}
         else:
             parts = np.split(vectors, np.flatnonzero(keys["window"][rows] == 0)[1:])

@@ -44,6 +44,11 @@ class TrackColumns(BaseModel):
     ]
     source_url: Annotated[str, Field(description="where the recording came from; the same"), REPEATED]
     path: Annotated[str, Field(description="of the file, below the library's folder, parted by /")]
+    music_tags: Annotated[
+        str,
+        Field(description="what the music encoder hears, the likeliest first; empty where it does not tag"),
+        REPEATED,
+    ]
 
 
 TYPES: dict[Any, pa.DataType] = {str: pa.string(), int | None: pa.int32(), float | None: pa.float64()}
@@ -87,8 +92,14 @@ def missing_column(name: str, count: int) -> pa.Array:
     return pa.repeat("", count) if pa.types.is_string(kind) else pa.nulls(count, kind)
 
 
-def film_tracks(dataset: Iterable[dict[str, Any]], segments: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of the data set as tracks of an index; `segments` tell where each was cut out of what."""
+def film_tracks(
+    dataset: Iterable[dict[str, Any]], segments: Iterable[dict[str, Any]], music_tags: Iterable[str]
+) -> list[dict[str, Any]]:
+    """Return the rows of the data set as tracks of an index.
+
+    `segments` are rows of data/segments.parquet, which have where each was cut out of what; `music_tags` is a text per
+    row of `dataset`.
+    """
     cut = {row["path"]: row for row in segments}
     return [
         {name: row[name] for name in INDEX_KEYS.names if name in row}
@@ -98,6 +109,7 @@ def film_tracks(dataset: Iterable[dict[str, Any]], segments: Iterable[dict[str, 
             "artist": "",
             "start_seconds": cut[row["path"]]["start_seconds"],
             "file_start_seconds": 0.0,
+            "music_tags": tags,
         }
-        for row in dataset
+        for row, tags in zip(dataset, music_tags, strict=True)
     ]

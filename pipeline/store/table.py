@@ -1,5 +1,8 @@
 """Feature tables: Parquet files of key columns and one column `vector`, a fixed-size list per row.
 
+Beside the vector of a music encoder that tags what it hears stands `tag_probabilities`, by the names that the file's
+metadata list as `tags`.
+
 Written row group by row group, so that memory does not grow with the corpus. Row order is the writer's. No value is
 null. `sha256` is that of what a row was computed from: a file, or a text in UTF-8.
 """
@@ -22,6 +25,7 @@ from pipeline.core.errors import MissingFileError
 from pipeline.core.files import remove_strays, whole_file
 
 VECTOR = "vector"
+TAGS = "tag_probabilities"
 METADATA_KEY = b"soundtrack"
 
 FRAME_KEYS = pa.schema(  # audio: one row per track, its log-mel frames
@@ -74,33 +78,40 @@ def write_features(
     width: int,
     dtype: np.dtype | type,
     about: dict[str, Any],
+    tags: Sequence[str] = (),
 ) -> None:
-    """Write `groups` of (key rows, vectors [rows, width]) to `path` whole, one row group each.
+    """Write `groups` of (key rows, vectors [rows, width + tags]) to `path` whole, one row group each.
 
+    The probabilities of `tags`, where there are some, follow the vectors' own values and become a column of their own.
     `about` becomes JSON in the file's metadata, with the SHA-256 of keys and vectors added as `digest`.
     """
     dtype = np.dtype(dtype)
+    about = about | ({"tags": list(tags)} if tags else {})
     element = pa.field("element", pa.from_numpy_dtype(dtype), nullable=False)
-    full = schema.append(pa.field(VECTOR, pa.list_(element, width), nullable=False))
+    lists = {VECTOR: pa.list_(element, width)} | ({TAGS: pa.list_(element, len(tags))} if tags else {})
+    fields = [pa.field(name, kind, nullable=False) for name, kind in lists.items()]
+    full = pa.schema([*schema, *fields])
     digest = hashlib.sha256(json.dumps([about, width, dtype.name], sort_keys=True).encode())
     options = {
         "compression": "zstd",
         "use_dictionary": list(schema.names),
         # Parquet keeps a byte as an int32, whose empty bytes it parts so. DuckDB cannot read parted bytes of float16.
-        "use_byte_stream_split": [f"{VECTOR}.list.element"] if dtype != np.float16 else False,
+        "use_byte_stream_split": [f"{name}.list.element" for name in lists] if dtype != np.float16 else False,
         "write_page_checksum": True,
     }
     remove_strays(path)
     with whole_file(path) as temporary, pq.ParquetWriter(temporary, full, **options) as writer:
         for keys, vectors in groups:
-            flat = np.ascontiguousarray(vectors, dtype=dtype).reshape(len(keys), width)
+            flat = np.ascontiguousarray(vectors, dtype=dtype).reshape(len(keys), width + len(tags))
             if not np.isfinite(flat).all():
                 raise ValueError(f"{path}: a vector among {keys[0]} … {keys[-1]} is not finite")
             digest.update(json.dumps(keys, sort_keys=True).encode())
             digest.update(flat.tobytes())
             table = pa.Table.from_pylist(keys, schema=schema)
-            column = pa.FixedSizeListArray.from_arrays(pa.array(flat.reshape(-1)), type=full.field(VECTOR).type)
-            writer.write_table(table.append_column(full.field(VECTOR), column), row_group_size=len(keys))
+            for field, values in zip(fields, np.split(flat, [width], axis=1)[: len(fields)], strict=True):
+                column = pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), type=field.type)
+                table = table.append_column(field, column)
+            writer.write_table(table, row_group_size=len(keys))
         writer.add_key_value_metadata({METADATA_KEY: json.dumps(about | {"digest": digest.hexdigest()})})
 
 
@@ -134,7 +145,7 @@ def open_parquet(path: Path) -> Iterator[tuple[pq.ParquetFile, dict[str, Any]]]:
 
 def read_keys(file: pq.ParquetFile, path: Path) -> dict[str, np.ndarray]:
     """Return the key columns [rows] by name."""
-    names = [name for name in file.schema_arrow.names if name != VECTOR]
+    names = [name for name in file.schema_arrow.names if name not in (VECTOR, TAGS)]
     table = _read(file, path, range(file.num_row_groups), names)
     return {name: table.column(name).to_numpy() for name in names}
 
@@ -151,9 +162,9 @@ def read_all_vectors(file: pq.ParquetFile, path: Path) -> np.ndarray:
     return vectors
 
 
-def read_vectors(file: pq.ParquetFile, path: Path, group: int) -> np.ndarray:
-    """Return the vectors [rows, width] of a row group."""
-    column = _read(file, path, [group], [VECTOR]).column(VECTOR).combine_chunks()
+def read_vectors(file: pq.ParquetFile, path: Path, group: int, name: str = VECTOR) -> np.ndarray:
+    """Return the vectors [rows, width] of a row group, or another list column, `TAGS`."""
+    column = _read(file, path, [group], [name]).column(name).combine_chunks()
     return column.flatten().to_numpy().reshape(len(column), -1)
 
 

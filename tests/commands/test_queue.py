@@ -58,6 +58,7 @@ def test_a_queued_grid_runs_in_two_workers_and_arrives_in_the_main_store(reposit
     while re.search("Queued|Running", repository.succeed("dvc", "queue", "status")):
         assert time.monotonic() < end, repository.succeed("dvc", "queue", "status")
         time.sleep(1)
+    repository.run("dvc", "queue", "stop")  # a worker may wait for more
     status = repository.succeed("dvc", "queue", "status")
     names = re.findall(r"'?([a-z]+-[a-z]+)'?", output)
     failed = [repository.run("dvc", "queue", "logs", name).stdout for name in names if "Failed" in status]

@@ -13,6 +13,7 @@ from pipeline.core.errors import ParamsError
 from pipeline.core.machine import Device, choose_device
 
 OLDEST_PYTHON = (3, 10)
+REQUIREMENTS = ("requirements.txt", "requirements-weights.txt")
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s#]+)", re.MULTILINE)
 
 
@@ -31,13 +32,12 @@ def check_python() -> Check:
 
 
 def check_packages(root: Path) -> Check:
-    """The packages of requirements.txt, by number."""
+    """The packages of the requirements files, by number."""
     try:
-        pinned = PINNED.findall((root / "requirements.txt").read_text(encoding="utf-8"))
+        pinned = PINNED.findall("\n".join((root / name).read_text(encoding="utf-8") for name in REQUIREMENTS))
     except OSError as error:
-        return warning(
-            "packages", f"requirements.txt: {error.strerror}", "this check", "run it in the repository's root"
-        )
+        name = Path(error.filename).name
+        return warning("packages", f"{name}: {error.strerror}", "this check", "run it in the repository's root")
     absent, others = [], []
     for name, wanted in pinned:
         try:
@@ -49,7 +49,7 @@ def check_packages(root: Path) -> Check:
         return missing("packages", f"{_few(absent)} not installed", "the stages that import them", INSTALL)
     if others:
         return warning("packages", _few(others), "the same results as with the pinned ones", INSTALL)
-    return ok("packages", f"all {len(pinned)} of requirements.txt")
+    return ok("packages", f"all {len(pinned)} of {' and '.join(REQUIREMENTS)}")
 
 
 def check_torch(device: Device) -> Check:

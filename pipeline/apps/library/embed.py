@@ -45,7 +45,7 @@ def embed_all(
         for group in batches(missing, GROUP_FILES):
             arrays = {}
             for sha256 in group:
-                keys = [segment_key(sha256, start) for start, _ in facts[sha256]["segments"]]
+                keys = [segment_key(sha256, start) for start, *_ in facts[sha256]["segments"]]
                 arrays[sha256] = _embed(network, config, Tracks(keys, map(features.read, keys)), params, device)
                 progress.update()
             vectors.add(write_shard(vectors.folder, arrays))
@@ -60,7 +60,7 @@ def embed_file(path: Path, model: Trained, params: Params, device: torch.device)
     extract = extractor(recipe, load_encoder(recipe, device, params.machine.audio_batch_size))
     arrays: list[np.ndarray] = []
     try:
-        cut_file(path, recipe.cutting, lambda start, samples: arrays.append(extract(samples)))
+        cut_file(path, recipe.cutting, lambda start, samples: arrays.append(extract(samples)[0]))
     except UnusableError as error:
         raise ModelError(f"{path} cannot be used: {error.reason}") from None
     network, config = load_model(model.folder)

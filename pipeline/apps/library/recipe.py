@@ -15,7 +15,7 @@ import torch
 from pipeline.apps.library.segments import Cutting, cutting_of
 from pipeline.apps.recommend.trained import Trained
 from pipeline.core.errors import ModelError
-from pipeline.encoders.audio import AudioEncoder, load_audio_encoder
+from pipeline.encoders.audio import AudioEncoder, libraries_of, likeliest, load_audio_encoder
 from pipeline.encoders.log_mel import LogMel
 from pipeline.encoders.section import LogMelFeatures, WindowFeatures, audio_features_of, is_log_mel
 from pipeline.features.tracks import INT16_SCALE
@@ -27,7 +27,7 @@ from pipeline.store.cache import versions
 VERSION = 2  # raise when the same file would give other segments or tags, which are kept by it
 ORIGIN_KEYS = ("encoder", "revision", "width")  # of a spec: where it came from, not what it computes
 
-Extract = Callable[[np.ndarray], np.ndarray]  # int16 samples [t] of a segment to its features [steps, width]
+Extract = Callable[[np.ndarray], tuple[np.ndarray, str]]  # int16 samples [t] of a segment: features, tags of the music
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,11 @@ class Recipe:
     @property
     def about(self) -> dict[str, Any]:
         """All that segments and features depend on beside the file."""
-        library = "torchaudio" if self.is_log_mel else "transformers"
         return {
             "version": VERSION,
             "spec": self.spec,
             "cutting": asdict(self.cutting),
-            "versions": versions("torch", library, "av"),
+            "versions": versions(*libraries_of(self.spec["encoder"])),
         }
 
 
@@ -86,23 +85,25 @@ def load_encoder(recipe: Recipe, device: torch.device, batch_size: int) -> Audio
 
 
 def extractor(recipe: Recipe, encoder: AudioEncoder | None) -> Extract:
-    """Return the function from a segment to its features, as they are stored."""
+    """Return the function from a segment to its features [steps, width], as they are stored, and its likeliest tags."""
     if isinstance(recipe.audio, LogMelFeatures):
         return partial(_frames, LogMel(recipe.audio))
     assert encoder is not None, "`load_encoder` gives one"
     return partial(_vectors, recipe.audio, encoder)
 
 
-def _frames(log_mel: LogMel, samples: np.ndarray) -> np.ndarray:
-    return log_mel.stored(log_mel(_scaled(samples)))
+def _frames(log_mel: LogMel, samples: np.ndarray) -> tuple[np.ndarray, str]:
+    return log_mel.stored(log_mel(_scaled(samples))), ""
 
 
-def _vectors(audio: WindowFeatures, encoder: AudioEncoder, samples: np.ndarray) -> np.ndarray:
+def _vectors(audio: WindowFeatures, encoder: AudioEncoder, samples: np.ndarray) -> tuple[np.ndarray, str]:
     """Return a vector a window of the grid that `pipeline.features.audio_windows` lays."""
     length, hop = (round(s * encoder.sample_rate) for s in (audio.window_seconds, audio.window_hop_seconds))
     starts = window_starts(len(samples), length, max(1, hop))
     scaled = _scaled(samples)
-    return encoder.encode([scaled[start : start + length] for start in starts])
+    values = encoder.encode([scaled[start : start + length] for start in starts])
+    vectors, probabilities = np.split(values, [encoder.width], axis=1)
+    return vectors, likeliest(encoder.tags, probabilities.mean(0))
 
 
 def _scaled(samples: np.ndarray) -> np.ndarray:

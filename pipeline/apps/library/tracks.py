@@ -60,7 +60,7 @@ def keep_only(place: Path, models: Sequence[Trained]) -> None:
 
 def _tracks(rows: Sequence[Row], facts: Mapping[str, Row], sample_rate: int) -> Iterator[Row]:
     for row in rows:
-        for number, (start, length) in enumerate(facts[row["sha256"]]["segments"]):
+        for number, (start, length, music_tags) in enumerate(facts[row["sha256"]]["segments"]):
             seconds = start / sample_rate
             yield {
                 "fid": "",
@@ -76,6 +76,7 @@ def _tracks(rows: Sequence[Row], facts: Mapping[str, Row], sample_rate: int) -> 
                 "title": row["title"],
                 "url": "",
                 "source_url": "",
+                "music_tags": music_tags,
             }
 
 

@@ -23,7 +23,7 @@ def root(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     folder = tmp_path / "repository"
     (folder / "data").mkdir(parents=True)
-    for name in ("params.yaml", "requirements.txt"):
+    for name in ("params.yaml", "requirements.txt", "requirements-weights.txt"):
         shutil.copy(ROOT / name, folder)
     for name in ("presets", ".dvc"):
         (folder / name).mkdir()

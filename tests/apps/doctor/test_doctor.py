@@ -181,8 +181,10 @@ def test_cookies_are_looked_at_when_named(doctor, root, change):
 
 def test_packages_against_requirements(tmp_path):
     (tmp_path / "requirements.txt").write_text("numpy==0.0.1  # old\n# a note\nno-such-package==1.0\n")
+    (tmp_path / "requirements-weights.txt").write_text("another-one==1.0\n")
     check = check_packages(tmp_path)
-    assert (check.state, check.found) == ("missing", "no-such-package not installed")
+    assert (check.state, check.found) == ("missing", "no-such-package, another-one not installed")
+    (tmp_path / "requirements-weights.txt").write_text("")
     (tmp_path / "requirements.txt").write_text("numpy==0.0.1\n")
     check = check_packages(tmp_path)
     assert check.state == "warning"
