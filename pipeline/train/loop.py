@@ -147,6 +147,7 @@ class Trainer:
         if self.params.max_grad_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.params.max_grad_norm)
         self.optimizer.step()
+        self.model.clamp_scale()
         return loss
 
     def _read(self, plan: Plan) -> list[dict[str, Any]]:

@@ -51,6 +51,16 @@ def test_training_learns_and_repeats_with_its_seed(features, dataset, tmp_path):
     assert histories[0] != histories[2]
 
 
+def test_temperature_stops_at_its_cap_and_comes_back_from_it(root, dataset):
+    capped = replace(MODEL, temperature=1.0, max_logit_scale=1.05)
+    _, records = train(root, dataset, model=capped)
+    scales = [record["logit_scale"] for record in records]
+    assert max(scales) == pytest.approx(1.05), "it is passed, or never reached"
+    hot = replace(MODEL, temperature=0.001)
+    _, records = train(root, dataset, model=hot, variant="Hot")
+    assert records[0]["logit_scale"] < 99.9, "similarities of fresh weights call for a higher temperature"
+
+
 def test_every_epoch_draws_anew(root, dataset, monkeypatch):
     plans, true_plans = [], loop.epoch_plans
 
