@@ -48,7 +48,7 @@ class Plan:
 def epoch_plans(
     films: list[FilmFeatures], store: FeatureStore, window_steps: int, params: Train, rng: np.random.Generator
 ) -> Iterator[Plan]:
-    """Yield the batches of an epoch, of nearly equal size, at most `params.batch_size`.
+    """Yield the batches of an epoch, `batch_count` of nearly equal size.
 
     By `params.sampler` an epoch is every film once or every track once, by `params.shuffle` in random order.
     """
@@ -57,9 +57,18 @@ def epoch_plans(
         numbers = np.repeat(numbers, [len(film.track_rows) for film in films])
     places = np.arange(len(numbers)) - np.searchsorted(numbers, numbers)  # of a track among its film's
     order = rng.permutation(len(numbers)) if params.shuffle else np.arange(len(numbers))
-    for chosen in np.array_split(order, -(-len(order) // params.batch_size)):
+    for chosen in np.array_split(order, batch_count(len(order), params.batch_size)):
         tracks = None if params.sampler == "films" else places[chosen]
         yield draw(films, numbers[chosen], tracks, store, window_steps, rng)
+
+
+def batch_count(examples: int, batch_size: int) -> int:
+    """Return how many batches of at most `batch_size` hold `examples`, two in each at least.
+
+    One example alone has no negative, and batch normalisation no variance: with batches of two and an odd number of
+    examples one batch has three.
+    """
+    return min(-(-examples // batch_size), max(1, examples // 2))
 
 
 def draw(

@@ -13,7 +13,7 @@ from pipeline.model.embed import embed_films, queries_of
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.store.films import FeatureStore, FilmFeatures, Stored
 from pipeline.train.loss import Loss
-from pipeline.train.sampling import Plan, ReadAhead, draw
+from pipeline.train.sampling import Plan, ReadAhead, batch_count, draw
 from pipeline.train.section import Train
 
 CUT = 10  # of the recall
@@ -29,7 +29,7 @@ class Validation:
     ) -> None:
         self.films, self.store, self.config, self.params, self.loss = films, store, config, params, loss
         rng = np.random.default_rng(params.seed)
-        numbers = np.array_split(np.arange(len(films)), -(-len(films) // params.batch_size))
+        numbers = np.array_split(np.arange(len(films)), batch_count(len(films), params.batch_size))
         self.plans = [
             draw(films, of_batch, None, store, config["window_steps"], rng)
             for _ in range(params.valid_draws)

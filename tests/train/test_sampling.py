@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pipeline.store.films import films_of, open_store
-from pipeline.train.sampling import ReadAhead, draw, epoch_plans
+from pipeline.train.sampling import ReadAhead, batch_count, draw, epoch_plans
 from tests.train.conftest import TRACKS
 from tests.train.recipe import TRAIN
 
@@ -43,6 +43,23 @@ def test_epoch_holds_everything_once_in_batches_that_batch_norm_can_bear(films, 
         assert all(track in films[film].track_rows for film, track in zip(plan.films, plan.tracks, strict=True))
         assert 2 <= len(plan) <= batch_size
     assert max(map(len, plans)) - min(map(len, plans)) <= 1
+
+
+@pytest.mark.parametrize("sampler", ["films", "tracks"])
+def test_rest_of_one_example_joins_another_batch(films, store, sampler):
+    films = films[:-1]
+    plans = planned(films, store, sampler=sampler, batch_size=2)
+    numbers = [number for plan in plans for number in plan.films]
+    assert sorted(numbers) == sorted(list(range(len(films))) * (1 if sampler == "films" else TRACKS))
+    assert len(numbers) % 2 == 1, "there is no rest: the test shows nothing"
+    assert sorted(map(len, plans)) == [2] * (len(plans) - 1) + [3]
+
+
+def test_batches_are_as_many_as_their_size_asks_for():
+    for examples in range(2, 60):
+        for batch_size in range(3, 20):
+            assert batch_count(examples, batch_size) == -(-examples // batch_size)
+    assert [batch_count(examples, 2) for examples in (1, 2, 3, 4, 5)] == [1, 1, 1, 2, 2]
 
 
 def test_no_film_comes_twice_into_a_batch_of_films(films, store):

@@ -155,6 +155,12 @@ def test_side_with_fewer_films_than_a_batch_is_said_and_trains(root, dataset, ca
     assert "train.batch_size: found 64, the train split has 8 examples; each batch is all of them" in caplog.text
 
 
+def test_batches_of_two_train_on_an_odd_number_of_films(root, dataset):
+    odd = [row for row in dataset if row["fid"] not in (dataset[0]["fid"], dataset[-1]["fid"])]
+    _, records = train(root, odd, replace(TRAIN, batch_size=2, epochs=2))
+    assert all(math.isfinite(record["train_loss"]) for record in records)
+
+
 def test_more_processes_than_examples_are_refused(root, dataset):
     with pytest.raises(ParamsError, match=r"machine\.train_processes: found 9.* 8 examples"):
         train(root, dataset, group=Group(0, 9, torch.device("cpu")))

@@ -1,6 +1,7 @@
 """What training is watched by: the same at every call, and the recall that evaluation means."""
 
 import contextlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -49,3 +50,12 @@ def test_figures_repeat_and_leave_the_random_numbers_alone(features, dataset):
     assert list(first) == ["valid_loss", "valid_recall_at_10"]
     again = Validation(films, store, config, TRAIN, make_loss(TRAIN))(model, CPU, contextlib.nullcontext)
     assert again == first
+
+
+def test_no_film_is_validated_alone(features, dataset):
+    store = open_store(features, ["plot", "image"])
+    films = films_of(dataset, store)[:5]
+    config = model_config("x", store.inputs, MODEL, store.specs(), store.window_steps(0.8))
+    params = replace(TRAIN, batch_size=2)
+    validation = Validation(films, store, config, params, make_loss(params))
+    assert [len(plan) for plan in validation.plans] == [3, 2] * params.valid_draws
