@@ -20,6 +20,7 @@ from pipeline.store.audio_table import AudioTable, open_audio, steps_per_second,
 from pipeline.store.table import FeatureTable, open_features
 
 INPUT_TABLES = {"image": "image", "tags": "text", "plot": "text", "tags_plot": "text"}  # input of a variant: its table
+ROUNDING = 1e-6  # of a step: far above the error of floating-point numbers, far below what seconds are given to
 
 Stored = Tensor | dict[str, Tensor]  # a tensor, or tokens with their mask
 
@@ -70,8 +71,12 @@ class FeatureStore:
         return {name: table.about["spec"] | {"width": table.width} for name, table in tables.items()}
 
     def window_steps(self, seconds: float) -> int:
-        """Return the steps of a window: the frames of `seconds`, the first and the last centred on its ends, or 1."""
-        return 1 + int(seconds * steps_per_second(self.audio.spec)) if self.audio.is_log_mel else 1
+        """Return the steps of a window: the frames that are centred within `seconds`, the first at its start; or 1.
+
+        The hops between them are cut, not rounded, to a whole number, once `ROUNDING` has been added: a multiple of the
+        hop often comes out just below a whole number.
+        """
+        return 1 + int(seconds * steps_per_second(self.audio.spec) + ROUNDING) if self.audio.is_log_mel else 1
 
     def read_windows(self, tracks: Sequence[int], starts: Sequence[int], length: int) -> Tensor:
         """Return `length` steps of each track from its start on, [n, length, width]; a short one is repeated."""
