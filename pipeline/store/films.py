@@ -20,6 +20,7 @@ from pipeline.store.audio_table import AudioTable, open_audio, steps_per_second,
 from pipeline.store.table import FeatureTable, open_features
 
 INPUT_TABLES = {"image": "image", "tags": "text", "plot": "text", "tags_plot": "text"}  # input of a variant: its table
+PARAGRAPHS = ("plot", "tags_plot")  # inputs with a row a paragraph of the plot, in the plot's order
 ROUNDING = 1e-6  # of a step: far above the error of floating-point numbers, far below what seconds are given to
 
 Stored = Tensor | dict[str, Tensor]  # a tensor, or tokens with their mask

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from pipeline.store.films import FeatureStore, FilmFeatures, Stored
+from pipeline.store.films import PARAGRAPHS, FeatureStore, FilmFeatures, Stored
 from pipeline.train.section import Train
 
 READERS = 4  # threads that read batches ahead
@@ -81,18 +81,22 @@ def draw(
 ) -> Plan:
     """Return an example of each of `films[numbers]`: a random window, random rows of inputs, and a random track.
 
-    `places` say which of a film's tracks where that is not to be random.
+    Inputs that are made of the plot get the same paragraph of it. `places` say which of a film's tracks where that is
+    not to be random.
     """
     chosen = [films[number] for number in numbers]
     if places is None:
         places = _below([len(film.track_rows) for film in chosen], rng)
     tracks = np.array([film.track_rows[place] for film, place in zip(chosen, places, strict=True)])
     starts = _below(np.maximum(store.audio.steps[tracks] - window_steps, 0) + 1, rng)
-    rows = {}
+    rows: dict[str, np.ndarray] = {}
+    picked: dict[str, np.ndarray] = {}  # by what is picked: a paragraph, or a row of an input
     for name in store.inputs:
         of_films = [film.input_rows[name] for film in chosen]
-        picked = _below([len(of_film) for of_film in of_films], rng)
-        rows[name] = np.array([of_film[pick] for of_film, pick in zip(of_films, picked, strict=True)])
+        what = "paragraph" if name in PARAGRAPHS else name
+        if what not in picked:
+            picked[what] = _below([len(of_film) for of_film in of_films], rng)
+        rows[name] = np.array([of_film[pick] for of_film, pick in zip(of_films, picked[what], strict=True)])
     return Plan(np.asarray(numbers, np.int64), tracks, starts, rows)
 
 

@@ -123,6 +123,26 @@ def test_every_track_start_and_row_is_drawn(films, store):
     }
 
 
+@pytest.mark.parametrize("inputs", [["plot", "tags_plot"], ["tags_plot", "image", "tags", "plot"]], ids=str)
+def test_inputs_of_the_plot_get_the_same_paragraph(features, dataset, inputs):
+    store = open_store(features, inputs)
+    films, rng, drawn = films_of(dataset, store), np.random.default_rng(0), set()
+    for _ in range(20):
+        rows = draw(films, np.arange(len(films)), None, store, 7, rng).rows
+        plots, texts = (
+            [store.tables[name].keys["paragraph"][row] for row in rows[name]] for name in inputs[:: len(inputs) - 1]
+        )
+        assert plots == texts
+        drawn |= set(plots)
+    assert drawn == {0, 1}
+
+
+def test_draw_of_one_input_of_the_plot_is_pinned(films, store):
+    plan = draw(films, np.arange(8), None, store, 7, np.random.default_rng(4))
+    assert store.tables["plot"].keys["paragraph"][plan.rows["plot"]].tolist() == [1, 1, 0, 1, 0, 1, 0, 0]
+    assert plan.starts.tolist() == [5, 7, 3, 4, 7, 9, 6, 2]
+
+
 def test_batches_come_in_order_though_later_ones_are_read_first(films, store):
     plans, last = planned(films, store, batch_size=2), threading.Event()
 
