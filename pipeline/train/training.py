@@ -21,6 +21,7 @@ from pipeline.store.films import INPUT_TABLES, FeatureStore, FilmFeatures, films
 from pipeline.store.raw import raw_tables
 from pipeline.train.group import Group
 from pipeline.train.loop import HISTORY, NotFiniteError, Record, Trainer
+from pipeline.train.numerics import numerics
 from pipeline.train.resume import resume_of
 from pipeline.train.section import Train
 
@@ -68,8 +69,6 @@ def train_variant(
     A loss that is not a number ends the training with a `ModelError`; what it had reached is written.
     """
     torch.set_num_threads(params.threads)
-    if group.device.type == "cuda":
-        torch.set_float32_matmul_precision("high")
     torch.manual_seed(params.seed)
     store = material.store
     window_steps = store.window_steps(model_params.audio.window_seconds)
@@ -85,7 +84,8 @@ def train_variant(
     resume = resume_of(root, variant, _decisive(config, params, store, splits))
     folder, failure = root / "models" / variant, None
     try:
-        trainer.fit(resume, on_epoch)
+        with numerics(params, group.device):
+            trainer.fit(resume, on_epoch)
     except NotFiniteError as error:
         failure = error
     if group.first and trainer.history:

@@ -1,5 +1,6 @@
 """A whole training on small features: it learns, repeats, keeps its best epoch, and says what is wrong."""
 
+import contextlib
 import csv
 import logging
 import math
@@ -14,7 +15,7 @@ from pipeline.core.errors import ModelError, ParamsError, StageError
 from pipeline.model.store import load_model
 from pipeline.store.films import films_of
 from pipeline.store.table import WINDOW_KEYS, write_features
-from pipeline.train import loop, validation
+from pipeline.train import loop, training, validation
 from pipeline.train.group import Group
 from pipeline.train.loop import HISTORY
 from pipeline.train.loss import make_loss
@@ -90,6 +91,21 @@ def test_every_epoch_draws_anew(root, dataset, monkeypatch):
 def test_every_way_of_training_learns(root, dataset, changes):
     _, records = train(root, dataset, replace(TRAIN, **changes))
     assert min(record["train_loss"] for record in records) < 0.7 * records[0]["train_loss"]
+
+
+def test_training_computes_as_its_parameters_set(root, dataset, monkeypatch):
+    entered = []
+
+    @contextlib.contextmanager
+    def noted(params, device):
+        entered.append((params, device))
+        yield
+        entered.append("left")
+
+    monkeypatch.setattr(training, "numerics", noted)
+    params = replace(TRAIN, epochs=1)
+    train(root, dataset, params, on_epoch=lambda record: entered.append("trained"))
+    assert entered == [(params, ALONE.device), "trained", "left"]
 
 
 @pytest.mark.parametrize("monitor", ["loss", "recall_at_10"])

@@ -59,3 +59,16 @@ def test_no_film_is_validated_alone(features, dataset):
     params = replace(TRAIN, batch_size=2)
     validation = Validation(films, store, config, params, make_loss(params))
     assert [len(plan) for plan in validation.plans] == [3, 2] * params.valid_draws
+
+
+def test_loss_is_computed_in_float32_whatever_the_precision(features, dataset):
+    store, seen = open_store(features, ["plot", "image"]), []
+    config = model_config("x", store.inputs, MODEL, store.specs(), store.window_steps(0.8))
+
+    def loss(query, audio, scale, films):
+        seen.append((query @ audio.T).dtype)
+        return make_loss(TRAIN)(query, audio, scale, films)
+
+    validation = Validation(films_of(dataset, store), store, config, TRAIN, loss)
+    validation(build_model(config), CPU, lambda: torch.autocast("cpu", torch.bfloat16))
+    assert set(seen) == {torch.float32}

@@ -1,0 +1,38 @@
+"""How a training computes: products on a GPU in TF32 or in full float32.
+
+PyTorch keeps these settings for the whole process; each context here restores what it finds. A CPU knows no TF32.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from pipeline.train.section import Train
+
+
+@contextmanager
+def numerics(params: Train, device: torch.device) -> Iterator[None]:
+    """Compute as `params` set on `device`: `precision: float32` is float32 indeed, the others allow TF32 beside it."""
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    if device.type == "cuda":
+        tf32 = params.precision != "float32"
+        torch.set_float32_matmul_precision("high" if tf32 else "highest")
+        torch.backends.cudnn.allow_tf32 = tf32
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]
+
+
+@contextmanager
+def full_float32(device: torch.device) -> Iterator[None]:
+    """Compute products on `device` in float32 whatever is set around: no autocast, no TF32."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.autocast(device.type, enabled=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
