@@ -1,12 +1,13 @@
 """Products in TF32 where a training allows it, and nowhere else; settings of the process are left as they were."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 import torch
 
-from pipeline.train.numerics import full_float32, numerics
+from pipeline.train.numerics import WORKSPACE, full_float32, numerics
 from tests.train.recipe import TRAIN
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -38,6 +39,23 @@ def test_float32_is_not_tf32(precision, expected, before):
     assert settings() == before
     with numerics(params, CPU):
         assert settings() == before
+
+
+@pytest.mark.parametrize("workspace", [None, ":16:8"])
+def test_deterministic_algorithms_for_the_training_alone(monkeypatch, workspace):
+    monkeypatch.delenv(WORKSPACE, raising=False)
+    if workspace:
+        monkeypatch.setenv(WORKSPACE, workspace)
+    with numerics(TRAIN, CPU):
+        assert not torch.are_deterministic_algorithms_enabled()
+        assert os.environ.get(WORKSPACE) == workspace
+    with pytest.raises(ValueError, match="wrong"), numerics(replace(TRAIN, deterministic=True), CPU):
+        assert torch.are_deterministic_algorithms_enabled()
+        assert not torch.is_deterministic_algorithms_warn_only_enabled()
+        assert os.environ[WORKSPACE] == (workspace or ":4096:8")
+        raise ValueError("wrong")
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert os.environ.get(WORKSPACE) == workspace
 
 
 def test_settings_come_back_after_an_error(before):

@@ -85,6 +85,7 @@ def test_every_epoch_draws_anew(root, dataset, monkeypatch):
         {"optimizer": "adam", "schedule": "plateau", "max_grad_norm": None},
         {"micro_batch_size": 4},
         {"precision": "bfloat16"},
+        {"deterministic": True},
     ],
     ids=str,
 )
