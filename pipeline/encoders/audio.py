@@ -100,7 +100,7 @@ def load_audio_encoder(params: WindowFeatures, device: torch.device, batch_size:
         spec = {
             "encoder": params.encoder,
             "revision": source.revision,
-            **digests(model, pooling == "pooler"),
+            **digests(model, pooling == "pooler", device),
             "extractor": digest_of(extractor.to_dict()),
             "pooling": pooling,
             "sample_rate": extractor.sampling_rate,

@@ -90,7 +90,7 @@ def load_text_encoder(params: TextFeatures, device: torch.device, batch_size: in
         spec = {
             "encoder": params.encoder,
             "revision": source.revision,
-            **digests(model, pooling == "pooler"),
+            **digests(model, pooling == "pooler", device),
             "tokenizer": digest_of({"vocabulary": tokenizer.get_vocab(), "rules": _rules(tokenizer)}),
             "pooling": pooling,
             "normalised": sentence.normalised,

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from pipeline.core.errors import MissingFileError, ModelError
+from pipeline.encoders.section import PRECISION
 from pipeline.store.audio_table import AudioTable, open_audio, steps_per_second, window_of
 from pipeline.store.table import FeatureTable, open_features
 
@@ -154,13 +155,21 @@ def films_of(dataset: Iterable[dict[str, Any]], store: FeatureStore) -> list[Fil
 
 
 def require_specs(found: dict[str, Any], expected: dict[str, Any], model: str) -> None:
-    """Raise `ModelError` when features of specs `found` are not those that `model` was trained on."""
+    """Raise `ModelError` when features of specs `found` are not those that `model` was trained on.
+
+    The precision that a pretrained encoder computed in may differ: the cache and the tables keep it apart, but a model
+    reads either, the same vectors but for rounding.
+    """
     for name, spec in expected.items():
-        if found.get(name) != spec:
+        if _but_for_precision(found.get(name, {})) != _but_for_precision(spec):
             raise ModelError(
                 f"{model} was trained on {name} features {spec}, data/features holds {found.get(name)}: "
                 f"run `dvc repro` to train it again, or restore the parameters under features"
             )
+
+
+def _but_for_precision(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in spec.items() if name != PRECISION}
 
 
 def _rows_by_film(name: str, table: InputTable, every_crop: bool) -> dict[str, list[int]]:

@@ -248,12 +248,19 @@ def test_bfloat16_is_near(tiny, kind, monkeypatch):
     assert 0 < np.abs(rounded - exact).max() < 0.05
 
 
+def test_precision_of_the_device_is_part_of_the_spec(tiny, monkeypatch):
+    spec = load(tiny("bert")).spec
+    assert spec["precision"] == "float32"
+    monkeypatch.setattr(pretrained, "supports_bfloat16", lambda device: True)
+    assert load(tiny("bert")).spec == spec | {"precision": "bfloat16"}
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("encoder", ["all-MiniLM-L6-v2", *TEXT])
 def test_cuda_is_near_the_cpu(tiny, encoder):
     name = tiny(encoder) if encoder in TEXT else encoder
     on_cuda = load(name, device=torch.device("cuda"))
-    assert on_cuda.spec == load(name).spec
+    assert on_cuda.spec == load(name).spec | {"precision": "bfloat16"}
     assert np.abs(on_cuda.encode(TEXTS) - load(name).encode(TEXTS)).max() < 0.05
 
 

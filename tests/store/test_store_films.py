@@ -168,3 +168,11 @@ def test_specs_tell_what_a_model_must_be_given_again(store):
     require_specs(specs, json.loads(json.dumps(specs)), "models/All")
     with pytest.raises(ModelError, match=r"models/All .*image.*other.*dvc repro"):
         require_specs(specs, specs | {"image": {"encoder": "other", "width": 5}}, "models/All")
+
+
+def test_precision_of_features_may_differ_from_that_of_training(store):
+    specs = store.specs()
+    trained = specs | {"image": specs["image"] | {"precision": "bfloat16"}}
+    for found in (specs, specs | {"image": specs["image"] | {"precision": "float32"}}):
+        require_specs(found, trained, "models/All")
+        require_specs(trained, found, "models/All")

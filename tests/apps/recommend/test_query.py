@@ -133,6 +133,16 @@ def test_same_encoder_under_another_revision_is_taken(asked):
     )
 
 
+def test_model_that_was_trained_on_a_gpu_is_asked_on_a_cpu(asked):
+    world = asked(["plot", "image"])
+    model, config = load_model(world.root / "models/Asked")
+    for name in ("plot", "image"):
+        assert config["features"][name]["precision"] == "float32"
+        config["features"][name]["precision"] = "bfloat16"
+    found = QueryEncoder(model, config, Encoders(CPU)).encode(as_queries(world))
+    np.testing.assert_allclose(found, expected(world), atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("tags", "words", "categories"),
     [
