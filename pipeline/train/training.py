@@ -13,6 +13,7 @@ from torch import nn
 
 from pipeline.core.errors import ModelError
 from pipeline.core.files import write_bytes
+from pipeline.core.tables import digest_of_rows
 from pipeline.encoders.section import ImageFeatures, TextFeatures
 from pipeline.encoders.tuned import load_tuned
 from pipeline.model.section import Model
@@ -116,10 +117,10 @@ def _decisive(
 ) -> dict[str, Any]:
     """Return all that the result of a training depends on."""
     tables = {"audio": store.audio, **store.tables}
-    rows = {split: [(film.tracks[0], len(film.tracks)) for film in films] for split, films in splits.items()}
+    rows = {split: digest_of_rows(row for film in films for row in film.tracks) for split, films in splits.items()}
     return {
         "config": config,
         "params": asdict(params),
         "features": {name: table.about["digest"] for name, table in tables.items() if hasattr(table, "about")},
-        "films": rows,
+        "rows": rows,
     }
