@@ -132,15 +132,21 @@ def digests(model: Any, head: bool, device: torch.device) -> dict[str, Any]:
 
     Weights of its head are among them only if `head`.
     """
-    weights = hashlib.sha256()
-    for name, value in sorted(model.state_dict().items()):
-        if not name.startswith(UNREAD if head else (*HEADS, *UNREAD)):
-            weights.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-            weights.update(value.detach().cpu().contiguous().numpy().tobytes())
+    unread = UNREAD if head else (*HEADS, *UNREAD)
+    weights = {name: value for name, value in model.state_dict().items() if not name.startswith(unread)}
     settings = model.config.to_dict() if hasattr(model, "config") else {}
     kept = {key: value for key, value in settings.items() if key not in IGNORED_SETTINGS}
     about = {"version": VERSION, PRECISION: precision_of(device)}
-    return about | {"weights": weights.hexdigest(), "config": digest_of(kept)}
+    return about | {"weights": digest_of_weights(weights), "config": digest_of(kept)}
+
+
+def digest_of_weights(weights: Mapping[str, Tensor]) -> str:
+    """Return the hexadecimal SHA-256 of tensors and their names."""
+    digest = hashlib.sha256()
+    for name, value in sorted(weights.items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def digest_of(settings: dict[str, Any]) -> str:

@@ -87,10 +87,10 @@ class Encoders:
             else:
                 self._loaded[key] = load_image_encoder(ImageFeatures(**settings, crops=1), self.device, BATCH_SIZE)
         encoder = self._loaded[key]
-        for name in spec:
-            if name not in UNCOMPARED and encoder.spec.get(name) != spec[name]:
+        for name in {**spec, **encoder.spec}:
+            if name not in UNCOMPARED and encoder.spec.get(name) != spec.get(name):
                 raise ModelError(
-                    f"the model was trained on {spec['encoder']!r} with {name} {spec[name]!r}; the one here has "
+                    f"the model was trained on {spec['encoder']!r} with {name} {spec.get(name)!r}; the one here has "
                     f"{encoder.spec.get(name)!r}: install the revision {spec['revision']!r}, or train again"
                 )
         return encoder
