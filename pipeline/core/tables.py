@@ -5,6 +5,8 @@ word for what went wrong, and `reason` says it in a sentence (empty when ok). A 
 number that is not known is null.
 """
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -148,6 +150,20 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
         words = chunk.dictionary.to_pylist()
         values += [None if index is None else words[index] for index in chunk.indices.to_pylist()]
     return values
+
+
+def digest_of_rows(rows: Iterable[dict[str, Any]]) -> str:
+    """Return the hexadecimal SHA-256 of rows of the same columns, in their order.
+
+    Each row is hashed as what differs from the row before it, so that a plot counts once for all tracks of its film.
+    """
+    digest = hashlib.sha256()
+    before: dict[str, Any] = {}
+    for row in rows:
+        changed = {name: value for name, value in row.items() if name not in before or before[name] != value}
+        digest.update(json.dumps(changed, sort_keys=True).encode() + b"\n")
+        before = row
+    return digest.hexdigest()
 
 
 def count_by_status(rows: Iterable[dict[str, Any]]) -> str:

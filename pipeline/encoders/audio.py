@@ -106,7 +106,7 @@ def load_audio_encoder(params: WindowFeatures, device: torch.device, batch_size:
         spec = {
             "encoder": params.encoder,
             "revision": source.revision,
-            **digests(model, pooling == "pooler"),
+            **digests(model, pooling == "pooler", device),
             "extractor": digest_of(extractor.to_dict()),
             "pooling": pooling,
             "sample_rate": extractor.sampling_rate,
@@ -180,7 +180,7 @@ def _load_musicnn(params: WindowFeatures, device: torch.device, batch_size: int)
         spec = {
             "encoder": params.encoder,
             "revision": revision_of(MUSICNN),
-            **digests(model, head=True),
+            **digests(model, True, device),
             "pooling": pooling,
             "sample_rate": SAMPLE_RATE,
             "window_seconds": params.window_seconds,

@@ -84,7 +84,7 @@ def load_image_encoder(params: ImageFeatures, device: torch.device, batch_size: 
         spec = {
             "encoder": params.encoder,
             "revision": source.revision,
-            **digests(model, pooling == "pooler"),
+            **digests(model, pooling == "pooler", device),
             "pooling": pooling,
             **asdict(preparation),
         }

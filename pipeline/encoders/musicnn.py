@@ -67,8 +67,9 @@ class Spectrogram(nn.Module):
 
     def forward(self, samples: Tensor) -> Tensor:
         """Return log10(1 + 10000 · mel power) [n, l, m] of float32 samples [n, t]; a frame is centred on its sample."""
-        spectrum = torch.stft(samples, N_FFT, HOP_LENGTH, window=self.window, return_complex=True)  # [n, k, l]
-        return torch.log10(1.0 + COMPRESSION * (spectrum.abs().square().mT @ self.bands))
+        with torch.autocast(samples.device.type, enabled=False):  # powers span more than bfloat16 tells apart
+            spectrum = torch.stft(samples, N_FFT, HOP_LENGTH, window=self.window, return_complex=True)  # [n, k, l]
+            return torch.log10(1.0 + COMPRESSION * (spectrum.abs().square().mT @ self.bands))
 
 
 class MusiCNN(nn.Module):

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from pipeline.core.errors import ModelError, ParamsError, PipelineError
+from pipeline.encoders.section import PRECISION
 
 VERSION = 1  # of all encoders here: raise when the same input would give other values, which are kept by it
 HEADS = ("pooler.", "head.", "visual_projection.", "audio_projection.")  # what only a model's pooled output is made of
@@ -112,6 +113,11 @@ def supports_bfloat16(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
+def precision_of(device: torch.device) -> str:
+    """Return what `inference` computes products in on a device: bfloat16 or float32."""
+    return "bfloat16" if supports_bfloat16(device) else "float32"
+
+
 def choose_pooling(key: str, encoder: str, wanted: str, auto: str, allowed: Poolings) -> str:
     """Return the pooling `wanted`, or `auto` when that is left to the model; raise `ParamsError` unless allowed."""
     pooling = auto if wanted == "auto" else wanted
@@ -121,19 +127,26 @@ def choose_pooling(key: str, encoder: str, wanted: str, auto: str, allowed: Pool
     return pooling
 
 
-def digests(model: Any, head: bool) -> dict[str, Any]:
-    """Return what a model is: `VERSION`, and the hexadecimal SHA-256 of its weights and of its settings.
+def digests(model: Any, head: bool, device: torch.device) -> dict[str, Any]:
+    """Return what a model is, and computes in on `device`: `VERSION`, and the SHA-256 of its weights and settings.
 
     Weights of its head are among them only if `head`.
     """
-    weights = hashlib.sha256()
-    for name, value in sorted(model.state_dict().items()):
-        if not name.startswith(UNREAD if head else (*HEADS, *UNREAD)):
-            weights.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-            weights.update(value.detach().cpu().contiguous().numpy().tobytes())
+    unread = UNREAD if head else (*HEADS, *UNREAD)
+    weights = {name: value for name, value in model.state_dict().items() if not name.startswith(unread)}
     settings = model.config.to_dict() if hasattr(model, "config") else {}
     kept = {key: value for key, value in settings.items() if key not in IGNORED_SETTINGS}
-    return {"version": VERSION, "weights": weights.hexdigest(), "config": digest_of(kept)}
+    about = {"version": VERSION, PRECISION: precision_of(device)}
+    return about | {"weights": digest_of_weights(weights), "config": digest_of(kept)}
+
+
+def digest_of_weights(weights: Mapping[str, Tensor]) -> str:
+    """Return the hexadecimal SHA-256 of tensors and their names."""
+    digest = hashlib.sha256()
+    for name, value in sorted(weights.items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def digest_of(settings: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from pydantic.dataclasses import dataclass
 from pipeline.core.fields import STRICT, Count, Name, NotNegative, Positive
 
 LOG_MEL = "log-mel"  # what `features.audio.encoder` calls the spectrogram, which no pretrained model is behind
+PRECISION = "precision"  # key of a pretrained encoder's spec: what its products were computed in
 Pooling = Literal["auto", "cls", "mean", "pooler"]
 AudioPooling = Literal["auto", "cls", "mean", "pooler", "max", "penultimate", "tags"]  # the last three: of MusiCNN
 

@@ -19,6 +19,7 @@ WEIGHTS = (  # the first kind that there is
     ["model.safetensors", "model-*.safetensors"],
     ["pytorch_model.bin", "pytorch_model-*.bin"],
 )
+LAYERS = ["*_Dense/model.safetensors", "*_Dense/pytorch_model.bin"]  # of sentence-transformers models, and small
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,8 @@ def _fetch(name: str, weights: bool) -> Path:
 
     try:
         files = [file.rfilename for file in HfApi().model_info(name, timeout=HUB_SECONDS).siblings or ()]
-        kinds = WEIGHTS if weights else ()
-        patterns = next((kind for kind in kinds if any(fnmatch(file, p) for file in files for p in kind)), [])
-        return Path(snapshot_download(name, allow_patterns=SETTINGS + patterns))
+        kind = next((kind for kind in WEIGHTS if any(fnmatch(file, p) for file in files for p in kind)), [])
+        return Path(snapshot_download(name, allow_patterns=SETTINGS + (kind + LAYERS if weights else [])))
     except GatedRepoError:
         reason = "its owner gives it only to those who are signed in and have asked"
     except RepositoryNotFoundError:

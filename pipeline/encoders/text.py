@@ -1,9 +1,9 @@
 """Frozen text encoders: a text to one vector.
 
-How tokens become one vector, and whether it is scaled to unit norm, is what a sentence-transformers model says in its
-files; any other model of transformers gives its class token. `pooling` in params.yaml overrides the first, not the
-second. A text longer than `max_tokens`, special tokens counted, or than the model's own limit where that is less, loses
-its end.
+How tokens become one vector, which dense layers it goes through, whether it is scaled to unit norm, and what prompt
+goes before each text, is what a sentence-transformers model says in its files; any other model of transformers gives
+its class token. `pooling` in params.yaml overrides the first of these alone. A text that is longer, with its prompt and
+special tokens, than `max_tokens`, or than the model's own limit where that is less, loses its end.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,6 +22,7 @@ from pipeline.encoders.pretrained import (
     Poolings,
     choose_pooling,
     digest_of,
+    digest_of_weights,
     digests,
     explained,
     inference,
@@ -29,7 +30,7 @@ from pipeline.encoders.pretrained import (
     quiet,
 )
 from pipeline.encoders.section import TextFeatures
-from pipeline.encoders.sentence import Sentence, read_sentence
+from pipeline.encoders.sentence import Dense, Sentence, read_sentence
 from pipeline.encoders.source import locate
 
 KEY = "features.text.encoder"
@@ -42,6 +43,7 @@ class TextEncoder:
 
     tokenizer: Any
     model: Any  # an nn.Module, of whose class the type checker knows no more
+    dense: Dense  # over what is pooled
     device: torch.device
     batch_size: int
     width: int  # f
@@ -51,7 +53,8 @@ class TextEncoder:
         """Return float32 [len(texts), f], in order; a text's vector does not depend on the others."""
         if not texts:  # which tokenizers refuse
             return np.empty((0, self.width), np.float32)
-        texts = [text.lower() for text in texts] if self.spec["lower_case"] else list(texts)
+        texts = [self.spec.get("prompt", "") + text for text in texts]
+        texts = [text.lower() for text in texts] if self.spec["lower_case"] else texts
         tokens = self.tokenizer(texts, truncation=True, max_length=self.spec["max_tokens"])["input_ids"]
         by_length = sorted(range(len(texts)), key=lambda i: len(tokens[i]))  # little padding in a batch
         vectors = np.empty((len(texts), self.width), np.float32)
@@ -64,7 +67,7 @@ class TextEncoder:
         with inference(self.device):
             output = self.model(**batch)
             pooling, normalised = self.spec["pooling"], self.spec["normalised"]
-            return text_vectors(output, batch["attention_mask"], pooling, normalised).cpu().numpy()
+            return text_vectors(output, batch["attention_mask"], pooling, self.dense, normalised).cpu().numpy()
 
 
 def load_text_encoder(params: TextFeatures, device: torch.device, batch_size: int) -> TextEncoder:
@@ -90,21 +93,23 @@ def load_text_encoder(params: TextFeatures, device: torch.device, batch_size: in
         spec = {
             "encoder": params.encoder,
             "revision": source.revision,
-            **digests(model, pooling == "pooler"),
+            **digests(model, pooling == "pooler", device),
             "tokenizer": digest_of({"vocabulary": tokenizer.get_vocab(), "rules": _rules(tokenizer)}),
             "pooling": pooling,
             "normalised": sentence.normalised,
             "lower_case": sentence.lower_case,
             "max_tokens": _max_tokens(params, tokenizer, model, sentence),
+            **_additions(sentence),
         }
-        width = allowed[pooling]().shape[1]
-        return TextEncoder(tokenizer, model.to(device), device, batch_size, width, spec)
+        with inference(torch.device("cpu")):
+            width = sentence.dense(allowed[pooling]()).shape[1]
+        return TextEncoder(tokenizer, model.to(device), sentence.dense.to(device), device, batch_size, width, spec)
 
 
-def text_vectors(output: Any, mask: Tensor, pooling: str, normalised: bool) -> Tensor:
+def text_vectors(output: Any, mask: Tensor, pooling: str, dense: nn.Module, normalised: bool) -> Tensor:
     """Return float32 [n, f] of a network's output; `mask` [n, tokens] is 0 where a text was padded."""
-    pooled = _poolings(output, mask, pooling == "pooler")[pooling]()
-    return F.normalize(pooled, dim=-1) if normalised else pooled
+    vectors = dense(_poolings(output, mask, pooling == "pooler")[pooling]()).float()
+    return F.normalize(vectors, dim=-1) if normalised else vectors
 
 
 def _poolings(output: Any, mask: Tensor, head: bool) -> Poolings:
@@ -138,6 +143,14 @@ def _positions(model: nn.Module) -> float:
         if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
             return module.num_embeddings - (0 if module.padding_idx is None else module.padding_idx + 1)
     return getattr(model.config, "max_position_embeddings", np.inf)
+
+
+def _additions(sentence: Sentence) -> dict[str, Any]:
+    """Return what a spec holds of the prompt and of dense layers, which most models do not have."""
+    added: dict[str, Any] = {"prompt": sentence.prompt} if sentence.prompt else {}
+    if layers := sentence.dense.settings:
+        added["dense"] = digest_of({"layers": layers, "weights": digest_of_weights(sentence.dense.state_dict())})
+    return added
 
 
 def _rules(tokenizer: Any) -> str:

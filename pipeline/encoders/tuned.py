@@ -15,6 +15,7 @@ from pipeline.core.errors import ModelError
 from pipeline.encoders.image import TOWERS, ImageEncoder, efficientnet, image_poolings, load_image_encoder
 from pipeline.encoders.pretrained import IGNORED_SETTINGS, quiet
 from pipeline.encoders.section import ImageFeatures, TextFeatures
+from pipeline.encoders.sentence import Dense
 from pipeline.encoders.text import TextEncoder, load_text_encoder, text_vectors
 
 CPU = torch.device("cpu")
@@ -27,15 +28,15 @@ Settings = dict[str, Any]
 class TextNetwork(nn.Module):
     """Tokens to one vector a text."""
 
-    def __init__(self, network: nn.Module, settings: Settings) -> None:
+    def __init__(self, network: nn.Module, dense: Dense, settings: Settings) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.dense = network, dense
         self.pooling, self.normalised = settings["pooling"], settings["normalised"]
 
     def forward(self, tokens: Mapping[str, Tensor]) -> Tensor:
         """Return [n, f] of `input_ids` and `attention_mask`, int64 [n, l]; the mask is 0 where a text was padded."""
         output = self.network(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"])
-        return text_vectors(output, tokens["attention_mask"], self.pooling, self.normalised)
+        return text_vectors(output, tokens["attention_mask"], self.pooling, self.dense, self.normalised)
 
 
 class ImageNetwork(nn.Module):
@@ -63,7 +64,7 @@ def load_tuned(
         if kind == "text":
             encoder: Any = load_text_encoder(text, CPU, 1)
             settings[kind] = text_settings(encoder, marks)
-            networks[kind] = TextNetwork(encoder.model, settings[kind])
+            networks[kind] = TextNetwork(encoder.model, encoder.dense, settings[kind])
         else:
             encoder = load_image_encoder(image, CPU, 1)
             settings[kind] = image_settings(encoder, image.crops)
@@ -76,7 +77,9 @@ def build_tuned(kind: str, settings: Settings) -> nn.Module:
     """Return the network of `settings` with fresh weights; raise `ModelError` for a kind that is not known."""
     with quiet():
         network = _network(settings["config"])
-    return (TextNetwork if kind == "text" else ImageNetwork)(network, settings)
+    if kind == "text":
+        return TextNetwork(network, Dense(settings.get("dense", [])), settings)
+    return ImageNetwork(network, settings)
 
 
 def text_settings(encoder: TextEncoder, marks: bool) -> Settings:
@@ -93,12 +96,15 @@ def text_settings(encoder: TextEncoder, marks: bool) -> Settings:
             with quiet():
                 encoder.model.resize_token_embeddings(len(encoder.tokenizer))
     names = ("pooling", "normalised", "lower_case", "max_tokens")
+    prompt, dense = encoder.spec.get("prompt"), encoder.dense.settings
     return {
         "encoder": encoder.spec["encoder"],
         "revision": encoder.spec["revision"],
         "width": encoder.width,
         "config": _settings_of(encoder.model),
         **{name: encoder.spec[name] for name in names},
+        **({"prompt": prompt} if prompt else {}),
+        **({"dense": dense} if dense else {}),
         "padding": encoder.tokenizer.pad_token_id,
         "tokenizer": tokenizer.to_str(),
     }

@@ -2,8 +2,6 @@
 but the draws of the bootstrap, which have their seed.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,6 +9,7 @@ import numpy as np
 import torch
 
 from pipeline.core.errors import StageError
+from pipeline.core.tables import digest_of_rows
 from pipeline.evaluate.bootstrap import confidence_intervals
 from pipeline.evaluate.chance import chance_metrics
 from pipeline.evaluate.metrics import Columns, averages, pooled_figures, query_metrics
@@ -21,7 +20,6 @@ from pipeline.model.embed import embed_films, embed_paragraphs, embed_tracks, qu
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.store.films import FeatureStore, FilmFeatures, films_of
 
-RENAMED = {"split": "side"}  # a column's earlier name, so that figures of earlier runs can still be compared
 Row = dict[str, Any]
 
 EVAL = "eval"
@@ -184,5 +182,4 @@ def ranking_rows(
 
 def digest_of(rows: list[Row]) -> str:
     """Return a short digest of data set `rows`: figures of different data must not be compared."""
-    named = [{RENAMED.get(name, name): value for name, value in row.items()} for row in rows]
-    return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:16]
+    return digest_of_rows(rows)[:16]

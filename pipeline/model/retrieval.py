@@ -64,6 +64,7 @@ class RetrievalModel(nn.Module):
         self.audio_tower = audio_tower
         self.audio_head = ProjectionHead(params.audio.width, head.hidden, params.embed_dim, head.dropout)
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1.0 / params.temperature)))
+        self.clamp_scale()
 
     def encode_query(self, batch: Batch, without: Collection[str] = ()) -> Tensor:
         """Return the unit vectors [n, e], float32, of the films in `batch`.
@@ -82,8 +83,17 @@ class RetrievalModel(nn.Module):
         return F.normalize(self.audio_head(self.audio_tower(batch["audio"])).float(), dim=-1)
 
     def scale(self) -> Tensor:
-        """Return the inverse temperature that multiplies cosines, at most `max_logit_scale`."""
-        return self.logit_scale.exp().clamp(max=self.max_logit_scale)
+        """Return the inverse temperature that multiplies cosines."""
+        return self.logit_scale.exp()
+
+    @torch.no_grad()
+    def clamp_scale(self) -> None:
+        """Lower the parameter to where `scale` is `max_logit_scale`, if it is above.
+
+        Called after each optimiser step, not in `scale`: a clamp there has no gradient above the cap, and a temperature
+        that once got there would stay.
+        """
+        self.logit_scale.clamp_(max=math.log(self.max_logit_scale))
 
     def _embedding(self, name: str, batch: Batch) -> Tensor:
         """Return the embedding [n, f] of an input."""

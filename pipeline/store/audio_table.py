@@ -98,8 +98,8 @@ def steps_per_second(spec: Mapping[str, Any]) -> float:
 
 
 def hop_steps(spec: Mapping[str, Any], seconds: float) -> int:
-    """Return the steps between the windows of a grid that has one every `seconds`."""
-    return max(1, int(seconds * steps_per_second(spec)))
+    """Return the steps between the windows of a grid that has one every `seconds`: the nearest number, 1 at least."""
+    return max(1, round(seconds * steps_per_second(spec)))
 
 
 def window_starts(length: int, window: int, hop: int) -> list[int]:

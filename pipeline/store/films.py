@@ -16,10 +16,13 @@ import torch
 from torch import Tensor
 
 from pipeline.core.errors import MissingFileError, ModelError
+from pipeline.encoders.section import PRECISION
 from pipeline.store.audio_table import AudioTable, open_audio, steps_per_second, window_of
 from pipeline.store.table import FeatureTable, open_features
 
 INPUT_TABLES = {"image": "image", "tags": "text", "plot": "text", "tags_plot": "text"}  # input of a variant: its table
+PARAGRAPHS = ("plot", "tags_plot")  # inputs with a row a paragraph of the plot, in the plot's order
+ROUNDING = 1e-6  # of a step: far above the error of floating-point numbers, far below what seconds are given to
 
 Stored = Tensor | dict[str, Tensor]  # a tensor, or tokens with their mask
 
@@ -70,8 +73,12 @@ class FeatureStore:
         return {name: table.about["spec"] | {"width": table.width} for name, table in tables.items()}
 
     def window_steps(self, seconds: float) -> int:
-        """Return the steps of a window: the frames of `seconds`, the first and the last centred on its ends, or 1."""
-        return 1 + int(seconds * steps_per_second(self.audio.spec)) if self.audio.is_log_mel else 1
+        """Return the steps of a window: the frames that are centred within `seconds`, the first at its start; or 1.
+
+        The hops between them are cut, not rounded, to a whole number, once `ROUNDING` has been added: a multiple of the
+        hop often comes out just below a whole number.
+        """
+        return 1 + int(seconds * steps_per_second(self.audio.spec) + ROUNDING) if self.audio.is_log_mel else 1
 
     def read_windows(self, tracks: Sequence[int], starts: Sequence[int], length: int) -> Tensor:
         """Return `length` steps of each track from its start on, [n, length, width]; a short one is repeated."""
@@ -148,13 +155,21 @@ def films_of(dataset: Iterable[dict[str, Any]], store: FeatureStore) -> list[Fil
 
 
 def require_specs(found: dict[str, Any], expected: dict[str, Any], model: str) -> None:
-    """Raise `ModelError` when features of specs `found` are not those that `model` was trained on."""
+    """Raise `ModelError` when features of specs `found` are not those that `model` was trained on.
+
+    The precision that a pretrained encoder computed in may differ: the cache and the tables keep it apart, but a model
+    reads either, the same vectors but for rounding.
+    """
     for name, spec in expected.items():
-        if found.get(name) != spec:
+        if _but_for_precision(found.get(name, {})) != _but_for_precision(spec):
             raise ModelError(
                 f"{model} was trained on {name} features {spec}, data/features holds {found.get(name)}: "
                 f"run `dvc repro` to train it again, or restore the parameters under features"
             )
+
+
+def _but_for_precision(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in spec.items() if name != PRECISION}
 
 
 def _rows_by_film(name: str, table: InputTable, every_crop: bool) -> dict[str, list[int]]:

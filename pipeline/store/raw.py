@@ -103,6 +103,7 @@ def open_tokenizer(settings: Settings) -> Any:
 
 def token_table(tokenizer: Any, settings: Settings, keys: dict[str, np.ndarray], texts: Sequence[str]) -> TokenTable:
     """Return the table of `texts`, one row each, whose key columns are `keys`."""
+    texts = [settings.get("prompt", "") + text for text in texts]
     texts = [text.lower() if settings["lower_case"] else text for text in texts]
     tokens = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
     return TokenTable(

@@ -21,7 +21,7 @@ from pipeline.train.group import Group
 from pipeline.train.loss import make_loss
 from pipeline.train.optimizer import make_optimizer
 from pipeline.train.resume import Resume
-from pipeline.train.sampling import Plan, ReadAhead, epoch_plans, pinned
+from pipeline.train.sampling import Plan, ReadAhead, batch_count, epoch_plans, pinned
 from pipeline.train.schedule import Schedule, is_better
 from pipeline.train.section import Train
 from pipeline.train.step import backward
@@ -69,7 +69,7 @@ class Trainer:
             for part in (model.audio_tower, *model.encoders.values()):
                 part.compile()
         self.optimizer = make_optimizer(model, params, group.device)
-        self.steps = -(-self.examples // params.batch_size)  # an epoch
+        self.steps = batch_count(self.examples, params.batch_size)  # an epoch
         self.schedule = Schedule(params, params.epochs * self.steps)
         self.history: list[Record] = []
         self.best: State = {}  # epoch, figure and weights, where the best epoch is kept
@@ -147,6 +147,7 @@ class Trainer:
         if self.params.max_grad_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.params.max_grad_norm)
         self.optimizer.step()
+        self.model.clamp_scale()
         return loss
 
     def _read(self, plan: Plan) -> list[dict[str, Any]]:
@@ -234,7 +235,7 @@ def _require(splits: dict[str, list[FilmFeatures]], examples: int, params: Train
                 f"split.{split}: the {split} split has {len(films)} films, a contrastive loss needs {MIN_FILMS} or "
                 "more; raise its share or add films"
             )
-    smallest = examples // -(-examples // params.batch_size)
+    smallest = examples // batch_count(examples, params.batch_size)
     if smallest < group.size:
         raise ParamsError(
             f"machine.train_processes: found {group.size}, a batch has {smallest} examples, one per process at least; "

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from pipeline.store.films import FeatureStore, FilmFeatures, Stored
+from pipeline.store.films import PARAGRAPHS, FeatureStore, FilmFeatures, Stored
 from pipeline.train.section import Train
 
 READERS = 4  # threads that read batches ahead
@@ -48,7 +48,7 @@ class Plan:
 def epoch_plans(
     films: list[FilmFeatures], store: FeatureStore, window_steps: int, params: Train, rng: np.random.Generator
 ) -> Iterator[Plan]:
-    """Yield the batches of an epoch, of nearly equal size, at most `params.batch_size`.
+    """Yield the batches of an epoch, `batch_count` of nearly equal size.
 
     By `params.sampler` an epoch is every film once or every track once, by `params.shuffle` in random order.
     """
@@ -57,9 +57,18 @@ def epoch_plans(
         numbers = np.repeat(numbers, [len(film.track_rows) for film in films])
     places = np.arange(len(numbers)) - np.searchsorted(numbers, numbers)  # of a track among its film's
     order = rng.permutation(len(numbers)) if params.shuffle else np.arange(len(numbers))
-    for chosen in np.array_split(order, -(-len(order) // params.batch_size)):
+    for chosen in np.array_split(order, batch_count(len(order), params.batch_size)):
         tracks = None if params.sampler == "films" else places[chosen]
         yield draw(films, numbers[chosen], tracks, store, window_steps, rng)
+
+
+def batch_count(examples: int, batch_size: int) -> int:
+    """Return how many batches of at most `batch_size` hold `examples`, two in each at least.
+
+    One example alone has no negative, and batch normalisation no variance: with batches of two and an odd number of
+    examples one batch has three.
+    """
+    return min(-(-examples // batch_size), max(1, examples // 2))
 
 
 def draw(
@@ -72,18 +81,22 @@ def draw(
 ) -> Plan:
     """Return an example of each of `films[numbers]`: a random window, random rows of inputs, and a random track.
 
-    `places` say which of a film's tracks where that is not to be random.
+    Inputs that are made of the plot get the same paragraph of it. `places` say which of a film's tracks where that is
+    not to be random.
     """
     chosen = [films[number] for number in numbers]
     if places is None:
         places = _below([len(film.track_rows) for film in chosen], rng)
     tracks = np.array([film.track_rows[place] for film, place in zip(chosen, places, strict=True)])
     starts = _below(np.maximum(store.audio.steps[tracks] - window_steps, 0) + 1, rng)
-    rows = {}
+    rows: dict[str, np.ndarray] = {}
+    picked: dict[str, np.ndarray] = {}  # by what is picked: a paragraph, or a row of an input
     for name in store.inputs:
         of_films = [film.input_rows[name] for film in chosen]
-        picked = _below([len(of_film) for of_film in of_films], rng)
-        rows[name] = np.array([of_film[pick] for of_film, pick in zip(of_films, picked, strict=True)])
+        what = "paragraph" if name in PARAGRAPHS else name
+        if what not in picked:
+            picked[what] = _below([len(of_film) for of_film in of_films], rng)
+        rows[name] = np.array([of_film[pick] for of_film, pick in zip(of_films, picked[what], strict=True)])
     return Plan(np.asarray(numbers, np.int64), tracks, starts, rows)
 
 

@@ -33,4 +33,5 @@ class Train:
     patience: Count | None
     valid_draws: Count
     precision: Literal["auto", "float32", "bfloat16"]
+    deterministic: bool
     threads: Count

@@ -17,6 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from pipeline.model.retrieval import Batch, RetrievalModel
 from pipeline.train.group import Group
 from pipeline.train.loss import Loss
+from pipeline.train.numerics import full_float32
 
 Part = Callable[[], Batch]  # makes a part of the batch on the device
 Pair = tuple[Tensor, Tensor]  # query and audio, [n, e] each
@@ -33,7 +34,7 @@ def backward(
     """Add the gradients of the batch's loss to those of the model, and return the loss.
 
     `parts` are this process's share in order, `films` [n] the whole batch's film numbers; the encoders compute in
-    `precision()`.
+    `precision()`, similarities and loss in float32.
     """
     pairs: list[Pair] = []
     states = []
@@ -44,8 +45,9 @@ def backward(
                 pairs.append(_encoded(model, part()))
     query, audio = (torch.cat([pair[i].detach() for pair in pairs]).requires_grad_() for i in (0, 1))
     every_query, every_audio = (group.gather(rows, len(films)) for rows in (query, audio))
-    loss = loss_of(every_query, every_audio, model.scale(), films)
-    loss.backward()  # up to the embeddings, and into the temperature
+    with full_float32(group.device):
+        loss = loss_of(every_query, every_audio, model.scale(), films)
+        loss.backward()  # up to the embeddings, and into the temperature
     assert query.grad is not None and audio.grad is not None
     if model.logit_scale.grad is not None:
         model.logit_scale.grad /= group.size  # each process has all of it

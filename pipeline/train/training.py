@@ -13,6 +13,7 @@ from torch import nn
 
 from pipeline.core.errors import ModelError
 from pipeline.core.files import write_bytes
+from pipeline.core.tables import digest_of_rows
 from pipeline.encoders.section import ImageFeatures, TextFeatures
 from pipeline.encoders.tuned import load_tuned
 from pipeline.model.section import Model
@@ -21,6 +22,7 @@ from pipeline.store.films import INPUT_TABLES, FeatureStore, FilmFeatures, films
 from pipeline.store.raw import raw_tables
 from pipeline.train.group import Group
 from pipeline.train.loop import HISTORY, NotFiniteError, Record, Trainer
+from pipeline.train.numerics import numerics
 from pipeline.train.resume import resume_of
 from pipeline.train.section import Train
 
@@ -68,8 +70,6 @@ def train_variant(
     A loss that is not a number ends the training with a `ModelError`; what it had reached is written.
     """
     torch.set_num_threads(params.threads)
-    if group.device.type == "cuda":
-        torch.set_float32_matmul_precision("high")
     torch.manual_seed(params.seed)
     store = material.store
     window_steps = store.window_steps(model_params.audio.window_seconds)
@@ -85,7 +85,8 @@ def train_variant(
     resume = resume_of(root, variant, _decisive(config, params, store, splits))
     folder, failure = root / "models" / variant, None
     try:
-        trainer.fit(resume, on_epoch)
+        with numerics(params, group.device):
+            trainer.fit(resume, on_epoch)
     except NotFiniteError as error:
         failure = error
     if group.first and trainer.history:
@@ -116,10 +117,10 @@ def _decisive(
 ) -> dict[str, Any]:
     """Return all that the result of a training depends on."""
     tables = {"audio": store.audio, **store.tables}
-    rows = {split: [(film.tracks[0], len(film.tracks)) for film in films] for split, films in splits.items()}
+    rows = {split: digest_of_rows(row for film in films for row in film.tracks) for split, films in splits.items()}
     return {
         "config": config,
         "params": asdict(params),
         "features": {name: table.about["digest"] for name, table in tables.items() if hasattr(table, "about")},
-        "films": rows,
+        "rows": rows,
     }

@@ -13,7 +13,8 @@ from pipeline.model.embed import embed_films, queries_of
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.store.films import FeatureStore, FilmFeatures, Stored
 from pipeline.train.loss import Loss
-from pipeline.train.sampling import Plan, ReadAhead, draw
+from pipeline.train.numerics import full_float32
+from pipeline.train.sampling import Plan, ReadAhead, batch_count, draw
 from pipeline.train.section import Train
 
 CUT = 10  # of the recall
@@ -29,7 +30,7 @@ class Validation:
     ) -> None:
         self.films, self.store, self.config, self.params, self.loss = films, store, config, params, loss
         rng = np.random.default_rng(params.seed)
-        numbers = np.array_split(np.arange(len(films)), -(-len(films) // params.batch_size))
+        numbers = np.array_split(np.arange(len(films)), batch_count(len(films), params.batch_size))
         self.plans = [
             draw(films, of_batch, None, store, config["window_steps"], rng)
             for _ in range(params.valid_draws)
@@ -60,7 +61,8 @@ class Validation:
         pairs = [(model.encode_query(batch), model.encode_audio(batch)) for batch in self._batches(plan, device)]
         query, audio = (torch.cat(of_tower) for of_tower in zip(*pairs, strict=True))
         films = torch.from_numpy(plan.films).to(device)
-        return self.loss(query, audio, model.scale(), films).item()
+        with full_float32(device):
+            return self.loss(query, audio, model.scale(), films).item()
 
     def _batches(self, plan: Plan, device: torch.device) -> Iterator[dict[str, Stored]]:
         parts = (plan.part(begin, begin + self._size) for begin in range(0, len(plan), self._size))

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.core import tables
 from pipeline.core.errors import MissingFileError, StageError
-from pipeline.core.tables import count_by_status, read_table, require_success, write_table
+from pipeline.core.tables import count_by_status, digest_of_rows, read_table, require_success, write_table
 
 pytestmark = pytest.mark.slow
 
@@ -96,3 +96,41 @@ def test_nothing_usable_is_a_failure_at_any_rate():
 def test_every_table_has_a_film_and_most_an_outcome():
     for schema in (tables.PAGES, tables.FILMS, tables.DOWNLOADS, tables.SEGMENTS):
         assert {"fid", "status", "reason"} <= set(schema.names)
+
+
+TRACKS = [
+    {"fid": fid, "number": number, "plot": f"Plot of {fid}.", "seconds": 1.5 * number}
+    for fid in ("AAA", "AAB")
+    for number in range(3)
+]
+
+
+def test_digest_changes_with_every_value_and_with_the_order():
+    changed = [
+        [*TRACKS[:i], row | {name: value}, *TRACKS[i + 1 :]]
+        for i, row in enumerate(TRACKS)
+        for name, value in {"fid": "ZZZ", "number": 9, "plot": "Other.", "seconds": None}.items()
+    ]
+    turned = [[*TRACKS[:i], TRACKS[i + 1], TRACKS[i], *TRACKS[i + 2 :]] for i in range(len(TRACKS) - 1)]
+    shorter = [TRACKS[:i] + TRACKS[i + 1 :] for i in range(len(TRACKS))]
+    longer = [[*TRACKS[:i], TRACKS[i], *TRACKS[i:]] for i in range(len(TRACKS))]
+    every = [TRACKS, *changed, *turned, *shorter, *longer, []]
+    digests = [digest_of_rows(rows) for rows in every]
+    assert len(set(digests)) == len(every)
+    assert digests[0] == digest_of_rows(dict(row) for row in TRACKS)
+
+
+def test_digest_reads_a_text_that_rows_repeat_once(monkeypatch):
+    hashed, plot = [], "A long plot. " * 1000
+
+    class Counted:
+        def update(self, data):
+            hashed.append(len(data))
+
+        def hexdigest(self):
+            return ""
+
+    monkeypatch.setattr(tables.hashlib, "sha256", Counted)
+    digest_of_rows({"fid": fid, "number": n, "plot": f"{fid}: {plot}"} for fid in ("AAA", "AAB") for n in range(100))
+    assert sum(hashed) < 2.5 * len(plot)
+    assert max(hashed) < 1.5 * len(plot), "all at once"

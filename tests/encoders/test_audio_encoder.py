@@ -198,10 +198,17 @@ def test_bfloat16_is_near(tiny, kind, monkeypatch):
     assert 0 < np.abs(rounded - exact).max() < 0.05
 
 
+def test_precision_of_the_device_is_part_of_the_spec(tiny, monkeypatch):
+    spec = load(tiny("wav2vec2")).spec
+    assert spec["precision"] == "float32"
+    monkeypatch.setattr(pretrained, "supports_bfloat16", lambda device: True)
+    assert load(tiny("wav2vec2")).spec == spec | {"precision": "bfloat16"}
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("kind", AUDIO)
 def test_cuda_is_near_the_cpu(tiny, kind):
     windows = sounds(RATES[kind] // 2, RATES[kind] // 2, RATES[kind] // 4)
     on_cpu, on_cuda = load(tiny(kind)), load(tiny(kind), device=torch.device("cuda"))
-    assert on_cuda.spec == on_cpu.spec
+    assert on_cuda.spec == on_cpu.spec | {"precision": "bfloat16"}
     assert np.abs(on_cuda.encode(windows) - on_cpu.encode(windows)).max() < 0.05

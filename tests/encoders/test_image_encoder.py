@@ -304,11 +304,18 @@ def test_bfloat16_is_near(tiny, encoder, monkeypatch):
     assert 0 < np.abs(rounded - exact).max() < 0.05 * np.abs(exact).max()
 
 
+def test_precision_of_the_device_is_part_of_the_spec(tiny, monkeypatch):
+    spec = load(tiny("vit")).spec
+    assert spec["precision"] == "float32"
+    monkeypatch.setattr(pretrained, "supports_bfloat16", lambda device: True)
+    assert load(tiny("vit")).spec == spec | {"precision": "bfloat16"}
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("encoder", ["efficientnet-lite0", *IMAGE])
 def test_cuda_is_near_the_cpu(tiny, encoder):
     name = tiny(encoder) if encoder in IMAGE else encoder
     on_cpu, on_cuda = load(name), load(name, device=torch.device("cuda"))
     exact = on_cpu.encode(noise((64, 64), (224, 230)))
-    assert on_cuda.spec == on_cpu.spec
+    assert on_cuda.spec == on_cpu.spec | {"precision": "bfloat16"}
     assert np.abs(on_cuda.encode(noise((64, 64), (224, 230))) - exact).max() < 0.05 * np.abs(exact).max()

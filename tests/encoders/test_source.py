@@ -17,6 +17,7 @@ from pipeline.encoders import source
 from pipeline.encoders.section import TextFeatures
 from pipeline.encoders.source import Source, locate, packaged_path
 from pipeline.encoders.text import load_text_encoder
+from tests.encoders.tiny import save_dense, save_sentence
 
 pytestmark = pytest.mark.slow
 
@@ -53,17 +54,20 @@ def hub(tiny_bert, tmp_path, monkeypatch):
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             asked.append(self.path)
-            path, _, name = self.path.partition("?")[0].rpartition("/")
-            if path == f"/api/models/{NAME}/tree":
+            path, resolve = self.path.partition("?")[0], f"/{NAME}/resolve/{COMMIT}/"
+            names = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
+            if path.startswith(f"/api/models/{NAME}/tree"):
                 files = [
-                    {"type": "file", "path": f.name, "size": f.stat().st_size, "oid": f.name} for f in folder.iterdir()
+                    {"type": "file", "path": name, "size": (folder / name).stat().st_size, "oid": name}
+                    for name in names
                 ]
                 self.answer(json.dumps(files).encode())
-            elif f"{path}/{name}".startswith(f"/api/models/{NAME}"):
-                siblings = [{"rfilename": file.name} for file in folder.iterdir()]
+            elif path.startswith(f"/api/models/{NAME}"):
+                siblings = [{"rfilename": name} for name in names]
                 self.answer(json.dumps({"_id": "1", "id": NAME, "sha": COMMIT, "siblings": siblings}).encode())
-            elif path == f"/{NAME}/resolve/{COMMIT}":
-                self.answer((folder / name).read_bytes(), name)
+            elif path.startswith(resolve):
+                name = path.removeprefix(resolve)
+                self.answer((folder / name).read_bytes(), name.replace("/", "-"))
             else:
                 self.send_response(404)
                 self.send_header("X-Error-Code", "RepoNotFound")
@@ -119,6 +123,15 @@ def test_settings_are_fetched_without_weights_where_those_are_not_wanted(hub):
     assert not any(path.endswith((".safetensors", ".bin")) for path in hub)
     load(NAME)
     assert any(path.endswith("model.safetensors") for path in hub), "fetched when they are"
+
+
+def test_dense_layers_are_fetched_with_the_weights_alone(hub, tmp_path, tiny_bert):
+    folder = save_sentence(tiny_bert, tmp_path / "sentence", {"pooling_mode": "mean"}, "Dense")
+    save_dense(folder, 2, torch.nn.Linear(16, 6), "torch.nn.modules.activation.Tanh")
+    shutil.copytree(folder, tmp_path / "model", dirs_exist_ok=True)
+    locate(NAME, {}, weights=False)
+    assert not any(path.endswith((".safetensors", ".bin")) for path in hub)
+    assert np.array_equal(load(NAME).encode(["a dog"]), load(folder).encode(["a dog"]))
 
 
 def test_a_model_that_the_hub_lacks_is_explained(hub):

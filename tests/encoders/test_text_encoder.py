@@ -14,13 +14,14 @@ from pipeline.encoders import pretrained
 from pipeline.encoders.section import TextFeatures
 from pipeline.encoders.source import packaged_path
 from pipeline.encoders.text import TextEncoder, load_text_encoder
-from tests.encoders.tiny import TEXT, save_sentence, without_weights
+from tests.encoders.tiny import TEXT, save_dense, save_prompt, save_sentence, without_weights
 
 pytestmark = pytest.mark.slow
 
 CPU = torch.device("cpu")
 TEXTS = ["a dog runs home .", "war begins", "dog", "", "a a a a a a a a a a a a a a", "war begins"]
 MEAN, CLS = {"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}, {"pooling_mode": "cls"}  # old, new
+TANH, IDENTITY = "torch.nn.modules.activation.Tanh", "torch.nn.modules.linear.Identity"
 
 
 def load(encoder, pooling="auto", max_tokens=20, device=CPU):
@@ -124,7 +125,8 @@ def test_a_sentence_model_says_where_texts_are_cut_and_whether_case_matters(tiny
         (MEAN | {"pooling_mode_cls_token": True}, [], r"mean \+ cls; cls and mean"),
         ({"pooling_mode": ["mean", "max"]}, [], r"mean \+ max; cls and mean"),
         ({}, [], "nothing; cls and mean"),
-        (MEAN, ["Dense"], r"Transformer \+ Pooling \+ Dense, but"),
+        (MEAN, ["LSTM"], r"Transformer \+ Pooling \+ LSTM, but"),
+        (MEAN, ["Normalize", "Dense"], r"Transformer \+ Pooling \+ Normalize \+ Dense, but"),
     ],
 )
 def test_a_sentence_model_that_asks_for_more_is_refused(tiny_bert, tmp_path, settings, steps, asks):
@@ -133,13 +135,114 @@ def test_a_sentence_model_that_asks_for_more_is_refused(tiny_bert, tmp_path, set
         load(model)
 
 
-def test_a_prompt_is_refused(tiny_bert, tmp_path):
-    model = save_sentence(tiny_bert, tmp_path / "model", MEAN)
-    (model / "config_sentence_transformers.json").write_text(
-        '{"prompts": {"q": "query: "}, "default_prompt_name": "q"}'
-    )
-    with pytest.raises(ModelError, match="its prompt 'q'"):
-        load(model)
+@pytest.fixture
+def deep(tiny_bert, tmp_path):
+    """Return a function that saves a sentence model with two dense layers and a norm, and gives it and the layers."""
+
+    def make(pickled=False):
+        torch.manual_seed(0)
+        layers = torch.nn.Linear(16, 6), torch.nn.Linear(6, 4, bias=False)
+        folder = save_sentence(tiny_bert, tmp_path / "deep", MEAN, "Dense", "Dense", "Normalize")
+        save_dense(folder, 2, layers[0], TANH, pickled)
+        save_dense(folder, 3, layers[1], IDENTITY, pickled)
+        return folder, layers
+
+    return make
+
+
+@pytest.mark.parametrize("pickled", [False, True], ids=["safetensors", "pickled"])
+def test_dense_layers_of_a_sentence_model(deep, tiny_bert, pickled):
+    folder, layers = deep(pickled)
+    encoder = load(folder)
+    assert encoder.width == 4
+    first, bias, second = (weight.detach().numpy() for layer in layers for weight in layer.parameters())
+    for text, vector in zip(TEXTS, encoder.encode(TEXTS), strict=True):
+        expected = second @ np.tanh(first @ outputs(tiny_bert, text)[0].mean(0) + bias)
+        assert np.abs(vector - expected / np.linalg.norm(expected)).max() < 1e-5
+
+
+def test_vectors_between_dense_layers_and_norm_are_float32(deep, monkeypatch):
+    encoder = load(deep()[0])
+    exact = encoder.encode(TEXTS)
+    monkeypatch.setattr(pretrained, "supports_bfloat16", lambda device: True)
+    rounded = encoder.encode(TEXTS)
+    assert 0 < np.abs(rounded - exact).max() < 0.05
+    assert np.abs(np.linalg.norm(rounded, axis=1) - 1).max() < 1e-6
+
+
+def test_dense_layers_are_part_of_the_spec(deep, tiny_bert):
+    folder, layers = deep()
+    spec = load(folder).spec
+    assert load(folder).spec == spec
+    assert json.loads(json.dumps(spec)) == spec
+    assert "dense" not in load(tiny_bert).spec, "specs of models without one stay as they were"
+    shutil.rmtree(folder / "3_Dense")
+    save_dense(folder, 3, layers[1], TANH)
+    activation = load(folder).spec
+    shutil.rmtree(folder / "3_Dense")
+    save_dense(folder, 3, torch.nn.Linear(6, 4, bias=False), IDENTITY)
+    weights = load(folder).spec
+    assert len({spec["dense"], activation["dense"], weights["dense"]}) == 3
+    assert spec == activation | {"dense": spec["dense"]} == weights | {"dense": spec["dense"]}
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"activation_function": "os.system"}, r"the activation 'os\.system'; torch.*Identity and torch.*Tanh are"),
+        ({"module_input_name": "token_embeddings"}, "module_input_name 'token_embeddings'; sentence_embedding is"),
+        ({"in_features": 15}, "weights in its 2_Dense are not those"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_dense_layer_that_cannot_be_used_is_refused(tiny_bert, tmp_path, settings, reason):
+    folder = save_sentence(tiny_bert, tmp_path / "model", MEAN, "Dense")
+    save_dense(folder, 2, torch.nn.Linear(16, 6), TANH, **settings)
+    with pytest.raises(ModelError, match=rf"cannot be used: .*({reason})"):
+        load(folder)
+
+
+def test_dense_layer_of_another_width_is_refused(tiny_bert, tmp_path):
+    folder = save_sentence(tiny_bert, tmp_path / "model", MEAN, "Dense")
+    save_dense(folder, 2, torch.nn.Linear(12, 6), TANH)
+    with pytest.raises(ModelError, match="cannot be used"):
+        load(folder)
+
+
+def test_dense_layer_whose_weights_are_missing_or_code_is_refused(tiny_bert, tmp_path):
+    folder = save_sentence(tiny_bert, tmp_path / "model", MEAN, "Dense")
+    layer = save_dense(folder, 2, torch.nn.Linear(16, 6), TANH)
+    (layer / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"cannot be used: .*2_Dense/pytorch_model\.bin"):
+        load(folder)
+    (layer / "pytorch_model.bin").write_bytes(pickle.dumps({"linear.weight": Ran(tmp_path / "ran")}, protocol=2))
+    with pytest.raises(ModelError, match="cannot be used"):
+        load(folder)
+    assert not (tmp_path / "ran").exists(), "what a pickle asks for was run"
+
+
+def test_default_prompt_goes_before_each_text(tiny_bert, tmp_path):
+    plain = load(save_sentence(tiny_bert, tmp_path / "plain", MEAN))
+    folder = save_sentence(tiny_bert, tmp_path / "model", MEAN)
+    save_prompt(folder, {"query": "war begins ", "document": "dog "}, "query")
+    encoder = load(folder)
+    assert encoder.spec == plain.spec | {"encoder": str(folder), "prompt": "war begins "}
+    assert np.array_equal(encoder.encode(TEXTS), plain.encode([f"war begins {text}" for text in TEXTS]))
+    save_prompt(folder, {"query": "war begins ", "document": "dog "}, "document")
+    assert load(folder).spec["prompt"] == "dog "
+    save_prompt(folder, {"query": "war begins "}, None)
+    assert load(folder).spec == plain.spec | {"encoder": str(folder)}
+    assert np.array_equal(load(folder).encode(TEXTS), plain.encode(TEXTS))
+
+
+def test_prompt_that_cannot_be_used_is_refused(tiny_bert, tmp_path):
+    folder = save_sentence(tiny_bert, tmp_path / "model", MEAN | {"include_prompt": False})
+    save_prompt(folder, {"query": "war "}, "query")
+    with pytest.raises(ModelError, match="tokens of its prompt 'war ' out of its pooling"):
+        load(folder)
+    save_prompt(folder, {"query": "war "}, "document")
+    with pytest.raises(ModelError, match=r"default prompt 'document' is none of its prompts \(query\)"):
+        load(folder)
 
 
 def test_spec_is_json_and_says_what_values_depend_on(tiny_bert, tmp_path):
@@ -248,12 +351,19 @@ def test_bfloat16_is_near(tiny, kind, monkeypatch):
     assert 0 < np.abs(rounded - exact).max() < 0.05
 
 
+def test_precision_of_the_device_is_part_of_the_spec(tiny, monkeypatch):
+    spec = load(tiny("bert")).spec
+    assert spec["precision"] == "float32"
+    monkeypatch.setattr(pretrained, "supports_bfloat16", lambda device: True)
+    assert load(tiny("bert")).spec == spec | {"precision": "bfloat16"}
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("encoder", ["all-MiniLM-L6-v2", *TEXT])
 def test_cuda_is_near_the_cpu(tiny, encoder):
     name = tiny(encoder) if encoder in TEXT else encoder
     on_cuda = load(name, device=torch.device("cuda"))
-    assert on_cuda.spec == load(name).spec
+    assert on_cuda.spec == load(name).spec | {"precision": "bfloat16"}
     assert np.abs(on_cuda.encode(TEXTS) - load(name).encode(TEXTS)).max() < 0.05
 
 

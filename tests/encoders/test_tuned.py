@@ -15,7 +15,7 @@ from pipeline.encoders.section import Features, ImageFeatures, TextFeatures
 from pipeline.encoders.text import load_text_encoder
 from pipeline.encoders.tuned import MARKS, build_tuned, load_tuned
 from pipeline.store.raw import TokenTable, raw_tables
-from tests.encoders.tiny import IMAGE, TEXT, save_sentence
+from tests.encoders.tiny import IMAGE, TEXT, save_dense, save_prompt, save_sentence
 
 pytestmark = pytest.mark.slow
 
@@ -67,6 +67,25 @@ def test_sentence_models_keep_their_pooling_norm_case_and_length(tiny_bert, feat
     assert tokens["input_ids"].shape == (2, 6)
     with torch.inference_mode():
         assert np.abs(networks["text"].eval()(tokens).numpy() - expected).max() < 1e-5
+
+
+def test_sentence_models_keep_their_prompt_and_dense_layers(tiny_bert, features_of, tmp_path):
+    folder = save_sentence(tiny_bert, tmp_path / "sentence", {"pooling_mode": "mean"}, "Dense", "Normalize")
+    save_dense(folder, 2, torch.nn.Linear(16, 6), "torch.nn.modules.activation.Tanh")
+    save_prompt(folder, {"query": "dog begins "}, "query")
+    features = features_of(text=folder)
+    networks, settings = load_tuned(["text"], features.text, features.image, marks=False)
+    expected = load_text_encoder(features.text, CPU, 2).encode(PARAGRAPHS)
+    settings = json.loads(json.dumps(settings))
+    assert settings["text"]["width"] == expected.shape[1] == 6
+    again = build_tuned("text", settings["text"])
+    again.load_state_dict(networks["text"].state_dict())
+    tokens = tokens_of(settings["text"]).read([0, 1])
+    with torch.inference_mode():
+        for network in (networks["text"], again):
+            assert np.abs(network.eval()(tokens).numpy() - expected).max() < 1e-5
+    again.train()(tokens).square().sum().backward()
+    assert again.dense[0].linear.weight.grad is not None
 
 
 @pytest.mark.parametrize("pooling", ["auto", "mean"])

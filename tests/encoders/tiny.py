@@ -41,6 +41,35 @@ def save_sentence(bert: Path, folder: Path, pooling: dict[str, Any], *steps: str
     return folder
 
 
+def save_dense(
+    model: Path, number: int, linear: torch.nn.Linear, activation: str, pickled: bool = False, **settings: Any
+) -> Path:
+    """Save a dense layer as step `number` of the sentence-transformers model in `model`; return its folder."""
+    from safetensors.torch import save_file
+
+    folder = model / f"{number}_Dense"
+    folder.mkdir()
+    settings = {
+        "in_features": linear.in_features,
+        "out_features": linear.out_features,
+        "bias": linear.bias is not None,
+        "activation_function": activation,
+    } | settings
+    (folder / "config.json").write_text(json.dumps(settings))
+    weights = {f"linear.{name}": value.detach() for name, value in linear.named_parameters()}
+    if pickled:
+        torch.save(weights, folder / "pytorch_model.bin")
+    else:
+        save_file(weights, folder / "model.safetensors")
+    return folder
+
+
+def save_prompt(model: Path, prompts: dict[str, str], default: str | None) -> None:
+    """Save the prompts of a sentence-transformers model."""
+    settings = {"prompts": prompts, "default_prompt_name": default}
+    (model / "config_sentence_transformers.json").write_text(json.dumps(settings))
+
+
 def without_weights(source: Path, folder: Path, *prefixes: str) -> Path:
     """Copy a folder, leaving weights out whose names contain one of `prefixes`."""
     from safetensors.torch import load_file, save_file

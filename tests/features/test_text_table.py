@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from pipeline.core.errors import MissingFileError
+from pipeline.encoders import pretrained
 from pipeline.encoders.section import TextFeatures
 from pipeline.encoders.text import load_text_encoder
 from pipeline.features import text
@@ -57,6 +58,17 @@ def test_only_new_texts_are_encoded_and_one_text_once(tmp_path, dataset, params)
     changed = [row | {"plot": "A dog runs away.\nIt stays away."} for row in dataset]
     assert write_text_features(path, changed, params, MACHINE) == 1 + 1 + 2 * 2  # the new paragraph; behind tags
     assert write_text_features(path, dataset, dataclasses.replace(params, max_tokens=19), MACHINE) == 11
+
+
+def test_texts_that_another_device_encoded_less_exactly_are_encoded_again(tmp_path, dataset, params, monkeypatch):
+    path = tmp_path / "text.parquet"
+    assert write_text_features(path, dataset[:1], params, MACHINE) == 5
+    monkeypatch.setattr(pretrained, "supports_bfloat16", lambda device: True)
+    assert write_text_features(path, dataset[:1], params, MACHINE) == 5
+    assert open_features(path).about["spec"]["precision"] == "bfloat16"
+    assert write_text_features(path, dataset[:1], params, MACHINE) == 0
+    monkeypatch.undo()
+    assert write_text_features(path, dataset[:1], params, MACHINE) == 0
 
 
 def test_blank_lines_are_no_paragraphs_and_other_separators_do_not_part_them():

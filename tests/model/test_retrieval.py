@@ -99,7 +99,12 @@ def test_scale_starts_at_the_inverse_temperature_and_is_clamped():
     assert model.scale().item() == pytest.approx(5.0)
     with torch.no_grad():
         model.logit_scale.fill_(20.0)
-    assert model.scale().item() == SMALL.max_logit_scale
+    model.clamp_scale()
+    assert model.scale().item() == pytest.approx(SMALL.max_logit_scale)
+    model.scale().backward()
+    assert model.logit_scale.grad.item() == pytest.approx(SMALL.max_logit_scale), "at the cap it learns as elsewhere"
+    hot = make_model(["image"], replace(SMALL, temperature=0.001))
+    assert hot.scale().item() == pytest.approx(SMALL.max_logit_scale)
 
 
 def test_order_of_inputs_decides_their_positions():

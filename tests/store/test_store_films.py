@@ -1,6 +1,7 @@
 """Films with their features: rows found, windows, grids, and what is missing."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,34 @@ def test_seconds_become_frames_of_the_table(store):
     assert (hop_steps(spec, 0.5), hop_steps(spec, 0.01)) == (5, 1)
 
 
+@pytest.mark.parametrize(
+    ("rate", "hop", "seconds", "window"),
+    [
+        (1000, 192, 0.96, 6),
+        (1000, 192, 0.576, 4),  # 2.9999999999999996 hops
+        (44100, 441, 0.29, 30),  # 28.999999999999996 hops
+        (44100, 441, 0.2899, 29),
+        (22050, 1024, 9.92, 214),  # 213.6 hops: the default
+        (22050, 220, 9.92, 995),  # 994.3 hops: the published method
+    ],
+)
+def test_window_has_the_frames_that_are_centred_within_it(store, rate, hop, seconds, window):
+    audio = replace(store.audio, about={"spec": store.audio.spec | {"sample_rate": rate, "hop_length": hop}})
+    assert replace(store, audio=audio).window_steps(seconds) == window
+
+
+@pytest.mark.parametrize(
+    ("rate", "hop", "seconds", "steps"), [(1000, 192, 0.576, 3), (22050, 1024, 4.96, 107), (22050, 220, 4.96, 497)]
+)
+def test_hops_of_frames_are_rounded(rate, hop, seconds, steps):
+    assert hop_steps({"encoder": "log-mel", "sample_rate": rate, "hop_length": hop}, seconds) == steps
+
+
+def test_hops_of_vectors_are_rounded():
+    spec = {"encoder": "ear", "window_hop_seconds": 0.192}
+    assert [hop_steps(spec, seconds) for seconds in (0.96, 0.576, 0.05)] == [5, 3, 1]
+
+
 def test_a_pretrained_encoders_vector_is_a_window(folder):
     windows = {("AAA", 0): 3, ("AAA", 3): 1, ("AAB", 0): 2}
     keys = [
@@ -139,3 +168,11 @@ def test_specs_tell_what_a_model_must_be_given_again(store):
     require_specs(specs, json.loads(json.dumps(specs)), "models/All")
     with pytest.raises(ModelError, match=r"models/All .*image.*other.*dvc repro"):
         require_specs(specs, specs | {"image": {"encoder": "other", "width": 5}}, "models/All")
+
+
+def test_precision_of_features_may_differ_from_that_of_training(store):
+    specs = store.specs()
+    trained = specs | {"image": specs["image"] | {"precision": "bfloat16"}}
+    for found in (specs, specs | {"image": specs["image"] | {"precision": "float32"}}):
+        require_specs(found, trained, "models/All")
+        require_specs(trained, found, "models/All")

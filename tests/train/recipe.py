@@ -53,6 +53,7 @@ TRAIN = Train(
     patience=12,
     valid_draws=2,
     precision="auto",
+    deterministic=False,
     threads=1,
 )
 

@@ -29,7 +29,9 @@ CPU = torch.device("cpu")
 EXAMPLES = 11  # which two and three processes cannot share evenly
 
 
-def gradients(features: Path, dataset: list[dict], group: Group, same_film: str) -> dict[str, torch.Tensor]:
+def gradients(
+    features: Path, dataset: list[dict], group: Group, same_film: str, examples: int
+) -> dict[str, torch.Tensor]:
     """Return gradients and running statistics after one step of this process's share of a batch, in float64.
 
     `torch.Tensor.float` must be `double`.
@@ -37,7 +39,7 @@ def gradients(features: Path, dataset: list[dict], group: Group, same_film: str)
     store = open_store(features, ["tags_plot", "image"])
     films = films_of(dataset, store)
     steps = store.window_steps(0.8)
-    numbers = np.array([*range(EXAMPLES - 1), 3])
+    numbers = np.array([*range(examples - 1), min(3, examples - 1)])
     plan = draw(films, numbers, None, store, steps, np.random.default_rng(0))
     torch.manual_seed(group.rank)  # the first process's weights are those of all
     model = group.prepare(build_model(model_config("x", store.inputs, MODEL, store.specs(), steps)).double().train())
@@ -55,12 +57,21 @@ def gradients(features: Path, dataset: list[dict], group: Group, same_film: str)
     return found | {name: value.clone() for name, value in model.named_buffers()} | {"loss": loss}
 
 
-def worker(rank: int, size: int, port: int, features: Path, dataset: list[dict], folder: Path, same_film: str) -> None:
+def worker(
+    rank: int,
+    size: int,
+    port: int,
+    features: Path,
+    dataset: list[dict],
+    folder: Path,
+    same_film: str,
+    examples: int,
+) -> None:
     torch.set_num_threads(1)
     torch.Tensor.float = torch.Tensor.double
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     with open_group(CPU) as group:
-        found = gradients(features, dataset, group, same_film)
+        found = gradients(features, dataset, group, same_film, examples)
         save_file({name: value.contiguous() for name, value in found.items()}, folder / f"{rank}.safetensors")
 
 
@@ -79,11 +90,14 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-@pytest.mark.parametrize(("size", "same_film"), [(2, "masked"), (3, "positives")])
-def test_processes_give_the_gradients_of_one(features, dataset, tmp_path, size, same_film, monkeypatch):
+@pytest.mark.parametrize(
+    ("size", "same_film", "examples"),
+    [(2, "masked", EXAMPLES), (3, "positives", EXAMPLES), (2, "masked", 3)],  # of three one process has one alone
+)
+def test_processes_give_the_gradients_of_one(features, dataset, tmp_path, size, same_film, examples, monkeypatch):
     monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)  # so that what differs is no rounding
-    expected = gradients(features, dataset, ALONE, same_film)
-    mp.spawn(worker, (size, free_port(), features, dataset, tmp_path, same_film), nprocs=size)
+    expected = gradients(features, dataset, ALONE, same_film, examples)
+    mp.spawn(worker, (size, free_port(), features, dataset, tmp_path, same_film, examples), nprocs=size)
     for rank in range(size):
         found = load_file(tmp_path / f"{rank}.safetensors")
         assert found.keys() == expected.keys()

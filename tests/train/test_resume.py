@@ -120,6 +120,19 @@ def test_another_training_does_not_go_on_from_it(features, dataset, tmp_path, ot
     assert len(list((tmp_path / "models/.resume").iterdir())) == 1, "that of the first one"
 
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_other_tracks_are_another_training(features, dataset, tmp_path, number):
+    def on_epoch(record):
+        if record["epoch"] == 3:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(tmp_path, dataset, LONG, features=features, on_epoch=on_epoch)
+    dataset[number] |= {"path": "elsewhere"}
+    _, records = train(tmp_path, dataset, LONG, features=features)
+    assert records[0]["epoch"] == 1
+
+
 def test_compiling_does_not_make_another_training(features, dataset, tmp_path, monkeypatch):
     compiled = []
     monkeypatch.setattr(torch.nn.Module, "compile", lambda module, **_: compiled.append(module))  # which needs minutes

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pipeline.store.films import films_of, open_store
-from pipeline.train.sampling import ReadAhead, draw, epoch_plans
+from pipeline.train.sampling import ReadAhead, batch_count, draw, epoch_plans
 from tests.train.conftest import TRACKS
 from tests.train.recipe import TRAIN
 
@@ -43,6 +43,23 @@ def test_epoch_holds_everything_once_in_batches_that_batch_norm_can_bear(films, 
         assert all(track in films[film].track_rows for film, track in zip(plan.films, plan.tracks, strict=True))
         assert 2 <= len(plan) <= batch_size
     assert max(map(len, plans)) - min(map(len, plans)) <= 1
+
+
+@pytest.mark.parametrize("sampler", ["films", "tracks"])
+def test_rest_of_one_example_joins_another_batch(films, store, sampler):
+    films = films[:-1]
+    plans = planned(films, store, sampler=sampler, batch_size=2)
+    numbers = [number for plan in plans for number in plan.films]
+    assert sorted(numbers) == sorted(list(range(len(films))) * (1 if sampler == "films" else TRACKS))
+    assert len(numbers) % 2 == 1, "there is no rest: the test shows nothing"
+    assert sorted(map(len, plans)) == [2] * (len(plans) - 1) + [3]
+
+
+def test_batches_are_as_many_as_their_size_asks_for():
+    for examples in range(2, 60):
+        for batch_size in range(3, 20):
+            assert batch_count(examples, batch_size) == -(-examples // batch_size)
+    assert [batch_count(examples, 2) for examples in (1, 2, 3, 4, 5)] == [1, 1, 1, 2, 2]
 
 
 def test_no_film_comes_twice_into_a_batch_of_films(films, store):
@@ -104,6 +121,26 @@ def test_every_track_start_and_row_is_drawn(films, store):
     assert places == {
         (track, start) for track in films[0].track_rows for start in range(int(store.audio.steps[track]) - 16)
     }
+
+
+@pytest.mark.parametrize("inputs", [["plot", "tags_plot"], ["tags_plot", "image", "tags", "plot"]], ids=str)
+def test_inputs_of_the_plot_get_the_same_paragraph(features, dataset, inputs):
+    store = open_store(features, inputs)
+    films, rng, drawn = films_of(dataset, store), np.random.default_rng(0), set()
+    for _ in range(20):
+        rows = draw(films, np.arange(len(films)), None, store, 7, rng).rows
+        plots, texts = (
+            [store.tables[name].keys["paragraph"][row] for row in rows[name]] for name in inputs[:: len(inputs) - 1]
+        )
+        assert plots == texts
+        drawn |= set(plots)
+    assert drawn == {0, 1}
+
+
+def test_draw_of_one_input_of_the_plot_is_pinned(films, store):
+    plan = draw(films, np.arange(8), None, store, 7, np.random.default_rng(4))
+    assert store.tables["plot"].keys["paragraph"][plan.rows["plot"]].tolist() == [1, 1, 0, 1, 0, 1, 0, 0]
+    assert plan.starts.tolist() == [5, 7, 3, 4, 7, 9, 6, 2]
 
 
 def test_batches_come_in_order_though_later_ones_are_read_first(films, store):

@@ -117,6 +117,25 @@ def test_running_statistics_are_taken_once_a_part(setting):
             torch.testing.assert_close(found, expected, msg=name)
 
 
+def test_similarities_and_their_gradients_are_float32_whatever_the_precision(setting):
+    store, plan = setting
+    seen = {}
+
+    def loss_of(query, audio, scale, films):
+        query.register_hook(lambda _: seen.update(backward=torch.get_float32_matmul_precision()))
+        seen.update(forward=torch.get_float32_matmul_precision(), dtype=(query @ audio.T).dtype)
+        return contrastive_loss(query, audio, scale, films, "masked")
+
+    torch.set_float32_matmul_precision("high")
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            batch = store.batch(plan.read(store, store.window_steps(0.8)), CPU)
+            backward(made(store), [lambda: batch], torch.from_numpy(plan.films), loss_of, ALONE, contextlib.nullcontext)
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert seen == {"forward": "highest", "backward": "highest", "dtype": torch.float32}
+
+
 def test_temperature_learns(setting):
     store, plan = setting
     _, found = gradients(made(store), store, plan, [0, 5, 12])

@@ -1,5 +1,6 @@
 """A whole training on small features: it learns, repeats, keeps its best epoch, and says what is wrong."""
 
+import contextlib
 import csv
 import logging
 import math
@@ -14,7 +15,7 @@ from pipeline.core.errors import ModelError, ParamsError, StageError
 from pipeline.model.store import load_model
 from pipeline.store.films import films_of
 from pipeline.store.table import WINDOW_KEYS, write_features
-from pipeline.train import loop, validation
+from pipeline.train import loop, training, validation
 from pipeline.train.group import Group
 from pipeline.train.loop import HISTORY
 from pipeline.train.loss import make_loss
@@ -51,6 +52,16 @@ def test_training_learns_and_repeats_with_its_seed(features, dataset, tmp_path):
     assert histories[0] != histories[2]
 
 
+def test_temperature_stops_at_its_cap_and_comes_back_from_it(root, dataset):
+    capped = replace(MODEL, temperature=1.0, max_logit_scale=1.05)
+    _, records = train(root, dataset, model=capped)
+    scales = [record["logit_scale"] for record in records]
+    assert max(scales) == pytest.approx(1.05), "it is passed, or never reached"
+    hot = replace(MODEL, temperature=0.001)
+    _, records = train(root, dataset, model=hot, variant="Hot")
+    assert records[0]["logit_scale"] < 99.9, "similarities of fresh weights call for a higher temperature"
+
+
 def test_every_epoch_draws_anew(root, dataset, monkeypatch):
     plans, true_plans = [], loop.epoch_plans
 
@@ -74,12 +85,28 @@ def test_every_epoch_draws_anew(root, dataset, monkeypatch):
         {"optimizer": "adam", "schedule": "plateau", "max_grad_norm": None},
         {"micro_batch_size": 4},
         {"precision": "bfloat16"},
+        {"deterministic": True},
     ],
     ids=str,
 )
 def test_every_way_of_training_learns(root, dataset, changes):
     _, records = train(root, dataset, replace(TRAIN, **changes))
     assert min(record["train_loss"] for record in records) < 0.7 * records[0]["train_loss"]
+
+
+def test_training_computes_as_its_parameters_set(root, dataset, monkeypatch):
+    entered = []
+
+    @contextlib.contextmanager
+    def noted(params, device):
+        entered.append((params, device))
+        yield
+        entered.append("left")
+
+    monkeypatch.setattr(training, "numerics", noted)
+    params = replace(TRAIN, epochs=1)
+    train(root, dataset, params, on_epoch=lambda record: entered.append("trained"))
+    assert entered == [(params, ALONE.device), "trained", "left"]
 
 
 @pytest.mark.parametrize("monitor", ["loss", "recall_at_10"])
@@ -143,6 +170,12 @@ def test_side_with_fewer_films_than_a_batch_is_said_and_trains(root, dataset, ca
     with caplog.at_level(logging.WARNING):
         train(root, dataset, replace(TRAIN, batch_size=64))
     assert "train.batch_size: found 64, the train split has 8 examples; each batch is all of them" in caplog.text
+
+
+def test_batches_of_two_train_on_an_odd_number_of_films(root, dataset):
+    odd = [row for row in dataset if row["fid"] not in (dataset[0]["fid"], dataset[-1]["fid"])]
+    _, records = train(root, odd, replace(TRAIN, batch_size=2, epochs=2))
+    assert all(math.isfinite(record["train_loss"]) for record in records)
 
 
 def test_more_processes_than_examples_are_refused(root, dataset):

@@ -1,6 +1,7 @@
 """What training is watched by: the same at every call, and the recall that evaluation means."""
 
 import contextlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -49,3 +50,25 @@ def test_figures_repeat_and_leave_the_random_numbers_alone(features, dataset):
     assert list(first) == ["valid_loss", "valid_recall_at_10"]
     again = Validation(films, store, config, TRAIN, make_loss(TRAIN))(model, CPU, contextlib.nullcontext)
     assert again == first
+
+
+def test_no_film_is_validated_alone(features, dataset):
+    store = open_store(features, ["plot", "image"])
+    films = films_of(dataset, store)[:5]
+    config = model_config("x", store.inputs, MODEL, store.specs(), store.window_steps(0.8))
+    params = replace(TRAIN, batch_size=2)
+    validation = Validation(films, store, config, params, make_loss(params))
+    assert [len(plan) for plan in validation.plans] == [3, 2] * params.valid_draws
+
+
+def test_loss_is_computed_in_float32_whatever_the_precision(features, dataset):
+    store, seen = open_store(features, ["plot", "image"]), []
+    config = model_config("x", store.inputs, MODEL, store.specs(), store.window_steps(0.8))
+
+    def loss(query, audio, scale, films):
+        seen.append((query @ audio.T).dtype)
+        return make_loss(TRAIN)(query, audio, scale, films)
+
+    validation = Validation(films_of(dataset, store), store, config, TRAIN, loss)
+    validation(build_model(config), CPU, lambda: torch.autocast("cpu", torch.bfloat16))
+    assert set(seen) == {torch.float32}

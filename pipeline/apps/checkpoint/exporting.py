@@ -80,8 +80,11 @@ def _objections(config: Config) -> Iterator[str]:
             "hidden_size": encoder["config"].get("hidden_size"),
             "pooling": encoder["pooling"],
             "normalised": encoder.get("normalised", False),
+            "dense": encoder.get("dense", []),
+            "prompt": encoder.get("prompt", ""),
         }
         needed = {"model_type": KINDS[kind], "hidden_size": ENCODER_WIDTH, "pooling": "cls", "normalised": False}
+        needed |= {"dense": [], "prompt": ""}
         yield from _differences(f"features.{kind}.encoder ({encoder['encoder']})", found, needed)
 
 

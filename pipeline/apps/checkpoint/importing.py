@@ -53,6 +53,7 @@ def import_reference(
     model = build_model(config)
     model.load_state_dict(_fitting(path, checkpoint.state, model, names))
     model.logit_scale = nn.Parameter(checkpoint.state["logit_scale"].reshape(()))  # float64 is kept in the file
+    model.clamp_scale()  # as the reference does whenever it computes
     config["imported"] = {
         "checkpoint": path.name,
         "sha256": sha256_of(path),

@@ -15,9 +15,11 @@ import torch
 from pipeline.apps.library.segments import Cutting, cutting_of
 from pipeline.apps.recommend.trained import Trained
 from pipeline.core.errors import ModelError
+from pipeline.core.machine import choose_device
 from pipeline.encoders.audio import AudioEncoder, libraries_of, likeliest, load_audio_encoder
 from pipeline.encoders.log_mel import LogMel
-from pipeline.encoders.section import LogMelFeatures, WindowFeatures, audio_features_of, is_log_mel
+from pipeline.encoders.pretrained import precision_of
+from pipeline.encoders.section import PRECISION, LogMelFeatures, WindowFeatures, audio_features_of, is_log_mel
 from pipeline.features.tracks import INT16_SCALE
 from pipeline.model.store import CONFIG
 from pipeline.params import Params
@@ -34,7 +36,7 @@ Extract = Callable[[np.ndarray], tuple[np.ndarray, str]]  # int16 samples [t] of
 class Recipe:
     """How a file is cut, and what is computed of each segment."""
 
-    spec: dict[str, Any]  # of the features, as the model's config has it
+    spec: dict[str, Any]  # of the features, as the model's config has it, but for the precision, which is that here
     audio: LogMelFeatures | WindowFeatures
     cutting: Cutting
 
@@ -55,13 +57,15 @@ class Recipe:
 
 
 def recipe_of(model: Trained, params: Params) -> Recipe:
-    """Return the recipe that `model` needs; raise `ModelError` when it is none of this version."""
+    """Return the recipe that `model` needs on this machine; raise `ModelError` when it is none of this version."""
     try:
         spec = json.loads((model.folder / CONFIG).read_text(encoding="utf-8"))["features"]["audio"]
         audio = audio_features_of(spec)
         cutting = cutting_of(params.segment, spec["sample_rate"], params.recommend.max_track_seconds)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{model.folder} does not hold a model of this version ({error}): run `dvc repro`") from None
+    if isinstance(audio, WindowFeatures):  # on another device than trained on, the same vectors but for rounding
+        spec |= {PRECISION: precision_of(choose_device(params.machine.device))}
     return Recipe(spec, audio, cutting)
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from pipeline.core.errors import ModelError
 from pipeline.encoders.image import load_image_encoder
 from pipeline.encoders.pixels import Preparation
-from pipeline.encoders.section import ImageFeatures, TextFeatures
+from pipeline.encoders.section import PRECISION, ImageFeatures, TextFeatures
 from pipeline.encoders.text import TextEncoder, load_text_encoder
 from pipeline.media.pictures import BadPictureError, read_picture
 from pipeline.model.embed import Queries, embed_films
@@ -33,6 +33,9 @@ NEEDS = {"image": ("image",), "tags": ("tags",), "plot": ("plot",), "tags_plot":
 BATCH_SIZE = 32  # texts, pictures or paragraphs at once; memory only
 REMEMBERED = 4096  # texts, of 2 KB each
 ORIGIN_KEYS = ("encoder", "revision", "crops", "width")  # of a spec: where an encoder came from, not what it computes
+# Nor is the precision compared: a query may be encoded on a CPU for a model that was trained on a GPU's features, and
+# bfloat16 and float32 give the same vectors but for rounding.
+UNCOMPARED = (*ORIGIN_KEYS, PRECISION)
 
 Config = dict[str, Any]
 TagsRule = Literal["words", "categories"]
@@ -84,10 +87,10 @@ class Encoders:
             else:
                 self._loaded[key] = load_image_encoder(ImageFeatures(**settings, crops=1), self.device, BATCH_SIZE)
         encoder = self._loaded[key]
-        for name in spec:
-            if name not in ORIGIN_KEYS and encoder.spec.get(name) != spec[name]:
+        for name in {**spec, **encoder.spec}:
+            if name not in UNCOMPARED and encoder.spec.get(name) != spec.get(name):
                 raise ModelError(
-                    f"the model was trained on {spec['encoder']!r} with {name} {spec[name]!r}; the one here has "
+                    f"the model was trained on {spec['encoder']!r} with {name} {spec.get(name)!r}; the one here has "
                     f"{encoder.spec.get(name)!r}: install the revision {spec['revision']!r}, or train again"
                 )
         return encoder

@@ -150,6 +150,7 @@ def test_a_model_of_other_widths_and_frozen_encoders_is_refused_with_all_reasons
     [
         ({"pooling": "mean"}, "features.text.encoder (text).pooling: found 'mean', the reference has 'cls'"),
         ({"normalised": True}, "features.text.encoder (text).normalised: found True, the reference has False"),
+        ({"prompt": "query: "}, "features.text.encoder (text).prompt: found 'query: ', the reference has ''"),
     ],
 )
 def test_an_encoder_that_is_read_otherwise_is_refused(trained, capsys, change, message):
@@ -158,6 +159,15 @@ def test_an_encoder_that_is_read_otherwise_is_refused(trained, capsys, change, m
     write(folder, config)
     assert main(["export-reference", str(folder), "--out", "out.pth"]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_dense_layers_are_refused(trained, capsys):
+    folder, config = trained
+    layer = {"in_features": 48, "out_features": 48, "bias": True}
+    config["encoders"]["text"]["dense"] = [layer | {"activation_function": "torch.nn.modules.activation.Tanh"}]
+    save_model(folder, build_model(config), config)
+    assert main(["export-reference", str(folder), "--out", "out.pth"]) == 1
+    assert "features.text.encoder (text).dense: found [{'in_features': 48" in capsys.readouterr().err
 
 
 def test_an_encoder_of_another_kind_and_width_is_refused(trained, capsys, tiny):

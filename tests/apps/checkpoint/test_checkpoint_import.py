@@ -1,6 +1,7 @@
 """Published checkpoints: what is imported gives the reference's numbers, and what does not fit is refused in full."""
 
 import json
+import math
 import os
 import re
 from pathlib import Path
@@ -80,6 +81,13 @@ def test_every_variant_gives_the_references_numbers(import_state, state_of, vari
     for name, value in numbers.items():
         torch.testing.assert_close(found[name], value, **TOLERANCE)
     assert load_model(Path(f"models/{variant}"))[1]["inputs"] == VARIANTS[variant]
+
+
+def test_temperature_beyond_the_cap_is_clamped_as_the_reference_does(import_state, state_of, work):
+    for exponent, scale in ((7.0, 100.0), (3.0, math.exp(3.0))):
+        state = state_of(("image",)) | {"logit_scale": torch.tensor([exponent], dtype=torch.float64)}
+        import_state(state, IMAGE)
+        assert load_model(work / "models" / IMAGE)[0].scale().item() == pytest.approx(scale)
 
 
 @pytest.mark.parametrize("variant", [IMAGE, TEXT])

@@ -1,5 +1,6 @@
 """Vectors of one's own music beside those of the data set: one rule."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import soundfile
 
 from pipeline.apps.library.embed import embed_file
 from pipeline.apps.library.indexing import update_library
+from pipeline.apps.library.recipe import recipe_of
 from pipeline.apps.recommend.index import open_index
 from pipeline.apps.recommend.trained import trained_models
 from pipeline.core.errors import ModelError
+from pipeline.encoders import pretrained
 from pipeline.model.index import index_films
 from tests.apps.library.world import CPU, make_heard_world, music, small
 from tests.features.small import AUDIO, WINDOWS
@@ -37,6 +40,23 @@ def test_the_data_sets_own_files_get_the_data_sets_own_vectors(tmp_path, params,
     np.testing.assert_allclose(own.vectors[order], films.vectors, atol=1e-5)
     spread = films.vectors @ films.vectors.T
     assert spread.min() < 1 - 1e-4, "or else any order would do"
+
+
+def test_model_that_was_trained_on_a_gpu_hears_on_a_cpu_and_what_each_computes_is_kept_apart(
+    tmp_path, params, tiny, monkeypatch
+):
+    rows = make_heard_world(tmp_path, replace(WINDOWS, encoder=str(tiny("wav2vec2"))))
+    path = tmp_path / "models/Heard/config.json"
+    config = json.loads(path.read_text())
+    config["features"]["audio"]["precision"] = "bfloat16"
+    path.write_text(json.dumps(config))
+    model, settings = trained_models(tmp_path)["Heard"], small(params)
+    assert embed_file(tmp_path / rows[0]["path"], model, settings, CPU).shape == (6,)
+    here = recipe_of(model, settings)
+    monkeypatch.setattr(pretrained, "supports_bfloat16", lambda device: True)
+    there = recipe_of(model, settings)
+    assert (here.spec["precision"], there.spec["precision"]) == ("float32", "bfloat16")
+    assert here.about != there.about
 
 
 def test_a_segment_has_the_vector_of_a_file_of_its_own(root, settings, tmp_path):

@@ -15,6 +15,7 @@ from pipeline.model.store import load_model, open_for_model, save_model
 from pipeline.store.films import films_of
 from pipeline.store.inputs import film_rows
 from tests.apps.recommend.asked_world import CPU, make_asked_world
+from tests.encoders.tiny import save_prompt, save_sentence
 from tests.evaluate.small_world import World
 
 pytestmark = pytest.mark.slow
@@ -124,6 +125,17 @@ def test_another_encoder_than_the_models_own_is_refused(asked):
         encoder_of(world)
 
 
+def test_encoder_that_has_got_a_prompt_since_is_refused(asked, tiny_bert, tmp_path):
+    world = asked(["plot"])
+    model, config = load_model(world.root / "models/Asked")
+    folder = save_sentence(tiny_bert, tmp_path / "prompted", {"pooling_mode": "cls"})
+    config["features"]["plot"]["encoder"] = str(folder)
+    QueryEncoder(model, config, Encoders(CPU))
+    save_prompt(folder, {"query": "war "}, "query")
+    with pytest.raises(ModelError, match="with prompt None; the one here has 'war '"):
+        QueryEncoder(model, config, Encoders(CPU))
+
+
 def test_same_encoder_under_another_revision_is_taken(asked):
     world = asked(["plot"])
     model, config = load_model(world.root / "models/Asked")
@@ -131,6 +143,16 @@ def test_same_encoder_under_another_revision_is_taken(asked):
     np.testing.assert_allclose(
         QueryEncoder(model, config, Encoders(CPU)).encode(as_queries(world)), expected(world), atol=1e-5
     )
+
+
+def test_model_that_was_trained_on_a_gpu_is_asked_on_a_cpu(asked):
+    world = asked(["plot", "image"])
+    model, config = load_model(world.root / "models/Asked")
+    for name in ("plot", "image"):
+        assert config["features"][name]["precision"] == "float32"
+        config["features"][name]["precision"] = "bfloat16"
+    found = QueryEncoder(model, config, Encoders(CPU)).encode(as_queries(world))
+    np.testing.assert_allclose(found, expected(world), atol=1e-5)
 
 
 @pytest.mark.parametrize(
