@@ -30,7 +30,11 @@ def register(commands: Any) -> None:
     add("--tags", metavar="TEXT", help='e.g. "noir, 1950s, revenge"')
     add("--image", metavar="FILE", type=Path, help="a poster or a still: JPEG, PNG, GIF or WebP")
     add("-k", metavar="N", type=int, default=20, help="how many tracks (default: %(default)s)")
-    add("--variant", metavar="NAME", help="the model; without it the one that reads most of what is given")
+    add(
+        "--variant",
+        metavar="NAME",
+        help="the model; without it, of those that can do with what is given, the one that ranks best",
+    )
     add("--library", metavar="FOLDER|INDEX", type=Path, help="your own music, or what `index` made of it")
     add("--like", metavar="TRACK", action="append", default=[], help="more of this: a path, AAA/0, or any audio file")
     add("--exclude-film", metavar="FILM", action="append", default=[], help="a film or album, by id or title")

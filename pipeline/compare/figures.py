@@ -20,7 +20,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from pipeline.compare.films import beginning
 from pipeline.compare.results import Result, ranked
 from pipeline.compare.slices import Slice, slices_of
-from pipeline.compare.wording import kind_label, metric_label, number, pool_label
+from pipeline.compare.wording import kind_label, metric_label, number, pool_label, unit_noun
 from pipeline.evaluate.ranks import none_among_first
 
 INK, MUTED, RULE, ACCENT, PAPER = "#1d2329", "#626b75", "#d9dcd6", "#8a3b12", "#fffefb"
@@ -97,7 +97,8 @@ def _ranks(figure: Figure, results: list[Result], metric: str) -> None:
     axes.set_xscale("log")
     axes.set_xlim(0.85, candidates * 1.1)
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    axes.set_xlabel(f"rank of the film's best placed own track\n{pool_label(results[0])}")
+    noun = unit_noun(results[0].metrics["unit"])
+    axes.set_xlabel(f"rank of the film's best placed own {noun}\n{pool_label(results[0])}")
 
 
 def _slices(figure: Figure, results: list[Result], metric: str) -> None:

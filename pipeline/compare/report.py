@@ -60,8 +60,11 @@ def render_report(
             reverse_columns=wording.reverse_columns(params.metric, results[0].metrics["music_to_film"]),
             pool=pool,
             reverse_pool=reverse_pool,
+            noun=wording.unit_noun(results[0].metrics["unit"]),
+            limited=any(wording.ceiling(results[0].metrics, name) for name in wording.columns_beside(params.metric)),
             directions=[
                 ("From a film to its music", pool, [result.metrics for result in results]),
+                *_other_unit(results),
                 ("From a track to its film", reverse_pool, [result.metrics["music_to_film"] for result in results]),
             ],
             first=order[0],
@@ -121,6 +124,7 @@ def _environment() -> Environment:
         "number": wording.number,
         "interval": wording.interval,
         "chance": wording.chance,
+        "ceiling": wording.ceiling,
         "metric_names": metric_names,
         "best": _best,
     }
@@ -129,6 +133,17 @@ def _environment() -> Environment:
 
 def _template_file(name: str) -> Markup:
     return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
+
+
+def _other_unit(results: list[Result]) -> list[tuple[str, str, list[dict[str, Any]]]]:
+    """Return title, label and figures of the unit that is not the report's, where it has other candidates."""
+    metrics = results[0].metrics
+    return [
+        (f"The same over {wording.unit_noun(unit)}s", wording.unit_label(results[0], unit), of_variants)
+        for unit, figures in metrics["units"].items()
+        if unit != metrics["unit"] and figures["candidates"] != metrics["candidates"]
+        for of_variants in [[result.metrics["units"][unit] for result in results]]
+    ]
 
 
 def _above_chance(result: Result, metric: str) -> bool:

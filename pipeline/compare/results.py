@@ -13,8 +13,8 @@ import pandas
 from pipeline.core.errors import MissingFileError, ParamsError, StageError
 from pipeline.evaluate.rankings import read_rankings
 
-FIXED = ("pool", "paragraphs", "queries", "candidates", "dataset")  # the same for all variants of a comparison
-KEYS = (*FIXED, "ci95", "chance", "music_to_film", "hubness", "slices")
+FIXED = ("pool", "paragraphs", "unit", "queries", "candidates", "dataset")  # the same for all variants of a comparison
+KEYS = (*FIXED, "ci95", "chance", "ceiling", "units", "music_to_film", "hubness", "slices")
 LOSSES = ("epoch", "train_loss", "valid_loss")
 
 

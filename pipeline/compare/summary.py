@@ -15,6 +15,7 @@ from pipeline.compare.results import FIXED, LOSSES, Result, ranked
 from pipeline.compare.significance import Difference, wins_of
 from pipeline.compare.slices import summarise_slices
 from pipeline.compare.wording import (
+    ceiling,
     chance,
     columns_beside,
     inputs_label,
@@ -45,11 +46,13 @@ def summarise(results: list[Result], differences: list[Difference], metric: str)
         **{key: first[key] for key in FIXED},
         "best": ranked(results, metric)[0].variant,
         "chance": first["chance"],
+        "ceiling": first["ceiling"],
         "variants": {
             result.variant: {
                 "inputs": result.inputs,
                 **{name: result.metrics[name] for name in metric_names(result.metrics)},
                 "ci95": result.metrics["ci95"],
+                "units": result.metrics["units"],
                 "music_to_film": result.metrics["music_to_film"],
                 "hubness": result.metrics["hubness"],
             }
@@ -83,7 +86,7 @@ def csv_table(results: list[Result]) -> str:
     for result in results:
         metrics = result.metrics
         row: dict[str, Any] = {"variant": result.variant, "inputs": " ".join(result.inputs)}
-        row |= {name: metrics[name] for name in ("pool", "queries", "candidates", *metric_names(metrics))}
+        row |= {name: metrics[name] for name in ("pool", "unit", "queries", "candidates", *metric_names(metrics))}
         row |= _ends(metrics["ci95"])
         other = metrics["music_to_film"]
         numbers = {name: value for name, value in other.items() if isinstance(value, int | float)}
@@ -102,7 +105,7 @@ def plot_tables(results: list[Result], metric: str) -> dict[str, str]:
 
 
 def print_table(results: list[Result], metric: str, console: Console | None = None) -> None:
-    """Print one row per variant with 95 % intervals, best first, and chance as the last row."""
+    """Print one row per variant with 95 % intervals, best first, then chance and, where it is not 1, the ceiling."""
     first, names = results[0], columns_beside(metric)
     table = Table(
         title=f"{pool_label(first)}; with 95 % intervals", box=SIMPLE_HEAD, title_justify="left", title_style="bold"
@@ -119,6 +122,9 @@ def print_table(results: list[Result], metric: str, console: Console | None = No
     table.add_section()
     padded = [f"{chance(first.metrics, name)} {'':>11}" for name in names]
     table.add_row("chance", "a random ranking", *padded, style="dim")
+    if any(ceiling(first.metrics, name) for name in names):
+        padded = [f"{ceiling(first.metrics, name)} {'':>11}" for name in names]
+        table.add_row("best possible", "a perfect ranking", *padded, style="dim")
     if console is None:
         console = Console()
         if not console.is_terminal:

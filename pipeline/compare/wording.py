@@ -1,5 +1,6 @@
 """How names and numbers are written for people, the same in the terminal and in the report."""
 
+import math
 from typing import Any
 
 from pipeline.compare.results import Result
@@ -7,6 +8,7 @@ from pipeline.compare.results import Result
 COMPANIONS = ("mrr", "median_rank")  # shown beside `compare.metric`
 WORDS = {"mrr": "MRR", "map": "MAP", "ndcg": "nDCG", "hit_rate": "Hit rate"}
 POOLS = {"eval": "the evaluation split", "all": "all splits"}  # whose tracks are the candidates
+NOUNS = {"segment": "track", "recording": "recording"}  # what candidates of a unit are called
 KINDS = {"files": "Own tracks", "missing": "Missing inputs"}
 
 
@@ -21,11 +23,20 @@ def pool_name(pool: str) -> str:
     return POOLS.get(pool, pool)
 
 
+def unit_noun(unit: str) -> str:
+    """Return what a candidate is called, e.g. `track`."""
+    return NOUNS.get(unit, unit)
+
+
 def pool_label(result: Result) -> str:
     """Return how much is behind a figure, e.g. `31 films, 142 tracks of the evaluation split`."""
     metrics = result.metrics
-    tracks = f"{counted(metrics['candidates'], 'track')} of {pool_name(metrics['pool'])}"
-    return f"{counted(metrics['queries'], 'film')}, {tracks}"
+    return _pool_label(metrics, metrics["unit"], metrics["candidates"])
+
+
+def unit_label(result: Result, unit: str) -> str:
+    """Return the same of the figures of one unit, e.g. `31 films, 40 recordings of the evaluation split`."""
+    return _pool_label(result.metrics, unit, result.metrics["units"][unit]["candidates"])
 
 
 def reverse_pool_label(result: Result) -> str:
@@ -79,6 +90,12 @@ def chance(metrics: dict[str, Any], name: str) -> str:
     return "" if value is None else number(name, value)
 
 
+def ceiling(metrics: dict[str, Any], name: str) -> str:
+    """Return what a perfect ranking reaches; empty where that is 1."""
+    value = metrics["ceiling"][name]
+    return "" if math.isclose(value, 1) else number(name, value)
+
+
 def inputs_label(inputs: list[str]) -> str:
     """Return e.g. `tags and plot + image`."""
     return " + ".join("tags and plot" if name == "tags_plot" else name for name in inputs)
@@ -92,3 +109,8 @@ def signed(value: float) -> str:
 def listed(names: list[str]) -> str:
     """Return e.g. `Im, Ta and All`."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _pool_label(metrics: dict[str, Any], unit: str, candidates: int) -> str:
+    whose = pool_name(metrics["pool"])
+    return f"{counted(metrics['queries'], 'film')}, {counted(candidates, unit_noun(unit))} of {whose}"

@@ -81,7 +81,7 @@ DOWNLOADS = pa.schema(  # a row a URL of a film; of a playlist or a search a row
         ("chapters", pa.list_(CHAPTER)),  # of an album in one recording; empty where the site lists none
     ]
 )
-SEGMENTS = pa.schema(  # a row a segment, and a row for each recording or piece that gave none
+SEGMENTS = pa.schema(  # a row a segment, kept or not, and a row for each recording that gave none
     [
         ("fid", pa.string()),
         ("number", pa.int32()),  # in the film's folder; null unless ok

@@ -1,7 +1,11 @@
-"""What every metric is worth under a random ranking: expected for each query's own number of tracks, then averaged.
+"""What every metric is worth under a random ranking: expected for each query's own number of candidates, then averaged.
 
 All of it is exact. A random ranking is one in which all candidates are tied, so the metrics themselves give their
 expectations; `median_rank` is the expectation of the median over queries whose rankings are independent.
+
+Where recordings are ranked, a random ranking is a random order of the recordings, each as likely to be first as any
+other. A random order of their segments, in which a recording stands where its first segment does, would be another one:
+it favours recordings with many segments.
 """
 
 from collections.abc import Sequence
@@ -15,7 +19,7 @@ NEGLIGIBLE = 1e-15  # probability left out, and share of a sum left out
 
 
 def chance_metrics(relevant: Sequence[int] | np.ndarray, candidates: int, ks: Sequence[int]) -> dict[str, float]:
-    """Return the expectation of every average over queries that have `relevant` tracks among `candidates` each."""
+    """Return the expectation of every average over queries that have `relevant` of `candidates` each."""
     numbers, counts = np.unique(relevant, return_counts=True)
     columns = query_metrics(at_random(numbers, candidates), ks)
     expected = {name: float(np.average(values, weights=counts)) for name, values in columns.items()}

@@ -11,10 +11,11 @@ import torch
 from pipeline.core.errors import StageError
 from pipeline.core.tables import digest_of_rows
 from pipeline.evaluate.bootstrap import confidence_intervals
+from pipeline.evaluate.candidates import Candidates, candidates_of
 from pipeline.evaluate.chance import chance_metrics
-from pipeline.evaluate.metrics import Columns, averages, pooled_figures, query_metrics
-from pipeline.evaluate.ranking import TOP, Ranking, Vectors, hubness_of, one_row_each, rank
-from pipeline.evaluate.section import Evaluate
+from pipeline.evaluate.metrics import Columns, averages, ceiling_metrics, pooled_figures, query_metrics
+from pipeline.evaluate.ranking import TOP, Ranking, Vectors, hubness_of, nearest_rows, one_row_each, rank
+from pipeline.evaluate.section import UNITS, Evaluate
 from pipeline.evaluate.slices import slices_of
 from pipeline.model.embed import embed_films, embed_paragraphs, embed_tracks, queries_of, tracks_of
 from pipeline.model.retrieval import RetrievalModel
@@ -79,75 +80,98 @@ def measure(
 ) -> tuple[dict[str, Any], list[Row]]:
     """Return all figures but variant and digest, and the rows of `pipeline.evaluate.rankings`.
 
-    `queries` are those of all `films` of the pool, `tracks` [tracks, e] their tracks in order.
+    `queries` are those of all `films` of the pool, `tracks` [segments, e] their segments in order. Averages, intervals,
+    chance, ceiling and the number of candidates stand under `units` for each of `UNITS`, and those of `evaluate.unit`
+    at the top as well; its are the slices, the hubness and the rankings too.
     """
-    ends = np.cumsum([len(film.tracks) for film in films])
-    own = [np.arange(end - len(film.tracks), end) for film, end in zip(films, ends, strict=True)]
     asking = [number for number, film in enumerate(films) if film.tracks[0]["split"] == EVAL]
-    of_asking = [own[number] for number in asking]
-    candidates = one_row_each(tracks)
-
-    ranking = rank(queries.chosen(asking), candidates, of_asking, max(*params.ks, TOP))
-    columns = query_metrics(ranking.ranks, params.ks)
+    of_asking = queries.chosen(asking)
+    candidates = {unit: candidates_of(films, tracks, unit) for unit in UNITS}
+    rankings = {
+        unit: rank(of_asking, found.vectors, [found.own[number] for number in asking], max(*params.ks, TOP))
+        for unit, found in candidates.items()
+    }
+    columns = {unit: query_metrics(ranking.ranks, params.ks) for unit, ranking in rankings.items()}
+    units = {
+        unit: {
+            "candidates": len(found.vectors),
+            **figures_of(columns[unit], rankings[unit].ranks.relevant, len(found.vectors), params),
+        }
+        for unit, found in candidates.items()
+    }
+    films_asking = [films[number] for number in asking]
+    ranked, ranking, of_films = candidates[params.unit], rankings[params.unit], columns[params.unit]
     metrics = {
         "pool": params.pool,
         "paragraphs": params.paragraphs,
+        "unit": params.unit,
         "queries": len(asking),
-        "candidates": len(tracks),
-        **figures_of(columns, ranking.ranks.relevant, len(tracks), params),
-        "reference": pooled_figures(ranking.ranks, params.ks),
-        "music_to_film": music_to_film(queries, tracks, asking, of_asking, params),
+        **units[params.unit],
+        "units": units,
+        "reference": pooled_figures(rankings["segment"].ranks, params.ks),
+        "music_to_film": music_to_film(queries, tracks, asking, [len(film.tracks) for film in films], params),
         "hubness": hubness_of(ranking.occurrences, len(asking)),
-        "slices": slice_figures([films[number] for number in asking], about, columns, len(tracks), params),
+        "slices": slice_figures(films_asking, about, of_films, ranking.ranks.relevant, len(ranked.vectors), params),
     }
-    return metrics, ranking_rows([films[number] for number in asking], films, ranking, columns)
+    return metrics, ranking_rows(films_asking, of_asking, ranked, ranking, of_films)
 
 
 def figures_of(
     columns: Columns, relevant: np.ndarray, candidates: int, params: Evaluate, films: np.ndarray | None = None
 ) -> dict[str, Any]:
-    """Return the averages over queries, their intervals, and what chance gives; `films` is the film of each query."""
-    means, chance = averages(columns), chance_metrics(relevant, candidates, params.ks)
+    """Return the averages over queries, their intervals, and what a random and a perfect ranking have.
+
+    `films` is the film of each query.
+    """
+    means = averages(columns)
+    chance, ceiling = (of(relevant, candidates, params.ks) for of in (chance_metrics, ceiling_metrics))
     return {
         **means,
         "ci95": confidence_intervals(columns, params.bootstrap_samples, params.seed, films),
         "chance": {name: chance[name] for name in means},
+        "ceiling": {name: ceiling[name] for name in means},
     }
 
 
 def music_to_film(
-    queries: Vectors, tracks: np.ndarray, asking: list[int], own: list[np.ndarray], params: Evaluate
+    queries: Vectors, tracks: np.ndarray, asking: list[int], counts: list[int], params: Evaluate
 ) -> dict[str, Any]:
-    """Return the figures of the other direction: every track of the evaluation split asks for its film.
+    """Return the figures of the other direction: every segment of the evaluation split asks for its film.
 
+    `counts` are the numbers of segments of all films, in the order of `queries` and `tracks`, of which `asking` ask.
     With one relevant candidate recall is the hit rate, and average precision the reciprocal rank; they are left out.
     """
-    counts = [len(of_film) for of_film in own]
-    relevant = [np.array([film]) for film, number in zip(asking, counts, strict=True) for _ in range(number)]
-    ranks = rank(one_row_each(tracks[np.concatenate(own)]), queries, relevant, top=0).ranks
+    films = np.repeat(np.arange(len(counts)), counts)  # of each segment
+    asks = np.isin(films, asking)
+    ranks = rank(one_row_each(tracks[asks]), queries, [np.array([film]) for film in films[asks]], top=0).ranks
     columns = query_metrics(ranks, params.ks)
     kept = {name: values for name, values in columns.items() if not name.startswith("recall_at_") and name != "map"}
-    whose = np.repeat(np.arange(len(asking)), counts)
     return {
-        "queries": len(relevant),
+        "queries": int(asks.sum()),
         "candidates": len(queries),
-        **figures_of(kept, ranks.relevant, len(queries), params, whose),
+        **figures_of(kept, ranks.relevant, len(queries), params, np.searchsorted(asking, films[asks])),
     }
 
 
 def slice_figures(
-    films: list[FilmFeatures], about: Mapping[str, Row], columns: Columns, candidates: int, params: Evaluate
+    films: list[FilmFeatures],
+    about: Mapping[str, Row],
+    columns: Columns,
+    relevant: np.ndarray,
+    candidates: int,
+    params: Evaluate,
 ) -> dict[str, dict[str, Any]]:
     """Return the figures of each slice by dimension and value; its films rank the same candidates as all others.
 
-    A slice of one film has no intervals, since one film cannot stand for others.
+    `relevant` is how many candidates each film has. A slice of one film has no intervals, since one film cannot stand
+    for others.
     """
-    relevant = np.array([len(film.tracks) for film in films])
+    tracks = np.array([len(film.tracks) for film in films])
 
     def figures(numbers: np.ndarray) -> dict[str, Any]:
         of_slice = {name: values[numbers] for name, values in columns.items()}
         found = figures_of(of_slice, relevant[numbers], candidates, params)
-        counts = {"films": len(numbers), "tracks": int(relevant[numbers].sum())}
+        counts = {"films": len(numbers), "tracks": int(tracks[numbers].sum())}
         return counts | found | ({"ci95": {}} if len(numbers) == 1 else {})
 
     slices = slices_of([film.tracks for film in films], about, params.genres, params.min_slice_films)
@@ -155,27 +179,31 @@ def slice_figures(
 
 
 def ranking_rows(
-    asking: list[FilmFeatures], films: list[FilmFeatures], ranking: Ranking, columns: Columns
+    asking: list[FilmFeatures], queries: Vectors, candidates: Candidates, ranking: Ranking, columns: Columns
 ) -> list[Row]:
-    """Return one row per asking film: its own tracks ranked among all tracks of `films`, with that query's metrics."""
-    paths = [track["path"] for film in films for track in film.tracks]
-    expected = np.split(ranking.ranks.expected, np.cumsum(ranking.ranks.relevant)[:-1])
+    """Return one row per asking film, of which `queries` are: its own candidates' ranks, with that query's metrics."""
+    relevant = ranking.ranks.relevant
+    expected = np.split(ranking.ranks.expected, np.cumsum(relevant)[:-1])
     metrics = [
         dict(zip(columns, values, strict=True)) for values in zip(*(c.tolist() for c in columns.values()), strict=True)
+    ]
+    best = [
+        nearest_rows(queries.part(number, number + 1), candidates.vectors, top)
+        for number, top in enumerate(ranking.top)
     ]
     return [
         {
             "fid": film.fid,
             "title": film.tracks[0]["title"],
-            "relevant": len(film.tracks),
-            "candidates": len(paths),
+            "relevant": own,
+            "candidates": len(candidates.vectors),
             "ranks": ranks,
-            "top_paths": [paths[number] for number in top],
+            "top_paths": [candidates.segments[row]["path"] for row in rows],
             "top_scores": scores,
             **of_film,
         }
-        for film, ranks, top, scores, of_film in zip(
-            asking, expected, ranking.top.tolist(), ranking.top_scores, metrics, strict=True
+        for film, own, ranks, rows, scores, of_film in zip(
+            asking, relevant.tolist(), expected, best, ranking.top_scores, metrics, strict=True
         )
     ]
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pipeline.evaluate.ranks import Ranks, any_among_first, expected_reciprocal
+from pipeline.evaluate.ranks import Ranks, any_among_first, at_best, expected_reciprocal
 
 NDCG_CUT = 10  # of `ndcg_at_10`, the cut that retrieval benchmarks report (Thakur et al. 2021, BEIR)
 BEST_RANK = "best_rank"
@@ -106,6 +106,14 @@ def averages(columns: Columns) -> dict[str, float]:
     means = {name: float(np.mean(values)) for name, values in columns.items() if name != BEST_RANK}
     best = columns[BEST_RANK]
     return means | {"median_rank": float(np.median(best)), "mean_rank": float(np.mean(best))}
+
+
+def ceiling_metrics(relevant: Sequence[int] | np.ndarray, candidates: int, ks: Sequence[int]) -> dict[str, float]:
+    """Return what perfect rankings have of every average, for queries that have `relevant` of `candidates` each.
+
+    It is 1 but for recall: of R relevant candidates the first k places hold at most min(k, R).
+    """
+    return averages(query_metrics(at_best(relevant, candidates), ks))
 
 
 def pooled_figures(ranks: Ranks, ks: Sequence[int]) -> dict[str, float]:

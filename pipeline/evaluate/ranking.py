@@ -105,6 +105,13 @@ def rank(queries: Vectors, candidates: Vectors, relevant: Sequence[np.ndarray], 
     )
 
 
+def nearest_rows(query: Vectors, candidates: Vectors, numbers: np.ndarray) -> np.ndarray:
+    """Return of each candidate of `numbers` the row that is nearest to the one `query`, of tied rows the first."""
+    several = candidates.chosen(numbers.tolist())
+    (scores,) = _scores(query, one_row_each(several.rows), several.rows.T.astype(np.float64))
+    return candidates.starts[numbers] + [np.argmax(part) for part in np.split(scores, several.starts[1:])]
+
+
 def hubness_of(occurrences: np.ndarray, queries: int) -> dict[str, float]:
     """Return what `occurrences` [candidates], N₁₀ of each, say about hubs among the candidates of `queries` queries.
 

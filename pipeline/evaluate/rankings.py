@@ -1,10 +1,11 @@
 """The table of rankings: one row per film of the evaluation split.
 
 fid, title            the query
-relevant, candidates  how many tracks are the film's own, and how many were ranked
-ranks                 of its own tracks, ascending, 1 = best; the expected one of a tie, which may be x.5
+relevant, candidates  how many of `evaluate.unit`, segments or recordings, are the film's own, and how many were ranked
+ranks                 of its own ones, ascending, 1 = best; the expected one of a tie, which may be x.5
 best_rank             the first of `ranks`, expected in a tie
-top_paths, top_scores the candidates on top, at least max(evaluate.ks) and ten, and their cosines, best first
+top_paths, top_scores the candidates on top, at least max(evaluate.ks) and ten, and their cosines, best first; the path
+                      of a recording is that of its best segment
 hit_rate_at_1 …       one column per metric of one query, as `pipeline.evaluate.metrics` names them
 """
 

@@ -72,6 +72,12 @@ def at_random(relevant: Sequence[int] | np.ndarray, candidates: int) -> Ranks:
     return Ranks(np.arange(len(own)), np.zeros_like(own), np.full_like(own, candidates), own, candidates)
 
 
+def at_best(relevant: Sequence[int] | np.ndarray, candidates: int) -> Ranks:
+    """Return `Ranks` of perfect rankings: each query's `relevant` candidates stand before all others."""
+    own = np.asarray(relevant, np.int64)
+    return Ranks(np.arange(len(own)), np.zeros_like(own), own, own, candidates)
+
+
 def none_among_first(relevant: int, candidates: int) -> np.ndarray:
     """Return S(0) … S(m), float64 [m + 1]: the probability that no relevant candidate is among the first j."""
     before = np.arange(candidates)

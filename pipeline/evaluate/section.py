@@ -1,11 +1,14 @@
 """The section `evaluate` of params.yaml."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from pipeline.core.fields import STRICT, Count, Name, Seed
+
+Unit = Literal["segment", "recording"]  # what is ranked and to be found
+UNITS: tuple[Unit, ...] = get_args(Unit)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -14,6 +17,7 @@ class Evaluate:
 
     pool: Literal["eval", "all"]
     paragraphs: Literal["mean", "first", "best"]
+    unit: Unit
     ks: Annotated[list[Count], Field(min_length=1)]
     genres: list[Name]
     min_slice_films: Count

@@ -9,7 +9,7 @@ import av
 import numpy as np
 from av.filter import Graph
 
-GATE_LUFS = -70.0  # what is quieter does not count; a piece of nothing else has no loudness
+GATE_LUFS = -70.0  # what is quieter does not count; a segment of nothing else has no loudness
 BLOCK_SECONDS = 0.4  # nor has one that is shorter than a gating block
 FULL_SCALE = 32768
 

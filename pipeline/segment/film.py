@@ -1,8 +1,9 @@
 """One film: its recordings are cut, its segments judged, chosen, numbered and put in their places.
 
-A segment that is silent or repeats another is dropped; of the rest at most `max_per_film` are kept, spread evenly over
-all of them. A segment that was there before keeps its number, whatever was added around it, and a new one takes the
-lowest that is free. A segment's SHA-256 is that of its samples before encoding: int16, little-endian, mono.
+A segment that is silent or repeats another is dropped; of the rest at most `max_per_film` are kept, of each recording a
+fair share, spread evenly over it. A segment that was there before keeps its number, whatever was added around it, and a
+new one takes the lowest that is free. A segment's SHA-256 is that of its samples before encoding: int16, little-endian,
+mono.
 
 Samples are encoded as they come while there is room, so a film with no more segments than `max_per_film` is decoded
 once; of one with more, the chosen segments that were not yet encoded are fetched from the recordings a second time.
@@ -25,7 +26,15 @@ from pipeline.media.loudness import loudness_lufs, peak_dbfs
 from pipeline.segment.cut import Cut, Stream, cuts_of, sections_of
 from pipeline.segment.duplicates import Duplicates
 from pipeline.segment.encode import write_audio
-from pipeline.segment.rows import FOLDER, number_segments, row_of, segment_path, silence, spread, too_short
+from pipeline.segment.rows import (
+    FOLDER,
+    number_segments,
+    row_of,
+    segment_path,
+    silence,
+    spread_over_recordings,
+    too_short,
+)
 from pipeline.segment.section import Segment
 from pipeline.segment.state import FilmState, digest_of, encoding_of, write_journal
 
@@ -141,10 +150,10 @@ class _Work:
 
     def _choose(self) -> None:
         most = self.settings.max_per_film
-        chosen = set(spread(len(self.kept), most))
+        chosen = set(spread_over_recordings([row["source"] for row in self.kept], most))
         for index, row in enumerate(self.kept):
             if index not in chosen:
-                reason = f"the film has {len(self.kept)} pieces, segment.max_per_film is {most}"
+                reason = f"the film has {len(self.kept)} segments, segment.max_per_film is {most}"
                 row |= {"status": "surplus", "reason": reason, "file_sha256": ""}
 
     def _encode_rest(self) -> None:

@@ -1,7 +1,7 @@
 """Rows of the segments table: which segments of a film are kept, their numbers and places, and why others are not."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,38 @@ def silence(row: Row, limit: float | None) -> str:
 def segment_path(fid: str, number: int, format: str) -> Path:
     """Return the path of a segment below the root, as the reference nests it: data/audio/A/A/A/0.mp3."""
     return FOLDER.joinpath(*fid) / f"{number}.{format}"
+
+
+def spread_over_recordings(recordings: Sequence[str], most: int | None) -> list[int]:
+    """Return at most `most` of the positions of segments, given the recording of each, those of one together.
+
+    Each recording keeps its fair share, spread evenly over it.
+    """
+    totals = Counter(recordings)  # in their order
+    positions: list[int] = []
+    start = 0
+    for total, share in zip(totals.values(), fair_shares([*totals.values()], most), strict=True):
+        positions += [start + position for position in spread(total, share)]
+        start += total
+    return positions
+
+
+def fair_shares(totals: Sequence[int], most: int | None) -> list[int]:
+    """Return how many of each recording's `totals` segments are kept, `most` together (max-min fairness).
+
+    No recording has two more than another that could have more: short ones keep all, the others share the rest equally.
+    What cannot be shared equally goes to recordings spread evenly over those.
+    """
+    shares = [0] * len(totals)
+    left = sum(totals) if most is None else min(most, sum(totals))
+    while left:
+        unfilled = [index for index, total in enumerate(totals) if shares[index] < total]
+        step = min(left // len(unfilled), *(totals[index] - shares[index] for index in unfilled))
+        chosen = unfilled if step else [unfilled[place] for place in spread(len(unfilled), left)]
+        for index in chosen:
+            shares[index] += max(step, 1)
+        left -= len(chosen) * max(step, 1)
+    return shares
 
 
 def spread(total: int, most: int | None) -> list[int]:

@@ -25,7 +25,8 @@ from pipeline.core.ledger import Ledger
 from pipeline.core.tables import SEGMENTS, read_table
 from pipeline.segment.section import Segment
 
-VERSION = 1  # raise when the same recordings would give other segments
+VERSION = 2  # raise when the same recordings would give other segments, ...
+ENCODING_VERSION = 1  # ... and this when the same segment would give another file
 TABLE = Path("data/segments.parquet")  # below the root
 JOURNALS = Path("data/.segments")
 KEY = b"segment"  # of the table's metadata
@@ -66,7 +67,7 @@ def digest_of(recordings: Iterable[Row], settings: Segment) -> str:
 
 def encoding_of(settings: Segment) -> str:
     """Return how files are written: the same samples under the same encoding need not be written again."""
-    return f"{VERSION} {settings.format} {settings.sample_rate} {settings.bit_rate}"
+    return f"{ENCODING_VERSION} {settings.format} {settings.sample_rate} {settings.bit_rate}"
 
 
 def load(root: Path) -> tuple[dict[str, FilmState], str]:

@@ -100,7 +100,7 @@ def as_text(coverage: Mapping[str, Any]) -> str:
         lines += ["", f"Films lost, each at its first cause: {lost}", *_table(coverage["lost_films"])]
     others = {stage: causes for stage, causes in coverage["losses"].items() if stage in SMALLER}
     if any(others.values()):
-        lines += ["", "Posters, recordings and pieces of recordings lost", *_table(others)]
+        lines += ["", "Posters, recordings and segments lost", *_table(others)]
     lines += [f"Note: {note}" for note in coverage["notes"]]
     return "\n".join(lines)
 

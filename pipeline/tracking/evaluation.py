@@ -20,9 +20,9 @@ from pipeline.tracking.training import DATA_TAG, run_name
 
 log = logging.getLogger(__name__)
 
-WAYS = ("pool", "paragraphs")  # of a metrics file and of `evaluate`: how films and tracks were ranked
+WAYS = ("pool", "paragraphs", "unit")  # of a metrics file and of `evaluate`: how films and tracks were ranked
 EVALUATED_TAG = "evaluation.digest"  # of the figures, by which it is seen that they are there
-POOL_TAG, ROWS_TAG = "evaluation.pool", "evaluation.dataset"  # whose figures may be compared: those where both agree
+POOL_TAG, UNIT_TAG, ROWS_TAG = "evaluation.pool", "evaluation.unit", "evaluation.dataset"  # alike where comparable
 KEY_TAG = "evaluation.key"  # of a run of its own: the model and the way
 PARENT_TAG = "mlflow.parentRunId"
 KEPT_TAGS = ("variant", "modalities", "git.commit", DATA_TAG)  # of the run that trained the model
@@ -56,7 +56,12 @@ def log_figures(mlflow: ModuleType, trained: Any, metrics: Mapping[str, Any], ex
 def evaluation_tags(metrics: Mapping[str, Any]) -> dict[str, str]:
     """Return what tells an evaluation's figures apart, and which figures they may be compared with."""
     digest = hashlib.sha256(json.dumps(flat_metrics(metrics), sort_keys=True).encode()).hexdigest()
-    return {EVALUATED_TAG: digest, POOL_TAG: metrics.get("pool", ""), ROWS_TAG: metrics.get("dataset", "")}
+    return {
+        EVALUATED_TAG: digest,
+        POOL_TAG: metrics.get("pool", ""),
+        UNIT_TAG: metrics.get("unit", ""),
+        ROWS_TAG: metrics.get("dataset", ""),
+    }
 
 
 def _run_of(mlflow: ModuleType, trained: Any, metrics: Mapping[str, Any], experiment: str) -> Any:

@@ -91,7 +91,7 @@ def test_experiments_stand_among_the_variants_and_other_data_apart(root, capsys,
     experiment(root, monkeypatch, "All", "not-evaluated", b"d", None)
     assert main(["leaderboard"]) == 0
     out = capsys.readouterr().out
-    same, _, others = out.partition("Other data, or another pool: not to be compared with the table above.")
+    same, _, others = out.partition("not to be compared with the table above.")
     assert rows(same) == ["Ta workspace", "Im hazy-tune", "Im workspace", "chance 0.070"]
     assert "learning_rate=0.0003" in same
     assert sorted(rows(others)) == ["Plo other-data", "Ta other-pool", "chance 0.070", "chance 0.070"]
@@ -108,13 +108,24 @@ def test_model_of_the_workspace_evaluated_in_another_way_stands_apart(root, caps
     monkeypatch.setenv("DVC_EXP_NAME", "all-tracks")
     log_evaluation(root, weights.parent, metrics_of("Im", 0.1, pool="all", candidates=469))
     assert main(["leaderboard"]) == 0
-    same, _, others = capsys.readouterr().out.partition("Other data, or another pool")
+    same, _, others = capsys.readouterr().out.partition("not to be compared with the table above.")
     assert rows(same) == ["Ta workspace", "Im workspace", "chance 0.070"]
     assert rows(others) == ["Im all-tracks", "chance 0.070"]
     assert "pool=all" in others
     write_json(root / "metrics/evaluate/Im.json", metrics_of("Im", 0.1, pool="all", candidates=469))
     main(["leaderboard"])
     assert "all-tracks" not in capsys.readouterr().out, "the workspace has these figures now"
+
+
+def test_figures_of_recordings_stand_apart(root, capsys):
+    """Even where as many recordings as segments are ranked; files that name no unit ranked segments."""
+    write_json(root / "metrics/evaluate/All.json", metrics_of("All", 0.6, unit="recording"))
+    write_json(root / "metrics/evaluate/Plo.json", metrics_of("Plo", 0.3, unit="segment"))
+    main(["leaderboard"])
+    same, _, others = capsys.readouterr().out.partition("not to be compared with the table above.")
+    assert rows(same) == ["Ta workspace", "Plo workspace", "Im workspace", "chance 0.070"]
+    assert rows(others) == ["All workspace", "chance 0.070"]
+    assert "31 films, 142 tracks of" in same and "31 films, 142 recordings of" in others
 
 
 def test_json_has_the_same_rows(root, capsys):

@@ -14,7 +14,7 @@ from pipeline.core.files import write_bytes, write_json
 from pipeline.core.tables import DATASET, write_table
 from pipeline.evaluate.bootstrap import confidence_intervals
 from pipeline.evaluate.chance import chance_metrics
-from pipeline.evaluate.metrics import averages, query_metrics
+from pipeline.evaluate.metrics import averages, ceiling_metrics, query_metrics
 from pipeline.evaluate.rankings import write_rankings
 from pipeline.evaluate.section import Evaluate
 from pipeline.media.audio import write_mp3
@@ -77,6 +77,7 @@ def added_keys(columns: dict[str, np.ndarray], relevant: list[int], candidates: 
             **hits,
             "ci95": {name: [value / 2, value] for name, value in hits.items()},
             "chance": {name: chance[name] for name in hits},
+            "ceiling": dict.fromkeys(hits, 1.0),
         },
         "hubness": {"k": 10, "most": 9.0, "never": 0.25, "skewness": -0.5, "chance_never": 0.125},
         "slices": {
@@ -111,6 +112,7 @@ def make_variant(root: Path, variant: str, rows: list[dict], strength: float) ->
         "variant": variant,
         "pool": "eval",
         "paragraphs": "mean",
+        "unit": "segment",
         "queries": len(rankings),
         "candidates": len(rows),
         **averages(columns),
@@ -118,9 +120,12 @@ def make_variant(root: Path, variant: str, rows: list[dict], strength: float) ->
     metrics |= {"ci95": confidence_intervals(columns, 200, 0)}
     metrics |= {
         "chance": chance_metrics(relevant, len(rows), KS),
+        "ceiling": ceiling_metrics(relevant, len(rows), KS),
         "reference": {},
         "dataset": "0123456789abcdef",
     }
+    of_unit = {name: metrics[name] for name in ("candidates", *averages(columns), "ci95", "chance", "ceiling")}
+    metrics["units"] = {"segment": of_unit, "recording": of_unit}
     metrics |= added_keys(columns, relevant, len(rows), metrics["chance"])
     write_json(root / f"metrics/evaluate/{variant}.json", metrics)
     lines = ["epoch,train_loss,valid_loss,logit_scale,learning_rate"]
@@ -142,6 +147,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     evaluate = Evaluate(
         pool="eval",
         paragraphs="mean",
+        unit="segment",
         ks=KS,
         genres=[],
         min_slice_films=5,

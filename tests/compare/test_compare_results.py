@@ -46,7 +46,8 @@ def test_a_metric_that_is_not_measured_film_by_film_is_refused_with_the_allowed_
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("candidates", 23), ("dataset", "ffff"), ("pool", "all"), ("paragraphs", "best")]
+    ("key", "value"),
+    [("candidates", 23), ("dataset", "ffff"), ("pool", "all"), ("paragraphs", "best"), ("unit", "recording")],
 )
 def test_metrics_of_different_data_are_not_mixed(root, inputs, key, value):
     change(root, "Plo", **{key: value})
@@ -62,7 +63,7 @@ def test_other_slices_are_not_mixed(root, inputs):
         read_results(root, inputs.variants, "mrr")
 
 
-@pytest.mark.parametrize("key", ["pool", "paragraphs", "music_to_film", "hubness", "slices"])
+@pytest.mark.parametrize("key", ["pool", "unit", "ceiling", "units", "music_to_film", "hubness", "slices"])
 def test_metrics_files_of_an_older_evaluation_name_the_command(root, inputs, key):
     path = root / "metrics/evaluate/Im.json"
     metrics = json.loads(path.read_text())

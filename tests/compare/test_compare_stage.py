@@ -4,6 +4,7 @@ import re
 import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import pytest
 
@@ -72,9 +73,9 @@ def test_json_holds_what_was_read_and_every_pair(inputs, outputs):
         assert found.pop("inputs") == inputs.variants[variant]
         assert (
             found.items() <= read.items()
-            and {"mrr", "recall_at_10", "median_rank", "ci95", "music_to_film", "hubness"} <= found.keys()
+            and {"mrr", "recall_at_10", "median_rank", "ci95", "units", "music_to_film", "hubness"} <= found.keys()
         )
-        assert comparison["chance"] == read["chance"]
+        assert (comparison["chance"], comparison["ceiling"]) == (read["chance"], read["ceiling"])
     found = [comparison[key] for key in ("pool", "queries", "candidates", "best")]
     assert found == ["eval", 12, 24, "All"]
     pairs = {(pair["first"], pair["second"]): pair for pair in comparison["differences"]}
@@ -131,6 +132,45 @@ def test_terminal_shows_all_variants_best_first_then_chance_within_100_columns(i
     read = json.loads((inputs.root / "metrics/evaluate/Plo.json").read_text())
     low, high = read["ci95"]["mrr"]
     assert f"{read['mrr']:.3f} {low:.3f}–{high:.3f}" in next(line for line in lines if line.split()[:1] == ["Plo"])
+
+
+def test_what_is_best_possible_is_shown_where_it_is_not_1(inputs, outputs, capsys):
+    """Films have 1, 2 or 3 tracks, so one place holds 11/18 of them on average."""
+    assert b"Best possible <span" not in outputs["report.html"]
+    section = re.search(r'<section id="all">.*?</section>', outputs["report.html"].decode(), re.DOTALL)[0]
+    cells = {
+        name: re.findall(r"<td[^>]*>(.*?)</td>", re.search(rf">{name}</th>(.*?)</tr>", section, re.DOTALL)[1])
+        for name in ("Recall@1", "Recall@5", "Hit rate@1")
+    }
+    assert {name: found[-1] for name, found in cells.items()} == {"Recall@1": "0.611", "Recall@5": "", "Hit rate@1": ""}
+    capsys.readouterr()
+    text = " ".join(Page(run(inputs, metric="recall_at_1")["report.html"].decode()).text.split())
+    assert "Best possible a perfect ranking 0.611" in text
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "best possible" in line)
+    assert line.split() == ["best", "possible", "a", "perfect", "ranking", "0.611"]
+    print_table(read_results(inputs.root, inputs.variants, "mrr"), "mrr")
+    assert "best possible" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("unit", ["segment", "recording"])
+def test_figures_of_the_other_unit_stand_below_where_it_has_other_candidates(inputs, outputs, tmp_path, unit):
+    assert "The same over" not in outputs["report.html"].decode(), "each recording is a segment"
+    shutil.copytree(inputs.root, tmp_path, dirs_exist_ok=True)
+    other = {"segment": "recording", "recording": "segment"}[unit]
+    for path in (tmp_path / "metrics/evaluate").iterdir():
+        metrics = json.loads(path.read_text())
+        metrics["units"][other] = metrics["units"][other] | {"candidates": 17, "mrr": 0.4321}
+        path.write_text(json.dumps(metrics | {"unit": unit}))
+    found = run(SimpleNamespace(**vars(inputs) | {"root": tmp_path}))
+    text = " ".join(Page(found["report.html"].decode()).text.split())
+    nouns = {"segment": "track", "recording": "recording"}
+    assert f"The same over {nouns[other]}s12 films, 17 {nouns[other]}s of the evaluation split" in text
+    assert "0.432" in text[text.index("The same over") :]
+    assert f"12 films, 24 {nouns[unit]}s of the evaluation split" in text
+    assert f"Candidate {nouns[unit]}s24" in text and f"best placed own {nouns[unit]}" in text
+    assert f"best placed own {nouns[unit]}" in found["figures/ranks.svg"].decode()
+    assert next(csv.DictReader(found["comparison.csv"].decode().splitlines()))["unit"] == unit
+    assert json.loads(found["comparison.json"])["unit"] == unit
 
 
 def test_report_needs_no_network(outputs, page):

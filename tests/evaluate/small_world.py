@@ -39,6 +39,7 @@ MODEL = Model(
 EVALUATE = Evaluate(
     pool="eval",
     paragraphs="mean",
+    unit="segment",
     ks=[1, 5, 100],
     genres=["tag"],
     min_slice_films=2,

@@ -55,11 +55,14 @@ def test_metrics_file_has_the_figures_of_every_film_against_every_track_of_the_e
         "variant",
         "pool",
         "paragraphs",
+        "unit",
         "queries",
         "candidates",
         *AVERAGES,
         "ci95",
         "chance",
+        "ceiling",
+        "units",
         "reference",
         "music_to_film",
         "hubness",
@@ -68,7 +71,7 @@ def test_metrics_file_has_the_figures_of_every_film_against_every_track_of_the_e
         "model",
     ]
     assert (metrics["variant"], metrics["queries"], metrics["candidates"]) == (world.variant, 5, 11)
-    assert list(metrics["ci95"]) == list(metrics["chance"]) == AVERAGES
+    assert list(metrics["ci95"]) == list(metrics["chance"]) == list(metrics["ceiling"]) == AVERAGES
     assert set(metrics["reference"]) == {
         *(f"recall_at_{k}" for k in EVALUATE.ks),
         "mrr",
@@ -222,7 +225,9 @@ def test_slices_average_the_films_of_each_group(world, evaluate):
     assert found["chance"]["recall_at_5"] == pytest.approx(5 / 11)
     assert found["ci95"]["mrr"][0] <= found["mrr"] <= found["ci95"]["mrr"][1]
     assert slices["missing"]["plot"]["ci95"] == {}, "one film says nothing about others"
-    assert slices["genre"]["tag"] == {"films": 5, "tracks": 11} | {n: metrics[n] for n in (*AVERAGES, "ci95", "chance")}
+    assert slices["genre"]["tag"] == {"films": 5, "tracks": 11} | {
+        n: metrics[n] for n in (*AVERAGES, "ci95", "chance", "ceiling")
+    }
 
 
 def test_the_digest_follows_the_data_set(world):

@@ -221,7 +221,7 @@ def test_a_theme_may_come_back_within_a_recording(record, pieces_of_4, film_rows
     assert {row["status"] for row in rows} == {"ok"}
 
 
-def test_the_most_of_a_film_are_spread_over_all(record, settings, film_rows, tmp_path, monkeypatch):
+def test_the_most_of_a_film_are_shared_by_its_recordings(record, settings, film_rows, tmp_path, monkeypatch):
     recordings = [record.samples("AAA", 0, music(1, 14)), record.samples("AAA", 1, music(2, 6))]
     everything = film_rows(settings, recordings)
     assert len(everything) == 10
@@ -230,17 +230,16 @@ def test_the_most_of_a_film_are_spread_over_all(record, settings, film_rows, tmp
     monkeypatch.setattr(film, "write_audio", lambda path, *rest: written.append(path) or write(path, *rest))
     rows = film_rows(dataclasses.replace(settings, max_per_film=3), recordings)
     assert outcomes(rows) == [
-        (None, "surplus"), (0, "ok"), *[(None, "surplus")] * 3, (1, "ok"), *[(None, "surplus")] * 2, (2, "ok"),
-        (None, "surplus"),
+        *[(None, "surplus")] * 3, (0, "ok"), *[(None, "surplus")] * 3, (1, "ok"), (None, "surplus"), (2, "ok"),
     ]  # fmt: skip
-    assert rows[0]["reason"] == "the film has 10 pieces, segment.max_per_film is 3"
+    assert rows[0]["reason"] == "the film has 10 segments, segment.max_per_film is 3"
     assert [row["sha256"] for row in rows] == [row["sha256"] for row in everything]
     assert [row["file_sha256"] for row in rows if row["number"] is not None] == [
-        everything[index]["file_sha256"] for index in (1, 5, 8)
+        everything[index]["file_sha256"] for index in (3, 7, 9)
     ]
     assert {row["file_sha256"] for row in rows if row["number"] is None} == {""}
     assert sorted(path.name for path in (tmp_path / "data/audio/A/A/A").iterdir()) == ["0.mp3", "1.mp3", "2.mp3"]
-    assert len(written) == 5  # the first three, and of the chosen those that came later
+    assert len(written) == 6  # the first three, and of the chosen those that came later
     rows = film_rows(dataclasses.replace(settings, max_per_film=10), recordings)
     assert outcomes(rows) == [(number, "ok") for number in range(10)]
 
@@ -301,6 +300,20 @@ def test_numbers_are_stable_when_a_source_is_added(record, settings, tmp_path):
     assert [row["number"] for row in gone.rows] == [5, 6, 3, 4]
     back = segment_film(tmp_path, settings, "", FilmRecordings("AAA", [other, old, new], gone))
     assert [row["number"] for row in back.rows] == [5, 6, 0, 1, 2, 3, 4]
+
+
+def test_numbers_are_stable_when_a_recording_takes_room_from_others(record, settings, tmp_path):
+    """What is still kept keeps its number and is not written again; new segments take numbers that are free."""
+    settings = dataclasses.replace(settings, max_per_film=6)
+    old, new = record.samples("AAA", 0, music(1, 16)), record.samples("AAA", 1, music(2, 16))
+    alone = segment_film(tmp_path, settings, "", FilmRecordings("AAA", [old], FilmState()))
+    assert [row["number"] for row in alone.rows] == [0, None, 1, 2, 3, None, 4, 5]
+    files = [tmp_path / f"data/audio/A/A/A/{number}.mp3" for number in (3, 4)]
+    before = [file.stat().st_ino for file in files]
+    both = segment_film(tmp_path, settings, "", FilmRecordings("AAA", [old, new], alone))
+    assert [row["number"] for row in both.rows[:8]] == [None, 0, None, None, 3, None, 4, None]
+    assert [row["number"] for row in both.rows[8:]] == [None, 1, None, None, 2, None, 5, None]
+    assert [file.stat().st_ino for file in files] == before
 
 
 def test_files_that_are_not_trusted_are_written_again_under_their_numbers(record, settings, tmp_path):

@@ -21,6 +21,7 @@ METRICS = {
     "variant": "All",
     "pool": "eval",
     "paragraphs": "mean",
+    "unit": "segment",
     "dataset": "ad7e",
     "mrr": 0.5,
     "queries": 3,
@@ -89,6 +90,9 @@ def test_evaluation_in_another_way_has_a_run_of_its_own_below_the_trainings(tmp_
     assert other.data.params["train.learning_rate"] == str(params.train.learning_rate)
     assert other.data.tags["mlflow.parentRunId"] == trained
     assert (other.data.tags["variant"], other.data.tags["dvc.exp_name"]) == ("Im", "hazy-tune")
+    assert other.data.tags["evaluation.unit"] == "segment"
+    log_evaluation(tmp_path, model, METRICS | {"unit": "recording", "mrr": 0.875})
+    assert client.get_run(trained).data.metrics["mrr"] == 0.5, "recordings are another unit"
     log_evaluation(tmp_path, model, METRICS | {"mrr": 0.75})
     assert client.get_run(trained).data.metrics["mrr"] == 0.75, "the training's own way stays on its run"
 

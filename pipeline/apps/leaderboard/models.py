@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 from pipeline.core.errors import PipelineError
 from pipeline.params import Params
-from pipeline.tracking.evaluation import EVALUATED_TAG, KEY_TAG, POOL_TAG, ROWS_TAG, evaluation_tags
+from pipeline.tracking.evaluation import EVALUATED_TAG, KEY_TAG, POOL_TAG, ROWS_TAG, UNIT_TAG, evaluation_tags
 from pipeline.tracking.flat import flat_metrics, flattened
 from pipeline.tracking.store import DIGEST_TAG, EXPERIMENT, URI, WEIGHTS, connected, explained, repository
 
 WORKSPACE = "workspace"
 SECTIONS = ("corpus", "parse", "segment", "split", "features", "model", "train", "evaluate", "variants")
+SEGMENT = "segment"
 SHOWN = 2  # changed parameters of a run; of more their number
 LONGEST = 24  # characters of a value
 
@@ -24,8 +25,9 @@ class EvaluationData(NamedTuple):
 
     dataset: str  # digest of the rows of the data set behind them
     pool: str  # eval or all; empty where a run does not say
+    unit: str  # segment or recording: what is ranked; of earlier runs, which do not say, it is segment
     films: int  # that ask
-    tracks: int  # that are ranked
+    tracks: int  # how many of the unit are ranked
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ def from_files(root: Path, variants: Iterable[str]) -> tuple[list[EvaluatedModel
         data = EvaluationData(
             dataset=metrics.get("dataset", ""),
             pool=metrics.get("pool", ""),
+            unit=metrics.get("unit") or SEGMENT,
             films=metrics["queries"],
             tracks=metrics["candidates"],
         )
@@ -114,7 +117,8 @@ def from_runs(runs: Iterable[Any], params: Params, digests: set[str]) -> tuple[l
             without += 1
             continue
         films, tracks = (int(run.data.metrics[name]) for name in ("queries", "candidates"))
-        data = EvaluationData(tags.get(ROWS_TAG, ""), tags.get(POOL_TAG, ""), films, tracks)
+        pool, unit = tags.get(POOL_TAG, ""), tags.get(UNIT_TAG) or SEGMENT
+        data = EvaluationData(tags.get(ROWS_TAG, ""), pool, unit, films, tracks)
         name = tags.get("dvc.exp_name") or run.info.run_id[:8]
         models.append(EvaluatedModel(tags["variant"], name, changes(run.data.params, params), data, run.data.metrics))
     return models, without

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.apps.leaderboard.models import WORKSPACE, EvaluatedModel, EvaluationData
-from pipeline.compare.wording import columns_beside, counted, number, pool_name
+from pipeline.compare.wording import columns_beside, counted, number, pool_name, unit_noun
 
 WIDTH = 100  # where no terminal says how wide it is
 DIGEST = 8  # characters shown
@@ -36,7 +36,7 @@ def print_tables(models: list[EvaluatedModel], metric: str, note: str, console: 
     first, *others = groups(models, metric)
     console.print(_table(*first, metric))
     if others:
-        console.print("Other data, or another pool: not to be compared with the table above.\n", style="bold")
+        console.print("Other data, another pool or unit: not to be compared with the table above.\n", style="bold")
     for group in others:
         console.print(_table(*group, metric))
     console.print(note, markup=False, highlight=False)
@@ -64,7 +64,9 @@ def as_json(models: list[EvaluatedModel], metric: str) -> list[dict[str, Any]]:
 def _table(data: EvaluationData, models: list[EvaluatedModel], metric: str) -> Table:
     pool = f" of {pool_name(data.pool)}" if data.pool else ""
     digest = f"data {data.dataset[:DIGEST]}" if data.dataset else "data not known"
-    title = f"{counted(data.films, 'film')}, {counted(data.tracks, 'track')}{pool}; {digest}; 95 % intervals"
+    title = (
+        f"{counted(data.films, 'film')}, {counted(data.tracks, unit_noun(data.unit))}{pool}; {digest}; 95 % intervals"
+    )
     table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left", title_style="bold")
     table.add_column("variant", no_wrap=True)
     table.add_column("run", overflow="fold")

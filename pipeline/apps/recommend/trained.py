@@ -1,8 +1,9 @@
 """The models that are here, and which of them fits what is known of a film."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from pipeline.model.store import CONFIG, WEIGHTS
 
 PUBLISHED = "published"  # the folder of models/ that `publish` writes
 AS_ASKED = "as asked"
-METRIC = "recall_at_10"  # decides between models that need the same
+METRIC = "recall_at_10"  # decides between models that can do with what is given
+WAY = ("dataset", "pool", "unit", "paragraphs")  # of a metrics file: figures that differ in one cannot be compared
+BEST = "the one that ranks best on the evaluation films"
+READS_MOST = "the one that reads most, as there are no figures that compare them"
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,8 @@ class Trained:
     name: str
     folder: Path
     needs: tuple[str, ...]  # of tags, plot, image
-    recall: float | None  # recall at 10 of its evaluation; None: was not evaluated
+    recall: float | None  # recall at 10 of its evaluation; None: was not evaluated with these weights
+    way: tuple[str, ...]  # how and on what it was evaluated, the values of `WAY`; empty where it was not
     digest: str  # SHA-256 of its weights
 
 
@@ -46,8 +51,9 @@ def trained_models(root: Path) -> dict[str, Trained]:
 def choose(models: dict[str, Trained], given: Collection[str], variant: str | None) -> tuple[Trained, str]:
     """Return the model for a query of which `given` (of tags, plot, image) is known, and why it is that one.
 
-    It is `variant` where one is named; else the one that reads most of what is given, of several the one that ranked
-    best in its evaluation. Raises `ModelError` when none can do with what is given.
+    It is `variant` where one is named; else, of those whose needs are all given, the one that ranks best in its
+    evaluation, or where their figures cannot be compared the one that reads most. Raises `ModelError` when none can do
+    with what is given.
     """
     asked = list(models.values()) if variant is None else [require(models, variant)]
     fitting = [model for model in asked if set(model.needs) <= set(given)]
@@ -55,21 +61,24 @@ def choose(models: dict[str, Trained], given: Collection[str], variant: str | No
         needed = "; ".join(f"{model.name}: {' and '.join(model.needs)}" for model in asked)
         what = " and ".join(given) or "nothing"
         raise ModelError(f"no model can do with what is given ({what}). What each needs: {needed}")
-    best = max(fitting, key=lambda model: (len(model.needs), _recall(model)))
-    return best, AS_ASKED if variant is not None else "of the trained models the one that reads most of what is given"
+    if variant is not None:
+        return fitting[0], AS_ASKED
+    best, why = _best(fitting)
+    return best, f"of the trained models that can do with what is given {why}"
 
 
 def choose_similar(models: dict[str, Trained], variant: str | None, preferred: str) -> tuple[Trained, str]:
     """Return the model that tells which tracks are alike, and why it is that one.
 
-    It is `variant`, else `preferred`, else the one that ranked best. Raises `ModelError` for a variant that is not
+    It is `variant`, else `preferred`, else the best one as for `choose`. Raises `ModelError` for a variant that is not
     trained.
     """
     if variant is not None:
         return require(models, variant), AS_ASKED
     if preferred in models:
         return models[preferred], "the published variant"
-    return max(models.values(), key=_recall), "of the trained models the one that ranked best in its evaluation"
+    best, why = _best(models.values())
+    return best, f"of the trained models {why}"
 
 
 def require(models: dict[str, Trained], variant: str) -> Trained:
@@ -79,8 +88,13 @@ def require(models: dict[str, Trained], variant: str) -> Trained:
     return models[variant]
 
 
-def _recall(model: Trained) -> float:
-    return model.recall or 0.0
+def _best(models: Iterable[Trained]) -> tuple[Trained, str]:
+    """Return the model that ranks best, and why it is that one; ties go to the one that reads most, then by name."""
+    by_reading = sorted(models, key=lambda model: (-len(model.needs), model.name))
+    evaluated = [(model.recall, model) for model in by_reading if model.recall is not None]
+    if len({model.way for _, model in evaluated}) != 1:
+        return by_reading[0], READS_MOST
+    return max(evaluated, key=itemgetter(0))[1], BEST
 
 
 def _trained(root: Path, folder: Path) -> Trained:
@@ -90,9 +104,17 @@ def _trained(root: Path, folder: Path) -> Trained:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{folder / CONFIG} cannot be read ({error}): run `dvc repro`") from None
     name = name if folder.name == PUBLISHED else folder.name
+    digest = sha256_of(folder / WEIGHTS)
+    recall, way = _evaluation(root / f"metrics/evaluate/{name}.json", digest)
+    return Trained(name, folder, needs, recall, way, digest)
+
+
+def _evaluation(path: Path, digest: str) -> tuple[float | None, tuple[str, ...]]:
+    """Return recall at 10 and `WAY` out of a metrics file; nothing where there is none of the weights of `digest`."""
     try:
-        metrics = json.loads((root / f"metrics/evaluate/{name}.json").read_text(encoding="utf-8"))
-        recall = float(metrics[METRIC])
-    except (OSError, ValueError, KeyError, TypeError):
-        recall = None
-    return Trained(name, folder, needs, recall, sha256_of(folder / WEIGHTS))
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+        if metrics["model"][WEIGHTS] == digest:
+            return float(metrics[METRIC]), tuple(str(metrics.get(name)) for name in WAY)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    return None, ()

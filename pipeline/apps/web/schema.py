@@ -53,7 +53,7 @@ class ChosenVariant(Variant):
     """The model that answered."""
 
     chosen: Annotated[
-        str, Field(description="why it was this one", examples=["the one that reads most of what is given"])
+        str, Field(description="why it was this one", examples=["the one that ranks best on the evaluation films"])
     ]
 
 

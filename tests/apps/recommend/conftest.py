@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.apps.recommend.recommender import Recommender
+from pipeline.core.files import sha256_of
 from pipeline.params import Params
 from tests.apps.recommend.asked_world import CPU, features_of, make_asked_world, train
 
@@ -16,7 +17,7 @@ VARIANTS = {  # and the recall of their evaluations
     "Still": (["image"], None),
     "Text": (["tags_plot"], 0.2),
     "Pair": (["tags", "plot"], 0.25),
-    "Whole": (["tags_plot", "image"], 0.15),
+    "Whole": (["tags_plot", "image"], 0.35),
 }
 
 
@@ -32,7 +33,10 @@ def asked_root(tmp_path_factory: pytest.TempPathFactory, params: Params, tiny_be
     for name, (inputs, recall) in VARIANTS.items():
         train(root, name, inputs, features_of(params, tiny_bert, tiny_vit))
         if recall is not None:
-            (folder / f"{name}.json").write_text(json.dumps({"recall_at_10": recall}))
+            way = {"dataset": "ad7e", "pool": "eval", "unit": "segment", "paragraphs": "mean"}
+            weights = {"model.safetensors": sha256_of(root / "models" / name / "model.safetensors")}
+            metrics = way | {"recall_at_10": recall, "model": weights}
+            (folder / f"{name}.json").write_text(json.dumps(metrics))
     return root
 
 

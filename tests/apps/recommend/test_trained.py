@@ -2,10 +2,11 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
-from pipeline.apps.recommend.trained import choose, choose_similar, trained_models
+from pipeline.apps.recommend.trained import Trained, choose, choose_similar, trained_models
 from pipeline.core.errors import MissingFileError, ModelError
 
 
@@ -29,8 +30,28 @@ def test_models_with_what_they_need_and_how_they_ranked(models):
         "Still": None,
         "Text": 0.2,
         "Pair": 0.25,
-        "Whole": 0.15,
+        "Whole": 0.35,
     }
+
+
+MODELS = {
+    "Words": (("tags",), 0.3),
+    "Story": (("plot",), 0.1),
+    "Still": (("image",), None),
+    "Pair": (("tags", "plot"), 0.3),
+    "Also": (("tags", "plot"), 0.3),
+    "Whole": (("tags", "plot", "image"), 0.2),
+}
+
+
+def made(**ways: str | None) -> dict[str, Trained]:
+    """Return `MODELS`; those named were evaluated in another way, or with None not at all."""
+    found = {}
+    for name, (needs, recall) in MODELS.items():
+        way = ways.get(name, "eval")
+        of = (None, ()) if recall is None or way is None else (recall, (way,))
+        found[name] = Trained(name, Path(name), needs, *of, name)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -39,14 +60,51 @@ def test_models_with_what_they_need_and_how_they_ranked(models):
         (("tags",), "Words"),
         (("plot",), "Story"),
         (("image",), "Still"),
-        (("tags", "plot"), "Pair"),  # reads as much as Text and ranked better
-        (("tags", "plot", "image"), "Whole"),  # reads most, though others ranked better
+        (("tags", "plot"), "Also"),  # of three that rank as well those that read more, of these the first by name
+        (("tags", "plot", "image"), "Also"),  # Whole reads more and ranks worse
         (("tags", "image"), "Words"),  # none reads both
-        (("plot", "image"), "Story"),
+        (("plot", "image"), "Story"),  # Still has no figures
     ],
 )
-def test_the_model_that_reads_most_of_what_is_given(models, given, expected):
-    assert choose(models, given, None)[0].name == expected
+def test_the_model_that_ranks_best_of_those_that_can_do_with_what_is_given(given, expected):
+    model, why = choose(made(), given, None)
+    assert model.name == expected
+    reason = "reads most, as there are no figures that compare them" if given == ("image",) else "ranks best"
+    assert why.startswith(f"of the trained models that can do with what is given the one that {reason}")
+
+
+def test_without_figures_that_compare_them_the_model_that_reads_most():
+    everything = ("tags", "plot", "image")
+    for ways in ({"Words": "all"}, {"Whole": "all"}, dict.fromkeys(MODELS)):
+        model, why = choose(made(**ways), everything, None)
+        assert (model.name, why.rpartition(" the one that ")[2]) == (
+            "Whole",
+            "reads most, as there are no figures that compare them",
+        )
+        assert choose(made(**ways), ("tags", "plot"), None)[0].name == "Also"
+    assert choose(made(Words="all"), ("tags",), None)[1].endswith("evaluation films")
+    assert choose(made(Whole=None), everything, None)[0].name == "Also", "one without figures comes after the others"
+    assert choose_similar(made(Words="all"), None, "Elsewhere")[0].name == "Whole"
+
+
+@pytest.mark.parametrize("key", ["dataset", "pool", "unit", "paragraphs"])
+def test_figures_are_compared_where_they_were_measured_alike(asked_root, tmp_path, key):
+    for folder in ("models", "metrics"):
+        shutil.copytree(asked_root / folder, tmp_path / folder)
+    path = tmp_path / "metrics/evaluate/Pair.json"
+    assert choose(trained_models(tmp_path), ("tags", "plot"), None)[0].name == "Words"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: "other"}))
+    model, why = choose(trained_models(tmp_path), ("tags", "plot"), None)
+    assert (model.name, why.endswith("no figures that compare them")) == ("Pair", True)
+
+
+def test_figures_of_other_weights_count_as_none(asked_root, tmp_path):
+    for folder in ("models", "metrics"):
+        shutil.copytree(asked_root / folder, tmp_path / folder)
+    path = tmp_path / "metrics/evaluate/Words.json"
+    for content in (json.dumps({"recall_at_10": 0.9, "model": {"model.safetensors": "00"}}), "[]", "{", "{}"):
+        path.write_text(content)
+        assert trained_models(tmp_path)["Words"].recall is None
 
 
 def test_a_named_variant_wins_and_need_not_read_all(models):
@@ -69,8 +127,8 @@ def test_what_no_model_can_do_with_is_said(models, given, variant, message):
 
 def test_similar_tracks_are_found_by_the_published_variant_or_else_the_best(models):
     assert choose_similar(models, None, "Still")[0].name == "Still"
-    assert choose_similar(models, None, "Elsewhere")[0].name == "Words"
-    assert choose_similar(models, "Whole", "Still")[0].name == "Whole"
+    assert choose_similar(models, None, "Elsewhere")[0].name == "Whole"
+    assert choose_similar(models, "Words", "Still")[0].name == "Words"
     with pytest.raises(ModelError, match="found 'Nope'"):
         choose_similar(models, "Nope", "Still")
 
