@@ -13,7 +13,7 @@ from pipeline.core.variants import Input, Variants, inputs_of
 from pipeline.corpus.section import Corpus
 from pipeline.download.section import Download
 from pipeline.encoders.section import Features
-from pipeline.evaluate.section import Evaluate
+from pipeline.evaluate.section import Baselines, Evaluate
 from pipeline.model.section import Model
 from pipeline.parse.section import Parse
 from pipeline.scrape.section import Scrape
@@ -55,6 +55,7 @@ class Params:
     features: Features
     model: Model
     train: Train
+    baselines: Baselines
     evaluate: Evaluate
     compare: Compare
     recommend: Recommend

@@ -14,24 +14,32 @@ from pipeline.core.machine import Machine, choose_device
 from pipeline.core.stage import launch
 from pipeline.core.tables import DATASET, FILMS, read_table
 from pipeline.core.variants import Variants, inputs_of
+from pipeline.evaluate.baselines import evaluate_baselines
 from pipeline.evaluate.evaluation import evaluate_model, pool_of
 from pipeline.evaluate.rankings import write_rankings
-from pipeline.evaluate.section import Evaluate
+from pipeline.evaluate.section import Baselines, Evaluate
 from pipeline.model.store import load_model, open_for_model
+from pipeline.store.films import open_store
 from pipeline.tracking.evaluation import log_evaluation
 
 log = logging.getLogger(__name__)
 
 
-def main(root: Path, variant: str, variants: Variants, evaluate: Evaluate, machine: Machine) -> None:
+def main(
+    root: Path, variant: str, variants: Variants, evaluate: Evaluate, baselines: Baselines, machine: Machine
+) -> None:
     """Write the metrics and rankings of `variant`."""
-    rows = pool_of(read_table(root / "data/dataset.parquet", DATASET, "split"), evaluate.pool)
+    dataset = read_table(root / "data/dataset.parquet", DATASET, "split")
+    rows, training = pool_of(dataset, evaluate.pool), [row for row in dataset if row["split"] == "train"]
     about = {film["fid"]: film for film in read_table(root / "data/films.parquet", FILMS, "parse")}
     folder = root / "models" / variant
     model, config = load_model(folder)
-    store = open_for_model(root, rows, variant, inputs_of(variants, variant), config)
+    inputs = inputs_of(variants, variant)
+    store = open_for_model(root, rows, variant, inputs, config)
     device, batch_size = choose_device(machine.device), machine.embed_batch_size
     metrics, rankings = evaluate_model(model, config, store, rows, about, evaluate, batch_size, device)
+    features = open_store(root / "data/features", inputs)
+    metrics["baselines"] = evaluate_baselines(baselines, features, training, rows, rankings, evaluate)
     metrics["model"] = {name: sha256_of(folder / name) for name in ("model.safetensors", "history.csv")}
     write_rankings(root / f"metrics/rankings/{variant}.parquet", rankings)
     write_json(root / f"metrics/evaluate/{variant}.json", metrics)
@@ -45,5 +53,5 @@ def main(root: Path, variant: str, variants: Variants, evaluate: Evaluate, machi
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--variant", required=True, help="a row of `variants` in params.yaml")
-    sections = {"variants": Variants, "evaluate": Evaluate, "machine": Machine}
+    sections = {"variants": Variants, "evaluate": Evaluate, "baselines": Baselines, "machine": Machine}
     launch(main, sections, parser.parse_args().variant)

@@ -19,6 +19,7 @@ from pipeline.compare.section import Compare
 from pipeline.compare.significance import Difference, wins_of, within_reach
 from pipeline.compare.slices import FEW, slices_of
 from pipeline.compare.summary import metric_names
+from pipeline.evaluate.section import UNITS
 
 TEMPLATES = Path(__file__).parent / "templates"
 COLOURS = {
@@ -125,6 +126,7 @@ def _environment() -> Environment:
         "interval": wording.interval,
         "chance": wording.chance,
         "ceiling": wording.ceiling,
+        "difference": wording.difference,
         "metric_names": metric_names,
         "best": _best,
     }
@@ -140,9 +142,9 @@ def _other_unit(results: list[Result]) -> list[tuple[str, str, list[dict[str, An
     metrics = results[0].metrics
     return [
         (f"The same over {wording.unit_noun(unit)}s", wording.unit_label(results[0], unit), of_variants)
-        for unit, figures in metrics["units"].items()
-        if unit != metrics["unit"] and figures["candidates"] != metrics["candidates"]
-        for of_variants in [[result.metrics["units"][unit] for result in results]]
+        for unit in UNITS
+        if unit != metrics["unit"] and metrics[f"{unit}s"]["candidates"] != metrics["candidates"]
+        for of_variants in [[result.metrics[f"{unit}s"] for result in results]]
     ]
 
 

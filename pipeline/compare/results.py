@@ -14,7 +14,18 @@ from pipeline.core.errors import MissingFileError, ParamsError, StageError
 from pipeline.evaluate.rankings import read_rankings
 
 FIXED = ("pool", "paragraphs", "unit", "queries", "candidates", "dataset")  # the same for all variants of a comparison
-KEYS = (*FIXED, "ci95", "chance", "ceiling", "units", "music_to_film", "hubness", "slices")
+KEYS = (
+    *FIXED,
+    "ci95",
+    "chance",
+    "ceiling",
+    "segments",
+    "recordings",
+    "music_to_film",
+    "hubness",
+    "slices",
+    "baselines",
+)
 LOSSES = ("epoch", "train_loss", "valid_loss")
 
 

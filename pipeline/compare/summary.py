@@ -18,6 +18,7 @@ from pipeline.compare.wording import (
     ceiling,
     chance,
     columns_beside,
+    difference,
     inputs_label,
     interval,
     metric_label,
@@ -52,9 +53,11 @@ def summarise(results: list[Result], differences: list[Difference], metric: str)
                 "inputs": result.inputs,
                 **{name: result.metrics[name] for name in metric_names(result.metrics)},
                 "ci95": result.metrics["ci95"],
-                "units": result.metrics["units"],
+                "segments": result.metrics["segments"],
+                "recordings": result.metrics["recordings"],
                 "music_to_film": result.metrics["music_to_film"],
                 "hubness": result.metrics["hubness"],
+                "baselines": result.metrics["baselines"],
             }
             for result in results
         },
@@ -80,7 +83,8 @@ def summarise(results: list[Result], differences: list[Difference], metric: str)
 def csv_table(results: list[Result]) -> str:
     """Return one row per variant: its inputs, all metrics, and the ends of their intervals, `<metric>_low`, `_high`.
 
-    The metrics of the other direction begin with `music_to_film_`, those of hubs with `hubness_`.
+    The metrics of the other direction begin with `music_to_film_`, those of hubs with `hubness_`, those of a baseline
+    on the variant's inputs with its name; `<baseline>_difference` is what training brought beside it.
     """
     rows = []
     for result in results:
@@ -92,6 +96,11 @@ def csv_table(results: list[Result]) -> str:
         numbers = {name: value for name, value in other.items() if isinstance(value, int | float)}
         row |= {f"music_to_film_{name}": value for name, value in (numbers | _ends(other["ci95"])).items()}
         row |= {f"hubness_{name}": value for name, value in metrics["hubness"].items()}
+        for baseline, figures in metrics["baselines"].items():
+            low, mean, high = figures["difference"]
+            numbers = {name: value for name, value in figures.items() if isinstance(value, int | float)}
+            numbers |= {"difference": mean, "difference_low": low, "difference_high": high}
+            row |= {f"{baseline}_{name}": value for name, value in numbers.items()}
         rows.append(row)
     return to_csv(rows[0], rows)
 
@@ -105,7 +114,10 @@ def plot_tables(results: list[Result], metric: str) -> dict[str, str]:
 
 
 def print_table(results: list[Result], metric: str, console: Console | None = None) -> None:
-    """Print one row per variant with 95 % intervals, best first, then chance and, where it is not 1, the ceiling."""
+    """Print one row per variant with 95 % intervals, best first, and below each its baselines.
+
+    Then chance follows and, where it is not 1, the ceiling.
+    """
     first, names = results[0], columns_beside(metric)
     table = Table(
         title=f"{pool_label(first)}; with 95 % intervals", box=SIMPLE_HEAD, title_justify="left", title_style="bold"
@@ -115,10 +127,10 @@ def print_table(results: list[Result], metric: str, console: Console | None = No
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
     for place, result in enumerate(ranked(results, metric)):
-        cells = [
-            f"{number(name, result.metrics[name])} {interval(result.metrics, name):>11}".rstrip() for name in names
-        ]
+        cells = _cells(result.metrics, names)
         table.add_row(result.variant, inputs_label(result.inputs), *cells, style="bold" if place == 0 else None)
+        for baseline, figures in result.metrics["baselines"].items():
+            table.add_row(f"  {baseline}", f"training: {difference(figures)}", *_cells(figures, names), style="dim")
     table.add_section()
     padded = [f"{chance(first.metrics, name)} {'':>11}" for name in names]
     table.add_row("chance", "a random ranking", *padded, style="dim")
@@ -130,6 +142,10 @@ def print_table(results: list[Result], metric: str, console: Console | None = No
         if not console.is_terminal:
             console = Console(width=WIDTH)
     console.print(table)
+
+
+def _cells(metrics: dict[str, Any], names: list[str]) -> list[str]:
+    return [f"{number(name, metrics[name])} {interval(metrics, name):>11}".rstrip() for name in names]
 
 
 def to_csv(columns: Iterable[str], rows: Iterable[dict[str, Any]]) -> str:

@@ -36,7 +36,7 @@ def pool_label(result: Result) -> str:
 
 def unit_label(result: Result, unit: str) -> str:
     """Return the same of the figures of one unit, e.g. `31 films, 40 recordings of the evaluation split`."""
-    return _pool_label(result.metrics, unit, result.metrics["units"][unit]["candidates"])
+    return _pool_label(result.metrics, unit, result.metrics[f"{unit}s"]["candidates"])
 
 
 def reverse_pool_label(result: Result) -> str:
@@ -104,6 +104,12 @@ def inputs_label(inputs: list[str]) -> str:
 def signed(value: float) -> str:
     """Return a difference with its sign, e.g. `+0.120` or `−0.004`."""
     return f"{value:+.3f}".replace("-", "−")
+
+
+def difference(baseline: dict[str, Any]) -> str:
+    """Return what training brought beside a baseline, e.g. `+0.120 (−0.004 to +0.240)`."""
+    low, mean, high = baseline["difference"]
+    return f"{signed(mean)} ({signed(low)} to {signed(high)})"
 
 
 def listed(names: list[str]) -> str:

@@ -14,6 +14,7 @@ Axes: n batch, t samples, l frame, m mel band, c channel.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,6 +50,7 @@ TIMBRAL = ((204, 38), (204, 67))  # filters and their height in mel bands, each 
 TEMPORAL = ((51, 128), (51, 64), (51, 32))  # filters and their length in frames, each one band high
 LENGTH = 7  # frames, of all other filters
 CHANNELS, DENSE = 64, 200
+BLOCK_FRAMES = 32  # that are convolved at a time: their values stay in a processor's cache
 
 
 class Spectrogram(nn.Module):
@@ -99,11 +101,7 @@ class MusiCNN(nn.Module):
         `tags` are probabilities, each tag's own.
         """
         x = self.input_norm(mel[:, None])  # [n, 1, l, m]
-        front = []
-        for conv, norm in zip(self.front, self.front_norms, strict=True):
-            length = conv.kernel_size[0]
-            padded = F.pad(x, (0, 0, (length - 1) // 2, length // 2))  # as TensorFlow's "same"
-            front.append(norm(F.relu(conv(padded))).amax(3))  # [n, c, l]
+        front = [_front(x, conv, norm) for conv, norm in zip(self.front, self.front_norms, strict=True)]  # [n, c, l]
         maps = [torch.cat(front, 1)]
         for conv, norm in zip(self.convolutions, self.norms, strict=True):
             found = norm(F.relu(conv(maps[-1])))
@@ -113,6 +111,21 @@ class MusiCNN(nn.Module):
         pooled = self.pooled_norm(torch.stack([highest, mean], 2).flatten(1))  # alternating
         penultimate = self.dense_norm(F.relu(self.dense(pooled)))
         return {"max": highest, "mean": mean, "penultimate": penultimate, "tags": self.output(penultimate).sigmoid()}
+
+
+def _front(x: Tensor, conv: Any, norm: Any) -> Tensor:
+    """Return what filters of the front end give of `x` [n, 1, l, m]: the maximum over bands, [n, c, l].
+
+    ReLU and normalisation come after the maximum, or where they turn values round after the minimum: the same, on a
+    fraction of the values. A block of frames at a time stays in a processor's cache.
+    """
+    length = conv.kernel_size[0]
+    padded = F.pad(x, (0, 0, (length - 1) // 2, length // 2))  # as TensorFlow's "same"
+    blocks = []
+    for start in range(0, x.shape[2], BLOCK_FRAMES):
+        lowest, highest = torch.aminmax(conv(padded[:, :, start : start + BLOCK_FRAMES + length - 1]), dim=3)
+        blocks.append(torch.where(norm.weight[:, None] >= 0, highest, lowest))
+    return norm(F.relu(torch.cat(blocks, 2))[..., None])[..., 0]
 
 
 def load_musicnn(folder: Path, tags: int) -> MusiCNN:

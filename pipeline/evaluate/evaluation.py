@@ -81,7 +81,7 @@ def measure(
     """Return all figures but variant and digest, and the rows of `pipeline.evaluate.rankings`.
 
     `queries` are those of all `films` of the pool, `tracks` [segments, e] their segments in order. Averages, intervals,
-    chance, ceiling and the number of candidates stand under `units` for each of `UNITS`, and those of `evaluate.unit`
+    chance, ceiling and the number of candidates stand under `segments` and `recordings`, and those of `evaluate.unit`
     at the top as well; its are the slices, the hubness and the rankings too.
     """
     asking = [number for number, film in enumerate(films) if film.tracks[0]["split"] == EVAL]
@@ -107,7 +107,7 @@ def measure(
         "unit": params.unit,
         "queries": len(asking),
         **units[params.unit],
-        "units": units,
+        **{f"{unit}s": figures for unit, figures in units.items()},
         "reference": pooled_figures(rankings["segment"].ranks, params.ks),
         "music_to_film": music_to_film(queries, tracks, asking, [len(film.tracks) for film in films], params),
         "hubness": hubness_of(ranking.occurrences, len(asking)),

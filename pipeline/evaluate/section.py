@@ -8,6 +8,8 @@ from pydantic.dataclasses import dataclass
 from pipeline.core.fields import STRICT, Count, Name, Seed
 
 Unit = Literal["segment", "recording"]  # what is ranked and to be found
+Baseline = Literal["linear", "nearest"]
+Baselines = list[Baseline]
 UNITS: tuple[Unit, ...] = get_args(Unit)
 
 

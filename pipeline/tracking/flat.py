@@ -3,7 +3,15 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-PREFIXED = ("chance", "ceiling", "reference", "music_to_film", "hubness")  # the slices would be hundreds
+PREFIXED = (
+    "chance",
+    "ceiling",
+    "segments",
+    "recordings",
+    "reference",
+    "music_to_film",
+    "hubness",
+)  # the slices would be hundreds
 
 
 def flat_params(params: Mapping[str, Any], variant: str) -> dict[str, Any]:
@@ -26,14 +34,15 @@ def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
 def flat_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
     """Return the numbers of a metrics file: averages as they are called there, the others behind a prefix.
 
-    The prefixes are `chance/`, `ceiling/`, `reference/`, `music_to_film/`, `hubness/`, for the ends of an interval
-    `ci95_low/` and `ci95_high/`, and for the averages over segments and over recordings `segment/` and `recording/`.
+    The prefixes are `chance/`, `ceiling/`, `segments/`, `recordings/`, `reference/`, `music_to_film/`, `hubness/`,
+    `baselines/<name>/`, and for the ends of an interval `ci95_low/` and `ci95_high/`.
     """
     found = _numbers(metrics)
     for name in PREFIXED:
         found |= _numbers(metrics.get(name, {}), f"{name}/")
-    for unit, figures in metrics.get("units", {}).items():
-        found |= _numbers(figures, f"{unit}/")
+    for name, figures in metrics.get("baselines", {}).items():
+        found |= _numbers(figures, f"baselines/{name}/")
+        found[f"baselines/{name}/difference"] = float(figures["difference"][1])
     for place, end in enumerate(("low", "high")):
         found |= {f"ci95_{end}/{name}": float(interval[place]) for name, interval in metrics.get("ci95", {}).items()}
     return found

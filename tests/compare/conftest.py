@@ -125,7 +125,9 @@ def make_variant(root: Path, variant: str, rows: list[dict], strength: float) ->
         "dataset": "0123456789abcdef",
     }
     of_unit = {name: metrics[name] for name in ("candidates", *averages(columns), "ci95", "chance", "ceiling")}
-    metrics["units"] = {"segment": of_unit, "recording": of_unit}
+    metrics |= {"segments": of_unit, "recordings": of_unit}
+    of_baseline = {name: metrics[name] / 2 for name in averages(columns)}
+    metrics["baselines"] = {"linear": of_baseline | {"ci95": metrics["ci95"], "difference": [-0.1, 0.25, 0.5]}}
     metrics |= added_keys(columns, relevant, len(rows), metrics["chance"])
     write_json(root / f"metrics/evaluate/{variant}.json", metrics)
     lines = ["epoch,train_loss,valid_loss,logit_scale,learning_rate"]

@@ -63,7 +63,9 @@ def test_other_slices_are_not_mixed(root, inputs):
         read_results(root, inputs.variants, "mrr")
 
 
-@pytest.mark.parametrize("key", ["pool", "unit", "ceiling", "units", "music_to_film", "hubness", "slices"])
+@pytest.mark.parametrize(
+    "key", ["pool", "unit", "ceiling", "segments", "recordings", "music_to_film", "hubness", "slices", "baselines"]
+)
 def test_metrics_files_of_an_older_evaluation_name_the_command(root, inputs, key):
     path = root / "metrics/evaluate/Im.json"
     metrics = json.loads(path.read_text())

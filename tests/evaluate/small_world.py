@@ -48,6 +48,9 @@ EVALUATE = Evaluate(
 )
 
 
+BASELINES = ["linear", "nearest"]
+
+
 @dataclass(frozen=True)
 class World:
     """Where everything lies, and the variant that has a model."""

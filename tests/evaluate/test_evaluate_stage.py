@@ -19,7 +19,7 @@ from pipeline.evaluate.rankings import read_rankings
 from pipeline.model.embed import embed_films, embed_paragraphs, embed_tracks, queries_of, tracks_of
 from pipeline.model.store import load_model, save_model
 from pipeline.store.films import films_of, open_store
-from tests.evaluate.small_world import EVALUATE, World
+from tests.evaluate.small_world import BASELINES, EVALUATE, World
 from tests.small_machine import MACHINE
 
 pytestmark = pytest.mark.slow
@@ -43,7 +43,7 @@ def logged(monkeypatch):
 @pytest.fixture
 def evaluate(logged):
     def run(world: World) -> dict:
-        stages.evaluate.main(world.root, world.variant, {world.variant: world.inputs}, EVALUATE, MACHINE)
+        stages.evaluate.main(world.root, world.variant, {world.variant: world.inputs}, EVALUATE, BASELINES, MACHINE)
         return json.loads((world.root / f"metrics/evaluate/{world.variant}.json").read_text(encoding="utf-8"))
 
     return run
@@ -62,14 +62,23 @@ def test_metrics_file_has_the_figures_of_every_film_against_every_track_of_the_e
         "ci95",
         "chance",
         "ceiling",
-        "units",
+        "segments",
+        "recordings",
         "reference",
         "music_to_film",
         "hubness",
         "slices",
         "dataset",
+        "baselines",
         "model",
     ]
+    assert list(metrics["baselines"]) == BASELINES
+    for figures in metrics["baselines"].values():
+        assert list(figures) == [*AVERAGES, "ci95", "difference"]
+        assert list(figures["ci95"]) == AVERAGES
+        low, mean, high = figures["difference"]
+        assert low <= mean <= high
+        assert mean == pytest.approx(metrics["mrr"] - figures["mrr"]), "without recall at 10"
     assert (metrics["variant"], metrics["queries"], metrics["candidates"]) == (world.variant, 5, 11)
     assert list(metrics["ci95"]) == list(metrics["chance"]) == list(metrics["ceiling"]) == AVERAGES
     assert set(metrics["reference"]) == {
@@ -169,7 +178,7 @@ def test_the_other_direction_ranks_films_for_every_track(world, evaluate):
 def test_candidates_may_be_the_tracks_of_all_sides(world, evaluate):
     small = evaluate(world)
     stages.evaluate.main(
-        world.root, world.variant, {world.variant: world.inputs}, replace(EVALUATE, pool="all"), MACHINE
+        world.root, world.variant, {world.variant: world.inputs}, replace(EVALUATE, pool="all"), [], MACHINE
     )
     metrics = json.loads((world.root / f"metrics/evaluate/{world.variant}.json").read_text(encoding="utf-8"))
     assert (metrics["pool"], metrics["queries"], metrics["candidates"]) == ("all", 5, len(world.rows))
@@ -198,7 +207,7 @@ def test_a_films_paragraphs_are_read_as_the_parameter_says(world, evaluate):
     }
     for name, scores in expected.items():
         stages.evaluate.main(
-            world.root, world.variant, {world.variant: world.inputs}, replace(EVALUATE, paragraphs=name), MACHINE
+            world.root, world.variant, {world.variant: world.inputs}, replace(EVALUATE, paragraphs=name), [], MACHINE
         )
         table = read_rankings(world.root / f"metrics/rankings/{world.variant}.parquet")
         for of_film, row in zip(scores, table["top_scores"], strict=True):

@@ -96,10 +96,10 @@ def test_the_unit_chooses_which_figures_stand_at_the_top(pool):
     by_segment, rows = measure(films, queries, tracks, {}, settings)
     by_recording, _ = measure(films, queries, tracks, {}, replace(settings, unit="recording"))
     assert (by_segment["unit"], by_recording["unit"]) == ("segment", "recording")
-    assert list(by_segment["units"]) == ["segment", "recording"]
-    assert by_segment["units"] == by_recording["units"]
+    for both in ("segments", "recordings"):
+        assert by_segment[both] == by_recording[both]
     for metrics in (by_segment, by_recording):
-        of_unit = metrics["units"][metrics["unit"]]
+        of_unit = metrics[metrics["unit"] + "s"]
         assert [*of_unit][-3:] == ["ci95", "chance", "ceiling"]
         assert {name: metrics[name] for name in of_unit} == of_unit
         everyone = metrics["slices"]["genre"]["tag"]
@@ -115,7 +115,7 @@ def test_uncut_recordings_have_the_same_figures_as_segments():
     uncut = {"train": ["ab"], "eval": ["a", "abc", "ab"]}
     films, queries, tracks = in_pool("all", uncut)
     metrics, rows = measure(films, queries, tracks, {}, replace(EVALUATE, pool="all"))
-    assert metrics["units"]["segment"] == metrics["units"]["recording"]
+    assert metrics["segments"] == metrics["recordings"]
     _, others = measure(films, queries, tracks, {}, replace(EVALUATE, pool="all", unit="recording"))
     assert [row["top_paths"] for row in rows] == [row["top_paths"] for row in others]
 
@@ -159,7 +159,7 @@ def test_a_perfect_model_reaches_the_ceiling_of_both_units():
     of_films = np.eye(len(films), dtype=np.float32)
     tracks = np.repeat(of_films, [len(film.tracks) for film in films], axis=0)
     metrics, _ = measure(films, one_row_each(of_films), tracks, {}, EVALUATE)
-    for unit, recall in {"segment": (3 / 4 + 1 + 1 / 6) / 5, "recording": (1 / 3 + 2 + 1 / 2 + 1 / 6) / 5}.items():
-        found = metrics["units"][unit]
+    for unit, recall in {"segments": (3 / 4 + 1 + 1 / 6) / 5, "recordings": (1 / 3 + 2 + 1 / 2 + 1 / 6) / 5}.items():
+        found = metrics[unit]
         assert {name: found[name] for name in found["ceiling"]} == pytest.approx(found["ceiling"], abs=1e-12)
         assert found["ceiling"]["recall_at_1"] == pytest.approx(recall)

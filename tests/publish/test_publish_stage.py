@@ -29,7 +29,7 @@ def evaluated(world, monkeypatch) -> World:
     """The small world with its variant evaluated."""
     monkeypatch.setattr(stages.evaluate, "log_evaluation", lambda *arguments: None)
     monkeypatch.setattr(stages.publish, "register_published", lambda *arguments: None)
-    stages.evaluate.main(world.root, world.variant, {world.variant: world.inputs}, EVALUATE, MACHINE)
+    stages.evaluate.main(world.root, world.variant, {world.variant: world.inputs}, EVALUATE, [], MACHINE)
     return world
 
 
@@ -98,7 +98,7 @@ def test_publishing_twice_gives_the_same_bytes(evaluated):
 def test_another_variant_takes_the_place_of_the_published_one(evaluated):
     publish(evaluated)
     tags = make_world(evaluated.root, "Ta", ("tags",))
-    stages.evaluate.main(tags.root, tags.variant, {tags.variant: tags.inputs}, EVALUATE, MACHINE)
+    stages.evaluate.main(tags.root, tags.variant, {tags.variant: tags.inputs}, EVALUATE, [], MACHINE)
     publish(tags)
     assert json.loads((tags.root / "metrics/retrieval.json").read_text(encoding="utf-8"))["variant"] == "Ta"
     assert load_model(tags.root / "models/published")[1]["inputs"] == ["tags"]

@@ -13,7 +13,7 @@ from pipeline.tracking.evaluation import EVALUATED_TAG, KEY_TAG, POOL_TAG, ROWS_
 from pipeline.tracking.flat import flat_metrics, flattened
 from pipeline.tracking.store import DIGEST_TAG, EXPERIMENT, URI, WEIGHTS, connected, explained, repository
 
-WORKSPACE = "workspace"
+WORKSPACE, BASELINE = "workspace", "baseline"  # instead of a run's name
 SECTIONS = ("corpus", "parse", "segment", "split", "features", "model", "train", "evaluate", "variants")
 SEGMENT = "segment"
 SHOWN = 2  # changed parameters of a run; of more their number
@@ -96,6 +96,9 @@ def from_files(root: Path, variants: Iterable[str]) -> tuple[list[EvaluatedModel
             tracks=metrics["candidates"],
         )
         models.append(EvaluatedModel(variant, WORKSPACE, "", data, flat_metrics(metrics)))
+        for name, figures in metrics.get("baselines", {}).items():
+            beside = flat_metrics(figures | {"chance": metrics["chance"]})
+            models.append(EvaluatedModel(f"{variant}, {name}", BASELINE, "", data, beside))
     return models, digests
 
 

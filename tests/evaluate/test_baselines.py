@@ -1,0 +1,80 @@
+"""Baselines beside a model: the same films and tracks, and no look at the evaluation split while they are fitted."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.evaluate import baselines
+from pipeline.evaluate.baselines import evaluate_baselines
+from pipeline.store.films import open_store
+from tests.evaluate.small_world import BASELINES, EVALUATE, make_world
+
+SETTINGS = replace(EVALUATE, ks=[1, 10])
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    return make_world(tmp_path_factory.mktemp("baselines"))
+
+
+def run(world, names=BASELINES, training="train", rankings=None, params=SETTINGS):
+    store = open_store(world.root / "data/features", world.inputs)
+    split = {name: [row for row in world.rows if row["split"] == name] for name in ("train", "valid", "eval")}
+    fids = list(dict.fromkeys(row["fid"] for row in split["eval"]))
+    ranked = rankings or [{"fid": fid, "recall_at_10": 1.0, "mrr": 1.0} for fid in fids]
+    return evaluate_baselines(names, store, split.get(training, []), split["eval"], ranked, params)
+
+
+def test_difference_is_the_models_less_the_baselines_film_by_film(world):
+    found = run(world)
+    assert list(found) == BASELINES
+    for figures in found.values():
+        low, mean, high = figures["difference"]
+        assert mean == pytest.approx(1 - figures["recall_at_10"])
+        assert low <= mean <= high
+    without = run(world, params=replace(SETTINGS, ks=[1]))["linear"]
+    assert without["difference"][1] == pytest.approx(1 - without["mrr"]), "the reciprocal rank stands in"
+
+
+def test_they_repeat_and_are_fitted_to_the_training_split_alone(world, monkeypatch):
+    assert run(world) == run(world)
+    seen = []
+    fit = baselines.fit_linear
+    monkeypatch.setattr(
+        baselines, "fit_linear", lambda inputs, music, whose: seen.append((inputs, music)) or fit(inputs, music, whose)
+    )
+    run(world, ["linear"])
+    ((inputs, music),) = seen
+    training = [row for row in world.rows if row["split"] == "train"]
+    assert {name: len(rows) for name, rows in inputs.items()} == {"plot": 2, "image": 2}
+    assert len(music) == len(training) == 3
+
+
+def test_nearest_asks_for_music_like_that_of_the_training_films_most_alike(monkeypatch):
+    monkeypatch.setattr(baselines, "NEIGHBOURS", 1)
+    rng = np.random.default_rng(0)
+    inputs, whose = {"a": rng.standard_normal((6, 9))}, np.repeat(np.arange(6), 2)
+    music = rng.standard_normal((6, 7))[whose] + 0.1 * rng.standard_normal((12, 7))
+    queries, tracks = baselines._nearest(inputs, music, whose, {"a": inputs["a"][[4, 2]] + 0.01}, music)
+    scores = queries @ tracks.T
+    assert set(np.argsort(-scores[0])[:2]) == {8, 9}
+    assert set(np.argsort(-scores[1])[:2]) == {4, 5}
+
+
+def test_frames_are_their_mean_and_deviation(world):
+    store = open_store(world.root / "data/features", world.inputs)
+    from pipeline.store.films import films_of
+
+    films = films_of(world.rows[:3], store)
+    found = baselines._music(films, store)
+    for vector, row in zip(found, [row for film in films for row in film.track_rows], strict=True):
+        frames = store.audio.read(row).astype(np.float32)
+        assert np.allclose(vector, np.concatenate([frames.mean(0), frames.std(0)]), atol=1e-3)
+
+
+def test_without_training_films_or_baselines(world, caplog):
+    assert run(world, []) == {}
+    assert run(world, [], training="none") == {}
+    assert run(world, training="none") == {}
+    assert "no baselines" in caplog.text
