@@ -84,7 +84,7 @@ class MusiCNN(nn.Module):
             [nn.Conv2d(1, filters, (LENGTH, height)) for filters, height in TIMBRAL]
             + [nn.Conv2d(1, filters, (length, 1)) for filters, length in TEMPORAL]
         )
-        self.front_norms = nn.ModuleList(nn.BatchNorm2d(conv.out_channels, EPSILON) for conv in self.front)
+        self.front_norms = nn.ModuleList(nn.BatchNorm2d(filters, EPSILON) for filters, _ in (*TIMBRAL, *TEMPORAL))
         width = sum(filters for filters, _ in (*TIMBRAL, *TEMPORAL))
         self.convolutions = nn.ModuleList(
             nn.Conv1d(channels, CHANNELS, LENGTH, padding=LENGTH // 2) for channels in (width, CHANNELS, CHANNELS)

@@ -10,6 +10,7 @@ deviation of each band.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,17 @@ Row = dict[str, Any]
 Fitted = tuple[np.ndarray, np.ndarray]  # vectors [n, e] of the pool's films, and of its tracks
 
 
+@dataclass(frozen=True)
+class Data:
+    """The training split, and the pool."""
+
+    inputs: Mapping[str, np.ndarray]  # vectors [films, f] of training films by input
+    music: np.ndarray  # [tracks, f] of their tracks
+    films: np.ndarray  # [tracks] the number of each track's film
+    asked: Mapping[str, np.ndarray]  # vectors of the pool's films
+    candidates: np.ndarray  # of its tracks
+
+
 def evaluate_baselines(
     names: Sequence[Baseline],
     store: FeatureStore,
@@ -53,47 +65,34 @@ def evaluate_baselines(
     if not names or count < MIN_FILMS:
         return {}
     known, films = films_of(training, store), films_of(pool, store)
-    inputs, music = _inputs(known, store), _music(known, store)
     whose = np.repeat(np.arange(len(known)), [len(film.track_rows) for film in known])
-    asked, candidates = _inputs(films, store), _music(films, store)
-    found = {}
+    data = Data(_inputs(known, store), _music(known, store), whose, _inputs(films, store), _music(films, store))
+    found: dict[str, dict[str, Any]] = {}
     for name in names:
-        queries, tracks = FITS[name](inputs, music, whose, asked, candidates)
+        queries, tracks = FITS[name](data)
         metrics, rows = measure(films, one_row_each(queries), tracks, {}, params)
         averages = {key: value for key, value in metrics.items() if key in metrics["ci95"]}
         found[name] = averages | {"ci95": metrics["ci95"], "difference": _difference(rankings, rows, params)}
     return found
 
 
-def _linear(
-    inputs: Mapping[str, np.ndarray],
-    music: np.ndarray,
-    whose: np.ndarray,
-    asked: Mapping[str, np.ndarray],
-    candidates: np.ndarray,
-) -> Fitted:
-    fitted = fit_linear(inputs, music, whose)
-    return unit(fitted.query.project(asked)), unit(fitted.audio.project({"audio": candidates}))
+def _linear(data: Data) -> Fitted:
+    fitted = fit_linear(data.inputs, data.music, data.films)
+    return unit(fitted.query.project(data.asked)), unit(fitted.audio.project({"audio": data.candidates}))
 
 
-def _nearest(
-    inputs: Mapping[str, np.ndarray],
-    music: np.ndarray,
-    whose: np.ndarray,
-    asked: Mapping[str, np.ndarray],
-    candidates: np.ndarray,
-) -> Fitted:
-    to_x, to_y = reduction(inputs, scaled=False), reduction({"audio": music}, scaled=True)
-    likeness = unit(to_x.project(asked)) @ unit(to_x.project(inputs)).T  # [films, known]
-    tracks = to_y.project({"audio": music})
-    of_films = np.zeros((len(likeness[0]), tracks.shape[1]))
-    np.add.at(of_films, whose, tracks)
-    of_films /= np.bincount(whose)[:, np.newaxis]
+def _nearest(data: Data) -> Fitted:
+    to_x, to_y = reduction(data.inputs, scaled=False), reduction({"audio": data.music}, scaled=True)
+    likeness = unit(to_x.project(data.asked)) @ unit(to_x.project(data.inputs)).T  # [films, known]
+    tracks = to_y.project({"audio": data.music})
+    of_films = np.zeros((likeness.shape[1], tracks.shape[1]))
+    np.add.at(of_films, data.films, tracks)
+    of_films /= np.bincount(data.films)[:, np.newaxis]
     nearest = np.argsort(-likeness, axis=1, kind="stable")[:, :NEIGHBOURS]
-    return unit(of_films[nearest].mean(1)), unit(to_y.project({"audio": candidates}))
+    return unit(of_films[nearest].mean(1)), unit(to_y.project({"audio": data.candidates}))
 
 
-FITS: dict[Baseline, Callable[..., Fitted]] = {"linear": _linear, "nearest": _nearest}
+FITS: dict[Baseline, Callable[[Data], Fitted]] = {"linear": _linear, "nearest": _nearest}
 
 
 def _inputs(films: Sequence[FilmFeatures], store: FeatureStore) -> dict[str, np.ndarray]:

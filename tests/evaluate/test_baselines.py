@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.evaluate import baselines
-from pipeline.evaluate.baselines import evaluate_baselines
+from pipeline.evaluate.baselines import Data, evaluate_baselines
 from pipeline.store.films import open_store
 from tests.evaluate.small_world import BASELINES, EVALUATE, make_world
 
@@ -56,7 +56,7 @@ def test_nearest_asks_for_music_like_that_of_the_training_films_most_alike(monke
     rng = np.random.default_rng(0)
     inputs, whose = {"a": rng.standard_normal((6, 9))}, np.repeat(np.arange(6), 2)
     music = rng.standard_normal((6, 7))[whose] + 0.1 * rng.standard_normal((12, 7))
-    queries, tracks = baselines._nearest(inputs, music, whose, {"a": inputs["a"][[4, 2]] + 0.01}, music)
+    queries, tracks = baselines._nearest(Data(inputs, music, whose, {"a": inputs["a"][[4, 2]] + 0.01}, music))
     scores = queries @ tracks.T
     assert set(np.argsort(-scores[0])[:2]) == {8, 9}
     assert set(np.argsort(-scores[1])[:2]) == {4, 5}
