@@ -23,6 +23,7 @@ TRACK = {
     "seconds": 13.04,
     "url": "https://en.wikipedia.org/wiki/Nosferatu",
     "source_url": "",
+    "music_tags": "ambient, strings, slow",
     "place": 1,
     "without": {"tags": {"score": 0.819, "place": 3}, "image": {"score": 0.034, "place": 304}},
     "audio": "/api/libraries/films/tracks/348/audio",

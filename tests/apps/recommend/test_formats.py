@@ -40,6 +40,7 @@ def test_json_has_what_a_program_needs():
             "split": "eval",
             "url": "",
             "source_url": "",
+            "music_tags": "",
             "path": "/music/data/audio/A/A/A/0.mp3",
             **why,
         }

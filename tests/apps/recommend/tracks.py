@@ -26,6 +26,7 @@ def track(number: int, **known: Any) -> dict[str, Any]:
         "title": f"Suite {film}",
         "url": "",
         "source_url": "",
+        "music_tags": "",
     } | known
 
 

@@ -199,7 +199,7 @@ function nameOf(track, view) {
 function factsOf(track) {
   const line = element("p", "facts");
   const names = track.fid ? [`Track ${track.number}`, track.artist, recording(track)] : [track.artist, track.film, track.year];
-  const facts = [...names.filter(Boolean).map(String), ...times(track)];
+  const facts = [...names.filter(Boolean).map(String), ...times(track), track.music_tags].filter(Boolean);
   facts.forEach((fact, place) => {
     const text = element("span", "", fact);
     text.dir = "auto";
