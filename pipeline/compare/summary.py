@@ -18,12 +18,12 @@ from pipeline.compare.wording import (
     ceiling,
     chance,
     columns_beside,
-    difference,
     inputs_label,
     interval,
     metric_label,
     number,
     pool_label,
+    signed,
 )
 
 APART = (*FIXED, "variant")  # of a metrics file: what is no metric
@@ -130,7 +130,9 @@ def print_table(results: list[Result], metric: str, console: Console | None = No
         cells = _cells(result.metrics, names)
         table.add_row(result.variant, inputs_label(result.inputs), *cells, style="bold" if place == 0 else None)
         for baseline, figures in result.metrics["baselines"].items():
-            table.add_row(f"  {baseline}", f"training: {difference(figures)}", *_cells(figures, names), style="dim")
+            table.add_row(
+                f"  {baseline}", f"training {signed(figures['difference'][1])}", *_cells(figures, names), style="dim"
+            )
     table.add_section()
     padded = [f"{chance(first.metrics, name)} {'':>11}" for name in names]
     table.add_row("chance", "a random ranking", *padded, style="dim")
