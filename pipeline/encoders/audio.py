@@ -54,7 +54,8 @@ KALDI_SECONDS = 0.01  # between frames, in AST's feature extractor
 class AudioEncoder:
     """A frozen model and what it needs around it."""
 
-    vectors_of: Callable[[Sequence[np.ndarray]], Tensor]  # windows [t] of one length to float32 [n, f + tags]
+    prepare: Callable[[Sequence[np.ndarray]], dict[str, Tensor]]  # windows [t] of one length: what the model reads
+    vectors_of: Callable[[dict[str, Tensor]], Tensor]  # that, on `device`, to float32 [n, f + tags]
     device: torch.device
     batch_size: int
     width: int  # f
@@ -71,8 +72,10 @@ class AudioEncoder:
         vectors = np.empty((len(windows), self.width + len(self.tags)), np.float32)
         for _, alike in groupby(by_length, key=lambda i: len(windows[i])):
             for rows in batches(alike, self.batch_size):
+                inputs = self.prepare([windows[row] for row in rows])
                 with inference(self.device):
-                    vectors[rows] = self.vectors_of([windows[row] for row in rows]).cpu().numpy()
+                    moved = {name: value.to(self.device) for name, value in inputs.items()}
+                    vectors[rows] = self.vectors_of(moved).cpu().numpy()
         return vectors
 
 
@@ -115,12 +118,11 @@ def load_audio_encoder(params: WindowFeatures, device: torch.device, batch_size:
         }
         model.to(device)
 
-        def vectors_of(windows: Sequence[np.ndarray]) -> Tensor:
-            inputs = inputs_of(extractor, windows)
-            output = model(**{name: value.to(device) for name, value in inputs.items()})
-            return _poolings(model, output, head)[pooling]()
+        def vectors_of(inputs: dict[str, Tensor]) -> Tensor:
+            return _poolings(model, model(**inputs), head)[pooling]()
 
-        return AudioEncoder(vectors_of, device, batch_size, width, (), extractor.sampling_rate, spec)
+        prepare, rate = partial(inputs_of, extractor), extractor.sampling_rate
+        return AudioEncoder(prepare, vectors_of, device, batch_size, width, (), rate, spec)
 
 
 def libraries_of(encoder: str) -> tuple[str, ...]:
@@ -164,17 +166,19 @@ def _load_musicnn(params: WindowFeatures, device: torch.device, batch_size: int)
         networks = [load_musicnn(folder, len(tags)) for folder, tags in zip(folders, names, strict=True)]
         model = nn.ModuleDict({"spectrogram": Spectrogram(), **dict(zip(CHECKPOINTS, networks, strict=True))})
 
-        def pooled(windows: Sequence[np.ndarray]) -> tuple[dict[str, Tensor], Tensor]:
+        def prepare(windows: Sequence[np.ndarray]) -> dict[str, Tensor]:
+            return {"samples": torch.from_numpy(np.stack([_at_least(window, SAMPLE_RATE) for window in windows]))}
+
+        def pooled(samples: Tensor) -> tuple[dict[str, Tensor], Tensor]:
             """Return both networks' vectors by pooling, and their tags [n, tags]."""
-            samples = torch.from_numpy(np.stack([_at_least(window, SAMPLE_RATE) for window in windows]))
-            mel = model["spectrogram"](samples.to(device))
+            mel = model["spectrogram"](samples)
             found = [model[name](mel) for name in CHECKPOINTS]
             parts = {name: torch.cat([of_network[name] for of_network in found], 1).float() for name in found[0]}
             return {"auto": torch.cat([parts["max"], parts["mean"]], 1), **parts}, parts["tags"]
 
         model.to(device)
         with inference(device):
-            ways = pooled([np.zeros(SAMPLE_RATE, np.float32)])[0]
+            ways = pooled(torch.zeros(1, SAMPLE_RATE, device=device))[0]
         allowed = {name: partial(ways.__getitem__, name) for name in ways}
         pooling = choose_pooling("features.audio.pooling", params.encoder, params.pooling, "auto", allowed)
         spec = {
@@ -187,12 +191,13 @@ def _load_musicnn(params: WindowFeatures, device: torch.device, batch_size: int)
             "window_hop_seconds": params.window_hop_seconds,
         }
 
-        def vectors_of(windows: Sequence[np.ndarray]) -> Tensor:
-            ways, tags = pooled(windows)
+        def vectors_of(inputs: dict[str, Tensor]) -> Tensor:
+            ways, tags = pooled(inputs["samples"])
             return torch.cat([ways[pooling], tags], 1)
 
         width = ways[pooling].shape[1]
-        return AudioEncoder(vectors_of, device, batch_size, width, (*names[0], *names[1]), SAMPLE_RATE, spec)
+        tags = (*names[0], *names[1])
+        return AudioEncoder(prepare, vectors_of, device, batch_size, width, tags, SAMPLE_RATE, spec)
 
 
 def _at_least(window: np.ndarray, rate: int) -> np.ndarray:

@@ -9,7 +9,8 @@ import torch
 
 from pipeline.core.errors import ModelError, ParamsError
 from pipeline.encoders import pretrained
-from pipeline.encoders.audio import inputs_of, load_audio_encoder
+from pipeline.encoders.audio import TOWERS, load_audio_encoder
+from pipeline.encoders.pretrained import load_model
 from pipeline.encoders.section import WindowFeatures
 from tests.encoders.tiny import AUDIO, without_weights
 
@@ -94,11 +95,11 @@ def test_a_window_alone_equals_it_among_others_in_any_order(tiny, kind):
 
 @pytest.mark.parametrize("kind", AUDIO)
 def test_the_same_samples_give_the_same_bits(tiny, kind):
-    extractor = load(tiny(kind)).extractor
+    prepare = load(tiny(kind)).prepare
     windows = sounds(*[RATES[kind] // 2] * 3)
-    together = inputs_of(extractor, windows)
+    together = prepare(windows)
     for number, window in enumerate(windows):
-        for name, value in inputs_of(extractor, [window]).items():
+        for name, value in prepare([window]).items():
             assert torch.equal(value[0], together[name][number])
             assert value.dtype in (torch.float32, torch.int32, torch.int64, torch.bool)
 
@@ -124,10 +125,11 @@ def test_silence_and_full_scale_give_numbers(tiny, kind):
 
 def test_only_the_tower_for_audio_is_held_and_needed(tiny, tmp_path):
     encoder = load(tiny("clap"))
-    assert not [name for name in encoder.model.state_dict() if "text" in name]
+    tower, _ = load_model(tiny("clap"), TOWERS)
+    assert not [name for name in tower.state_dict() if "text" in name]
     alone = without_weights(tiny("clap"), tmp_path / "alone", "text_", "logit_")
     assert load(alone).spec == encoder.spec | {"encoder": str(alone)}
-    encoder.model.save_pretrained(tmp_path / "saved")
+    tower.save_pretrained(tmp_path / "saved")
     shutil.copy(tiny("clap") / "preprocessor_config.json", tmp_path / "saved")
     assert load(tmp_path / "saved").spec["weights"] == encoder.spec["weights"]
 

@@ -80,7 +80,7 @@ def test_audio_model(tmp_path, hub):
     (folder / CONFIG).touch()
     found = audio(str(folder))
     assert (found.state, found.found.endswith(f"lacks {WEIGHTS}, {PICTURES}")) == ("missing", True)
-    assert found.remedy == "set features.audio.encoder in params.yaml, e.g. to log-mel"
+    assert found.remedy == "set features.audio.encoder in params.yaml, e.g. to musicnn"
     hub("a/clap", config=200, weights=302, pictures=200)
     assert audio("a/clap").state == "ok"
 
