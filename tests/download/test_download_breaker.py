@@ -174,6 +174,7 @@ def test_who_waits_is_woken_when_the_web_refuses(settings):
         ("http://[::1]/a", True),
         ("http://localhost/a", True),
         ("https://127.0.0.1.example/a", False),
+        ("http://192.168.0.1/a", False),  # another machine of the same network
         ("https://www.youtube.com/watch?v=x", False),
         ("ytsearch1:a title", False),
         ("http://[broken/", False),
