@@ -3,7 +3,7 @@
 A track is an array [steps, width]: log-mel frames of so many bands, or the vectors of a pretrained encoder, a window
 each, which in the cache the probabilities of the encoder's tags follow. Rows of Parquet can only be had by the group,
 so tracks are read out of the cache, which is filled out of the table where the machine that computed it was another
-one. Memory holds no more than keys and what was asked for.
+one. Memory holds only the keys and the tracks that are being read.
 """
 
 from collections.abc import Iterator, Mapping

@@ -31,8 +31,8 @@ def search_routes(site: Site) -> APIRouter:
         response_model=schema.SearchAnswer,
         response_description="The answer",
         description="Give what is known of the film (an image, tags, a plot), or tracks to find more of, or both. "
-        "What each model reads is told by /api/models; without `variant` it is, of those that can do with what is "
-        "given, the one that ranks best on the evaluation films. Of a file's segments at most one is answered.",
+        "/api/models lists what each model reads. Without `variant`, of the models that read only what is "
+        "given, the one that ranks best on the evaluation films. At most one segment of each file is returned.",
         responses=failures(413, 422),
         openapi_extra=curl(
             "/api/recommend",
