@@ -32,7 +32,7 @@ def search_routes(site: Site) -> APIRouter:
         response_description="The answer",
         description="Give what is known of the film (an image, tags, a plot), or tracks to find more of, or both. "
         "/api/models lists what each model reads. Without `variant`, of the models that read only what is "
-        "given, the one that ranks best on the evaluation films. At most one segment of each file is returned.",
+        "given, the one that ranks best on the evaluation films answers. A file gives at most one segment.",
         responses=failures(413, 422),
         openapi_extra=curl(
             "/api/recommend",
