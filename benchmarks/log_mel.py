@@ -7,16 +7,15 @@ Prints times real time for one file of 30 s and for a batch of 64, at the defaul
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import librosa
 import numpy as np
 import torch
 
 from benchmarks.report import Figure, best_seconds, figure, publish
+from benchmarks.settings import log_mel_settings
 from pipeline.encoders.log_mel import FLOOR_POWER, LogMel
 from pipeline.encoders.section import LogMelFeatures
-from pipeline.params import load_params
 
 SECONDS, FILES = 30, 64
 
@@ -24,7 +23,7 @@ SECONDS, FILES = 30, 64
 def main() -> None:
     """Run all and print the figures."""
     torch.set_num_threads(1)
-    default = load_params(Path(__file__).parent.parent / "params.yaml").features.audio
+    default = log_mel_settings()
     settings = {"default": default, "paper": replace(default, n_fft=1024, hop_length=220, n_mels=128)}
     publish("log_mel", [line for name, params in settings.items() for line in measure(name, params)])
 

@@ -25,6 +25,7 @@ import torch
 from safetensors.numpy import save
 
 from benchmarks.report import figure, in_own_process, peak_megabytes, publish
+from benchmarks.settings import log_mel_settings
 from pipeline.core.workers import batches
 from pipeline.encoders.log_mel import LogMel
 from pipeline.encoders.text import TextEncoder
@@ -67,7 +68,7 @@ def main() -> None:
 
 def short_rows(root: Path) -> dict:
     """Build the table of short tracks twice and read an epoch of it."""
-    default = load_params(Path(__file__).parent.parent / "params.yaml").features.audio
+    default = log_mel_settings()
     params = replace(default, n_mels=SHORT_MELS)
     seconds = (SHORT_FRAMES - 1) * params.hop_length / params.sample_rate
     dataset = [
@@ -93,7 +94,7 @@ def short_rows(root: Path) -> dict:
 
 def long_rows(root: Path) -> dict:
     """Read an epoch of tracks of 30 s at the paper's settings."""
-    default = load_params(Path(__file__).parent.parent / "params.yaml").features.audio
+    default = log_mel_settings()
     params = replace(default, n_fft=1024, hop_length=220, n_mels=128)
     frames = LogMel(params).frame_count(30 * params.sample_rate)
     for group in batches(range(TRACKS), SHARD_TRACKS):

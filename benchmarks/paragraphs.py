@@ -14,6 +14,7 @@ import torch
 from benchmarks.report import figure, publish
 from pipeline.compare.significance import compare_pairs
 from pipeline.core.tables import DATASET, read_table
+from pipeline.core.variants import apart
 from pipeline.evaluate.evaluation import evaluate_model, pool_of
 from pipeline.model.store import load_model, open_for_model
 from pipeline.params import Params, load_params
@@ -43,10 +44,10 @@ def of_films(params: Params, pool: str, way: str) -> np.ndarray:
     rows = pool_of(read_table(ROOT / "data/dataset.parquet", DATASET, "split"), pool)
     evaluate = replace(params.evaluate, pool=pool, paragraphs=way, genres=[], bootstrap_samples=1)
     found = []
-    for variant, inputs in params.variants.items():
-        if {"plot", "tags_plot"} & set(inputs):
+    for variant, row in params.variants.items():
+        if "plot" in apart(row.inputs):
             model, config = load_model(ROOT / "models" / variant)
-            store = open_for_model(ROOT, rows, variant, inputs, config)
+            store = open_for_model(ROOT, rows, variant, row.inputs, config)
             _, rankings = evaluate_model(
                 model, config, store, rows, {}, evaluate, params.machine.embed_batch_size, torch.device("cpu")
             )

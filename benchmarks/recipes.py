@@ -116,13 +116,12 @@ def recalls(task: tuple[str, Changes, int, int | None]) -> dict[str, float]:
     dataset = read_table(ROOT / "data/dataset.parquet", DATASET, "split")
     if split is not None:
         dataset = without_evaluation_split(dataset, split)
-    material = open_material(
-        ROOT, dataset, params.inputs(variant), params.features.text, params.features.image, params.train
-    )
+    row = params.row(variant)
+    material = open_material(ROOT, dataset, row, params.features.text, params.features.image, params.train)
     with tempfile.TemporaryDirectory() as folder:
         group = Group(0, 1, CPU)
         train_variant(
-            Path(folder), variant, material, dataset, params.model, params.train, group, False, lambda record: None
+            Path(folder), variant, row, material, dataset, params.model, params.train, group, False, lambda record: None
         )
         model, config = load_model(Path(folder) / "models" / variant)
     tried = [row for row in dataset if row["split"] == "eval"]

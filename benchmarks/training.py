@@ -36,9 +36,11 @@ import torch.nn.functional as F
 
 from benchmarks.recipes import changed
 from benchmarks.report import figure, in_own_process, peak_megabytes, publish
+from benchmarks.settings import log_mel_settings
 from benchmarks.training_generated import ROOT, VALID_FILMS, on_cpu, on_gpu, speed, train
 from pipeline.core.errors import MissingFileError
 from pipeline.core.tables import DATASET, read_table
+from pipeline.core.variants import apart
 from pipeline.encoders.image import load_image_encoder
 from pipeline.encoders.log_mel import LogMel
 from pipeline.encoders.text import load_text_encoder
@@ -63,7 +65,7 @@ def main() -> None:
     try:
         params = load_params(ROOT / "params.yaml")
         data()
-        open_store(ROOT / "data/features", [name for inputs in params.variants.values() for name in inputs])
+        open_store(ROOT / "data/features", ["tags", "plot", "image"])
     except MissingFileError as error:
         sys.exit(f"{error}\nThis benchmark trains on what `dvc repro` leaves in data/: run that first.")
     lines = []
@@ -99,8 +101,8 @@ def frozen() -> dict[str, Any]:
     found = {variant: speed_of(variant, rows, fast) for variant in params.variants}
     films = film_rows(rows)[: round(found[params.variant]["examples"])]
     seconds = computing(films, params)
-    for variant, inputs in params.variants.items():
-        own = sum(seconds[name] for name in ("audio", *inputs))
+    for variant, row in params.variants.items():
+        own = sum(seconds[name] for name in ("audio", *apart(row.inputs)))
         found[variant]["alternative"] = found[variant]["seconds"] + own
     return found
 
@@ -109,7 +111,8 @@ def computing(films: list[Row], params: Params) -> dict[str, float]:
     """Return the seconds that a step needs to compute each input of `films` out of files and texts."""
     features, model = params.features, params.model.audio
     text, image = load_text_encoder(features.text, CPU, 2), load_image_encoder(features.image, CPU, 2)
-    log_mel, rate = LogMel(features.audio), features.audio.sample_rate
+    settings = log_mel_settings()
+    log_mel, rate = LogMel(settings), settings.sample_rate
 
     def windows() -> None:
         for film in films:
@@ -119,8 +122,8 @@ def computing(films: list[Row], params: Params) -> dict[str, float]:
         "audio": windows,
         "image": lambda: image.encode([read_poster(ROOT / film["image"]) for film in films]),
     }
-    for name in ("tags", "plot", "tags_plot"):
-        texts = [next(found for key, found in film_texts(film) if key["input"] == name) for film in films]
+    for name in ("tags", "plot"):
+        texts = [film_texts(film, [name])[0][1] for film in films]
         works[name] = partial(text.encode, texts)
     return {name: min(seconds_of(work) for _ in range(REPEATS)) for name, work in works.items()}
 
@@ -133,11 +136,17 @@ def finetune() -> dict[str, Any]:
     params, rows = load_params(ROOT / "params.yaml"), data()
     films = film_rows(row for row in rows if row["split"] == "train")[: params.train.batch_size]
     rows = [*films, *few_valid(rows)]
-    params = changed(params, {"train": {"encoders": "finetune", "epochs": FINETUNE_EPOCHS, "patience": None}})
+    params = changed(
+        params,
+        {
+            "model": {"towers": "paper"},
+            "train": {"encoders": "finetune", "init": "random", "epochs": FINETUNE_EPOCHS, "patience": None},
+        },
+    )
     found, padded = {}, {}
-    for variant, inputs in params.variants.items():
+    for variant, row in params.variants.items():
         found[variant] = speed_of(variant, rows, params)
-        kinds = frozenset(INPUT_TABLES[name] for name in inputs)
+        kinds = frozenset(INPUT_TABLES[name] for name in row.inputs)
         if "text" in kinds and kinds not in padded:
             padded[kinds] = speed_of(variant, rows, params, padded=True)["seconds"]
         found[variant]["alternative"] = padded.get(kinds)
@@ -158,9 +167,7 @@ class PaddedTable(TokenTable):
 
 def speed_of(variant: str, rows: list[Row], params: Params, padded: bool = False) -> dict[str, float]:
     """Return the speed of a training on `rows`."""
-    material = open_material(
-        ROOT, rows, params.inputs(variant), params.features.text, params.features.image, params.train
-    )
+    material = open_material(ROOT, rows, params.row(variant), params.features.text, params.features.image, params.train)
     if padded:
         length = material.settings["text"]["max_tokens"]
         tables = {
@@ -182,7 +189,7 @@ def default() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         material = open_material(
-            ROOT, rows, params.inputs(variant), params.features.text, params.features.image, params.train
+            ROOT, rows, params.row(variant), params.features.text, params.features.image, params.train
         )
         with training_run(root, variant, asdict(params), material.store.audio.about["digest"]) as run:
 
@@ -190,7 +197,8 @@ def default() -> dict[str, float]:
                 records.append(record)
                 run.log_epoch(record)
 
-            train_variant(root, variant, material, rows, params.model, params.train, Group(0, 1, CPU), False, report)
+            row, group = params.row(variant), Group(0, 1, CPU)
+            train_variant(root, variant, row, material, rows, params.model, params.train, group, False, report)
             run.log_model(root / "models" / variant)
     seconds = [1 / record["examples_per_second"] for record in records]  # an epoch, but for a factor
     wait = np.average([record["input_wait"] for record in records], weights=seconds)

@@ -31,6 +31,7 @@ from transformers import BertConfig, ViTConfig
 from benchmarks.recipes import changed
 from benchmarks.report import Figure, figure, in_own_process, peak_megabytes
 from pipeline.core.errors import ModelError
+from pipeline.core.variants import Variant
 from pipeline.core.workers import batches
 from pipeline.encoders.log_mel import LogMel
 from pipeline.encoders.pixels import Preparation
@@ -240,7 +241,16 @@ def train(
     with mock.patch.object(Resume, "save"):
         group = Group(0, 1, device)
         train_variant(
-            root, variant, opened, rows, params.model, params.train, group, params.machine.compile, records.append
+            root,
+            variant,
+            Variant(list(INPUTS)),
+            opened,
+            rows,
+            params.model,
+            params.train,
+            group,
+            params.machine.compile,
+            records.append,
         )
     return records
 

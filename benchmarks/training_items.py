@@ -17,6 +17,7 @@ import soundfile
 import torch
 
 from benchmarks.report import Figure, figure, publish
+from benchmarks.settings import log_mel_settings
 from pipeline.core.files import sha256_of
 from pipeline.encoders.section import LogMelFeatures
 from pipeline.features.audio_frames import write_frames
@@ -33,7 +34,7 @@ MACHINE = load_params(Path(__file__).parent.parent / "params.yaml").machine
 
 def main() -> None:
     """Run all and print the figures."""
-    default = load_params(Path(__file__).parent.parent / "params.yaml").features.audio
+    default = log_mel_settings()
     params = replace(default, n_fft=1024, hop_length=220, n_mels=128)
     publish("training_items", [measure(30, params, ""), measure(180, params, "500 or more")])
 

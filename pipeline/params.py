@@ -9,7 +9,7 @@ from pipeline.compare.section import Compare
 from pipeline.core.errors import ParamsError
 from pipeline.core.fields import STRICT, Count, Positive, load_sections
 from pipeline.core.machine import Machine
-from pipeline.core.variants import Input, Variants, inputs_of
+from pipeline.core.variants import Variant, Variants, variant_of
 from pipeline.corpus.section import Corpus
 from pipeline.download.section import Download
 from pipeline.encoders.section import Features
@@ -19,7 +19,7 @@ from pipeline.parse.section import Parse
 from pipeline.scrape.section import Scrape
 from pipeline.segment.section import Segment
 from pipeline.split.section import Split
-from pipeline.train.section import Train
+from pipeline.train.section import Train, check_recipe
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -62,13 +62,14 @@ class Params:
 
     def __post_init__(self) -> None:
         try:
-            inputs_of(self.variants, self.variant)
+            variant_of(self.variants, self.variant)
+            check_recipe(self.model, self.train)
         except ParamsError as error:
             raise ValueError(str(error)) from None
 
-    def inputs(self, variant: str) -> list[Input]:
-        """Return what a query of `variant` is made of; raise `ParamsError` naming the variants that there are."""
-        return inputs_of(self.variants, variant)
+    def row(self, variant: str) -> Variant:
+        """Return the row of `variant`; raise `ParamsError` naming the variants that there are."""
+        return variant_of(self.variants, variant)
 
 
 def load_params(path: Path) -> Params:

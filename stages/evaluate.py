@@ -13,7 +13,7 @@ from pipeline.core.files import sha256_of, write_json
 from pipeline.core.machine import Machine, choose_device
 from pipeline.core.stage import launch
 from pipeline.core.tables import DATASET, FILMS, read_table
-from pipeline.core.variants import Variants, inputs_of
+from pipeline.core.variants import Variants, apart, variant_of
 from pipeline.evaluate.baselines import evaluate_baselines
 from pipeline.evaluate.evaluation import evaluate_model, pool_of
 from pipeline.evaluate.rankings import write_rankings
@@ -34,11 +34,11 @@ def main(
     about = {film["fid"]: film for film in read_table(root / "data/films.parquet", FILMS, "parse")}
     folder = root / "models" / variant
     model, config = load_model(folder)
-    inputs = inputs_of(variants, variant)
+    inputs = variant_of(variants, variant).inputs
     store = open_for_model(root, rows, variant, inputs, config)
     device, batch_size = choose_device(machine.device), machine.embed_batch_size
     metrics, rankings = evaluate_model(model, config, store, rows, about, evaluate, batch_size, device)
-    features = open_store(root / "data/features", inputs)
+    features = open_store(root / "data/features", apart(inputs))
     metrics["baselines"] = evaluate_baselines(baselines, features, training, rows, rankings, evaluate)
     metrics["model"] = {name: sha256_of(folder / name) for name in ("model.safetensors", "history.csv")}
     write_rankings(root / f"metrics/rankings/{variant}.parquet", rankings)

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.core.files import write_bytes, write_json
 from pipeline.core.machine import Machine, choose_device
 from pipeline.core.stage import launch
-from pipeline.core.variants import Variants, inputs_of
+from pipeline.core.variants import Variants, variant_of
 from pipeline.model.index import index_films
 from pipeline.model.store import CONFIG, WEIGHTS
 from pipeline.publish.headline import headline_of
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 def main(root: Path, variant: str, variants: Variants, machine: Machine) -> None:
     """Write models/published and the headline of `variant`."""
-    inputs = inputs_of(variants, variant)
+    inputs = variant_of(variants, variant).inputs
     headline = headline_of(root / f"metrics/evaluate/{variant}.json")
     folder, published = root / "models" / variant, root / "models/published"
     device, batch_size = choose_device(machine.device), machine.embed_batch_size

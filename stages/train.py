@@ -13,7 +13,7 @@ from pipeline.core.fields import read_params
 from pipeline.core.machine import Machine, choose_device
 from pipeline.core.stage import launch
 from pipeline.core.tables import DATASET, read_table
-from pipeline.core.variants import Variants, inputs_of
+from pipeline.core.variants import Variants, variant_of
 from pipeline.encoders.section import ImageFeatures, TextFeatures
 from pipeline.model.section import Model
 from pipeline.tracking.training import training_run
@@ -42,16 +42,16 @@ def main(
     machine: Machine,
 ) -> None:
     """Train `variant` and write its folder, in this process or in as many as `machine.train_processes` says."""
-    inputs, where = inputs_of(variants, variant), choose_device(machine.device)
+    row, where = variant_of(variants, variant), choose_device(machine.device)
     status = start_processes(machine.train_processes, where, "stages.train", ["--variant", variant])
     if status is not None:
         sys.exit(status)
     dataset = read_table(root / "data/dataset.parquet", DATASET, "split")
     with open_group(where) as group:
-        material = open_material(root, dataset, inputs, text, image, train)
+        material = open_material(root, dataset, row, text, image, train)
         digest, params = material.store.audio.about["digest"], read_params(root / "params.yaml")
         with training_run(root, variant, params, digest, group.first, group.device.type == "cuda") as run:
-            train_variant(root, variant, material, dataset, model, train, group, machine.compile, run.log_epoch)
+            train_variant(root, variant, row, material, dataset, model, train, group, machine.compile, run.log_epoch)
             run.log_model(root / "models" / variant)
 
 

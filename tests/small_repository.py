@@ -18,7 +18,7 @@ SMALLER = {
     "variants": VARIANTS,
     "machine": {"processes": 1},
     "split": {"train": 0.5, "valid": 0.2, "eval": 0.3},
-    "model": {"audio": {"channels": 4}},
+    "features": {"audio": {"encoder": "log-mel"}},
     "train": {"epochs": 2, "threads": 1},
     "evaluate": {"bootstrap_samples": 50},
     "compare": {"films": 1},

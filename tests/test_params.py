@@ -7,6 +7,7 @@ from ruamel.yaml import YAML
 from pipeline.core.errors import ParamsError
 from pipeline.core.fields import load_sections
 from pipeline.core.machine import Machine
+from pipeline.core.variants import Variant, apart, row_of, short_form
 from pipeline.corpus.section import Corpus
 from pipeline.encoders.section import LogMelFeatures, WindowFeatures
 from pipeline.params import load_params
@@ -116,8 +117,8 @@ def test_all_problems_are_told_at_once(load):
         ({"variant": "Every"}, "variant: found 'Every', allowed are Im, Ta, Plo"),
         ({"segment.min_seconds": 1e6}, "segment: min_seconds"),
         ({"split.train": 0.011}, "split: train"),
-        ({"features.audio.f_max": 1e6}, r"features\.audio: .*f_max"),
-        ({"features.audio.f_min": 1e5}, r"features\.audio: .*f_min"),
+        ({"features.audio.encoder": "log-mel", "features.audio.f_max": 1e6}, r"features\.audio: .*f_max"),
+        ({"features.audio.encoder": "log-mel", "features.audio.f_min": 1e5}, r"features\.audio: .*f_min"),
     ],
 )
 def test_relations_between_values(load, changes, message):
@@ -125,15 +126,52 @@ def test_relations_between_values(load, changes, message):
         load(changes)
 
 
+def test_the_text_of_tags_and_plot_is_read_as_its_parts():
+    assert apart(["tags_plot", "image"]) == ["tags", "plot", "image"]
+    assert apart(["plot", "tags_plot"]) == ["plot", "tags"]
+    assert apart(["image"]) == ["image"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "keys"),
+    [
+        ({"model.towers": "paper"}, ("train.init", "model.towers")),
+        ({"model.towers": "hidden"}, ("train.init", "model.towers")),
+        ({"train.encoders": "finetune"}, ("train.encoders", "model.towers")),
+        ({"train.encoders": "finetune", "model.towers": "hidden", "train.init": "random"}, ("train.encoders",)),
+    ],
+)
+def test_settings_that_do_not_go_together_are_both_named(load, changes, keys):
+    with pytest.raises(ParamsError) as raised:
+        load(changes)
+    assert all(key in str(raised.value) for key in keys)
+    assert load({"model.towers": "paper", "train.init": "random", "train.encoders": "finetune"})
+
+
 def test_variants(load):
-    assert load({"variants.Three": ["image", "tags", "plot"], "variant": "Three"}).variants["Three"] == [
+    inputs = ["image", "tags", "plot"]
+    for written in (inputs, {"inputs": inputs}, {"inputs": inputs, "method": "contrastive", "drop_inputs": 0.0}):
+        params = load({"variants.Three": written, "variant": "Three"})
+        assert params.row("Three") == Variant(inputs, "contrastive", 0.0)
+        assert short_form(written) == short_form(params.row("Three")) == inputs
+        assert row_of(written) == params.row("Three")
+    settings = {"inputs": ["tags_plot", "image"], "method": "linear", "drop_inputs": 0.25}
+    assert load({"variants.Own": settings}).row("Own") == Variant(["tags_plot", "image"], "linear", 0.25)
+    assert short_form(settings) == settings
+    assert short_form(settings | {"drop_inputs": 0.0}) == {"inputs": ["tags_plot", "image"], "method": "linear"}
+    for wrong in (
+        [],
+        ["images"],
         "image",
-        "tags",
-        "plot",
-    ]
-    for inputs in ([], ["images"], "image", None, ["tags", "tags"]):
+        None,
+        ["tags", "tags"],
+        {"method": "linear"},
+        {"inputs": ["tags"], "method": "quadratic"},
+        {"inputs": ["tags"], "drop_inputs": 1.0},
+        {"inputs": ["tags"], "epochs": 3},
+    ):
         with pytest.raises(ParamsError, match=r"variants\.Three"):
-            load({"variants.Three": inputs})
+            load({"variants.Three": wrong})
     for name in ("../up", "a b", "1st", "x" * 33, ""):
         with pytest.raises(ParamsError, match="variants"):
             load({f"variants.{name}" if "." not in name else "variants": {name: ["tags"]} if "." in name else ["tags"]})
@@ -163,12 +201,13 @@ def test_a_stage_looks_at_its_own_sections_only(tmp_path):
 
 
 def test_audio_features_have_the_shape_that_their_encoder_says(load):
-    assert isinstance(load({}).features.audio, LogMelFeatures)
+    log_mel = {"features.audio.encoder": "log-mel"}
+    assert isinstance(load(log_mel).features.audio, LogMelFeatures)
     windows = load({"features.audio.encoder": "laion/clap"}, ["features.audio.n_mels"]).features.audio
-    assert windows == WindowFeatures("laion/clap", "auto", 9.92, 4.96)
-    assert load({}, ["features.audio.pooling"]).features.audio == load({}).features.audio
+    assert windows == WindowFeatures("laion/clap", "auto", 30.0, 30.0)
+    assert load(log_mel, ["features.audio.pooling"]).features.audio == load(log_mel).features.audio
     for changes, removed, message in (
-        ({"features.audio.n_mels": "many"}, [], r"features\.audio\.n_mels: found 'many'"),
+        (log_mel | {"features.audio.n_mels": "many"}, [], r"features\.audio\.n_mels: found 'many'"),
         (
             {"features.audio.encoder": "laion/clap"},
             ["features.audio.pooling"],
@@ -179,7 +218,7 @@ def test_audio_features_have_the_shape_that_their_encoder_says(load):
             [],
             r"features\.audio\.bands: unknown key",
         ),
-        ({"features.audio.hop_length": 4096}, [], r"features\.audio: hop_length \(4096\)"),
+        (log_mel | {"features.audio.hop_length": 4096}, [], r"features\.audio: hop_length \(4096\)"),
     ):
         with pytest.raises(ParamsError, match=message):
             load(changes, removed)

@@ -31,7 +31,7 @@ def register(commands: Any) -> None:
 def _run(options: argparse.Namespace) -> int:
     from pipeline.params import load_params
 
-    inputs = load_params(Path("params.yaml")).inputs(options.variant)
+    inputs = load_params(Path("params.yaml")).row(options.variant).inputs
     from pipeline.apps.checkpoint.importing import import_reference  # torch and transformers, which take seconds
 
     home = Path("models") / options.variant

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import pandas
 
 from pipeline.core.errors import MissingFileError, ParamsError, StageError
+from pipeline.core.variants import Variant
 from pipeline.evaluate.rankings import read_rankings
 
 FIXED = ("pool", "paragraphs", "unit", "queries", "candidates", "dataset")  # the same for all variants of a comparison
@@ -40,14 +41,14 @@ class Result:
     history: list[dict[str, float]]
 
 
-def read_results(root: Path, variants: Mapping[str, Sequence[str]], metric: str) -> list[Result]:
+def read_results(root: Path, variants: Mapping[str, Variant], metric: str) -> list[Result]:
     """Return the results of `variants` in their order.
 
     Raises `MissingFileError` when a file is missing or damaged, `ParamsError` when `metric` is not measured film by
     film, and `StageError` when variants were evaluated on different data.
     """
     _require_files(root, variants)
-    results = [_read_result(root, variant, inputs) for variant, inputs in variants.items()]
+    results = [_read_result(root, name, row) for name, row in variants.items()]
     for result in results:
         _require_metric(result, metric)
     _require_same_data(results)
@@ -59,7 +60,7 @@ def ranked(results: list[Result], metric: str) -> list[Result]:
     return sorted(results, key=lambda result: -result.metrics[metric])
 
 
-def _require_files(root: Path, variants: Mapping[str, Sequence[str]]) -> None:
+def _require_files(root: Path, variants: Iterable[str]) -> None:
     missing, commands = [], []
     for variant in variants:
         files = {
@@ -74,7 +75,7 @@ def _require_files(root: Path, variants: Mapping[str, Sequence[str]]) -> None:
         raise MissingFileError(f"{', '.join(missing)} missing: run `dvc repro {' '.join(commands)}`")
 
 
-def _read_result(root: Path, variant: str, inputs: Sequence[str]) -> Result:
+def _read_result(root: Path, variant: str, row: Variant) -> Result:
     path = root / f"metrics/evaluate/{variant}.json"
     advice = f"remove it and run `dvc repro evaluate@{variant}`"
     try:
@@ -85,7 +86,7 @@ def _read_result(root: Path, variant: str, inputs: Sequence[str]) -> Result:
     if absent:
         raise MissingFileError(f"{path} lacks {', '.join(absent)}: {advice}")
     rankings = read_rankings(root / f"metrics/rankings/{variant}.parquet")
-    return Result(variant, list(inputs), metrics, rankings, _read_history(root / f"models/{variant}/history.csv"))
+    return Result(variant, list(row.inputs), metrics, rankings, _read_history(root / f"models/{variant}/history.csv"))
 
 
 def _read_history(path: Path) -> list[dict[str, float]]:

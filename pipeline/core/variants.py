@@ -1,32 +1,83 @@
-"""The section `variants` of params.yaml: a row per variant, which says what its queries are made of."""
+"""The section `variants` of params.yaml: one row per variant, which names what its queries are made of.
 
-from typing import Annotated, Literal
+A row is the list of its inputs, or a mapping with settings of its own: `{inputs: [tags, image], method: linear}`.
+"""
 
-from pydantic import AfterValidator, Field
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
+from pydantic.dataclasses import dataclass
 
 from pipeline.core.errors import ParamsError
+from pipeline.core.fields import STRICT, Dropout
 
 TAKEN = "published"  # a folder of models/
 
 Input = Literal["image", "tags", "plot", "tags_plot"]
+Method = Literal["contrastive", "linear"]
 VariantName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]  # becomes a folder and a stage name
 
+PARTS: dict[Input, tuple[Input, ...]] = {"tags_plot": ("tags", "plot")}  # of an input that is made of others
 
-def _check_rows(variants: dict[str, list[Input]]) -> dict[str, list[Input]]:
-    for name, inputs in variants.items():
-        if len(set(inputs)) < len(inputs):
-            raise ValueError(f"variants.{name}: an input is named twice in {inputs}")
-        if name == TAKEN:
-            raise ValueError(f"variants.{name}: models/{TAKEN} is what `publish` writes; choose another name")
+
+@dataclass(frozen=True, config=STRICT)
+class Variant:
+    """What a query is made of, and how its model is made."""
+
+    inputs: Annotated[list[Input], Field(min_length=1)]
+    method: Method = "contrastive"  # or linear: in closed form, without the loop of `train`
+    drop_inputs: Dropout = 0.0  # probability that an example is trained without one of its inputs
+
+    def __post_init__(self) -> None:
+        if len(set(self.inputs)) < len(self.inputs):
+            raise ValueError(f"inputs: an input is named twice in {self.inputs}")
+
+    @property
+    def answers_subsets(self) -> bool:
+        """Whether a query may lack some of the inputs."""
+        return self.drop_inputs > 0
+
+
+def _check_names(variants: dict[str, Variant]) -> dict[str, Variant]:
+    if TAKEN in variants:
+        raise ValueError(f"variants.{TAKEN}: models/{TAKEN} is what `publish` writes; choose another name")
     return variants
 
 
-Variants = Annotated[dict[VariantName, Annotated[list[Input], Field(min_length=1)]], AfterValidator(_check_rows)]
+def _row(row: Any) -> Any:
+    return {"inputs": row} if isinstance(row, list) else row
 
 
-def inputs_of(variants: Variants, variant: str) -> list[Input]:
-    """Return what a query of `variant` is made of; raise `ParamsError` naming the variants that there are."""
-    if variant not in variants:
+Row = Annotated[Variant, BeforeValidator(_row)]
+Variants = Annotated[dict[VariantName, Row], AfterValidator(_check_names)]
+
+
+def variant_of(variants: Variants, name: str) -> Variant:
+    """Return the row of a variant; raise `ParamsError` naming the variants that there are."""
+    if name not in variants:
         allowed = f"allowed are {', '.join(variants)} (the rows of `variants`)"
-        raise ParamsError(f"variant: found {variant!r}, {allowed}")
-    return variants[variant]
+        raise ParamsError(f"variant: found {name!r}, {allowed}")
+    return variants[name]
+
+
+def row_of(written: Any) -> Variant:
+    """Return a row as params.yaml, dvc.lock or a run may hold it; raise `ValueError` for anything else."""
+    return written if isinstance(written, Variant) else TypeAdapter(Row).validate_json(json.dumps(written))
+
+
+def short_form(written: Any) -> list[Input] | dict[str, Any]:
+    """Return a row in its shortest form, the same for rows that mean the same: inputs alone, or with settings."""
+    row = row_of(written)
+    settings = {name: value for name, value in asdict(row).items() if value != getattr(Variant, name, None)}
+    return row.inputs if list(settings) == ["inputs"] else settings
+
+
+def apart(inputs: Iterable[Input]) -> list[Input]:
+    """Return `inputs` with `tags_plot` as its parts: what a model reads whose encoders are frozen.
+
+    Its marks `<DESCR>` and `<PLOT>` are words only to an encoder that has learned them.
+    """
+    return list(dict.fromkeys(part for name in inputs for part in PARTS.get(name, (name,))))

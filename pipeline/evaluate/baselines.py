@@ -4,28 +4,28 @@
 the training films whose inputs are most like the film's. Both are fitted to the training split in seconds, and read
 feature tables: also beside a model that fine-tunes its encoders they stand for the frozen ones.
 
-A film is the mean of its paragraphs' vectors here, a track the mean of its windows', or of log-mel frames the mean and
-deviation of each band.
+A film and a track are one vector each here (`pipeline.model.vectors`).
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from pipeline.evaluate.bootstrap import confidence_intervals
 from pipeline.evaluate.evaluation import measure
 from pipeline.evaluate.metrics import BEST_RANK
 from pipeline.evaluate.ranking import one_row_each
 from pipeline.evaluate.section import Baseline, Evaluate
-from pipeline.model.linear import MIN_FILMS, fit_linear, reduction, unit
-from pipeline.store.films import FeatureStore, FilmFeatures, films_of
+from pipeline.model.linear import MIN_FILMS, fit_linear, unit
+from pipeline.model.vectors import film_numbers, fit_spaces
+from pipeline.store.films import FeatureStore, films_of
 
 log = logging.getLogger(__name__)
 
+COMPONENTS = 60  # of each input and of the music, at the most
 NEIGHBOURS = 5  # training films whose music is asked for
 HEADLINE = "recall_at_10"  # whose difference is given, where `evaluate.ks` has it
 INSTEAD = "mrr"
@@ -36,12 +36,12 @@ Fitted = tuple[np.ndarray, np.ndarray]  # vectors [n, e] of the pool's films, an
 
 @dataclass(frozen=True)
 class Data:
-    """The training split, and the pool."""
+    """The training split and the pool, as components over the training films."""
 
-    inputs: Mapping[str, np.ndarray]  # vectors [films, f] of training films by input
-    music: np.ndarray  # [tracks, f] of their tracks
+    queries: np.ndarray  # [films, q] of training films
+    music: np.ndarray  # [tracks, r] of their tracks
     films: np.ndarray  # [tracks] the number of each track's film
-    asked: Mapping[str, np.ndarray]  # vectors of the pool's films
+    asked: np.ndarray  # of the pool's films
     candidates: np.ndarray  # of its tracks
 
 
@@ -65,8 +65,9 @@ def evaluate_baselines(
     if not names or count < MIN_FILMS:
         return {}
     known, films = films_of(training, store), films_of(pool, store)
-    whose = np.repeat(np.arange(len(known)), [len(film.track_rows) for film in known])
-    data = Data(_inputs(known, store), _music(known, store), whose, _inputs(films, store), _music(films, store))
+    spaces = fit_spaces(known, store, COMPONENTS)
+    queries, asked = spaces.queries(known, store), spaces.queries(films, store)
+    data = Data(queries, spaces.tracks(known, store), film_numbers(known), asked, spaces.tracks(films, store))
     found: dict[str, dict[str, Any]] = {}
     for name in names:
         queries, tracks = FITS[name](data)
@@ -77,46 +78,20 @@ def evaluate_baselines(
 
 
 def _linear(data: Data) -> Fitted:
-    fitted = fit_linear(data.inputs, data.music, data.films)
-    return unit(fitted.query.project(data.asked)), unit(fitted.audio.project({"audio": data.candidates}))
+    fitted = fit_linear(data.queries, data.music, data.films, COMPONENTS)
+    return unit(fitted.query.of(data.asked)), unit(fitted.audio.of(data.candidates))
 
 
 def _nearest(data: Data) -> Fitted:
-    to_x, to_y = reduction(data.inputs, scaled=False), reduction({"audio": data.music}, scaled=True)
-    likeness = unit(to_x.project(data.asked)) @ unit(to_x.project(data.inputs)).T  # [films, known]
-    tracks = to_y.project({"audio": data.music})
-    of_films = np.zeros((likeness.shape[1], tracks.shape[1]))
-    np.add.at(of_films, data.films, tracks)
+    likeness = unit(data.asked) @ unit(data.queries).T  # [films, known]
+    of_films = np.zeros((likeness.shape[1], data.music.shape[1]))
+    np.add.at(of_films, data.films, data.music)
     of_films /= np.bincount(data.films)[:, np.newaxis]
     nearest = np.argsort(-likeness, axis=1, kind="stable")[:, :NEIGHBOURS]
-    return unit(of_films[nearest].mean(1)), unit(to_y.project({"audio": data.candidates}))
+    return unit(of_films[nearest].mean(1)), unit(data.candidates)
 
 
 FITS: dict[Baseline, Callable[[Data], Fitted]] = {"linear": _linear, "nearest": _nearest}
-
-
-def _inputs(films: Sequence[FilmFeatures], store: FeatureStore) -> dict[str, np.ndarray]:
-    """Return the vectors [films, f] of each input."""
-    return {
-        name: np.stack([unit(store.tables[name].read(film.fixed_rows[name]).numpy()).mean(0) for film in films])
-        for name in store.inputs
-    }
-
-
-def _music(films: Sequence[FilmFeatures], store: FeatureStore) -> np.ndarray:
-    """Return the vectors [tracks, f] of the tracks of `films`, float32."""
-    return np.stack(
-        [
-            _track(store.audio.values(torch.from_numpy(store.audio.read(row))), store.audio.is_log_mel)
-            for film in films
-            for row in film.track_rows
-        ]
-    )
-
-
-def _track(steps: torch.Tensor, are_frames: bool) -> np.ndarray:
-    mean = steps.mean(0)
-    return (torch.cat([mean, steps.std(0, unbiased=False)]) if are_frames else mean).numpy()
 
 
 def _difference(model: list[Row], baseline: list[Row], params: Evaluate) -> list[float]:

@@ -2,7 +2,8 @@
 but the draws of the bootstrap, which have their seed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -50,12 +51,22 @@ def evaluate_model(
 ) -> tuple[dict[str, Any], list[Row]]:
     """Return the metrics file's content and the rows of `pipeline.evaluate.rankings`.
 
-    `rows` are those of the pool, `about` the rows of films.parquet by fid.
+    `rows` are those of the pool, `about` the rows of films.parquet by fid. A model that answers queries of some of its
+    inputs has its averages and intervals for each choice of them under `subsets`.
     """
     films = films_of(rows, store)
-    queries = embed_queries(model, store, films, config, params, batch_size, device)
+    given = (model, store, films, config, params, batch_size, device)
+    queries = embed_queries(*given)
     tracks = embed_tracks(model, tracks_of(films, store), config, batch_size, device)
     metrics, rankings = measure(films, queries, tracks, about, params)
+    if config["drop_inputs"]:
+        metrics["subsets"] = [
+            {
+                "inputs": inputs,
+                **briefly(films, embed_queries(*given, [*set(model.inputs) - set(inputs)]), tracks, params),
+            }
+            for inputs in subsets_of(model.inputs)
+        ]
     return {"variant": config["variant"], **metrics, "dataset": digest_of(rows)}, rankings
 
 
@@ -67,11 +78,12 @@ def embed_queries(
     params: Evaluate,
     batch_size: int,
     device: torch.device,
+    without: Collection[str] = (),
 ) -> Vectors:
     """Return the films as `evaluate.paragraphs` sets: the mean over paragraphs, the first one, or all of them."""
     if params.paragraphs == "mean":
-        return one_row_each(embed_films(model, queries_of(films, store), config, batch_size, device))
-    rows, starts = embed_paragraphs(model, queries_of(films, store), config, batch_size, device)
+        return one_row_each(embed_films(model, queries_of(films, store), config, batch_size, device, without))
+    rows, starts = embed_paragraphs(model, queries_of(films, store), config, batch_size, device, without)
     return one_row_each(rows[starts]) if params.paragraphs == "first" else Vectors(rows, starts)
 
 
@@ -114,6 +126,20 @@ def measure(
         "slices": slice_figures(films_asking, about, of_films, ranking.ranks.relevant, len(ranked.vectors), params),
     }
     return metrics, ranking_rows(films_asking, of_asking, ranked, ranking, of_films)
+
+
+def briefly(films: list[FilmFeatures], queries: Vectors, tracks: np.ndarray, params: Evaluate) -> dict[str, Any]:
+    """Return the averages of `measure` at the top of a metrics file, and their intervals."""
+    asking = [number for number, film in enumerate(films) if film.tracks[0]["split"] == EVAL]
+    found = candidates_of(films, tracks, params.unit)
+    ranking = rank(queries.chosen(asking), found.vectors, [found.own[number] for number in asking], top=0)
+    columns = query_metrics(ranking.ranks, params.ks)
+    return averages(columns) | {"ci95": confidence_intervals(columns, params.bootstrap_samples, params.seed)}
+
+
+def subsets_of(inputs: Sequence[str]) -> list[list[str]]:
+    """Return every choice of one or more of `inputs`, in their order, small ones first."""
+    return [list(chosen) for count in range(1, len(inputs) + 1) for chosen in combinations(inputs, count)]
 
 
 def figures_of(

@@ -1,6 +1,7 @@
-"""The text table: vectors of a film's tags, of each paragraph of its plot, and of each paragraph behind the tags.
+"""The text table: vectors of a film's tags and of each paragraph of its plot.
 
-Films come in the order in which they first appear in the data set, a film's rows in the order tags, plot, tags_plot.
+Films come in the order in which they first appear in the data set, a film's tags before its plot. There are none of
+the one text `tags_plot`, whose marks a frozen encoder does not know: its parts stand for it.
 """
 
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ def write_text_features(path: Path, dataset: list[Row], params: TextFeatures, ma
 
     Raises `MissingFileError` for a film without tags or plot, `ModelError` for an encoder that cannot be used.
     """
-    texts = [item for film in film_rows(dataset) for item in film_texts(film)]
+    texts = [item for film in film_rows(dataset) for item in film_texts(film, ("tags", "plot"))]
     encoder = load_text_encoder(params, choose_device(machine.device), machine.text_batch_size)
     about = {"spec": encoder.spec, "versions": versions("torch", "transformers", "tokenizers")}
     cache = open_cache(path.parent, path.stem, about)

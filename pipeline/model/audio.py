@@ -1,5 +1,5 @@
-"""The audio towers: residual convolutions over a log-mel window and a transformer over its time steps, or a projection
-of a pretrained encoder's vectors.
+"""The paper's audio towers: residual convolutions over a log-mel window and a transformer over its time steps, or a
+projection of a pretrained encoder's vectors. A head follows either.
 
 Axes: n batch, c channel, m mel band, l frame or time step, f feature width, d width.
 """
@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from pipeline.core.errors import ModelError
 from pipeline.model.section import AudioTower as AudioTowerParams
-from pipeline.model.transformer import Transformer, learned_table
+from pipeline.model.section import Model as ModelParams
+from pipeline.model.transformer import ProjectionHead, Transformer, learned_table
 
 
 class ResidualBlock(nn.Module):
@@ -80,3 +81,17 @@ class VectorTower(nn.Module):
     def forward(self, vectors: Tensor) -> Tensor:
         """Return the feature [n, d] of `vectors` [n, l, f]."""
         return self.project(vectors).mean(dim=1)
+
+
+class HeadedAudioTower(nn.Module):
+    """One of the two with its head."""
+
+    def __init__(self, params: ModelParams, tower: nn.Module) -> None:
+        super().__init__()
+        self.tower = tower
+        head = params.projector
+        self.head = ProjectionHead(params.audio.width, head.hidden, params.embed_dim, head.dropout)
+
+    def forward(self, steps: Tensor) -> Tensor:
+        """Return [n, e] of `steps` [n, l, f]."""
+        return self.head(self.tower(steps))

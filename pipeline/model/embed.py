@@ -113,7 +113,7 @@ def embed_paragraphs(
             yield row, {name: of_input[i % len(of_input)] for name, of_input in of_inputs.items()}
 
     def encode(places: Sequence[dict[str, int]]) -> Tensor:
-        rows = {name: [place[name] for place in places] for name in model.inputs}
+        rows = {name: [place[name] for place in places] for name in model.inputs if name not in without}
         return model.encode_query(queries.read(rows, device), without)
 
     model.to(device).eval()

@@ -8,6 +8,7 @@ import torch
 
 from pipeline.core.files import sha256_of
 from pipeline.core.tables import DATASET, SEGMENTS, read_table
+from pipeline.core.variants import Input
 from pipeline.encoders.audio import likeliest
 from pipeline.model.embed import embed_tracks, tracks_of
 from pipeline.model.store import WEIGHTS, load_model, open_for_model
@@ -16,7 +17,7 @@ from pipeline.store.index import film_tracks, write_index
 
 
 def index_films(
-    root: Path, path: Path, variant: str, inputs: Sequence[str], batch_size: int, device: torch.device
+    root: Path, path: Path, variant: str, inputs: Sequence[Input], batch_size: int, device: torch.device
 ) -> tuple[int, int]:
     """Write the index of the model of `variant` to `path`; return how many tracks of how many films it has.
 

@@ -1,10 +1,10 @@
-"""A linear map from a film's inputs and one from its music into one space, in closed form: what training must beat.
+"""Linear maps from a film's inputs and from its music into one space, in closed form.
 
-Regularised canonical correlation analysis (Vinod 1976, Canonical ridge and econometrics of joint production). Either
-side is centred and scaled by the training films, reduced to its first principal components (which are brought closer to
-one deviation: their own to the power `WHITENING` is divided out), and then turned to the directions in which both sides
-vary together, the stronger ones counting more. What ridge is added to the covariances is chosen by cross-validation
-over the training films.
+Regularised canonical correlation analysis (Vinod 1976, Canonical ridge and econometrics of joint production). The
+vectors of each input, and those of the music, are centred and reduced to their first principal components over the
+training films, scaled to a mean variance of one. Both sides are then turned to the directions in which they vary
+together, the stronger ones counting more. The ridge that is added to the covariances is chosen by cross-validation over
+the training films.
 
 Axes: f values of a vector, r component, e embedding width.
 """
@@ -13,34 +13,41 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
-COMPONENTS = 60  # of either side, at the most
 SAMPLE = 4096  # rows that principal components are taken of, evenly spaced over all
-WHITENING = 0.5
-RIDGES = (1.0, 3.0, 10.0, 30.0)  # times the mean variance of a component; twice that on the audio side
+RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0)  # times the mean variance of a component; twice that on the audio side
 FOLDS = 5
 CUT = 10  # of the recall that the cross-validation looks at
 TINY = 1e-6  # of the largest: what has a smaller deviation carries nothing
 MIN_FILMS = 2  # of which something can be learned
-FILMS_TO_CHOOSE = 8  # with fewer it is the first
+FILMS_TO_CHOOSE = 8  # with fewer the ridge is the middle one
 
 Vectors = Mapping[str, np.ndarray]  # by name, [n, f] each
 
 
 @dataclass(frozen=True)
+class Components:
+    """Principal components of vectors: (x − mean) · axes."""
+
+    mean: np.ndarray  # [f]
+    axes: np.ndarray  # [f, r]
+
+    def of(self, rows: np.ndarray) -> np.ndarray:
+        """Return [n, r] of vectors [n, f]."""
+        return (rows - self.mean) @ self.axes
+
+
+@dataclass(frozen=True)
 class Side:
-    """A map of vectors by name, side by side: the sum over names of (x − mean) · weights."""
+    """An affine map of components: x · weights + bias."""
 
-    means: dict[str, np.ndarray]  # [f]
-    weights: dict[str, np.ndarray]  # [f, e]
+    weights: np.ndarray  # [r, e]
+    bias: np.ndarray  # [e]
 
-    def project(self, vectors: Vectors) -> np.ndarray:
-        """Return [n, e]."""
-        return np.asarray(sum((vectors[name] - mean) @ self.weights[name] for name, mean in self.means.items()))
-
-    def then(self, matrix: np.ndarray) -> "Side":
-        """Return this map followed by `matrix` [e, e']."""
-        return Side(self.means, {name: weights @ matrix for name, weights in self.weights.items()})
+    def of(self, rows: np.ndarray) -> np.ndarray:
+        """Return [n, e] of components [n, r]."""
+        return rows @ self.weights + self.bias
 
 
 @dataclass(frozen=True)
@@ -52,41 +59,35 @@ class LinearMap:
     ridge: float
 
 
-def fit_linear(query: Vectors, audio: np.ndarray, films: np.ndarray) -> LinearMap:
-    """Return the maps that are fitted to training films.
+def components_of(rows: np.ndarray, most: int, scaled: bool) -> Components:
+    """Return the first principal components of vectors [n, f], `most` at the most, of a mean variance of one.
 
-    `query` are the films' vectors [films, f] by input, `audio` [tracks, f] those of their tracks, `films` [tracks] the
-    number of each track's film; every film counts the same. There must be `MIN_FILMS`.
+    If `scaled`, each value is divided by its own deviation before.
     """
-    count = len(next(iter(query.values())))
-    to_x, to_y = reduction(query, scaled=False), reduction({"audio": audio}, scaled=True)
-    x, y = to_x.project(query), to_y.project({"audio": audio})
-    ridge = _best_ridge(x, y, films) if count >= FILMS_TO_CHOOSE else RIDGES[0]
-    query_turn, audio_turn = _correlated(x, y, films, ridge)
-    return LinearMap(to_x.then(query_turn), to_y.then(audio_turn), ridge)
+    sample = rows[np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE)).astype(int)].astype(np.float64)
+    mean, scales = sample.mean(0), np.ones(sample.shape[1])
+    if scaled:
+        deviations = sample.std(0)
+        scales = np.maximum(deviations, TINY * deviations.max() + np.finfo(np.float64).tiny)
+    _, singular, axes = _svd((sample - mean) / scales)
+    kept = max(1, int(np.count_nonzero(singular[:most] > TINY * singular[0])))
+    variance = np.square(singular[:kept]).mean() / len(sample)
+    return Components(mean, axes[:kept].T / scales[:, np.newaxis] / np.sqrt(max(variance, np.finfo(np.float64).tiny)))
 
 
-def reduction(vectors: Vectors, scaled: bool) -> Side:
-    """Return the map of `vectors` to their principal components, whose deviations are brought closer to one.
+def joined(components: Mapping[str, Components], vectors: Vectors) -> np.ndarray:
+    """Return the components [n, r] of all names side by side."""
+    return np.concatenate([of_name.of(vectors[name]) for name, of_name in components.items()], axis=1)
 
-    Each name's vectors are divided by their total deviation before, or, if `scaled`, each of their values by its own.
+
+def fit_linear(x: np.ndarray, y: np.ndarray, films: np.ndarray, embed_dim: int) -> LinearMap:
+    """Return the maps that are fitted to training films, of `embed_dim` directions at the most.
+
+    `x` [films, r] are the films' components, `y` [tracks, r] those of their tracks, `films` [tracks] the number of each
+    track's film; every film counts the same. There must be `MIN_FILMS`.
     """
-    count = len(next(iter(vectors.values())))
-    sample = np.linspace(0, count - 1, min(count, SAMPLE)).astype(int)
-    means = {name: rows.mean(0) for name, rows in vectors.items()}
-    scales: dict[str, np.ndarray] = {}
-    for name, rows in vectors.items():
-        deviations = rows.std(0)
-        least = TINY * deviations.max() + np.finfo(np.float64).tiny
-        scales[name] = np.maximum(deviations if scaled else np.full_like(deviations, norm(deviations)), least)
-    joined = np.concatenate([(rows[sample] - means[name]) / scales[name] for name, rows in vectors.items()], axis=1)
-    _, singular, axes = np.linalg.svd(joined, full_matrices=False)
-    kept = max(1, int(np.count_nonzero(singular[:COMPONENTS] > TINY * singular[0])))
-    deviations = np.maximum(singular[:kept] / np.sqrt(len(joined)), np.finfo(np.float64).tiny)
-    components = axes[:kept].T / deviations**WHITENING  # [f, r]
-    ends = np.cumsum([rows.shape[1] for rows in vectors.values()])[:-1]
-    parts = dict(zip(vectors, np.split(components, ends), strict=True))
-    return Side(means, {name: parts[name] / scales[name][:, np.newaxis] for name in vectors})
+    ridge = _best_ridge(x, y, films, embed_dim) if len(x) >= FILMS_TO_CHOOSE else RIDGES[len(RIDGES) // 2]
+    return LinearMap(*_correlated(x, y, films, ridge, embed_dim), ridge)
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -94,35 +95,37 @@ def unit(rows: np.ndarray) -> np.ndarray:
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(np.float64).tiny)
 
 
-def norm(values: np.ndarray) -> float:
-    """Return the Euclidean norm."""
-    return float(np.linalg.norm(values))
+def _correlated(x: np.ndarray, y: np.ndarray, films: np.ndarray, ridge: float, embed_dim: int) -> tuple[Side, Side]:
+    """Return the maps of either side to the directions in which both vary together.
 
-
-def _correlated(x: np.ndarray, y: np.ndarray, films: np.ndarray, ridge: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the maps [r, e] of either side's components to the directions in which both vary together.
-
-    `x` [films, r], `y` [tracks, r]. The query's directions are multiplied by their canonical correlations.
+    The query's directions are multiplied by their canonical correlations.
     """
     weights = 1.0 / np.bincount(films, minlength=len(x))[films]
     weights /= weights.sum()
-    pairs = x[films]
-    pairs, y = pairs - weights @ pairs, y - weights @ y
+    mean_x, mean_y = weights @ x[films], weights @ y
+    pairs, y = x[films] - mean_x, y - mean_y
     weighted = pairs * weights[:, np.newaxis]
     root_x = _inverse_root(weighted.T @ pairs, ridge)
     root_y = _inverse_root((y * weights[:, np.newaxis]).T @ y, 2 * ridge)
-    left, correlations, right = np.linalg.svd(root_x @ (weighted.T @ y) @ root_y, full_matrices=False)
-    return root_x @ left * correlations, root_y @ right.T
+    left, correlations, right = _svd(root_x @ (weighted.T @ y) @ root_y)
+    to_x, to_y = (root_x @ left * correlations)[:, :embed_dim], (root_y @ right.T)[:, :embed_dim]
+    return Side(to_x, -mean_x @ to_x), Side(to_y, -mean_y @ to_y)
 
 
 def _inverse_root(covariance: np.ndarray, ridge: float) -> np.ndarray:
     """Return (covariance + ridge · mean variance · 1) to the power −1/2."""
-    values, vectors = np.linalg.eigh(covariance)
+    values, vectors = (found.numpy() for found in torch.linalg.eigh(torch.from_numpy(covariance)))
     lifted = np.maximum(values, 0.0) + ridge * max(values.mean(), np.finfo(np.float64).tiny)
     return (vectors / np.sqrt(lifted)) @ vectors.T
 
 
-def _best_ridge(x: np.ndarray, y: np.ndarray, films: np.ndarray) -> float:
+def _svd(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the thin decomposition, by PyTorch, which keeps to the number of threads that it is given."""
+    left, singular, right = torch.linalg.svd(torch.from_numpy(matrix), full_matrices=False)
+    return left.numpy(), singular.numpy(), right.numpy()
+
+
+def _best_ridge(x: np.ndarray, y: np.ndarray, films: np.ndarray, embed_dim: int) -> float:
     """Return the ridge under which films that were left out find most of their tracks among each other's."""
     folds = np.arange(len(x)) % min(FOLDS, len(x))
     np.random.default_rng(0).shuffle(folds)
@@ -132,9 +135,8 @@ def _best_ridge(x: np.ndarray, y: np.ndarray, films: np.ndarray) -> float:
         numbers = np.cumsum(~out) - 1  # of the films that stay
         stays = ~out[films]
         for ridge, recalls in found.items():
-            to_x, to_y = _correlated(x[~out], y[stays], numbers[films[stays]], ridge)
-            centre = x[~out].mean(0), y[stays].mean(0)
-            scores = unit((x[out] - centre[0]) @ to_x) @ unit((y[~stays] - centre[1]) @ to_y).T
+            query, audio = _correlated(x[~out], y[stays], numbers[films[stays]], ridge, embed_dim)
+            scores = unit(query.of(x[out])) @ unit(audio.of(y[~stays])).T
             own = films[~stays] == np.flatnonzero(out)[:, np.newaxis]
             places = (-scores).argsort(axis=1, kind="stable").argsort(axis=1)
             recalls[out] = ((places < CUT) & own).sum(1) / np.maximum(own.sum(1), 1)

@@ -1,13 +1,14 @@
 """The retrieval model: a film's inputs and a window of audio, embedded as unit vectors in one space.
 
-Soundtrack Recommendation for Film Productions: A Multimodal Approach. The query tower is built from the variant's list:
-one projection and one position an input, a fusion transformer over however many tokens there are, one head.
+Soundtrack Recommendation for Film Productions: A Multimodal Approach. What the two towers are made of is
+`model.towers` of params.yaml: `pipeline.model.whitened`, or the paper's `pipeline.model.fusion` and
+`pipeline.model.audio`.
 
 A batch is a dict with a key a column; the model reads only its own: `audio` [n, l, f], a window of log-mel frames in dB
-or one vector of a pretrained encoder, and each of the variant's inputs (`image`, `tags`, `plot`, `tags_plot`). An input
+or one vector of a pretrained encoder, and each of the model's inputs (`image`, `tags`, `plot`, `tags_plot`). An input
 is an embedding [n, f] or, where the model has an encoder of its kind, what that reads: tokens or pixels.
 
-Axes: n batch, m input, l step, f feature width, d shared width, e embedding width.
+Axes: n batch, m input, l step, f feature width, e embedding width.
 """
 
 import math
@@ -19,7 +20,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipeline.model.section import Model as ModelParams
-from pipeline.model.transformer import ProjectionHead, Transformer, learned_table
 from pipeline.store.films import INPUT_TABLES
 
 Batch = Mapping[str, Any]  # a tensor, or tokens with their mask
@@ -32,55 +32,38 @@ class RetrievalModel(nn.Module):
         self,
         params: ModelParams,
         inputs: Sequence[str],
-        widths: Mapping[str, int],
+        query_tower: nn.Module,
         audio_tower: nn.Module,
         encoders: Mapping[str, nn.Module] | None = None,
-        fuse_single: bool = True,
+        drop_inputs: float = 0.0,
     ) -> None:
-        """Build the query tower for `inputs`, whose embeddings have `widths`, beside `audio_tower`.
+        """Join the towers.
 
-        The tower takes [n, l, f] to [n, d], where d is `params.audio.width`. `encoders` by kind (text, image) are part
-        of the model. Without `fuse_single` a query of one input skips the fusion once the model is in evaluation mode,
-        as the reference's inference does.
+        The query tower takes embeddings [n, f] by input, and by input which of the rows are kept [n, 1]; the audio
+        tower takes [n, l, f]; either gives [n, e]. `encoders` by kind (text, image) are part of the model. In training
+        each example lacks each input with probability `drop_inputs`, but never all of them.
         """
         super().__init__()
         self.inputs = tuple(inputs)
         self.encoders = nn.ModuleDict(encoders or {})
-        self.input_dropout = nn.Dropout(params.query.input_dropout)
+        self.query_tower, self.audio_tower = query_tower, audio_tower
+        self.drop_inputs = drop_inputs
         self.max_logit_scale = params.max_logit_scale
-        self.fuse_single = fuse_single
-        query, head = params.query, params.projector
-        self.input_projections = nn.ModuleDict(
-            {
-                name: nn.Sequential(nn.LayerNorm(widths[name]), nn.Linear(widths[name], query.width, bias=False))
-                for name in inputs
-            }
-        )
-        self.input_positions = learned_table(len(self.inputs), query.width)
-        self.fusion = Transformer(
-            query.width, query.layers, query.heads, query.head_width, query.feedforward, query.dropout
-        )
-        self.query_head = ProjectionHead(len(self.inputs) * query.width, head.hidden, params.embed_dim, head.dropout)
-        self.audio_tower = audio_tower
-        self.audio_head = ProjectionHead(params.audio.width, head.hidden, params.embed_dim, head.dropout)
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1.0 / params.temperature)))
         self.clamp_scale()
 
     def encode_query(self, batch: Batch, without: Collection[str] = ()) -> Tensor:
         """Return the unit vectors [n, e], float32, of the films in `batch`.
 
-        Of the inputs in `without` all values are dropped, as training's dropout drops some.
+        The inputs in `without`, not all of them, are left out as training's `drop_inputs` does; `batch` may lack them.
         """
-        found = {name: self.input_dropout(self._embedding(name, batch)) for name in self.inputs}
-        found |= {name: torch.zeros_like(found[name]) for name in without}
-        phi = torch.stack([self.input_projections[name](found[name]) for name in self.inputs], dim=1)  # [n, m, d]
-        if self.training or self.fuse_single or len(self.inputs) > 1:
-            phi = phi + self.fusion(phi + self.input_positions)
-        return F.normalize(self.query_head(phi.flatten(1)).float(), dim=-1)
+        found = {name: self._embedding(name, batch) for name in self.inputs if name not in without}
+        kept = self._kept(next(iter(found.values()))) if self.training and self.drop_inputs else {}
+        return F.normalize(self.query_tower(found, kept).float(), dim=-1)
 
     def encode_audio(self, batch: Batch) -> Tensor:
         """Return the unit vectors [n, e], float32, of the windows in `batch`."""
-        return F.normalize(self.audio_head(self.audio_tower(batch["audio"])).float(), dim=-1)
+        return F.normalize(self.audio_tower(batch["audio"]).float(), dim=-1)
 
     def scale(self) -> Tensor:
         """Return the inverse temperature that multiplies cosines."""
@@ -99,3 +82,10 @@ class RetrievalModel(nn.Module):
         """Return the embedding [n, f] of an input."""
         kind = INPUT_TABLES[name]
         return self.encoders[kind](batch[name]) if kind in self.encoders else batch[name]
+
+    def _kept(self, like: Tensor) -> dict[str, Tensor]:
+        """Return by input whether each example keeps it, [n, 1], drawn anew; one input of each example stays."""
+        kept = torch.rand(len(like), len(self.inputs), device=like.device) >= self.drop_inputs
+        spared = torch.randint(len(self.inputs), (len(like),), device=like.device)
+        kept[torch.arange(len(like), device=like.device), spared] |= ~kept.any(dim=1)
+        return {name: kept[:, [i]].to(like.dtype) for i, name in enumerate(self.inputs)}

@@ -1,16 +1,18 @@
 """The section `model` of params.yaml."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from pipeline.core.fields import STRICT, Count, Dropout, Positive
+from pipeline.core.fields import STRICT, Count, Dropout, NotNegative, Positive
+
+Towers = Literal["linear", "hidden", "paper"]
 
 
 @dataclass(frozen=True, config=STRICT)
 class AudioTower:
-    """Convolutional front end and transformer over a window of log-mel."""
+    """Windows of music, and the paper's convolutional front end and transformer over a window of log-mel."""
 
     window_seconds: Positive
     window_hop_seconds: Positive
@@ -27,7 +29,7 @@ class AudioTower:
 
 @dataclass(frozen=True, config=STRICT)
 class QueryTower:
-    """Fusion transformer over one token an input."""
+    """The paper's fusion transformer over one token per input."""
 
     input_dropout: Dropout
     width: Count
@@ -40,7 +42,7 @@ class QueryTower:
 
 @dataclass(frozen=True, config=STRICT)
 class Projector:
-    """Two-layer head of either tower."""
+    """The hidden layer of either tower's head."""
 
     hidden: Count
     dropout: Dropout
@@ -48,11 +50,14 @@ class Projector:
 
 @dataclass(frozen=True, config=STRICT)
 class Model:
-    """Widths, depths and the temperature, the same for all variants."""
+    """Form and widths of the towers and the temperature, the same for all variants."""
 
     embed_dim: Count
     temperature: Positive
     max_logit_scale: Positive
+    towers: Towers
+    components: Count
+    noise: NotNegative
     audio: AudioTower
     query: QueryTower
     projector: Projector

@@ -14,11 +14,14 @@ from torch import nn
 
 from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.core.files import whole_file, write_json
+from pipeline.core.variants import Input, apart
 from pipeline.encoders.section import is_log_mel
 from pipeline.encoders.tuned import build_tuned
-from pipeline.model.audio import AudioTower, VectorTower
+from pipeline.model.audio import AudioTower, HeadedAudioTower, VectorTower
+from pipeline.model.fusion import FusionTower
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.model.section import Model as ModelParams
+from pipeline.model.whitened import WhitenedAudioTower, WhitenedTower
 from pipeline.store.films import INPUT_TABLES, FeatureStore, open_store, require_specs
 from pipeline.store.raw import raw_tables
 
@@ -34,18 +37,26 @@ def build_model(config: Config, encoders: Mapping[str, nn.Module] | None = None)
     Text and image encoders that are part of it are `encoders`, or else built with fresh weights as well.
     """
     params = TypeAdapter(ModelParams).validate_json(json.dumps(config["model"]))
-    features, audio = config["features"], config["features"]["audio"]
-    if is_log_mel(audio["encoder"]):
-        tower: nn.Module = AudioTower(params.audio, audio["width"], config["window_steps"])
-    else:
-        tower = VectorTower(audio["width"], params.audio.width)
-    settings = config["encoders"]
+    features, settings, inputs = config["features"], config["encoders"], config["inputs"]
     if encoders is None:
         encoders = {kind: build_tuned(kind, settings[kind]) for kind in settings}
-    widths = {name: settings.get(INPUT_TABLES[name], features.get(name))["width"] for name in config["inputs"]}
-    model = RetrievalModel(params, config["inputs"], widths, tower, encoders, config["fuse_single"])
+    widths = {name: settings.get(INPUT_TABLES[name], features.get(name))["width"] for name in inputs}
+    if params.towers == "paper":
+        query: nn.Module = FusionTower(params, widths, config["fuse_single"])
+    else:
+        query = WhitenedTower(params, widths, unit=True)
+    audio = _audio_tower(params, features["audio"], config["window_steps"])
+    model = RetrievalModel(params, inputs, query, audio, encoders, config["drop_inputs"])
     # Several times faster convolutions with few channels. PyTorch's types lack the overload of `memory_format` alone.
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _audio_tower(params: ModelParams, features: Config, window_steps: int) -> nn.Module:
+    are_frames, width = is_log_mel(features["encoder"]), features["width"]
+    if params.towers != "paper":
+        return WhitenedAudioTower(params, width, are_frames)
+    tower = AudioTower(params.audio, width, window_steps) if are_frames else VectorTower(width, params.audio.width)
+    return HeadedAudioTower(params, tower)
 
 
 def model_config(
@@ -56,6 +67,7 @@ def model_config(
     window_steps: int,
     encoders: Config | None = None,
     fuse_single: bool = True,
+    drop_inputs: float = 0.0,
 ) -> Config:
     """Return what `config.json` holds.
 
@@ -67,6 +79,7 @@ def model_config(
         "inputs": list(inputs),
         "window_steps": window_steps,
         "fuse_single": fuse_single,
+        "drop_inputs": drop_inputs,
         "model": asdict(params),
         "features": features,
         "encoders": encoders or {},
@@ -98,14 +111,15 @@ def load_model(folder: Path) -> tuple[RetrievalModel, Config]:
 
 
 def open_for_model(
-    root: Path, dataset: list[dict[str, Any]], variant: str, inputs: Sequence[str], config: Config
+    root: Path, dataset: list[dict[str, Any]], variant: str, inputs: Sequence[Input], config: Config
 ) -> FeatureStore:
     """Open what the model of `config` reads of the films of `dataset`: features, or tokens and pixels.
 
     Raises `ModelError` when the model is not of `variant` with `inputs`, or was trained on other features.
     """
     folder = root / "models" / variant
-    if set(config["inputs"]) != set(inputs):
+    expected = inputs if "text" in config["encoders"] else apart(inputs)
+    if set(config["inputs"]) != set(expected):
         raise ModelError(
             f"{folder} holds a model of {', '.join(config['inputs'])} (variant {config['variant']}), but "
             f"variants.{variant} is {', '.join(inputs)}: run `dvc repro train@{variant}`"

@@ -4,7 +4,7 @@ The files of posters are what `parse` wrote, JPEG in RGB.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,11 @@ def film_rows(dataset: Iterable[Row]) -> list[Row]:
     return list(rows.values())
 
 
-def film_texts(film: Row) -> list[tuple[Row, str]]:
-    """Return the key row and the text of each row of a film; raise `MissingFileError` when it lacks tags or plot."""
+def film_texts(film: Row, inputs: Collection[str]) -> list[tuple[Row, str]]:
+    """Return the key row and the text of each row of those of a film's `inputs` that are made of text.
+
+    Raises `MissingFileError` when it lacks tags or plot.
+    """
     texts = input_texts(film["tags"], film["plot"])
     for name, found in texts.items():
         if not found:
@@ -36,6 +39,7 @@ def film_texts(film: Row) -> list[tuple[Row, str]]:
     return [
         ({"fid": film["fid"], "input": name, "paragraph": number, "sha256": digest_of_text(text)}, text)
         for name, found in texts.items()
+        if name in inputs
         for number, text in enumerate(found)
     ]
 

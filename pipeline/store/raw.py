@@ -116,7 +116,7 @@ def token_table(tokenizer: Any, settings: Settings, keys: dict[str, np.ndarray],
 
 def _tokens(films: list[dict[str, Any]], inputs: Sequence[str], settings: Settings) -> TokenTable:
     tokenizer = open_tokenizer(settings)
-    rows = [(key, text) for film in films for key, text in film_texts(film) if key["input"] in inputs]
+    rows = [(key, text) for film in films for key, text in film_texts(film, inputs)]
     keys = {name: np.array([key[name] for key, _ in rows]) for name in ("fid", "input", "paragraph")}
     return token_table(tokenizer, settings, keys, [text for _, text in rows])
 

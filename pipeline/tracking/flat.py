@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipeline.core.variants import short_form
+
 PREFIXED = (
     "chance",
     "ceiling",
@@ -19,7 +21,8 @@ def flat_params(params: Mapping[str, Any], variant: str) -> dict[str, Any]:
 
     `variants` is its own row, under one name for all variants, so that runs side by side show it in one line.
     """
-    return dict(flattened({**params, "variant": variant, "variants": params["variants"][variant]}))
+    own = {name: section for name, section in params.items() if name != "variants"}
+    return dict(flattened({**own, "variant": variant})) | {"variants": short_form(params["variants"][variant])}
 
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -6,13 +6,14 @@ import logging
 import os
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from pipeline.core.files import sha256_of
+from pipeline.core.variants import row_of
 from pipeline.tracking.flat import flat_params
 from pipeline.tracking.logged import log_model
 from pipeline.tracking.store import CONFIG, DIGEST_TAG, EXPERIMENT, WEIGHTS, connected, never_fails
@@ -121,10 +122,10 @@ def run_name(variant: str, experiment: str) -> str:
 
 
 def run_tags(
-    root: Path, variant: str, variants: Mapping[str, Sequence[str]], dataset_digest: str, experiment: str
+    root: Path, variant: str, variants: Mapping[str, Any], dataset_digest: str, experiment: str
 ) -> dict[str, str]:
     """Return the tags of the run of a training that takes place now; `experiment` is DVC's name of it, if any."""
-    inputs = variants[variant]
+    inputs = row_of(variants[variant]).inputs
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
     tags = {
         "variant": variant,

@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from pipeline.core.errors import ParamsError
 from pipeline.core.fields import STRICT, Count, NotNegative, Positive, Seed, Share
+from pipeline.model.section import Model
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -14,6 +16,7 @@ class Train:
 
     seed: Seed
     encoders: Literal["frozen", "finetune"]
+    init: Literal["random", "cca"]
     epochs: Count
     batch_size: Annotated[int, Field(ge=2)]
     micro_batch_size: Annotated[int, Field(ge=4)] | None
@@ -35,3 +38,17 @@ class Train:
     precision: Literal["auto", "float32", "bfloat16"]
     deterministic: bool
     threads: Count
+
+
+def check_recipe(model: Model, train: Train) -> None:
+    """Raise `ParamsError` for settings that do not go together, naming both."""
+    if train.init == "cca" and model.towers != "linear":
+        raise ParamsError(
+            f"train.init: found 'cca', the closed form of linear towers, with model.towers: {model.towers!r}; set "
+            "train.init to random, or model.towers to linear"
+        )
+    if train.encoders == "finetune" and model.towers != "paper":
+        raise ParamsError(
+            f"train.encoders: found 'finetune' with model.towers: {model.towers!r}, whose components are those of "
+            "frozen embeddings; set model.towers to paper, or train.encoders to frozen"
+        )

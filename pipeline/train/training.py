@@ -3,8 +3,8 @@
 import csv
 import io
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import nn
 from pipeline.core.errors import ModelError
 from pipeline.core.files import write_bytes
 from pipeline.core.tables import digest_of_rows
+from pipeline.core.variants import Variant, apart
 from pipeline.encoders.section import ImageFeatures, TextFeatures
 from pipeline.encoders.tuned import load_tuned
 from pipeline.model.section import Model
@@ -21,10 +22,11 @@ from pipeline.model.store import build_model, model_config, save_model
 from pipeline.store.films import INPUT_TABLES, FeatureStore, FilmFeatures, films_of, open_store
 from pipeline.store.raw import raw_tables
 from pipeline.train.group import Group
+from pipeline.train.initial import initialise
 from pipeline.train.loop import HISTORY, NotFiniteError, Record, Trainer
 from pipeline.train.numerics import numerics
 from pipeline.train.resume import resume_of
-from pipeline.train.section import Train
+from pipeline.train.section import Train, check_recipe
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +43,17 @@ class Material:
 
 
 def open_material(
-    root: Path, dataset: list[Row], inputs: Sequence[str], text: TextFeatures, image: ImageFeatures, params: Train
+    root: Path, dataset: list[Row], variant: Variant, text: TextFeatures, image: ImageFeatures, params: Train
 ) -> Material:
-    """Open what a variant of `inputs` reads: features, or tokens and pixels where encoders are fine-tuned."""
+    """Open what a model of `variant` reads: features, or tokens and pixels where encoders are fine-tuned.
+
+    A linear model is fitted to features, whatever `train.encoders` says.
+    """
     networks: dict[str, nn.Module] = {}
     settings: dict[str, Any] = {}
-    if params.encoders == "finetune":
+    inputs = apart(variant.inputs)
+    if params.encoders == "finetune" and variant.method == "contrastive":
+        inputs = variant.inputs
         kinds = dict.fromkeys(INPUT_TABLES[name] for name in inputs)
         torch.manual_seed(params.seed)  # of the vectors of new words
         networks, settings = load_tuned(kinds, text, image, marks="tags_plot" in inputs)
@@ -56,7 +63,8 @@ def open_material(
 
 def train_variant(
     root: Path,
-    variant: str,
+    name: str,
+    variant: Variant,
     material: Material,
     dataset: list[Row],
     model_params: Model,
@@ -65,25 +73,47 @@ def train_variant(
     compiled: bool,
     on_epoch: Callable[[Record], None],
 ) -> None:
-    """Train `variant` and write its model, config and history to models/<variant>; `compiled` as in `Trainer`.
+    """Train the variant `name` and write its model, config and history to models/<name>; `compiled` as in `Trainer`.
 
-    A loss that is not a number ends the training with a `ModelError`; what it had reached is written.
+    A linear model is fitted in closed form, and its history is empty. A loss that is not a number ends the training
+    with a `ModelError`; what it had reached is written. Raises `ParamsError` for settings that do not go together.
     """
+    if variant.method == "linear":
+        model_params, params = replace(model_params, towers="linear"), replace(params, init="cca", encoders="frozen")
+    check_recipe(model_params, params)
     torch.set_num_threads(params.threads)
     torch.manual_seed(params.seed)
     store = material.store
     window_steps = store.window_steps(model_params.audio.window_seconds)
-    config = model_config(variant, store.inputs, model_params, store.specs(), window_steps, material.settings)
+    config = model_config(
+        name,
+        store.inputs,
+        model_params,
+        store.specs(),
+        window_steps,
+        material.settings,
+        drop_inputs=variant.drop_inputs,
+    )
     model = build_model(config, material.networks)
     splits = {split: films_of((row for row in dataset if row["split"] == split), store) for split in ("train", "valid")}
+    if group.first:
+        closed_form = params.init == "cca"
+        initialise(model, splits["train"], store, model_params.components, model_params.embed_dim, closed_form)
+    folder = root / "models" / name
+    if variant.method == "linear":
+        if group.first:
+            save_model(folder, model, config)
+            write_history(folder / "history.csv", [])
+            log.info("%s: fitted in closed form to %d training films", name, len(splits["train"]))
+        return
     trainer = Trainer(model, config, store, splits, params, group, compiled)
     if group.first:
         films = [len(of_split) for of_split in splits.values()]
         weights = sum(weight.numel() for weight in model.parameters())
         where = f"{group.device}" + (f" of {group.size} processes" if group.size > 1 else "")
-        log.info("%s: %d training and %d validation films, %d weights, on %s", variant, *films, weights, where)
-    resume = resume_of(root, variant, _decisive(config, params, store, splits))
-    folder, failure = root / "models" / variant, None
+        log.info("%s: %d training and %d validation films, %d weights, on %s", name, *films, weights, where)
+    resume = resume_of(root, name, _decisive(config, params, store, splits))
+    failure = None
     try:
         with numerics(params, group.device):
             trainer.fit(resume, on_epoch)

@@ -35,5 +35,5 @@ def test_nothing_is_printed_as_yaml_does(capsys):
 def test_unknown_preset_names_the_known_ones(root, capsys):
     before = (root / "params.yaml").read_bytes()
     assert main(["preset", "nope"]) == 1
-    assert "found 'nope', allowed are paper" in capsys.readouterr().err
+    assert "found 'nope', allowed are log-mel, paper" in capsys.readouterr().err
     assert (root / "params.yaml").read_bytes() == before

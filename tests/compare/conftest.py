@@ -12,6 +12,7 @@ from PIL import Image
 from pipeline.compare.section import Compare
 from pipeline.core.files import write_bytes, write_json
 from pipeline.core.tables import DATASET, write_table
+from pipeline.core.variants import Variant
 from pipeline.evaluate.bootstrap import confidence_intervals
 from pipeline.evaluate.chance import chance_metrics
 from pipeline.evaluate.metrics import averages, ceiling_metrics, query_metrics
@@ -142,7 +143,7 @@ def make_variant(root: Path, variant: str, rows: list[dict], strength: float) ->
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """A root folder with three variants over 12 films and 24 tracks, and parameters."""
     root = tmp_path_factory.mktemp("compare")
-    variants = {"Im": ["image"], "Plo": ["plot"], "All": ["tags_plot", "image"]}
+    variants = {"Im": Variant(["image"]), "Plo": Variant(["plot"]), "All": Variant(["tags_plot", "image"])}
     rows = make_dataset(root, films=12, tracks=[1, 3, 2], seconds=1.0)
     for variant, strength in zip(variants, (0.3, 2.0, 6.0), strict=True):
         make_variant(root, variant, rows, strength)

@@ -6,6 +6,7 @@ import pytest
 from pipeline.compare.figures import draw_figures
 from pipeline.compare.results import read_results
 from pipeline.core.errors import MissingFileError, ParamsError, StageError
+from pipeline.core.variants import Variant
 from pipeline.evaluate.rankings import read_rankings, write_rankings
 
 
@@ -23,9 +24,11 @@ def change(root, variant, **keys):
 
 
 def test_reads_the_listed_variants_only_and_in_their_order(inputs):
-    variants = {"All": ["tags_plot", "image"], "Im": ["image"]}
+    variants = {"All": Variant(["tags_plot", "image"]), "Im": Variant(["image"])}
     results = read_results(inputs.root, variants, "mrr")
-    assert [(result.variant, result.inputs) for result in results] == list(variants.items())
+    assert [(result.variant, result.inputs) for result in results] == [
+        (name, row.inputs) for name, row in variants.items()
+    ]
     assert results[0].history[0].keys() == {"epoch", "train_loss", "valid_loss"}
 
 

@@ -12,6 +12,7 @@ from pipeline.compare.results import read_results
 from pipeline.compare.summary import print_table
 from pipeline.core.errors import MissingFileError, StageError
 from pipeline.core.tables import DATASET, write_table
+from pipeline.core.variants import Variant
 from pipeline.evaluate.rankings import read_rankings
 from stages.compare import main
 
@@ -70,7 +71,7 @@ def test_json_holds_what_was_read_and_every_pair(inputs, outputs):
     assert list(comparison["variants"]) == list(inputs.variants)
     for variant, found in comparison["variants"].items():
         read = json.loads((inputs.root / f"metrics/evaluate/{variant}.json").read_text())
-        assert found.pop("inputs") == inputs.variants[variant]
+        assert found.pop("inputs") == inputs.variants[variant].inputs
         assert (
             found.items() <= read.items()
             and {"mrr", "recall_at_10", "median_rank", "ci95", "segments", "recordings", "music_to_film", "hubness"}
@@ -94,7 +95,7 @@ def test_csv_has_a_row_a_variant_equal_to_the_metrics(inputs, outputs):
     assert [row["variant"] for row in rows] == list(inputs.variants)
     for row in rows:
         read = json.loads((inputs.root / f"metrics/evaluate/{row['variant']}.json").read_text())
-        assert row["inputs"] == " ".join(inputs.variants[row["variant"]])
+        assert row["inputs"] == " ".join(inputs.variants[row["variant"]].inputs)
         for name, (low, high) in read["ci95"].items():
             assert (float(row[name]), float(row[f"{name}_low"]), float(row[f"{name}_high"])) == (read[name], low, high)
 
@@ -243,7 +244,7 @@ def test_report_dims_slices_of_few_films_and_has_their_intervals(inputs, outputs
 
 
 def test_the_heat_of_a_value_is_its_share_of_the_highest_of_large_slices(inputs):
-    main(inputs.root, {"Im": ["image"]}, inputs.evaluate, inputs.compare)  # whose highest slice is a small one
+    main(inputs.root, {"Im": Variant(["image"])}, inputs.evaluate, inputs.compare)  # whose highest slice is a small one
     html = (inputs.root / "metrics/report.html").read_text()
     section = re.search(r'<section id="slices">.*?</section>', html, re.DOTALL)[0]
     large = re.sub(r'<tr class="few">.*?</tr>', "", section, flags=re.DOTALL)
@@ -304,7 +305,7 @@ def test_figures_are_small_svg_without_dates_and_use_the_pages_colours_inside(ou
 
 
 def test_one_variant_makes_a_report_without_pairs(inputs):
-    main(inputs.root, {"Plo": ["plot"]}, inputs.evaluate, inputs.compare)
+    main(inputs.root, {"Plo": Variant(["plot"])}, inputs.evaluate, inputs.compare)
     text = " ".join(Page((inputs.root / "metrics/report.html").read_text()).text.split())
     comparison = json.loads((inputs.root / "metrics/comparison.json").read_text())
     assert comparison["wins"] == {"Plo": []} and "Which films each variant wins" not in text
@@ -316,7 +317,7 @@ def test_tracks_unknown_to_the_data_set_are_refused(inputs, tmp_path):
         shutil.copytree(inputs.root / folder, tmp_path / folder)
     write_table(tmp_path / "data/dataset.parquet", inputs.rows[:-1], DATASET)
     with pytest.raises(StageError, match=r"rankings/Plo.parquet names .*: run `dvc repro evaluate@Plo`"):
-        main(tmp_path, {"Plo": ["plot"]}, inputs.evaluate, inputs.compare)
+        main(tmp_path, {"Plo": Variant(["plot"])}, inputs.evaluate, inputs.compare)
     write_table(tmp_path / "data/dataset.parquet", inputs.rows, DATASET)
     with pytest.raises(MissingFileError, match=r"AA.\.jpg cannot be read .*dvc repro parse"):
-        main(tmp_path, {"Plo": ["plot"]}, inputs.evaluate, inputs.compare)
+        main(tmp_path, {"Plo": Variant(["plot"])}, inputs.evaluate, inputs.compare)

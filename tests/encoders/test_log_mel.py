@@ -2,19 +2,18 @@
 
 import dataclasses
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from benchmarks.log_mel import librosa_log_mel
+from benchmarks.settings import log_mel_settings
 from pipeline.encoders.log_mel import FLOOR_DB, FLOOR_POWER, LogMel, decibels
 from pipeline.encoders.section import LogMelFeatures
-from pipeline.params import load_params
 
 RATE = 22050
-DEFAULT = load_params(Path(__file__).parents[2] / "params.yaml").features.audio
+DEFAULT = log_mel_settings()
 SETTINGS = dataclasses.replace(DEFAULT, n_fft=512, hop_length=200, n_mels=32, f_min=50.0, f_max=10000.0)
 PINNED = [-12.445, -10.015, -8.418, -9.198, 5.096, 16.147]  # dB of six bands in frame 50
 PAPER = dataclasses.replace(DEFAULT, n_fft=1024, hop_length=220, n_mels=128)

@@ -20,6 +20,9 @@ MODEL = Model(
     embed_dim=6,
     temperature=0.2,
     max_logit_scale=100.0,
+    towers="paper",
+    components=6,
+    noise=0.0,
     audio=AudioTower(
         window_seconds=0.8,  # 9 frames
         window_hop_seconds=0.4,  # 4 frames
@@ -61,7 +64,9 @@ class World:
     inputs: list[str]
 
 
-def make_world(root: Path, variant: str = "ImPlo", inputs: tuple[str, ...] = ("plot", "image")) -> World:
+def make_world(
+    root: Path, variant: str = "ImPlo", inputs: tuple[str, ...] = ("plot", "image"), drop_inputs: float = 0.0
+) -> World:
     """Write data set, features and a model of fixed pseudo-random weights below `root`."""
     rng = np.random.default_rng(0)
     rows = dataset_rows()
@@ -97,7 +102,8 @@ def make_world(root: Path, variant: str = "ImPlo", inputs: tuple[str, ...] = ("p
     write_features(folder / "text.parquet", TEXT_KEYS, text, 6, np.float32, about)
 
     store = open_store(folder, inputs)
-    config = model_config(variant, list(inputs), MODEL, store.specs(), store.window_steps(0.8))
+    steps = store.window_steps(0.8)
+    config = model_config(variant, list(inputs), MODEL, store.specs(), steps, drop_inputs=drop_inputs)
     torch.manual_seed(0)
     save_model(root / "models" / variant, build_model(config), config)
     (root / "models" / variant / "history.csv").write_text("epoch,train_loss,valid_loss\n1,2.0,3.0\n")

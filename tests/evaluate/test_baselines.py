@@ -42,35 +42,31 @@ def test_they_repeat_and_are_fitted_to_the_training_split_alone(world, monkeypat
     seen = []
     fit = baselines.fit_linear
     monkeypatch.setattr(
-        baselines, "fit_linear", lambda inputs, music, whose: seen.append((inputs, music)) or fit(inputs, music, whose)
+        baselines,
+        "fit_linear",
+        lambda queries, music, *rest: seen.append((queries, music)) or fit(queries, music, *rest),
+    )
+    spaces = baselines.fit_spaces
+    monkeypatch.setattr(
+        baselines, "fit_spaces", lambda films, *rest: seen.append([film.fid for film in films]) or spaces(films, *rest)
     )
     run(world, ["linear"])
-    ((inputs, music),) = seen
+    known, (queries, music) = seen
     training = [row for row in world.rows if row["split"] == "train"]
-    assert {name: len(rows) for name, rows in inputs.items()} == {"plot": 2, "image": 2}
+    assert known == list(dict.fromkeys(row["fid"] for row in training))
+    assert len(queries) == 2
     assert len(music) == len(training) == 3
 
 
 def test_nearest_asks_for_music_like_that_of_the_training_films_most_alike(monkeypatch):
     monkeypatch.setattr(baselines, "NEIGHBOURS", 1)
     rng = np.random.default_rng(0)
-    inputs, whose = {"a": rng.standard_normal((6, 9))}, np.repeat(np.arange(6), 2)
+    inputs, whose = rng.standard_normal((6, 9)), np.repeat(np.arange(6), 2)
     music = rng.standard_normal((6, 7))[whose] + 0.1 * rng.standard_normal((12, 7))
-    queries, tracks = baselines._nearest(Data(inputs, music, whose, {"a": inputs["a"][[4, 2]] + 0.01}, music))
+    queries, tracks = baselines._nearest(Data(inputs, music, whose, inputs[[4, 2]] + 0.01, music))
     scores = queries @ tracks.T
     assert set(np.argsort(-scores[0])[:2]) == {8, 9}
     assert set(np.argsort(-scores[1])[:2]) == {4, 5}
-
-
-def test_frames_are_their_mean_and_deviation(world):
-    store = open_store(world.root / "data/features", world.inputs)
-    from pipeline.store.films import films_of
-
-    films = films_of(world.rows[:3], store)
-    found = baselines._music(films, store)
-    for vector, row in zip(found, [row for film in films for row in film.track_rows], strict=True):
-        frames = store.audio.read(row).astype(np.float32)
-        assert np.allclose(vector, np.concatenate([frames.mean(0), frames.std(0)]), atol=1e-3)
 
 
 def test_without_training_films_or_baselines(world, caplog):

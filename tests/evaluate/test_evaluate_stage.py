@@ -11,6 +11,7 @@ import torch
 import stages.evaluate
 from pipeline.core.errors import MissingFileError, ModelError, StageError
 from pipeline.core.tables import DATASET, write_table
+from pipeline.core.variants import Variant
 from pipeline.evaluate.bootstrap import confidence_intervals
 from pipeline.evaluate.evaluation import digest_of, measure
 from pipeline.evaluate.metrics import BEST_RANK
@@ -19,7 +20,7 @@ from pipeline.evaluate.rankings import read_rankings
 from pipeline.model.embed import embed_films, embed_paragraphs, embed_tracks, queries_of, tracks_of
 from pipeline.model.store import load_model, save_model
 from pipeline.store.films import films_of, open_store
-from tests.evaluate.small_world import BASELINES, EVALUATE, World
+from tests.evaluate.small_world import BASELINES, EVALUATE, World, make_world
 from tests.small_machine import MACHINE
 
 pytestmark = pytest.mark.slow
@@ -43,7 +44,9 @@ def logged(monkeypatch):
 @pytest.fixture
 def evaluate(logged):
     def run(world: World) -> dict:
-        stages.evaluate.main(world.root, world.variant, {world.variant: world.inputs}, EVALUATE, BASELINES, MACHINE)
+        stages.evaluate.main(
+            world.root, world.variant, {world.variant: Variant(world.inputs)}, EVALUATE, BASELINES, MACHINE
+        )
         return json.loads((world.root / f"metrics/evaluate/{world.variant}.json").read_text(encoding="utf-8"))
 
     return run
@@ -178,7 +181,7 @@ def test_the_other_direction_ranks_films_for_every_track(world, evaluate):
 def test_candidates_may_be_the_tracks_of_all_sides(world, evaluate):
     small = evaluate(world)
     stages.evaluate.main(
-        world.root, world.variant, {world.variant: world.inputs}, replace(EVALUATE, pool="all"), [], MACHINE
+        world.root, world.variant, {world.variant: Variant(world.inputs)}, replace(EVALUATE, pool="all"), [], MACHINE
     )
     metrics = json.loads((world.root / f"metrics/evaluate/{world.variant}.json").read_text(encoding="utf-8"))
     assert (metrics["pool"], metrics["queries"], metrics["candidates"]) == ("all", 5, len(world.rows))
@@ -207,7 +210,12 @@ def test_a_films_paragraphs_are_read_as_the_parameter_says(world, evaluate):
     }
     for name, scores in expected.items():
         stages.evaluate.main(
-            world.root, world.variant, {world.variant: world.inputs}, replace(EVALUATE, paragraphs=name), [], MACHINE
+            world.root,
+            world.variant,
+            {world.variant: Variant(world.inputs)},
+            replace(EVALUATE, paragraphs=name),
+            [],
+            MACHINE,
         )
         table = read_rankings(world.root / f"metrics/rankings/{world.variant}.parquet")
         for of_film, row in zip(scores, table["top_scores"], strict=True):
@@ -305,7 +313,7 @@ def test_a_model_of_other_inputs_than_the_variant_now_has_is_refused(world, eval
 def test_a_model_that_gives_no_numbers_leaves_no_metrics(world, evaluate):
     folder = world.root / "models" / world.variant
     model, config = load_model(folder)
-    model.audio_head[0].bias.data.fill_(math.nan)
+    model.audio_tower.head[0].bias.data.fill_(math.nan)
     save_model(folder, model, config)
     with pytest.raises(ModelError, match=r"train\.learning_rate"):
         evaluate(world)
@@ -323,3 +331,30 @@ def test_rankings_that_cannot_be_read_name_the_stage(world, evaluate):
     write_table(path, world.rows, DATASET)
     with pytest.raises(MissingFileError, match="is not a table of rankings"):
         read_rankings(path)
+
+
+def test_a_model_that_answers_subsets_has_the_figures_of_each(tmp_path, evaluate):
+    world = make_world(tmp_path, "Every", ("tags", "plot", "image"), drop_inputs=0.5)
+    metrics = evaluate(world)
+    names = [figures["inputs"] for figures in metrics["subsets"]]
+    assert names == [
+        ["tags"],
+        ["plot"],
+        ["image"],
+        ["tags", "plot"],
+        ["tags", "image"],
+        ["plot", "image"],
+        ["tags", "plot", "image"],
+    ]
+    for name in AVERAGES:
+        assert metrics["subsets"][-1][name] == metrics[name]
+        assert metrics["subsets"][-1]["ci95"][name] == metrics["ci95"][name]
+    model, config = load_model(world.root / "models/Every")
+    store = open_store(world.root / "data/features", config["inputs"])
+    films = films_of([row for row in world.rows if row["split"] == "eval"], store)
+    queries = embed_films(model, queries_of(films, store), config, 4, CPU, without=["plot"])
+    tracks = embed_tracks(model, tracks_of(films, store), config, 4, CPU)
+    expected, _ = measure(films, one_row_each(queries), tracks, {}, EVALUATE)
+    assert {name: metrics["subsets"][4][name] for name in AVERAGES} == {name: expected[name] for name in AVERAGES}
+    assert metrics["subsets"][4]["mean_rank"] != metrics["mean_rank"]
+    assert "subsets" not in evaluate(make_world(tmp_path, "Whole", ("tags", "plot", "image")))

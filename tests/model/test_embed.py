@@ -94,8 +94,8 @@ def test_a_film_is_embedded_alike_in_any_company(opened, embed):
 @pytest.mark.parametrize(
     ("embed", "weight", "name"),
     [
-        (embedded_tracks, "audio_head.0.bias", r"of 16 embeddings .* data/audio/A/A/A/0\.mp3"),
-        (embedded_films, "query_head.0.bias", r"\d+ of \d+ embeddings .* AAA"),
+        (embedded_tracks, "audio_tower.head.0.bias", r"of 16 embeddings .* data/audio/A/A/A/0\.mp3"),
+        (embedded_films, "query_tower.head.0.bias", r"\d+ of \d+ embeddings .* AAA"),
     ],
 )
 def test_weights_that_are_not_numbers_are_refused(opened, embed, weight, name):
@@ -106,7 +106,7 @@ def test_weights_that_are_not_numbers_are_refused(opened, embed, weight, name):
 
 @pytest.mark.parametrize(
     ("embed", "head", "name"),
-    [(embedded_tracks, "audio_head", r"data/audio/A/A/A/0\.mp3"), (embedded_films, "query_head", "AAA")],
+    [(embedded_tracks, "audio_tower.head", r"data/audio/A/A/A/0\.mp3"), (embedded_films, "query_tower.head", "AAA")],
 )
 def test_embeddings_of_length_zero_are_refused(opened, embed, head, name):
     for weight in opened[0].get_submodule(head).parameters():

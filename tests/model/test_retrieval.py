@@ -7,19 +7,26 @@ import pytest
 import torch
 
 from pipeline.core.errors import ModelError
-from pipeline.model.audio import AudioTower, VectorTower
+from pipeline.model.audio import AudioTower, HeadedAudioTower, VectorTower
+from pipeline.model.fusion import FusionTower
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.model.section import AudioTower as AudioTowerParams
 from pipeline.model.section import Model, Projector, QueryTower
+from pipeline.model.whitened import WhitenedAudioTower, WhitenedTower
 from pipeline.params import load_params
 
-VARIANTS = load_params(Path(__file__).parents[2] / "params.yaml").variants | {"Three": ["tags", "plot", "image"]}
+ROWS = load_params(Path(__file__).parents[2] / "params.yaml").variants
+VARIANTS = {name: row.inputs for name, row in ROWS.items()}
 WIDTHS = {"image": 10, "tags": 6, "plot": 6, "tags_plot": 6}
 N_MELS, FRAMES = 8, 13
+TOWERS = ("linear", "hidden", "paper")
 SMALL = Model(
     embed_dim=5,
     temperature=0.2,
     max_logit_scale=100.0,
+    towers="paper",
+    components=6,
+    noise=0.0,
     audio=AudioTowerParams(
         window_seconds=1.0,
         window_hop_seconds=1.0,
@@ -38,9 +45,15 @@ SMALL = Model(
 )
 
 
-def make_model(inputs: list[str], params: Model = SMALL) -> RetrievalModel:
+def make_model(inputs: list[str], params: Model = SMALL, drop_inputs: float = 0.0) -> RetrievalModel:
     torch.manual_seed(0)
-    return RetrievalModel(params, inputs, WIDTHS, AudioTower(params.audio, N_MELS, FRAMES))
+    widths = {name: WIDTHS[name] for name in inputs}
+    if params.towers == "paper":
+        query = FusionTower(params, widths)
+        audio = HeadedAudioTower(params, AudioTower(params.audio, N_MELS, FRAMES))
+    else:
+        query, audio = WhitenedTower(params, widths, unit=True), WhitenedAudioTower(params, N_MELS, are_frames=True)
+    return RetrievalModel(params, inputs, query, audio, drop_inputs=drop_inputs)
 
 
 def make_batch(n: int = 6) -> dict[str, torch.Tensor]:
@@ -49,9 +62,10 @@ def make_batch(n: int = 6) -> dict[str, torch.Tensor]:
     return batch | {"audio": 10 * torch.randn(n, FRAMES, N_MELS, generator=generator) - 40}
 
 
+@pytest.mark.parametrize("towers", TOWERS)
 @pytest.mark.parametrize("inputs", VARIANTS.values(), ids=VARIANTS)
-def test_every_weight_has_a_gradient(inputs):
-    model, batch = make_model(inputs), make_batch()
+def test_every_weight_has_a_gradient(inputs, towers):
+    model, batch = make_model(inputs, replace(SMALL, towers=towers)), make_batch()
     logits = model.scale() * model.encode_query(batch) @ model.encode_audio(batch).T
     torch.nn.functional.cross_entropy(logits, torch.arange(len(logits))).backward()
     unreached = [
@@ -60,21 +74,28 @@ def test_every_weight_has_a_gradient(inputs):
         if weight.grad is None or not torch.isfinite(weight.grad).all() or not weight.grad.any()
     ]
     assert unreached == []
-    reached = model.audio_tower.positions.grad.any(dim=1)  # a row for the class token and each of 3 time steps
+
+
+def test_a_position_is_learned_for_the_class_token_and_each_time_step():
+    model, batch = make_model(["image"]), make_batch()
+    model.encode_audio(batch).sum().backward()
+    reached = model.audio_tower.tower.positions.grad.any(dim=1)
     assert reached.tolist() == [True] * (1 + FRAMES // 4) + [False] * (9 - 1 - FRAMES // 4)
 
 
+@pytest.mark.parametrize("towers", TOWERS)
 @pytest.mark.parametrize("inputs", VARIANTS.values(), ids=VARIANTS)
-def test_embeddings_are_unit_vectors(inputs):
-    model, batch = make_model(inputs).eval(), make_batch()
+def test_embeddings_are_unit_vectors(inputs, towers):
+    model, batch = make_model(inputs, replace(SMALL, towers=towers)).eval(), make_batch()
     for embedding in (model.encode_query(batch), model.encode_audio(batch)):
         assert embedding.shape == (6, SMALL.embed_dim)
         torch.testing.assert_close(embedding.norm(dim=-1), torch.ones(6))
 
 
+@pytest.mark.parametrize("towers", TOWERS)
 @pytest.mark.parametrize("inputs", VARIANTS.values(), ids=VARIANTS)
-def test_query_changes_exactly_with_the_variants_own_inputs(inputs):
-    model, batch = make_model(inputs).eval(), make_batch()
+def test_query_changes_exactly_with_the_variants_own_inputs(inputs, towers):
+    model, batch = make_model(inputs, replace(SMALL, towers=towers)).eval(), make_batch()
     before = model.encode_query(batch)
     for name in [*WIDTHS, "audio"]:
         changed = model.encode_query(batch | {name: batch[name] + torch.randn_like(batch[name])})
@@ -122,10 +143,72 @@ def test_tower_that_does_not_fit_the_window_names_the_key(key, value):
 
 def test_vectors_of_a_pretrained_encoder_are_projected():
     torch.manual_seed(0)
-    model = RetrievalModel(SMALL, ["image"], WIDTHS, VectorTower(12, SMALL.audio.width)).eval()
+    audio = HeadedAudioTower(SMALL, VectorTower(12, SMALL.audio.width))
+    model = RetrievalModel(SMALL, ["image"], FusionTower(SMALL, {"image": 10}), audio).eval()
     vectors = torch.randn(6, 1, 12)
     found = model.encode_audio({"audio": vectors})
-    expected = model.audio_head(model.audio_tower.project(vectors[:, 0]))
+    expected = audio.head(audio.tower.project(vectors[:, 0]))
     torch.testing.assert_close(found, torch.nn.functional.normalize(expected, dim=-1))
     found.sum().backward()
-    assert all(weight.grad.any() for weight in model.audio_tower.parameters())
+    assert all(weight.grad.any() for weight in audio.parameters())
+
+
+def fit_by_hand(tower):
+    for part in tower.parts().values():
+        part.mean.copy_(torch.randn_like(part.mean) / 9)
+        part.axes.copy_(torch.randn_like(part.axes))
+
+
+def test_linear_towers_are_the_affine_maps_that_their_parts_make():
+    model, batch = make_model(["tags", "image"], replace(SMALL, towers="linear", noise=9.0)).eval(), make_batch()
+    fit_by_hand(model.query_tower)
+    fit_by_hand(model.audio_tower)
+    parts = model.query_tower.parts()
+    x = [(torch.nn.functional.normalize(batch[n]) - parts[n].mean) @ parts[n].axes for n in ("tags", "image")]
+    expected = torch.cat(x, 1) @ model.query_tower.head.weight.T + model.query_tower.head.bias
+    torch.testing.assert_close(model.encode_query(batch), torch.nn.functional.normalize(expected))
+    frames, part = batch["audio"], model.audio_tower.parts()["audio"]
+    pooled = torch.cat([frames.mean(1), frames.std(1, correction=0)], 1)
+    expected = (pooled - part.mean) @ part.axes @ model.audio_tower.head.weight.T + model.audio_tower.head.bias
+    torch.testing.assert_close(model.encode_audio(batch), torch.nn.functional.normalize(expected))
+
+
+def test_noise_is_of_the_components_and_of_training_alone():
+    params = replace(SMALL, towers="linear", noise=2.0)
+    model = make_model(["tags"], params)
+    model.query_tower.head = torch.nn.Identity()
+    many = {"tags": torch.zeros(20_000, 6)}
+    drawn = model.query_tower(many, {})
+    assert drawn.std(0).tolist() == pytest.approx([2.0] * 6, rel=0.05)
+    assert not model.eval().query_tower(many, {}).any()
+
+
+@pytest.mark.parametrize("towers", TOWERS)
+def test_an_input_left_out_says_nothing_whether_it_is_there_or_not(towers):
+    model, batch = make_model(["tags", "plot", "image"], replace(SMALL, towers=towers)).eval(), make_batch()
+    whole = model.encode_query(batch)
+    without = model.encode_query(batch, without=["image"])
+    assert not torch.allclose(whole, without)
+    lacking = {name: value for name, value in batch.items() if name != "image"}
+    assert torch.equal(model.encode_query(lacking, without=["image"]), without)
+
+
+@pytest.mark.parametrize("towers", TOWERS)
+def test_training_drops_whole_inputs_as_queries_may_lack_them(towers):
+    params = replace(SMALL, towers=towers, projector=replace(SMALL.projector, dropout=0.0))
+    params = replace(params, query=replace(SMALL.query, dropout=0.0))
+    model = make_model(["tags", "image"], params, drop_inputs=0.5)
+    one = {name: make_batch()[name][:1] for name in ("tags", "image")}
+    batch = {name: row.expand(3000, -1) for name, row in one.items()}
+    model.train()
+    for module in model.query_tower.modules():
+        if isinstance(module, torch.nn.BatchNorm1d):
+            module.eval()  # its statistics would mix the rows of a batch
+    drawn = model.encode_query(batch)
+    model.drop_inputs = 0.0
+    kinds = [
+        model.encode_query({n: v[:1] for n, v in batch.items()}, without) for without in ((), ("tags",), ("image",))
+    ]
+    shares = [torch.isclose(drawn, kind, atol=1e-5).all(1).double().mean().item() for kind in kinds]
+    assert sum(shares) == pytest.approx(1.0), "never without both"
+    assert shares == pytest.approx([0.25, 0.375, 0.375], abs=0.04)

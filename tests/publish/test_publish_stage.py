@@ -13,6 +13,7 @@ import stages.evaluate
 import stages.publish
 from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.core.files import sha256_of
+from pipeline.core.variants import Variant
 from pipeline.evaluate.rankings import read_rankings
 from pipeline.model.embed import embed_films, queries_of
 from pipeline.model.store import load_model, save_model
@@ -29,12 +30,12 @@ def evaluated(world, monkeypatch) -> World:
     """The small world with its variant evaluated."""
     monkeypatch.setattr(stages.evaluate, "log_evaluation", lambda *arguments: None)
     monkeypatch.setattr(stages.publish, "register_published", lambda *arguments: None)
-    stages.evaluate.main(world.root, world.variant, {world.variant: world.inputs}, EVALUATE, [], MACHINE)
+    stages.evaluate.main(world.root, world.variant, {world.variant: Variant(world.inputs)}, EVALUATE, [], MACHINE)
     return world
 
 
 def publish(world: World) -> None:
-    stages.publish.main(world.root, world.variant, {world.variant: world.inputs}, MACHINE)
+    stages.publish.main(world.root, world.variant, {world.variant: Variant(world.inputs)}, MACHINE)
 
 
 def files(world: World) -> dict[str, bytes]:
@@ -98,7 +99,7 @@ def test_publishing_twice_gives_the_same_bytes(evaluated):
 def test_another_variant_takes_the_place_of_the_published_one(evaluated):
     publish(evaluated)
     tags = make_world(evaluated.root, "Ta", ("tags",))
-    stages.evaluate.main(tags.root, tags.variant, {tags.variant: tags.inputs}, EVALUATE, [], MACHINE)
+    stages.evaluate.main(tags.root, tags.variant, {tags.variant: Variant(tags.inputs)}, EVALUATE, [], MACHINE)
     publish(tags)
     assert json.loads((tags.root / "metrics/retrieval.json").read_text(encoding="utf-8"))["variant"] == "Ta"
     assert load_model(tags.root / "models/published")[1]["inputs"] == ["tags"]

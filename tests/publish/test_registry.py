@@ -13,6 +13,7 @@ import stages.publish
 from pipeline.apps.recommend.index import open_index
 from pipeline.apps.recommend.query import Encoders, QueryEncoder
 from pipeline.core.files import sha256_of
+from pipeline.core.variants import Variant
 from pipeline.model.store import load_model
 from pipeline.publish.registry import register_published
 from pipeline.store.inputs import film_rows
@@ -103,7 +104,7 @@ def test_published_model_answers_with_the_tracks_of_its_index(tmp_path, params, 
 
     world = make_asked_world(tmp_path, params, ["tags_plot", "image"], tiny_bert, tiny_vit)
     monkeypatch.setattr(stages.publish, "headline_of", lambda path: HEADLINE)
-    stages.publish.main(tmp_path, world.variant, {world.variant: world.inputs}, MACHINE)
+    stages.publish.main(tmp_path, world.variant, {world.variant: Variant(world.inputs)}, MACHINE)
     mlflow.set_tracking_uri(tracking_uri(tmp_path))
     try:
         served = mlflow.pyfunc.load_model("models:/soundtrack-retrieval@published")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from pipeline.core.variants import Variant
 from pipeline.model.section import AudioTower, Model, Projector, QueryTower
 from pipeline.store.films import FeatureStore, open_store
 from pipeline.train.group import Group
@@ -15,6 +16,9 @@ MODEL = Model(
     embed_dim=8,
     temperature=0.2,
     max_logit_scale=100.0,
+    towers="paper",
+    components=6,
+    noise=0.0,
     audio=AudioTower(
         window_seconds=0.8,
         window_hop_seconds=0.4,
@@ -34,6 +38,7 @@ MODEL = Model(
 TRAIN = Train(
     seed=0,
     encoders="frozen",
+    init="random",
     epochs=12,
     batch_size=8,
     micro_batch_size=None,
@@ -68,6 +73,7 @@ def train(
     group: Group = ALONE,
     features: Path | None = None,
     compiled: bool = False,
+    row: Variant | None = None,
     on_epoch=None,
 ) -> tuple[FeatureStore, list[dict[str, float]]]:
     """Train on the tables in `features`, or below `root`; return the store and what was reported of each epoch."""
@@ -79,5 +85,7 @@ def train(
         if on_epoch:
             on_epoch(record)
 
-    train_variant(root, variant, Material(store), dataset, model, params, group, compiled, report)
+    train_variant(
+        root, variant, row or Variant(list(inputs)), Material(store), dataset, model, params, group, compiled, report
+    )
     return store, records

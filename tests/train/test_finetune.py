@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from pipeline.core.errors import ModelError
+from pipeline.core.variants import Variant
 from pipeline.encoders.section import ImageFeatures, TextFeatures
 from pipeline.features.image import write_image_features
 from pipeline.features.text import write_text_features
@@ -47,8 +48,8 @@ def trained(world, params=FINETUNE, inputs=INPUTS):
     """Train and return the model of the folder, its config, and what was reported."""
     root, rows, features = world
     records = []
-    material = open_material(root, rows, inputs, features.text, features.image, params)
-    train_variant(root, "All", material, rows, MODEL, params, ALONE, False, records.append)
+    material = open_material(root, rows, Variant(list(inputs)), features.text, features.image, params)
+    train_variant(root, "All", Variant(list(inputs)), material, rows, MODEL, params, ALONE, False, records.append)
     return *load_model(root / "models/All"), records
 
 
@@ -74,7 +75,12 @@ def test_untrained_model_gives_what_frozen_features_give(world):
     found = []
     for encoders in ("frozen", "finetune"):
         material = open_material(
-            root, rows, ["plot", "image"], features.text, features.image, replace(TRAIN, encoders=encoders)
+            root,
+            rows,
+            Variant(["plot", "image"]),
+            features.text,
+            features.image,
+            replace(TRAIN, encoders=encoders),
         )
         store, steps = material.store, material.store.window_steps(0.8)
         config = model_config("x", store.inputs, MODEL, store.specs(), steps, material.settings)
@@ -87,7 +93,7 @@ def test_untrained_model_gives_what_frozen_features_give(world):
 
 def test_encoders_learn_and_come_back_with_the_model(world):
     root, rows, features = world
-    before = open_material(root, rows, INPUTS, features.text, features.image, FINETUNE).networks
+    before = open_material(root, rows, Variant(INPUTS), features.text, features.image, FINETUNE).networks
     model, config, records = trained(world)
     assert_learned(records)
     for kind, network in before.items():
@@ -105,7 +111,7 @@ def test_encoders_learn_and_come_back_with_the_model(world):
 
 def test_rates_of_encoders_are_their_own(world):
     root, rows, features = world
-    before = open_material(root, rows, INPUTS, features.text, features.image, FINETUNE).networks
+    before = open_material(root, rows, Variant(INPUTS), features.text, features.image, FINETUNE).networks
     model, _, _ = trained(world, replace(FINETUNE, encoder_learning_rate=1e-12, weight_decay=0.0))
     for kind, network in before.items():
         for name, weight in model.encoders[kind].named_parameters():

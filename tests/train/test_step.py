@@ -87,7 +87,7 @@ def test_gradients_differ_from_those_of_separate_losses(setting):
     separate = made(store, whole_statistics=False)
     for half in (plan.part(0, 6), plan.part(6, 12)):
         _, found = gradients(separate, store, half, [0, 6])
-    name = "query_head.0.weight"
+    name = "query_tower.head.0.weight"
     assert not torch.allclose(found[name] / 2, whole[name], rtol=0.01)
 
 

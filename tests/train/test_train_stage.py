@@ -31,13 +31,15 @@ from pipeline.train.section import Train
 from pydantic import TypeAdapter
 from pipeline.store.films import open_store
 from pipeline.core.tables import DATASET, read_table
+from pipeline.core.variants import Variant
 from pipeline.train.group import Group
 from pipeline.train.training import Material, train_variant
 model, train = json.loads(sys.argv[1])
 dataset = read_table(Path("data/dataset.parquet"), DATASET, "split")
 store = open_store(Path("data/features"), ["plot", "image"])
 given = [TypeAdapter(cls).validate_json(json.dumps(v)) for cls, v in ((Model, model), (Train, train))]
-train_variant(Path(), "Bare", Material(store), dataset, *given, Group(0, 1, torch.device("cpu")), False, print)
+row = Variant(["plot", "image"])
+train_variant(Path(), "Bare", row, Material(store), dataset, *given, Group(0, 1, torch.device("cpu")), False, print)
 """
 
 

@@ -155,7 +155,7 @@ def test_learning_rates_of_an_epoch_are_told(root, dataset):
 def test_weights_are_those_of_the_variant_alone(root, dataset):
     train(root, dataset, inputs=("image",), variant="Im")
     weights = load_file(root / "models/Im/model.safetensors")
-    assert {name.split(".")[1] for name in weights if name.startswith("input_projections")} == {"image"}
+    assert {name.split(".")[2] for name in weights if name.startswith("query_tower.projections")} == {"image"}
 
 
 @pytest.mark.parametrize("split", ["train", "valid"])

@@ -20,7 +20,16 @@ from pipeline.model.store import WEIGHTS, load_model
 from pipeline.store.films import INPUT_TABLES
 
 # no part of a tower that is trained, but how it was, how it is applied, and how its frames are stored
-FREE = ("temperature", "dropout", "input_dropout", "window_seconds", "window_hop_seconds", "dtype")
+FREE = (
+    "temperature",
+    "components",
+    "noise",
+    "dropout",
+    "input_dropout",
+    "window_seconds",
+    "window_hop_seconds",
+    "dtype",
+)
 
 Config = dict[str, Any]
 

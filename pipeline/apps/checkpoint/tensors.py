@@ -34,7 +34,7 @@ MEANING = {
     f"{AUDIO.sample_rate} Hz",
 }
 
-CLASS_TOKEN, POSITIONS, LOGIT_SCALE = "audio_tower.class_token", "audio_tower.positions", "logit_scale"
+CLASS_TOKEN, POSITIONS, LOGIT_SCALE = "audio_tower.tower.class_token", "audio_tower.tower.positions", "logit_scale"
 
 
 class Names:
@@ -49,14 +49,14 @@ class Names:
                 "and then an image"
             )
         self._theirs = _audio() | {
-            "audio_head": "audio_projector.fc",
-            "query_head": f"{HEADS[kinds]}.fc",
-            "input_positions": "pos_emb1D",
+            "audio_tower.head": "audio_projector.fc",
+            "query_tower.head": f"{HEADS[kinds]}.fc",
+            "query_tower.positions": "pos_emb1D",
             LOGIT_SCALE: "logit_scale",
-            **_layers("fusion", "cross_attention", "", ARCHITECTURE.query.layers),
+            **_layers("query_tower.fusion", "cross_attention", "", ARCHITECTURE.query.layers),
         }
         for name, kind in zip(inputs, kinds, strict=True):
-            self._theirs[f"input_projections.{name}"] = f"{kind}_projector"
+            self._theirs[f"query_tower.projections.{name}"] = f"{kind}_projector"
             self._theirs[f"encoders.{kind}.network"] = f"{kind}_encoder"
 
     def reference(self, name: str) -> str:
@@ -91,7 +91,7 @@ def of_version_4(name: str) -> str:
 
 
 def _audio() -> dict[str, str]:
-    ours, theirs = "audio_tower", "audio_encoder"
+    ours, theirs = "audio_tower.tower", "audio_encoder"
     names = {
         CLASS_TOKEN: f"{theirs}.cls_token",
         POSITIONS: f"{theirs}.pos_embedding",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.variants import short_form
 from pipeline.params import Params
 from pipeline.tracking.evaluation import EVALUATED_TAG, KEY_TAG, POOL_TAG, ROWS_TAG, UNIT_TAG, evaluation_tags
 from pipeline.tracking.flat import flat_metrics, flattened
@@ -133,7 +134,8 @@ def changes(values: Mapping[str, str], params: Params) -> str:
     A parameter that only one of both has is not compared, but for a variant that `params` does not have.
     """
     now = {name: str(value) for name, value in flattened(asdict(params))}
-    now["variants"] = str(params.variants.get(values.get("variant", "")))
+    row = params.variants.get(values.get("variant", ""))
+    now["variants"] = str(short_form(row) if row else None)
     found = [
         f"{name.removeprefix('train.')}={_short(value)}"
         for name, value in sorted(values.items())

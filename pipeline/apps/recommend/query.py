@@ -116,7 +116,7 @@ class QueryEncoder:
         """Return the unit vectors [queries, e], float32, in order.
 
         Raises `ModelError` for a query that lacks what the model needs, naming it, and for a picture that cannot be
-        read.
+        read. A model that was trained with inputs left out needs but one of them.
         """
         return self.encode_without(queries, [None])[0]
 
@@ -126,38 +126,50 @@ class QueryEncoder:
         `parts` are some of `needs`, of which the model has several, and None for the whole query. An input that is made
         of nothing but the part is dropped; in the text `tags_plot` its place is left empty. Raises as `encode` does.
         """
-        if not queries:
-            return np.empty((len(parts), 0, self.config["model"]["embed_dim"]), np.float32)
-        items: dict[str, list[Any]] = {kind: [] for kind in self._tables}  # texts, pictures
+        found = np.empty((len(parts), len(queries), self.config["model"]["embed_dim"]), np.float32)
+        alike: dict[tuple[str, ...], list[int]] = {}  # the queries that lack the same inputs
         names = [_name(number, query, len(queries)) for number, query in enumerate(queries)]
-        rows: list[list[dict[str, tuple[int, ...]]]] = [[] for _ in parts]  # of the items: by part, query and input
-        for name, query in zip(names, queries, strict=True):
+        for number, (name, query) in enumerate(zip(names, queries, strict=True)):
             self._require(name, query)
+            lacking = tuple(i for i in self.model.inputs if not set(NEEDS[i]) <= set(query.given))
+            alike.setdefault(lacking, []).append(number)
+        for lacking, numbers in alike.items():
+            of_numbers = [(names[number], queries[number]) for number in numbers]
+            found[:, numbers] = self._encode_alike(of_numbers, parts, lacking)
+        return found
+
+    def _encode_alike(
+        self, queries: Sequence[tuple[str, Query]], parts: Sequence[str | None], lacking: Sequence[str]
+    ) -> np.ndarray:
+        """Return the vectors of named queries, none of which has the inputs `lacking`."""
+        items: dict[str, list[Any]] = {kind: [] for kind in self._tables}  # texts, pictures
+        rows: list[list[dict[str, tuple[int, ...]]]] = [[] for _ in parts]  # of the items: by part, query and input
+        for name, query in queries:
             pictures = [_picture(name, query.image)] if query.image is not None and "image" in self.needs else []
             for of_part, part in zip(rows, parts, strict=True):
                 of_part.append(
                     {
                         of_input: _rows(items[INPUT_TABLES[of_input]], made_of)
                         for of_input, made_of in _inputs(query, pictures, part).items()
-                        if of_input in self.model.inputs
+                        if of_input in self.model.inputs and of_input not in lacking
                     }
                 )
-        tables = {kind: self._tables[kind](found) for kind, found in items.items()}
+        tables = {kind: self._tables[kind](found) for kind, found in items.items() if found}
 
         def read(wanted: Mapping[str, Sequence[int]], device: torch.device) -> dict[str, Any]:
             return {name: _values(tables[INPUT_TABLES[name]], of_input, device) for name, of_input in wanted.items()}
 
-        asked = [Queries(names, of_part, read) for of_part in rows]
+        asked = [Queries([name for name, _ in queries], of_part, read) for of_part in rows]
         return np.stack(
             [
-                embed_films(self.model, of_part, self.config, BATCH_SIZE, self.device, self._dropped(part))
+                embed_films(self.model, of_part, self.config, BATCH_SIZE, self.device, [*lacking, *self._dropped(part)])
                 for of_part, part in zip(asked, parts, strict=True)
             ]
         )
 
     def _require(self, name: str, query: Query) -> None:
         lacking = [part for part in self.needs if part not in query.given]
-        if lacking:
+        if lacking and not (self.model.drop_inputs and len(lacking) < len(self.needs)):
             raise ModelError(
                 f"{name}: {' and '.join(lacking)} missing; the model M-{self.config['variant']} needs "
                 f"{', '.join(self.needs)}"

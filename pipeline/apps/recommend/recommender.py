@@ -53,6 +53,7 @@ class Answer:
 
     model: Trained
     chosen: str  # why this model
+    given: tuple[str, ...]  # parts of the query that are known
     unused: tuple[str, ...]  # parts of the query that it does not read
     tracks: list[dict[str, Any]]  # columns of `INDEX_KEYS` with rank, row, score and, for why, place and without
 
@@ -95,7 +96,8 @@ class Recommender:
         model, chosen = self.model_for(query, request.variant)
         opened = self.opened(request.library, model)
         index, search = opened.index, opened.search
-        parts = model.needs if request.why and query.given and len(model.needs) > 1 else ()
+        read = model.reads(query.given)
+        parts = read if request.why and len(read) > 1 else ()
         whole, *ablated = self._vectors(model, index, request, parts)
         rows = self._picked(index, search, whole, request)
         tracks = [
@@ -104,7 +106,8 @@ class Recommender:
         ]
         if request.why:
             _explain(index, tracks, whole, dict(zip(parts, ablated, strict=True)))
-        return Answer(model, chosen, tuple(part for part in query.given if part not in model.needs), tracks)
+        unused = tuple(part for part in query.given if part not in model.needs)
+        return Answer(model, chosen, query.given, unused, tracks)
 
     def model_for(self, query: Query, variant: str | None) -> tuple[Trained, str]:
         """Return the model that answers, and why it is that one; without a query, the one that finds similar tracks."""

@@ -19,9 +19,11 @@ SHOWN: dict[str, Callable[[float], str]] = {"start_seconds": clock, "seconds": "
 def model_message(answer: Answer) -> str:
     """Return which model answered, and why it."""
     model = answer.model
-    recall = f" Recall at 10 in its evaluation: {model.recall:.3f}." if model.recall is not None else ""
+    found = model.recall_of(answer.given)
+    recall = f" Recall at 10 in its evaluation: {found:.3f}." if found is not None else ""
     unused = f" Not used: {listed(list(answer.unused))}." if answer.unused else ""
-    return f"M-{model.name} reads {listed(list(model.needs))}: {answer.chosen}.{recall}{unused}"
+    read = model.reads(answer.given) or model.needs
+    return f"M-{model.name} reads {listed(list(read))}: {answer.chosen}.{recall}{unused}"
 
 
 def print_table(answer: Answer, folder: Path) -> None:

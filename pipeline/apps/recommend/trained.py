@@ -7,7 +7,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from pipeline.apps.recommend.query import needs_of
+from pipeline.apps.recommend.query import PARTS, needs_of
 from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.core.files import sha256_of
 from pipeline.model.store import CONFIG, WEIGHTS
@@ -27,9 +27,23 @@ class Trained:
     name: str
     folder: Path
     needs: tuple[str, ...]  # of tags, plot, image
+    answers_subsets: bool  # whether one of its needs is enough
     recall: float | None  # recall at 10 of its evaluation; None: was not evaluated with these weights
+    subsets: dict[frozenset[str], float]  # the same where only some of its needs are given, if it answers subsets
     way: tuple[str, ...]  # how and on what it was evaluated, the values of `WAY`; empty where it was not
     digest: str  # SHA-256 of its weights
+
+    def fits(self, given: Collection[str]) -> bool:
+        """Return whether it can do with what is given."""
+        return bool(set(self.needs) & set(given)) if self.answers_subsets else set(self.needs) <= set(given)
+
+    def reads(self, given: Collection[str]) -> tuple[str, ...]:
+        """Return what it reads of what is given."""
+        return tuple(part for part in self.needs if part in given)
+
+    def recall_of(self, given: Collection[str]) -> float | None:
+        """Return its recall at 10 for queries of what is given."""
+        return self.subsets.get(frozenset(self.reads(given)), self.recall)
 
 
 def trained_models(root: Path) -> dict[str, Trained]:
@@ -56,14 +70,15 @@ def choose(models: dict[str, Trained], given: Collection[str], variant: str | No
     with what is given.
     """
     asked = list(models.values()) if variant is None else [require(models, variant)]
-    fitting = [model for model in asked if set(model.needs) <= set(given)]
+    fitting = [model for model in asked if model.fits(given)]
     if not fitting:
-        needed = "; ".join(f"{model.name}: {' and '.join(model.needs)}" for model in asked)
+        joined = {model.name: " or " if model.answers_subsets else " and " for model in asked}
+        needed = "; ".join(f"{model.name}: {joined[model.name].join(model.needs)}" for model in asked)
         what = " and ".join(given) or "nothing"
         raise ModelError(f"no model can do with what is given ({what}). What each needs: {needed}")
     if variant is not None:
         return fitting[0], AS_ASKED
-    best, why = _best(fitting)
+    best, why = _best(fitting, given)
     return best, f"of the trained models that can do with what is given {why}"
 
 
@@ -77,7 +92,7 @@ def choose_similar(models: dict[str, Trained], variant: str | None, preferred: s
         return require(models, variant), AS_ASKED
     if preferred in models:
         return models[preferred], "the published variant"
-    best, why = _best(models.values())
+    best, why = _best(models.values(), PARTS)
     return best, f"of the trained models {why}"
 
 
@@ -88,10 +103,11 @@ def require(models: dict[str, Trained], variant: str) -> Trained:
     return models[variant]
 
 
-def _best(models: Iterable[Trained]) -> tuple[Trained, str]:
+def _best(models: Iterable[Trained], given: Collection[str]) -> tuple[Trained, str]:
     """Return the model that ranks best, and why it is that one; ties go to the one that reads most, then by name."""
-    by_reading = sorted(models, key=lambda model: (-len(model.needs), model.name))
-    evaluated = [(model.recall, model) for model in by_reading if model.recall is not None]
+    by_reading = sorted(models, key=lambda model: (-len(model.reads(given)), model.name))
+    found = [(model.recall_of(given), model) for model in by_reading]
+    evaluated = [(recall, model) for recall, model in found if recall is not None]
     if len({model.way for _, model in evaluated}) != 1:
         return by_reading[0], READS_MOST
     return max(evaluated, key=itemgetter(0))[1], BEST
@@ -100,21 +116,27 @@ def _best(models: Iterable[Trained]) -> tuple[Trained, str]:
 def _trained(root: Path, folder: Path) -> Trained:
     try:
         config: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        name, needs = config["variant"], needs_of(config["inputs"])
+        name, needs, answers_subsets = config["variant"], needs_of(config["inputs"]), config["drop_inputs"] > 0
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{folder / CONFIG} cannot be read ({error}): run `dvc repro`") from None
     name = name if folder.name == PUBLISHED else folder.name
     digest = sha256_of(folder / WEIGHTS)
-    recall, way = _evaluation(root / f"metrics/evaluate/{name}.json", digest)
-    return Trained(name, folder, needs, recall, way, digest)
+    recall, subsets, way = _evaluation(root / f"metrics/evaluate/{name}.json", digest)
+    return Trained(name, folder, needs, answers_subsets, recall, subsets, way, digest)
 
 
-def _evaluation(path: Path, digest: str) -> tuple[float | None, tuple[str, ...]]:
-    """Return recall at 10 and `WAY` out of a metrics file; nothing where there is none of the weights of `digest`."""
+def _evaluation(path: Path, digest: str) -> tuple[float | None, dict[frozenset[str], float], tuple[str, ...]]:
+    """Return recall at 10, that of subsets of inputs, and `WAY` out of a metrics file.
+
+    There is nothing where it has no figures of the weights of `digest`.
+    """
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
         if metrics["model"][WEIGHTS] == digest:
-            return float(metrics[METRIC]), tuple(str(metrics.get(name)) for name in WAY)
+            subsets = {
+                frozenset(needs_of(figures["inputs"])): float(figures[METRIC]) for figures in metrics.get("subsets", [])
+            }
+            return float(metrics[METRIC]), subsets, tuple(str(metrics.get(name)) for name in WAY)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
-    return None, ()
+    return None, {}, ()

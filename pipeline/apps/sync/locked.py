@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.core.files import BLOCK_BYTES
+from pipeline.core.variants import short_form
 from pipeline.params import Params
 from pipeline.store.table import open_parquet
 from pipeline.tracking.flat import flat_params, flattened
@@ -37,11 +38,13 @@ def produced_by(stages: Mapping[str, Any], weights: Path, variant: str, params: 
     if _md5_in(trained.get("outs", ()), f"models/{variant}/{weights.name}") != _md5_of(weights):
         return flat_params(asdict(params), variant), PARAMS
     values: dict[str, Any] = {}
+    row: Any = []
     for name, stage in stages.items():
         if name.partition("@")[2] in ("", "audio", "image", "text", variant):
-            values |= dict(flattened(stage.get("params", {}).get(PARAMS, {})))
-    own = {name: value for name, value in values.items() if not name.startswith("variants.")}
-    return own | {"variant": variant, "variants": values[f"variants.{variant}"]}, LOCK
+            found = stage.get("params", {}).get(PARAMS, {})
+            row = found.get(f"variants.{variant}", row)
+            values |= dict(flattened({key: value for key, value in found.items() if not key.startswith("variants")}))
+    return values | {"variant": variant, "variants": short_form(row)}, LOCK
 
 
 def dataset_digest(stages: Mapping[str, Any], variant: str, root: Path) -> str:

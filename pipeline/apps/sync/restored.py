@@ -13,6 +13,7 @@ from pipeline.apps.sync.locked import PARAMS, dataset_digest, produced_by, read_
 from pipeline.apps.sync.revision import files_of, tags_of
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import sha256_of
+from pipeline.core.variants import row_of
 from pipeline.params import load_params
 from pipeline.publish.registry import ALIAS, NAME, registered
 from pipeline.store.index import INDEX
@@ -80,7 +81,11 @@ def sync(mlflow: ModuleType, root: Path, source: Path, extra: Mapping[str, str])
                 values, origin = produced_by(stages, folder / WEIGHTS, variant, params)
                 data = dataset_digest(stages, variant, root)
                 tags = run_tags(root, variant, params.variants, data, extra.get("dvc.exp_name", "")) | dict(extra)
-                tags |= {"modalities": ",".join(values["variants"]), "restored": "true", FROM_TAG: origin}
+                tags |= {
+                    "modalities": ",".join(row_of(values["variants"]).inputs),
+                    "restored": "true",
+                    FROM_TAG: origin,
+                }
                 run, action = _logged(mlflow, folder, variant, values, tags), LOGGED
                 notes += [f"parameters are those of {PARAMS} now"] if origin == PARAMS else []
             if metrics and log_figures(mlflow, run, metrics, extra.get("dvc.exp_name", "")):

@@ -44,6 +44,7 @@ class Variant(BaseModel):
     needs: Annotated[
         list[str], Field(description="what it reads, of tags, plot and image", examples=[["tags", "image"]])
     ]
+    any_of: Annotated[bool, Field(description="whether one of them is enough", examples=[False])]
     recall_at_10: Annotated[
         float | None,
         Field(description="share of a film's own tracks among the first ten, in its evaluation", examples=[0.329]),

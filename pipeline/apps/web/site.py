@@ -1,6 +1,7 @@
 """What the routes share: the engine, the tracks of its libraries, the example films."""
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -8,6 +9,7 @@ from typing import Any, BinaryIO
 from anyio import CapacityLimiter
 from PIL import Image
 
+from pipeline.apps.recommend.query import PARTS
 from pipeline.apps.recommend.recommender import Recommender, Request
 from pipeline.apps.recommend.trained import Trained
 from pipeline.apps.web.examples import Examples
@@ -51,7 +53,7 @@ class Site:
         answer = self.recommender.recommend(request)
         self.tracks.learn(request.library, answer.model)
         return {
-            "model": about(answer.model) | {"chosen": answer.chosen},
+            "model": about(answer.model, answer.given) | {"chosen": answer.chosen},
             "unused": answer.unused,
             "library": request.library,
             "seconds": round(time.perf_counter() - began, 4),
@@ -64,9 +66,14 @@ class Site:
         return track | addresses
 
 
-def about(model: Trained) -> Row:
-    """Return what `schema.Variant` says of a model."""
-    return {"name": model.name, "needs": model.needs, "recall_at_10": model.recall}
+def about(model: Trained, given: Collection[str] = PARTS) -> Row:
+    """Return what `schema.Variant` says of a model; of one that answered, what it read of what was given."""
+    return {
+        "name": model.name,
+        "needs": model.reads(given) or model.needs,
+        "any_of": model.answers_subsets,
+        "recall_at_10": model.recall_of(given),
+    }
 
 
 def picture(source: Path | BinaryIO) -> Image.Image:

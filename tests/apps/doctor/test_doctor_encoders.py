@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from huggingface_hub import constants
 
+from benchmarks.settings import log_mel_settings
 from pipeline.apps.doctor.encoders import check_audio_encoder, check_image_encoder, check_text_encoder
 from pipeline.encoders.section import ImageFeatures, TextFeatures, WindowFeatures
 
@@ -69,7 +70,7 @@ def hub(monkeypatch):
 
 
 def test_log_mel_needs_no_model(params, hub):
-    found = check_audio_encoder(params.features.audio)
+    found = check_audio_encoder(log_mel_settings())
     assert (found.state, found.found) == ("ok", "log-mel: computed here, no model needed")
     assert image("log-mel").state == "missing"
 

@@ -62,7 +62,7 @@ def test_folder_and_out_are_asked_for(capsys):
 @pytest.fixture
 def summary() -> Summary:
     rows = [row_of("a.mp3", status="ok", segments=2)]
-    model = Trained("Any", Path("m"), ("plot", "image"), None, (), "0")
+    model = Trained("Any", Path("m"), ("plot", "image"), False, None, {}, (), "0")
     return summary_of(Path("/music"), rows, {}, {"Any": 2, "Other": 3}, [model, replace(model, name="Other")])
 
 

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from pipeline.core.tables import DATASET, read_table, write_table
+from pipeline.core.variants import apart
 from pipeline.encoders.section import Features, ImageFeatures, TextFeatures
 from pipeline.encoders.tuned import load_tuned
 from pipeline.features.image import write_image_features
@@ -25,7 +26,14 @@ PLOTS = ("a dog runs .", "war begins .\n\n  a dog runs home .", "home .\na war .
 
 
 def make_asked_world(
-    root: Path, params: Params, inputs: Sequence[str], bert: Path, vit: Path, tuned: Sequence[str] = (), crops: int = 1
+    root: Path,
+    params: Params,
+    inputs: Sequence[str],
+    bert: Path,
+    vit: Path,
+    tuned: Sequence[str] = (),
+    crops: int = 1,
+    drop_inputs: float = 0.0,
 ) -> World:
     """Write data set, posters, features and the model of a variant `Asked` below `root`.
 
@@ -44,7 +52,7 @@ def make_asked_world(
     features = features_of(params, bert, vit, crops)
     write_text_features(root / "data/features/text.parquet", rows, features.text, MACHINE)
     write_image_features(root, root / "data/features/image.parquet", rows, features.image, MACHINE)
-    train(root, "Asked", inputs, features, tuned)
+    train(root, "Asked", inputs, features, tuned, drop_inputs)
     return World(root, rows, "Asked", list(inputs))
 
 
@@ -57,12 +65,21 @@ def features_of(params: Params, bert: Path, vit: Path, crops: int = 1) -> Featur
     )
 
 
-def train(root: Path, variant: str, inputs: Sequence[str], features: Features, tuned: Sequence[str] = ()) -> None:
+def train(
+    root: Path,
+    variant: str,
+    inputs: Sequence[str],
+    features: Features,
+    tuned: Sequence[str] = (),
+    drop_inputs: float = 0.0,
+) -> None:
     """Write an untrained model of fixed pseudo-random weights for `variant` below `root`."""
     rows = read_table(root / "data/dataset.parquet", DATASET, "split")
+    inputs = list(inputs) if "text" in tuned else apart(inputs)
     kinds = {INPUT_TABLES[name] for name in inputs} & set(tuned)
     networks, settings = load_tuned(sorted(kinds), features.text, features.image, marks="tags_plot" in inputs)
     store = open_store(root / "data/features", inputs, raw_tables(root, rows, inputs, settings))
-    config = model_config(variant, inputs, MODEL, store.specs(), store.window_steps(0.8), settings)
+    steps = store.window_steps(0.8)
+    config = model_config(variant, inputs, MODEL, store.specs(), steps, settings, drop_inputs=drop_inputs)
     torch.manual_seed(crc32(variant.encode()))
     save_model(root / "models" / variant, build_model(config, networks or None), config)

@@ -11,6 +11,7 @@ from pipeline.apps.recommend.libraries import FilmLibrary
 from pipeline.apps.recommend.trained import trained_models
 from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.core.tables import SEGMENTS, read_table, write_table
+from pipeline.core.variants import Variant
 from pipeline.model.store import load_model, save_model
 from tests.apps.recommend.asked_world import CPU
 from tests.small_machine import MACHINE
@@ -25,7 +26,7 @@ def root(asked_root, tmp_path, monkeypatch):
     monkeypatch.setattr(stages.publish, "register_published", lambda *arguments: None)
     root = tmp_path / "root"
     shutil.copytree(asked_root, root, ignore=shutil.ignore_patterns(".indexes"))
-    stages.publish.main(root, "Words", {"Words": ["tags"]}, MACHINE)
+    stages.publish.main(root, "Words", {"Words": Variant(["tags"])}, MACHINE)
     return root
 
 

@@ -184,6 +184,23 @@ def test_a_part_left_out_says_nothing(asked, tuned, part):
     assert np.abs(whole - encoder.encode_without([query], [part])[0]).max() > 1e-6
 
 
+def test_a_model_that_answers_subsets_takes_what_each_query_has(asked):
+    world = asked(["tags", "plot", "image"], drop_inputs=0.5)
+    encoder, queries = encoder_of(world), as_queries(world)
+    whole = encoder.encode(queries)
+    some = [queries[0], replace(queries[1], plot=" "), replace(queries[2], image=None, tags=None)]
+    found = encoder.encode(some)
+    np.testing.assert_allclose(found[0], whole[0], atol=1e-6)
+    np.testing.assert_allclose(found[1], encoder.encode_without([queries[1]], ["plot"])[0, 0], atol=1e-6)
+    alone = encoder.encode_without([some[2]], [None])[0, 0]
+    np.testing.assert_allclose(found[2], alone, atol=1e-6)
+    assert np.abs(alone - whole[2]).max() > 1e-6
+    without_image = encoder.encode_without([replace(queries[2], tags=None)], ["image"])[0, 0]
+    np.testing.assert_allclose(alone, without_image, atol=1e-6)
+    with pytest.raises(ModelError, match="query 1: tags and plot and image missing"):
+        encoder.encode([queries[0], Query(None, None, " ", None)])
+
+
 def test_the_same_text_is_encoded_once(asked, monkeypatch):
     world = asked(["tags"])
     encoder, asked_for = encoder_of(world), []

@@ -49,8 +49,8 @@ def made(**ways: str | None) -> dict[str, Trained]:
     found = {}
     for name, (needs, recall) in MODELS.items():
         way = ways.get(name, "eval")
-        of = (None, ()) if recall is None or way is None else (recall, (way,))
-        found[name] = Trained(name, Path(name), needs, *of, name)
+        of = (None, {}, ()) if recall is None or way is None else (recall, {}, (way,))
+        found[name] = Trained(name, Path(name), needs, False, *of, name)
     return found
 
 
@@ -71,6 +71,19 @@ def test_the_model_that_ranks_best_of_those_that_can_do_with_what_is_given(given
     assert model.name == expected
     reason = "reads most, as there are no figures that compare them" if given == ("image",) else "ranks best"
     assert why.startswith(f"of the trained models that can do with what is given the one that {reason}")
+
+
+def test_a_model_that_answers_subsets_competes_with_its_figure_for_what_is_given():
+    parts = ("tags", "plot", "image")
+    subsets = {frozenset(["tags"]): 0.1, frozenset(["image"]): 0.2, frozenset(["tags", "image"]): 0.5}
+    models = made() | {"Every": Trained("Every", Path("e"), parts, True, 0.6, subsets, ("eval",), "e")}
+    chosen = {given: choose(models, given, None)[0].name for given in (("tags",), ("image",), ("tags", "image"), parts)}
+    assert chosen == {("tags",): "Words", ("image",): "Every", ("tags", "image"): "Every", parts: "Every"}
+    assert models["Every"].recall_of(("image", "tags")) == 0.5
+    assert models["Every"].reads(("image", "tags")) == ("tags", "image")
+    assert choose(models, ("plot",), "Every")[0].name == "Every"
+    with pytest.raises(ModelError, match="Every: tags or plot or image"):
+        choose({"Every": models["Every"]}, (), None)
 
 
 def test_without_figures_that_compare_them_the_model_that_reads_most():

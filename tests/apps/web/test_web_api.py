@@ -41,6 +41,7 @@ def test_answer_is_the_engines(client, site_recommender):
     assert found["model"] == {
         "name": "Whole",
         "needs": ["tags", "plot", "image"],
+        "any_of": False,
         "recall_at_10": None,
         "chosen": expected.chosen,
     }

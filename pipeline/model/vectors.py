@@ -1,0 +1,63 @@
+"""Films and their music as plain vectors: what linear maps and whitened towers are fitted to.
+
+A film's input is the mean of its paragraphs' unit vectors, a track the mean of its windows' vectors, or of log-mel
+frames the mean and deviation of each band.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from pipeline.model.linear import SAMPLE, Components, components_of, joined, unit
+from pipeline.model.whitened import pooled
+from pipeline.store.films import FeatureStore, FilmFeatures
+
+MUSIC_ROWS = 1024  # tracks reduced at a time
+
+
+@dataclass(frozen=True)
+class Spaces:
+    """The principal components of each input and of the music, over the training films."""
+
+    inputs: dict[str, Components]
+    music: Components
+
+    def queries(self, films: Sequence[FilmFeatures], store: FeatureStore) -> np.ndarray:
+        """Return [films, r], all inputs side by side."""
+        return joined(self.inputs, _input_vectors(films, store))
+
+    def tracks(self, films: Sequence[FilmFeatures], store: FeatureStore) -> np.ndarray:
+        """Return [tracks, r] of the tracks of `films` in order, a block of vectors in memory at a time."""
+        rows = [row for film in films for row in film.track_rows]
+        blocks = (rows[begin : begin + MUSIC_ROWS] for begin in range(0, len(rows), MUSIC_ROWS))
+        return np.concatenate([self.music.of(np.stack(list(_music(block, store)))) for block in blocks])
+
+
+def fit_spaces(films: Sequence[FilmFeatures], store: FeatureStore, most: int) -> Spaces:
+    """Return the components of training films, `most` of each input and of the music at the most."""
+    inputs = {name: components_of(rows, most, scaled=False) for name, rows in _input_vectors(films, store).items()}
+    rows = [row for film in films for row in film.track_rows]
+    sample = np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE)).astype(int)
+    music = np.stack(list(_music([rows[place] for place in sample], store)))
+    return Spaces(inputs, components_of(music, most, scaled=True))
+
+
+def film_numbers(films: Sequence[FilmFeatures]) -> np.ndarray:
+    """Return the number of the film of each of their tracks, [tracks]."""
+    return np.repeat(np.arange(len(films)), [len(film.track_rows) for film in films])
+
+
+def _input_vectors(films: Sequence[FilmFeatures], store: FeatureStore) -> dict[str, np.ndarray]:
+    """Return the vectors [films, f] of each input."""
+    return {
+        name: np.stack([unit(store.tables[name].read(film.fixed_rows[name]).numpy()).mean(0) for film in films])
+        for name in store.inputs
+    }
+
+
+def _music(rows: Sequence[int], store: FeatureStore) -> Iterator[np.ndarray]:
+    """Yield the vector [f], float32, of each track at `rows` of the audio table."""
+    for row in rows:
+        yield pooled(store.audio.values(torch.from_numpy(store.audio.read(row))), store.audio.is_log_mel).numpy()
