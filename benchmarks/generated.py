@@ -138,7 +138,7 @@ def main(variants: Sequence[str], params: Params, sizes: Sizes, seeds: int) -> l
         table = Table("variant", "training films", *columns, title=f"{metric}; {films} films, {tracks:,} tracks")
         for line in lines:
             table.add_row(line["variant"], f"{line['films']:,}", *(_readable(line[name][metric]) for name in columns))
-        Console(width=160).print(table)
+        Console(width=180).print(table)
     return lines
 
 
