@@ -5,11 +5,9 @@
 
 Idea: film records (`films/*.yaml`) become pages, posters and cues by the modules beside this one; this one decides who
 gets what, adds the troubles of the real web, and names files by their content, so that no name tells what belongs
-together. Deterministic with the versions of requirements.txt and the system packages that `ensembles` names.
+together. Deterministic with the versions of requirements.txt and the system packages that `performance` names.
 """
 
-import hashlib
-import io
 import json
 import shutil
 import sys
@@ -19,32 +17,14 @@ from pathlib import Path
 import music
 import numpy as np
 import pages
-import posters
-import yaml
-from casting import cue_list, poster_mood
-from moods_in_words import plot_with_moods
-from page_text import bare_title
-from PIL import Image
+from casting import cue_list
+from records import SEED, film_id, load_films
+from shown import name_of, page_name, show
 
-SEED = 1924
 CUE_SECONDS = (12.0, 14.0)
 LONG_CUE_SECONDS = (22.0, 25.0)  # of the films whose cues come as one recording
 CONTAINERS = {"webm": 20_000, "m4a": 24_000, "mp3": 24_000, "ogg": 0}  # bit/s; Vorbis has its one quality
 CONTAINER_SHARES = (0.45, 0.25, 0.2, 0.1)
-TROUBLES = (  # films, evenly spread over the list, each with one trouble of the real web
-    "no_poster",
-    "dead_link",
-    "no_plot",
-    "truncated",
-    "one_recording",
-    "disambiguation",
-    "no_poster",
-    "dead_link",
-    "no_plot",
-    "truncated",
-    "one_recording",
-)
-NAME_LENGTH = 12
 
 
 def main(folder: Path) -> None:
@@ -61,33 +41,12 @@ def main(folder: Path) -> None:
     print(f"{len(films)} films, {sum(len(entry['soundtrack']) for entry in entries)} audio URLs")
 
 
-def load_films() -> list[dict]:
-    """Return the film records, shuffled, some of them with a `trouble`."""
-    records = Path(__file__).with_name("films").glob("*.yaml")
-    films = [film for path in sorted(records) for film in yaml.safe_load(path.read_text(encoding="utf-8"))]
-    films = [films[i] for i in np.random.default_rng(SEED).permutation(len(films))]
-    for number, trouble in enumerate(TROUBLES):
-        films[(number + 1) * len(films) // (len(TROUBLES) + 1)]["trouble"] = trouble
-    return films
-
-
-def film_id(number: int) -> str:
-    """Return AAA, AAB, ... for 0, 1, ..."""
-    return "".join(chr(65 + number // 26**place % 26) for place in (2, 1, 0))
-
-
 def build_film(site: Path, number: int, film: dict) -> dict:
     """Write one film's page, poster and audio under `site` and return its entry of meta.json."""
     rng = np.random.default_rng([SEED, number])
-    film = film | {"plot": plot_with_moods(film, rng)}
-    picture, suffix = posters.poster(film, rng, poster_mood(film, rng))
-    source = store(site / "media", picture, suffix)
-    if film.get("trouble") == "disambiguation":
-        name = bare_title(film["title"])
-        page = pages.disambiguation(film["title"], [f"{name} (novel)", f"{name} (play)", film["title"]])
-    else:
-        page = pages.article(film, rng, f"/media/{source}", Image.open(io.BytesIO(picture)).size)
-    (site / "wiki" / f"{pages.slug(film['title'])}.html").write_text(page, encoding="utf-8")
+    shown = show(film, rng)
+    (site / "media" / shown.picture_name).write_bytes(shown.picture)
+    (site / "wiki" / page_name(film)).write_text(shown.page, encoding="utf-8")
     return {
         "wikipedia": "{origin}" + pages.wiki_path(film["title"]),
         "soundtrack": ["{origin}/audio/" + name for name in audio_files(site / "audio", film, rng)],
@@ -119,7 +78,7 @@ def audio_files(folder: Path, film: dict, rng: np.random.Generator) -> list[str]
 
 def store(folder: Path, data: bytes, suffix: str) -> str:
     """Write `data` under a name that only its content decides, and return the name."""
-    name = f"{hashlib.sha256(data).hexdigest()[:NAME_LENGTH]}.{suffix.lstrip('.')}"
+    name = name_of(data, suffix)
     (folder / name).write_bytes(data)
     return name
 

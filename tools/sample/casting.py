@@ -66,6 +66,11 @@ def house_band(film: dict, rng: Generator) -> str:
     """Return the band of the cinema that shows `film`."""
     if rng.random() < OTHER_BAND_SHARE:
         return str(rng.choice(sorted(ENSEMBLES)))
+    return usual_band(film)
+
+
+def usual_band(film: dict) -> str:
+    """Return the band that country and genre of `film` call for."""
     return LOCAL_BANDS.get(film["countries"][0]) or BANDS[film["genres"][0]]
 
 

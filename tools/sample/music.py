@@ -6,8 +6,8 @@ manner of playing (`arrangement`), the ensemble sets the timbre (`ensembles`), a
 `encode` stores a cue in one of the containers that collections of soundtracks come in.
 
 Conventions: sound is mono float32 at 24 kHz within -1 to 1. Equal arguments and generator states give equal samples,
-and equal samples give equal bytes. Only maintainers run this: requirements.txt lists the Python packages, `ensembles`
-the system packages.
+and equal samples give equal bytes. Only maintainers run this: requirements.txt lists the Python packages,
+`performance` the system packages.
 """
 
 import functools
@@ -20,8 +20,9 @@ import numpy as np
 import soundfile
 import yaml
 from arrangement import MOODS, STYLES, set_for_mood
-from ensembles import ENSEMBLES, SAMPLE_RATE, perform
+from ensembles import ENSEMBLES
 from numpy.random import Generator
+from performance import SAMPLE_RATE, perform
 from scores import read
 
 __all__ = ["ENSEMBLES", "MOODS", "SAMPLE_RATE", "Cue", "Piece", "arrange", "encode", "pieces"]

@@ -1,0 +1,50 @@
+"""What a film shows before any music plays: its plot, poster and page.
+
+Idea: one generator draws all of a film in one order: plot, poster, page, then the casting of its cues. What is drawn
+here leaves it where the casting begins, so that the casting can be told again without the music.
+"""
+
+import hashlib
+import io
+from typing import NamedTuple
+
+import pages
+import posters
+from casting import poster_mood
+from moods_in_words import plot_with_moods
+from numpy.random import Generator
+from page_text import bare_title
+from PIL import Image
+
+NAME_LENGTH = 12
+
+
+class Shown(NamedTuple):
+    mood: str  # that the poster is drawn after
+    picture: bytes
+    picture_name: str
+    page: str  # HTML
+
+
+def show(film: dict, rng: Generator) -> Shown:
+    """Draw the plot, poster and page of a film record."""
+    film = film | {"plot": plot_with_moods(film, rng)}
+    mood = poster_mood(film, rng)
+    picture, suffix = posters.poster(film, rng, mood)
+    name = name_of(picture, suffix)
+    if film.get("trouble") == "disambiguation":
+        bare = bare_title(film["title"])
+        page = pages.disambiguation(film["title"], [f"{bare} (novel)", f"{bare} (play)", film["title"]])
+    else:
+        page = pages.article(film, rng, f"/media/{name}", Image.open(io.BytesIO(picture)).size)
+    return Shown(mood, picture, name, page)
+
+
+def page_name(film: dict) -> str:
+    """Return the name of the film's file in the folder of pages."""
+    return f"{pages.slug(film['title'])}.html"
+
+
+def name_of(data: bytes, suffix: str) -> str:
+    """Return the name of a file that holds `data`: only its content decides it."""
+    return f"{hashlib.sha256(data).hexdigest()[:NAME_LENGTH]}.{suffix.lstrip('.')}"
