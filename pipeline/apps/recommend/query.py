@@ -133,7 +133,7 @@ class QueryEncoder:
         rows: list[list[dict[str, tuple[int, ...]]]] = [[] for _ in parts]  # of the items: by part, query and input
         for name, query in zip(names, queries, strict=True):
             self._require(name, query)
-            pictures = [_picture(name, query.image)] if query.image is not None and "image" in self.needs else []
+            pictures = [opened_picture(name, query.image)] if query.image is not None and "image" in self.needs else []
             for of_part, part in zip(rows, parts, strict=True):
                 of_part.append(
                     {
@@ -250,7 +250,8 @@ def _rows(items: list[Any], found: list[Any]) -> tuple[int, ...]:
     return tuple(places)
 
 
-def _picture(name: str, path: Path | Image.Image) -> Image.Image:
+def opened_picture(name: str, path: Path | Image.Image) -> Image.Image:
+    """Return the picture at `path`, or the one that it is; raise `ModelError` naming the query where it is none."""
     if isinstance(path, Image.Image):
         return path
     try:

@@ -21,7 +21,7 @@ def model_message(answer: Answer) -> str:
     model = answer.model
     recall = f" Recall at 10 in its evaluation: {model.recall:.3f}." if model.recall is not None else ""
     unused = f" Not used: {listed(list(answer.unused))}." if answer.unused else ""
-    return f"M-{model.name} reads {listed(list(model.needs))}: {answer.chosen}.{recall}{unused}"
+    return f"{model.label} reads {listed(list(model.needs))}: {answer.chosen}.{recall}{unused}"
 
 
 def print_table(answer: Answer, folder: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.apps.recommend.query import needs_of
+from pipeline.apps.recommend.zero_shot import ZeroShot
 from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.core.files import sha256_of
 from pipeline.model.store import CONFIG, WEIGHTS
@@ -30,6 +31,19 @@ class Trained:
     recall: float | None  # recall at 10 of its evaluation; None: was not evaluated with these weights
     way: tuple[str, ...]  # how and on what it was evaluated, the values of `WAY`; empty where it was not
     digest: str  # SHA-256 of its weights
+
+    @property
+    def label(self) -> str:
+        """What it is called in messages."""
+        return f"M-{self.name}"
+
+    @property
+    def option(self) -> str:
+        """What a command is given besides, for it to answer: nothing, it is found where models lie."""
+        return ""
+
+
+Model = Trained | ZeroShot  # what answers
 
 
 def trained_models(root: Path) -> dict[str, Trained]:

@@ -9,7 +9,7 @@ from anyio import CapacityLimiter
 from PIL import Image
 
 from pipeline.apps.recommend.recommender import Recommender, Request
-from pipeline.apps.recommend.trained import Trained
+from pipeline.apps.recommend.trained import Model
 from pipeline.apps.web.examples import Examples
 from pipeline.apps.web.failures import Refused
 from pipeline.apps.web.tracks import Tracks, audio_url
@@ -64,7 +64,7 @@ class Site:
         return track | addresses
 
 
-def about(model: Trained) -> Row:
+def about(model: Model) -> Row:
     """Return what `schema.Variant` says of a model."""
     return {"name": model.name, "needs": model.needs, "recall_at_10": model.recall}
 
