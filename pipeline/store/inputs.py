@@ -4,7 +4,7 @@ The files of posters are what `parse` wrote, JPEG in RGB.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,18 @@ from PIL import Image
 
 from pipeline.core.errors import MissingFileError
 
+PARTS = ("tags", "plot", "image")  # of what can be known of a film
+NEEDS = {"image": ("image",), "tags": ("tags",), "plot": ("plot",), "tags_plot": ("tags", "plot")}  # of each input
 MAX_PIXELS = 50_000_000  # parse writes posters of some 224 px
 FORMATS = ("JPEG", "PNG")
 DAMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # what Pillow raises on a damaged JPEG
 
 Row = dict[str, Any]
+
+
+def needs_of(inputs: Collection[str]) -> tuple[str, ...]:
+    """Return which of `PARTS` a model of `inputs` needs."""
+    return tuple(part for part in PARTS if any(part in NEEDS[name] for name in inputs))
 
 
 def film_rows(dataset: Iterable[Row]) -> list[Row]:

@@ -7,11 +7,11 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from pipeline.apps.recommend.query import needs_of
 from pipeline.apps.recommend.zero_shot import ZeroShot
 from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.core.files import sha256_of
 from pipeline.model.store import CONFIG, WEIGHTS
+from pipeline.store.inputs import needs_of
 
 PUBLISHED = "published"  # the folder of models/ that `publish` writes
 AS_ASKED = "as asked"
