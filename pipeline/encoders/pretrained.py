@@ -24,6 +24,7 @@ from pipeline.encoders.section import PRECISION
 VERSION = 1  # of all encoders here: raise when the same input would give other values, which are kept by it
 HEADS = ("pooler.", "head.", "visual_projection.", "audio_projection.")  # what only a model's pooled output is made of
 UNREAD = ("masked_spec_embed", "embeddings.mask_token")  # what only pretraining reads, and many checkpoints lack
+CONSTANT = ("position_ids", "token_type_ids", "num_batches_tracked")  # ends of names of what a model sets by itself
 IGNORED_SETTINGS = (
     "_name_or_path",
     "architectures",
@@ -83,7 +84,7 @@ def load_model(folder: Path, towers: Towers) -> tuple[Any, bool]:
         output_loading_info=True,
     )
     missing = set(info["missing_keys"]) | {key for key, *_ in info["mismatched_keys"]}
-    lacking = sorted(key for key in missing if not key.startswith((*HEADS, *UNREAD)))
+    lacking = sorted(key for key in missing if not key.startswith((*HEADS, *UNREAD)) and not key.endswith(CONSTANT))
     if lacking:
         raise ValueError(f"its checkpoint lacks {len(lacking)} weights of {type(model).__name__}, e.g. {lacking[0]}")
     return model.eval(), not any(key.startswith(HEADS) for key in missing)

@@ -176,6 +176,15 @@ def test_a_checkpoint_without_a_part_is_refused(tiny, tmp_path, part):
         load(without_weights(tiny("joint_clap"), tmp_path / "part", part))
 
 
+def test_a_checkpoint_without_constants_is_the_same_model(tiny, tmp_path):
+    whole = load(tiny("joint_clap"))
+    found = load(
+        without_weights(tiny("joint_clap"), tmp_path / "part", "position_ids", "token_type_ids", "num_batches")
+    )
+    assert found.digest == whole.digest
+    assert np.array_equal(found.text.encode(TEXTS), whole.text.encode(TEXTS))
+
+
 def test_a_model_of_text_and_pictures_alone_is_refused_and_one_without_pictures_reads_none(tiny, tmp_path):
     for side, part in (("audio", "audio"), ("vision", "vision")):
         folder = without_weights(tiny("joint_gemma"), tmp_path / side, f"{part}_tower", f"embed_{part}")
