@@ -1,6 +1,6 @@
 """Rank all tracks of the evaluation split for each of its films with one variant's model, and measure the rankings.
 
-Reads: data/{dataset,films}.parquet, data/features/*.parquet, models/<variant>
+Reads: data/{dataset,films}.parquet, data/features/*.parquet, models/<variant>; for `zero_shot` data/{audio,image}
 Writes: metrics/evaluate/<variant>.json, metrics/rankings/<variant>.parquet; the figures in the training's MLflow run
 Run: dvc repro evaluate@<variant>
 """
@@ -18,8 +18,9 @@ from pipeline.evaluate.baselines import evaluate_baselines
 from pipeline.evaluate.evaluation import evaluate_model, pool_of
 from pipeline.evaluate.rankings import write_rankings
 from pipeline.evaluate.section import Baselines, Evaluate
+from pipeline.evaluate.zero_shot import evaluate_zero_shot
 from pipeline.model.store import load_model, open_for_model
-from pipeline.store.films import open_store
+from pipeline.store.films import films_of, open_store
 from pipeline.tracking.evaluation import log_evaluation
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,8 @@ def main(
     metrics, rankings = evaluate_model(model, config, store, rows, about, evaluate, batch_size, device)
     features = open_store(root / "data/features", apart(inputs))
     metrics["baselines"] = evaluate_baselines(baselines, features, training, rows, rankings, evaluate)
+    films = films_of(rows, features)
+    metrics["baselines"] |= evaluate_zero_shot(root, inputs, films, rankings, evaluate, machine)
     metrics["model"] = {name: sha256_of(folder / name) for name in ("model.safetensors", "history.csv")}
     write_rankings(root / f"metrics/rankings/{variant}.parquet", rankings)
     write_json(root / f"metrics/evaluate/{variant}.json", metrics)

@@ -6,6 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.errors import ModelError
+
+ZERO_SHOT = "a joint encoder of text and music instead of trained models: a folder, or e.g. laion/clap-htsat-unfused"
+
 
 def register(commands: Any) -> None:
     """Add the command to those of `python -m pipeline`."""
@@ -17,20 +21,34 @@ def register(commands: Any) -> None:
     )
     command.add_argument("folder", metavar="FOLDER", type=Path, help="your music; nothing is written into it")
     command.add_argument("--out", metavar="LIBRARY", type=Path, required=True, help="a folder for what is made of it")
-    command.add_argument("--variants", metavar="NAMES", help="models, e.g. Ta,ImTa; without it all that are trained")
+    models = command.add_mutually_exclusive_group()
+    models.add_argument("--variants", metavar="NAMES", help="models, e.g. Ta,ImTa; without it all that are trained")
+    models.add_argument("--zero-shot", metavar="MODEL", help=ZERO_SHOT)
     command.set_defaults(run=run)
+
+
+def require_library(zero_shot: str | None, library: Any) -> None:
+    """Raise `ModelError` where a joint encoder has no music to search: it never reads the data set's."""
+    if zero_shot is not None and not library:
+        raise ModelError("--zero-shot: it searches your own music; name it, or what `index` made of it, with --library")
 
 
 def run(options: argparse.Namespace) -> int:
     """Index once, and say what came out."""
     from pipeline.apps.library.indexing import update_library
     from pipeline.apps.library.report import report
+    from pipeline.core.machine import choose_device
     from pipeline.params import load_params
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     root = Path()
     params = load_params(root / "params.yaml")
     variants = None if options.variants is None else [name.strip() for name in options.variants.split(",")]
-    summary = update_library(root, params, options.folder, options.out, variants)
+    zero_shot = None
+    if options.zero_shot is not None:
+        from pipeline.apps.recommend.zero_shot import open_zero_shot
+
+        zero_shot = open_zero_shot(options.zero_shot, params, choose_device(params.machine.device))
+    summary = update_library(root, params, options.folder, options.out, variants, zero_shot)
     print("\n".join(report(summary, options.out)))
     return 0

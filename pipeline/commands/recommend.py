@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.commands.index import ZERO_SHOT, require_library
 from pipeline.core.errors import ModelError
 from pipeline.core.files import write_bytes
 
@@ -30,11 +31,13 @@ def register(commands: Any) -> None:
     add("--tags", metavar="TEXT", help='e.g. "noir, 1950s, revenge"')
     add("--image", metavar="FILE", type=Path, help="a poster or a still: JPEG, PNG, GIF or WebP")
     add("-k", metavar="N", type=int, default=20, help="how many tracks (default: %(default)s)")
-    add(
+    models = command.add_mutually_exclusive_group()
+    models.add_argument(
         "--variant",
         metavar="NAME",
         help="the model; without it, of those that can do with what is given, the one that ranks best",
     )
+    models.add_argument("--zero-shot", metavar="MODEL", help=f"{ZERO_SHOT}; with --library")
     add("--library", metavar="FOLDER|INDEX", type=Path, help="your own music, or what `index` made of it")
     add("--like", metavar="TRACK", action="append", default=[], help="more of this: a path, AAA/0, or any audio file")
     add("--exclude-film", metavar="FILM", action="append", default=[], help="a film or album, by id or title")
@@ -56,7 +59,8 @@ def run(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     root = Path()
     params = load_params(root / "params.yaml")
-    recommender = open_recommender(root, params)
+    require_library(options.zero_shot, options.library)
+    recommender = open_recommender(root, params, options.zero_shot)
     name = FILMS
     if options.library is not None:
         from pipeline.apps.library.opening import add_libraries

@@ -13,6 +13,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.commands.index import ZERO_SHOT, require_library
 from pipeline.core.errors import ParamsError, PipelineError
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def register(commands: Any) -> None:
         metavar="FOLDER|INDEX",
         help="your own music, or what `index` made of it, to be searched beside the data set",
     )
+    parser.add_argument("--zero-shot", metavar="MODEL", help=f"{ZERO_SHOT}; with --library")
     parser.set_defaults(run=_run)
 
 
@@ -119,6 +121,7 @@ def warm_up(recommender: "Recommender") -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    require_library(options.zero_shot, options.library)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     try:
         with listen(options.host, options.port) as server:
@@ -140,7 +143,7 @@ def _serve(options: argparse.Namespace, server: socket.socket) -> None:
     logging.getLogger("pipeline").setLevel(logging.INFO)
     root = Path()
     params = load_params(root / "params.yaml")
-    recommender = open_recommender(root, params)
+    recommender = open_recommender(root, params, options.zero_shot)
     if options.library:
         from pipeline.apps.library.opening import add_libraries
 

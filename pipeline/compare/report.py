@@ -19,7 +19,7 @@ from pipeline.compare.section import Compare
 from pipeline.compare.significance import Difference, wins_of, within_reach
 from pipeline.compare.slices import FEW, slices_of
 from pipeline.compare.summary import metric_names
-from pipeline.evaluate.section import UNITS
+from pipeline.evaluate.section import UNITS, ZERO_SHOT
 
 TEMPLATES = Path(__file__).parent / "templates"
 COLOURS = {
@@ -74,6 +74,9 @@ def render_report(
             real=sum(pair.real for pair in differences),
             beaten=_beaten(differences),
             reachable=within_reach(len(results[0].rankings), len(differences), params.permutations),
+            joint=next(
+                (b[ZERO_SHOT]["encoder"] for b in (r.metrics["baselines"] for r in results) if ZERO_SHOT in b), ""
+            ),
             above_chance=[result for result in order if _above_chance(result, params.metric)],
             not_above_chance=[result for result in order if not _above_chance(result, params.metric)],
             wins=wins_of(results, params.metric),

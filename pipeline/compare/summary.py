@@ -102,7 +102,7 @@ def csv_table(results: list[Result]) -> str:
             numbers |= {"difference": mean, "difference_low": low, "difference_high": high}
             row |= {f"{baseline}_{name}": value for name, value in numbers.items()}
         rows.append(row)
-    return to_csv(rows[0], rows)
+    return to_csv(dict.fromkeys(name for row in rows for name in row), rows)  # not all have the same baselines
 
 
 def plot_tables(results: list[Result], metric: str) -> dict[str, str]:

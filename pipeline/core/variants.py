@@ -6,7 +6,7 @@ A row is the list of its inputs, or a mapping with settings of its own: `{inputs
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
@@ -17,6 +17,7 @@ from pipeline.core.fields import STRICT, Dropout
 TAKEN = "published"  # a folder of models/
 
 Input = Literal["image", "tags", "plot", "tags_plot"]
+INPUTS: tuple[Input, ...] = get_args(Input)
 Method = Literal["contrastive", "linear"]
 VariantName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]  # becomes a folder and a stage name
 

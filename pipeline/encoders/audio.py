@@ -93,7 +93,7 @@ def load_audio_encoder(params: WindowFeatures, device: torch.device, batch_size:
         source = locate(params.encoder, {})
         model, head = load_model(source.path, TOWERS)
         extractor = AutoFeatureExtractor.from_pretrained(source.path, local_files_only=True, trust_remote_code=False)
-        longest = _longest(extractor)
+        longest = longest_seconds(extractor)
         if params.window_seconds > longest:
             raise ParamsError(
                 f"features.audio.window_seconds: found {params.window_seconds:g}; {params.encoder} takes at most "
@@ -150,8 +150,8 @@ def inputs_of(extractor: Any, windows: Sequence[np.ndarray]) -> dict[str, Tensor
     rate = extractor.sampling_rate
     parts: list[dict[str, np.ndarray]] = []
     for window in windows:
-        if len(window) > _longest(extractor) * rate + 0.5:  # rounding
-            raise ValueError(f"a window of {len(window)} samples is longer than {_longest(extractor):g} s")
+        if len(window) > longest_seconds(extractor) * rate + 0.5:  # rounding
+            raise ValueError(f"a window of {len(window)} samples is longer than {longest_seconds(extractor):g} s")
         parts.append(dict(extractor([_at_least(window, rate)], sampling_rate=rate, return_tensors="np")))
     inputs = {name: torch.from_numpy(np.concatenate([part[name] for part in parts])) for name in parts[0]}
     if "is_longer" in inputs:  # CLAP's extractor calls one window of each call longer, at random
@@ -205,7 +205,7 @@ def _at_least(window: np.ndarray, rate: int) -> np.ndarray:
     return np.pad(window, (0, max(0, round(MIN_SECONDS * rate) - len(window))))
 
 
-def _longest(extractor: Any) -> float:
+def longest_seconds(extractor: Any) -> float:
     """Return the seconds from which on a feature extractor cuts its input, CLAP's in places drawn at random."""
     if hasattr(extractor, "nb_max_samples"):
         return extractor.nb_max_samples / extractor.sampling_rate

@@ -9,7 +9,7 @@ head of SigLIP, the dense layer over the class token of BERT.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +24,7 @@ from pipeline.encoders.section import PRECISION
 VERSION = 1  # of all encoders here: raise when the same input would give other values, which are kept by it
 HEADS = ("pooler.", "head.", "visual_projection.", "audio_projection.")  # what only a model's pooled output is made of
 UNREAD = ("masked_spec_embed", "embeddings.mask_token")  # what only pretraining reads, and many checkpoints lack
+CONSTANT = ("position_ids", "token_type_ids", "num_batches_tracked")  # ends of names of what a model sets by itself
 IGNORED_SETTINGS = (
     "_name_or_path",
     "architectures",
@@ -36,10 +37,12 @@ Towers = Mapping[str, tuple[str, str | None]]  # by kind of model: class of the 
 
 
 @contextmanager
-def explained(key: str, encoder: str, here: Iterable[str]) -> Iterator[None]:
+def explained(
+    key: str, encoder: str, here: Collection[str], hub: str = "a model of the Hugging Face hub"
+) -> Iterator[None]:
     """Turn what a library raises in the block into a `ModelError` naming the parameter `key` and what is allowed.
 
-    `here` are the encoders that need no download.
+    `here` are the encoders that need no download, `hub` says which others there are.
     """
     try:
         yield
@@ -47,11 +50,11 @@ def explained(key: str, encoder: str, here: Iterable[str]) -> Iterator[None]:
         raise
     except Exception as error:  # as tokenizers and safetensors raise for damaged files
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        installed = f"one that is installed ({', '.join(here)}), " if here else ""
         raise ModelError(
             f"{key}: {encoder!r} cannot be used: {lines[0] if lines else type(error).__name__}\n"
-            f"Name one that is installed ({', '.join(here)}), a folder that save_pretrained of transformers wrote, or "
-            "a model of the Hugging Face hub, which needs a connection the first time, or the variable HF_HOME naming "
-            "a cache that was filled elsewhere."
+            f"Name {installed}a folder that save_pretrained of transformers wrote, or {hub}, which needs a connection "
+            "the first time, or the variable HF_HOME naming a cache that was filled elsewhere."
         ) from error
 
 
@@ -81,7 +84,7 @@ def load_model(folder: Path, towers: Towers) -> tuple[Any, bool]:
         output_loading_info=True,
     )
     missing = set(info["missing_keys"]) | {key for key, *_ in info["mismatched_keys"]}
-    lacking = sorted(key for key in missing if not key.startswith((*HEADS, *UNREAD)))
+    lacking = sorted(key for key in missing if not key.startswith((*HEADS, *UNREAD)) and not key.endswith(CONSTANT))
     if lacking:
         raise ValueError(f"its checkpoint lacks {len(lacking)} weights of {type(model).__name__}, e.g. {lacking[0]}")
     return model.eval(), not any(key.startswith(HEADS) for key in missing)

@@ -94,7 +94,7 @@ def load_text_encoder(params: TextFeatures, device: torch.device, batch_size: in
             "encoder": params.encoder,
             "revision": source.revision,
             **digests(model, pooling == "pooler", device),
-            "tokenizer": digest_of({"vocabulary": tokenizer.get_vocab(), "rules": _rules(tokenizer)}),
+            "tokenizer": tokenizer_digest(tokenizer),
             "pooling": pooling,
             "normalised": sentence.normalised,
             "lower_case": sentence.lower_case,
@@ -128,7 +128,7 @@ def _mean(states: Tensor, mask: Tensor) -> Tensor:
 def _max_tokens(params: TextFeatures, tokenizer: Any, model: nn.Module, sentence: Sentence) -> int:
     """Return after how many tokens a text is cut; raise `ParamsError` when the model cannot take as many, or few."""
     shortest = tokenizer.num_special_tokens_to_add() + 1
-    longest = min(tokenizer.model_max_length, _positions(model))
+    longest = min(tokenizer.model_max_length, positions_of(model))
     found = min(params.max_tokens, sentence.max_tokens or params.max_tokens)
     if not shortest <= found <= longest:
         raise ParamsError(
@@ -137,7 +137,12 @@ def _max_tokens(params: TextFeatures, tokenizer: Any, model: nn.Module, sentence
     return found
 
 
-def _positions(model: nn.Module) -> float:
+def tokenizer_digest(tokenizer: Any) -> str:
+    """Return the hexadecimal SHA-256 of a tokenizer's vocabulary and of how it cuts texts."""
+    return digest_of({"vocabulary": tokenizer.get_vocab(), "rules": _rules(tokenizer)})
+
+
+def positions_of(model: nn.Module) -> float:
     """Return how many tokens a model has positions for: RoBERTa and MPNet count theirs from after the padding's."""
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):

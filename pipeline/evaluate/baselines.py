@@ -21,7 +21,7 @@ from pipeline.evaluate.ranking import one_row_each
 from pipeline.evaluate.section import Baseline, Evaluate
 from pipeline.model.linear import MIN_FILMS, fit_linear, unit
 from pipeline.model.vectors import film_numbers, fit_spaces
-from pipeline.store.films import FeatureStore, films_of
+from pipeline.store.films import FeatureStore, FilmFeatures, films_of
 
 log = logging.getLogger(__name__)
 
@@ -71,10 +71,20 @@ def evaluate_baselines(
     found: dict[str, dict[str, Any]] = {}
     for name in names:
         queries, tracks = FITS[name](data)
-        metrics, rows = measure(films, one_row_each(queries), tracks, {}, params)
-        averages = {key: value for key, value in metrics.items() if key in metrics["ci95"]}
-        found[name] = averages | {"ci95": metrics["ci95"], "difference": _difference(rankings, rows, params)}
+        found[name] = figures_beside(films, queries, tracks, rankings, params)
     return found
+
+
+def figures_beside(
+    films: Sequence[FilmFeatures], queries: np.ndarray, tracks: np.ndarray, rankings: list[Row], params: Evaluate
+) -> dict[str, Any]:
+    """Return the averages of a baseline, their intervals, and the difference of the model that has `rankings`.
+
+    `queries` [films, e] and `tracks` [tracks, e] are its unit vectors of the pool.
+    """
+    metrics, rows = measure(list(films), one_row_each(queries), tracks, {}, params)
+    averages = {key: value for key, value in metrics.items() if key in metrics["ci95"]}
+    return averages | {"ci95": metrics["ci95"], "difference": _difference(rankings, rows, params)}
 
 
 def _linear(data: Data) -> Fitted:

@@ -10,6 +10,7 @@ from pipeline.core.fields import STRICT, Count, Name, Seed
 Unit = Literal["segment", "recording"]  # what is ranked and to be found
 Baseline = Literal["linear", "nearest"]
 Baselines = list[Baseline]
+ZERO_SHOT = "zero_shot"  # what the joint encoder is called among the baselines
 UNITS: tuple[Unit, ...] = get_args(Unit)
 
 
@@ -25,3 +26,4 @@ class Evaluate:
     min_slice_films: Count
     bootstrap_samples: Count
     seed: Seed
+    zero_shot: Name | None

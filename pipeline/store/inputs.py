@@ -11,12 +11,20 @@ from typing import Any
 from PIL import Image
 
 from pipeline.core.errors import MissingFileError
+from pipeline.core.variants import INPUTS, apart
 
+PARTS = ("tags", "plot", "image")  # of what can be known of a film
+NEEDS: dict[str, tuple[str, ...]] = {name: tuple(apart([name])) for name in INPUTS}  # what each is made of
 MAX_PIXELS = 50_000_000  # parse writes posters of some 224 px
 FORMATS = ("JPEG", "PNG")
 DAMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # what Pillow raises on a damaged JPEG
 
 Row = dict[str, Any]
+
+
+def needs_of(inputs: Collection[str]) -> tuple[str, ...]:
+    """Return which of `PARTS` a model of `inputs` needs."""
+    return tuple(part for part in PARTS if any(part in NEEDS[name] for name in inputs))
 
 
 def film_rows(dataset: Iterable[Row]) -> list[Row]:

@@ -156,6 +156,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
         min_slice_films=5,
         bootstrap_samples=500,
         seed=0,
+        zero_shot=None,
     )
     compare = Compare(
         metric="mrr",

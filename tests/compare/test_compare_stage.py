@@ -111,6 +111,22 @@ def test_csv_has_the_other_direction_and_hubs_too(inputs, outputs):
         assert row["pool"] == "eval"
 
 
+def test_a_baseline_that_some_variants_have_stands_beside_those(inputs, outputs, tmp_path, capsys):
+    shutil.copytree(inputs.root, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "metrics/evaluate/Plo.json"
+    metrics = json.loads(path.read_text())
+    metrics["baselines"]["zero_shot"] = metrics["baselines"]["linear"] | {"encoder": "laion/<b>", "mrr": 0.125}
+    path.write_text(json.dumps(metrics))
+    found = run(SimpleNamespace(**vars(inputs) | {"root": tmp_path}))
+    rows = {row["variant"]: row for row in csv.DictReader(found["comparison.csv"].decode().splitlines())}
+    assert {name: row["zero_shot_mrr"] for name, row in rows.items()} == {"Im": "", "Plo": "0.125", "All": ""}
+    assert rows["Im"] | {name: "" for name in rows["Im"] if name.startswith("zero_shot")} == rows["Im"]
+    page = found["report.html"].decode()
+    assert "laion/&lt;b&gt;, a joint encoder" in page
+    assert "joint encoder" not in outputs["report.html"].decode()
+    assert capsys.readouterr().out.count("zero_shot") == 1
+
+
 def test_json_names_the_films_that_each_variant_wins_and_has_the_slices(inputs, outputs):
     comparison = json.loads(outputs["comparison.json"])
     values = {

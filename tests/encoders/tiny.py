@@ -15,12 +15,15 @@ SIZE, PATCH = 32, 8  # px
 TEXT = ("bert", "roberta", "mpnet")
 IMAGE = ("vit", "clip", "siglip", "dinov2")
 AUDIO = ("clap", "clap_fusion", "ast", "wav2vec2", "hubert")
+JOINT = ("joint_clap", "joint_gemma")  # text and audio in one space
+MARKS = ["<|image>", "<|image|>", "<image|>", "<|audio>", "<|audio|>", "<audio|>", "<|video|>"]  # of what is no text
+JOINT_SPREAD = 8.0  # times the usual deviation of a text side's fresh weights: else all texts are alike
 
 
 def save_tiny(kind: str, folder: Path) -> Path:
     """Save a model of one of the kinds above with what prepares its input; return the folder."""
     torch.manual_seed(0)
-    for kinds, save in ((TEXT, _save_text), (IMAGE, _save_image), (AUDIO, _save_audio)):
+    for kinds, save in ((TEXT, _save_text), (IMAGE, _save_image), (AUDIO, _save_audio), (JOINT, _save_joint)):
         if kind in kinds:
             save(kind, folder)
     return folder
@@ -187,6 +190,94 @@ def _save_audio(kind: str, folder: Path) -> None:
         extractor = Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=True)
     model.save_pretrained(folder)
     extractor.save_pretrained(folder)
+
+
+def _save_joint(kind: str, folder: Path) -> None:
+    """Save a model of text and windows of 1 s (CLAP), or of text, windows and pictures, and what prepares them."""
+    (_save_joint_clap if kind == "joint_clap" else _save_joint_gemma)(folder)
+
+
+def _save_joint_clap(folder: Path) -> None:
+    from transformers import ClapModel, PreTrainedTokenizerFast
+
+    _save_audio("clap", folder)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=_letter_tokenizer(ROBERTA_SPECIAL, "<s>", "</s>"),
+        pad_token="<pad>",
+        cls_token="<s>",
+        sep_token="</s>",
+        model_max_length=40,
+    )
+    tokenizer.save_pretrained(folder)
+    config = ClapModel.config_class.from_pretrained(folder)
+    config.text_config.vocab_size = len(tokenizer)
+    _spread(ClapModel(config), ("text_", "audio_")).save_pretrained(folder)
+
+
+def _save_joint_gemma(folder: Path) -> None:
+    from transformers import (
+        EmbeddingGemma2Config,
+        EmbeddingGemma2Model,
+        Gemma4AudioFeatureExtractor,
+        Gemma4ImageProcessorPil,
+        PreTrainedTokenizerFast,
+    )
+
+    special = ["<pad>", "<eos>", "<bos>", "<unk>", *MARKS]
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=_letter_tokenizer(special, "<bos>", "<eos>"),
+        pad_token="<pad>",
+        bos_token="<bos>",
+        eos_token="<eos>",
+        unk_token="<unk>",
+        padding_side="left",
+    )
+    tokenizer.save_pretrained(folder)
+    heads = {"num_attention_heads": 2, "head_dim": 8}
+    layers = SIZES | heads | {"num_key_value_heads": 1, "global_head_dim": 8, "sliding_window_pattern": 2}
+    text = layers | {"hidden_size_per_layer_input": 8, "embedding_dim": 12, "vocab_size": len(tokenizer)}
+    vision = SIZES | heads | {"num_key_value_heads": 2, "patch_size": 4, "position_embedding_size": 128}
+    audio = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "output_proj_dims": 16}
+    names = ("boi", "image", "eoi", "boa", "audio", "eoa", "video")
+    numbers = dict(zip(names, tokenizer.convert_tokens_to_ids(MARKS), strict=True))
+    config = EmbeddingGemma2Config(
+        text_config=text | {"max_position_embeddings": 64},
+        vision_config=vision | {"model_type": "gemma4_vision", "pooling_kernel_size": 3},
+        audio_config=audio | {"model_type": "gemma4_audio", "subsampling_conv_channels": [16, 4]},
+        eoa_token_index=numbers.pop("eoa"),
+        **{f"{name}_token_id": number for name, number in numbers.items()},
+    )
+    _spread(EmbeddingGemma2Model(config), "language_model").save_pretrained(folder)
+    parts = {
+        "feature_extractor": Gemma4AudioFeatureExtractor(feature_size=16),
+        "image_processor": Gemma4ImageProcessorPil(patch_size=4, pooling_kernel_size=3, max_soft_tokens=70),
+    }
+    settings = {name: json.loads(part.to_json_string()) for name, part in parts.items()}
+    (folder / "processor_config.json").write_text(
+        json.dumps(settings | {"processor_class": "EmbeddingGemma2Processor"})
+    )
+
+
+def _spread(model: Any, parts: str | tuple[str, ...]) -> Any:
+    """Return `model` with larger weights in those whose names begin with one of `parts`."""
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if name.startswith(parts) and weight.ndim == 2:
+                weight.mul_(JOINT_SPREAD)
+    return model
+
+
+def _letter_tokenizer(special: list[str], begin: str, end: str) -> Any:
+    """Return a tokenizer with a token a letter, so that no two texts are the same."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    vocabulary = {token: number for number, token in enumerate([*special, *map(chr, range(32, 127))])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    tokenizer.add_special_tokens(special)
+    ends = [(token, vocabulary[token]) for token in (begin, end)]
+    tokenizer.post_processor = processors.TemplateProcessing(single=f"{begin} $A {end}", special_tokens=ends)
+    return tokenizer
 
 
 def _word_tokenizer(vocabulary: dict[str, int]) -> Any:

@@ -48,6 +48,7 @@ EVALUATE = Evaluate(
     min_slice_films=2,
     bootstrap_samples=50,
     seed=0,
+    zero_shot=None,
 )
 
 

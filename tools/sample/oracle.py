@@ -9,7 +9,6 @@ knows the mood and the band exactly, of a film what a variant's inputs can tell 
     tags            the band that country and genre call for
     plot            the film's mood, and those of its scenes
     image           the mood that the poster is drawn after
-    tags_plot       as tags and plot
 
 Tracks are ranked by P(mood, band | known) / P(mood, band), which is in proportion to the probability that a track
 belongs to the film: no ranking that looks at one track at a time has a higher expected recall (the probability ranking

@@ -1,8 +1,7 @@
 """Segments of music as unit vectors, by the very rule that tracks of the data set are embedded."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,11 +11,12 @@ from pipeline.apps.library.decode import segment_key, threads
 from pipeline.apps.library.recipe import Recipe, extractor, load_encoder, recipe_of
 from pipeline.apps.library.segments import UnusableError, cut_file
 from pipeline.apps.library.table import Row
-from pipeline.apps.recommend.trained import Trained
+from pipeline.apps.recommend.trained import Model
+from pipeline.apps.recommend.zero_shot import ZeroShot
 from pipeline.core.errors import ModelError
 from pipeline.core.workers import batches
+from pipeline.encoders.joint import direction
 from pipeline.model.embed import Tracks, embed_tracks
-from pipeline.model.retrieval import RetrievalModel
 from pipeline.model.store import load_model
 from pipeline.params import Params
 from pipeline.store.cache import FeatureCache, write_shard
@@ -25,7 +25,7 @@ GROUP_FILES = 64  # whose vectors are a shard: what a kill loses
 
 
 def embed_all(
-    model: Trained,
+    model: Model,
     recipe: Recipe,
     facts: Mapping[str, Row],
     features: FeatureCache,
@@ -40,18 +40,18 @@ def embed_all(
     missing = vectors.missing(sha256 for sha256, found in facts.items() if found["segments"])
     if not missing:
         return
-    network, config = load_model(model.folder)
-    with tqdm(total=len(missing), desc=f"M-{model.name}", unit="", disable=None) as progress:
+    embed = _embedder(model, params, device)
+    with tqdm(total=len(missing), desc=model.label, unit="", disable=None) as progress:
         for group in batches(missing, GROUP_FILES):
             arrays = {}
             for sha256 in group:
                 keys = [segment_key(sha256, start) for start, *_ in facts[sha256]["segments"]]
-                arrays[sha256] = _embed(network, config, Tracks(keys, map(features.read, keys)), params, device)
+                arrays[sha256] = embed(Tracks(keys, map(features.read, keys)))
                 progress.update()
             vectors.add(write_shard(vectors.folder, arrays))
 
 
-def embed_file(path: Path, model: Trained, params: Params, device: torch.device) -> np.ndarray:
+def embed_file(path: Path, model: Model, params: Params, device: torch.device) -> np.ndarray:
     """Return the unit vector [e], float32, of an audio file: the mean of its segments' vectors, normalised.
 
     Raises `ModelError` with the reason for a file that has no segments.
@@ -63,17 +63,22 @@ def embed_file(path: Path, model: Trained, params: Params, device: torch.device)
         cut_file(path, recipe.cutting, lambda start, samples: arrays.append(extract(samples)[0]))
     except UnusableError as error:
         raise ModelError(f"{path} cannot be used: {error.reason}") from None
-    network, config = load_model(model.folder)
-    total = _embed(network, config, Tracks([str(path)] * len(arrays), arrays), params, device).sum(axis=0)
+    total = _embedder(model, params, device)(Tracks([str(path)] * len(arrays), arrays)).sum(axis=0)
     return total / np.linalg.norm(total)
 
 
-def _embed(
-    network: RetrievalModel, config: dict[str, Any], segments: Tracks, params: Params, device: torch.device
-) -> np.ndarray:
-    """Return the vectors [segments, e] of the segments of one file.
+def _embedder(model: Model, params: Params, device: torch.device) -> Callable[[Tracks], np.ndarray]:
+    """Return the function from the segments of one file to their vectors [segments, e].
 
-    Small batches of small models are fastest in one thread, so there are as many as in training.
+    Small batches of small models are fastest in one thread, so there are as many as in training. The features that a
+    joint encoder gives are the vectors of a segment's windows.
     """
-    with threads(params.train.threads):
-        return embed_tracks(network, segments, config, params.machine.embed_batch_size, device)
+    if isinstance(model, ZeroShot):
+        return lambda segments: np.stack([direction(windows) for windows in segments.arrays])
+    network, config = load_model(model.folder)
+
+    def embed(segments: Tracks) -> np.ndarray:
+        with threads(params.train.threads):
+            return embed_tracks(network, segments, config, params.machine.embed_batch_size, device)
+
+    return embed

@@ -22,7 +22,8 @@ from pipeline.apps.library.report import Summary, summary_of, troubles
 from pipeline.apps.library.table import OK, PENDING, Row, read_files, with_facts, write_files
 from pipeline.apps.library.tracks import keep_only, write_tracks
 from pipeline.apps.library.walk import AUDIO, walk
-from pipeline.apps.recommend.trained import Trained, require, trained_models
+from pipeline.apps.recommend.trained import Model, Trained, require, trained_models
+from pipeline.apps.recommend.zero_shot import ZeroShot
 from pipeline.core.errors import ModelError, StageError
 from pipeline.core.machine import Machine, choose_device
 from pipeline.params import Params
@@ -30,15 +31,22 @@ from pipeline.store.cache import FeatureCache, open_cache
 
 
 def update_library(
-    root: Path, params: Params, folder: Path, out: Path, variants: Sequence[str] | None = None
+    root: Path,
+    params: Params,
+    folder: Path,
+    out: Path,
+    variants: Sequence[str] | None = None,
+    zero_shot: ZeroShot | None = None,
 ) -> Summary:
     """Make the library of the music in `folder` at `out`, or bring it up to date, by the models below `root`.
 
-    It has an index for each of `variants` (None: all that are trained) and for no other. Raises `MissingFileError`
+    It has an index for each of `variants` (None: all that are trained) and for no other; with a joint encoder,
+    `zero_shot`, for that alone, and nothing below `root` is looked at. Raises `MissingFileError`
     where there is no folder or no model, `ModelError` for a variant that is not trained and for a place that cannot be
     written to, `StageError` where no file is audio or none can be used.
     """
-    models = _chosen(trained_models(root), variants)
+    models: list[Model]
+    models = [zero_shot] if zero_shot is not None else [*_chosen(trained_models(root), variants)]
     music = music_folder(folder)
     place = library_folder(out, music)
     found = walk(music, place)
@@ -86,9 +94,9 @@ def _begin(place: Path, music: Path) -> None:
         raise ModelError(f"--out: {place} cannot be written to ({error.strerror}); name another place") from None
 
 
-def _by_recipe(models: Sequence[Trained], params: Params) -> list[tuple[Recipe, list[Trained]]]:
+def _by_recipe(models: Sequence[Model], params: Params) -> list[tuple[Recipe, list[Model]]]:
     """Return the models that need the same features together."""
-    groups: dict[str, tuple[Recipe, list[Trained]]] = {}
+    groups: dict[str, tuple[Recipe, list[Model]]] = {}
     for model in models:
         recipe = recipe_of(model, params)
         groups.setdefault(json.dumps(recipe.about), (recipe, []))[1].append(model)

@@ -22,7 +22,7 @@ from pipeline.apps.library.tags import clean
 from pipeline.apps.library.walk import is_audio
 from pipeline.apps.recommend.index import TrackIndex, open_index
 from pipeline.apps.recommend.libraries import require_model
-from pipeline.apps.recommend.trained import Trained
+from pipeline.apps.recommend.trained import Model
 from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.core.fields import STRICT
 from pipeline.core.files import remove_strays, write_json
@@ -53,16 +53,16 @@ class Library:
     variants: tuple[str, ...]
     name: str
 
-    def index(self, model: Trained) -> TrackIndex:
+    def index(self, model: Model) -> TrackIndex:
         """Return the segments with their embeddings by `model`.
 
         Raises `MissingFileError` for a model that the music was not indexed by, `ModelError` when its weights are
         other ones now; both say what to run.
         """
-        command = index_command(self.folder, self.place)
+        command = index_command(self.folder, self.place, model.option)
         if model.name not in self.variants:
             there = clean(", ".join(self.variants)) or "none yet"
-            raise MissingFileError(f"{self.place} has no index by M-{model.name} (there are: {there}): run `{command}`")
+            raise MissingFileError(f"{self.place} has no index by {model.label} (there are: {there}): run `{command}`")
         path = tracks_path(self.place, model.name)
         try:
             return require_model(open_index(path, f"run `{command}`"), model, path)
@@ -126,9 +126,9 @@ def index_place(base: Path, folder: Path) -> Path:
     return base / f"{name}-{hashlib.sha256(bytes(resolved)).hexdigest()[:DIGEST_CHARS]}"
 
 
-def index_command(folder: Path, place: Path) -> str:
+def index_command(folder: Path, place: Path, option: str = "") -> str:
     """Return the command that makes or renews a library, fit for a terminal whatever the folder is called."""
-    command = f"python -m pipeline index {shlex.quote(str(folder))} --out {shlex.quote(str(place))}"
+    command = f"python -m pipeline index {shlex.quote(str(folder))} --out {shlex.quote(str(place))} {option}".rstrip()
     return command if command.isprintable() else clean(command, COMMAND_CHARS)
 
 

@@ -16,15 +16,18 @@ INDEXED = "data/libraries"  # what is made of folders of music that were named w
 def add_libraries(recommender: Recommender, root: Path, params: Params, paths: Sequence[Path]) -> list[str]:
     """Add the music at `paths` to what is searched, before the data set; return the name that each has there.
 
-    A path is what `index` made, or a folder of music, which is indexed first. Raises `ModelError` for another one.
+    A path is what `index` made, or a folder of music, which is indexed first, by what answers. Raises `ModelError` for
+    another one.
     """
+    zero_shot = recommender.zero_shot
+    base = root / INDEXED if zero_shot is None else root / INDEXED / zero_shot.name
     found: dict[str, SearchableLibrary] = {}
     for path in paths:
-        place = path if is_library(path) else index_place(root / INDEXED, path)
+        place = path if is_library(path) else index_place(base, path)
         if place != path:
             if not path.is_dir():
                 raise ModelError(f"--library: {path} is neither a folder of music nor what `index` made of one")
-            update_library(root, params, path, place)
+            update_library(root, params, path, place, None, zero_shot)
         library = open_library(place)
         name, number = library.name, 2
         while name in found or name in recommender.libraries:

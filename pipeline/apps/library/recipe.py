@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from pipeline.apps.library.segments import Cutting, cutting_of
-from pipeline.apps.recommend.trained import Trained
+from pipeline.apps.recommend.trained import Model
+from pipeline.apps.recommend.zero_shot import ZeroShot
 from pipeline.core.errors import ModelError
 from pipeline.core.machine import choose_device
 from pipeline.encoders.audio import AudioEncoder, libraries_of, likeliest, load_audio_encoder
@@ -39,6 +40,7 @@ class Recipe:
     spec: dict[str, Any]  # of the features, as the model's config has it, but for the precision, which is that here
     audio: LogMelFeatures | WindowFeatures
     cutting: Cutting
+    loaded: AudioEncoder | None = None  # of a joint encoder, which is loaded as a whole
 
     @property
     def is_log_mel(self) -> bool:
@@ -56,24 +58,30 @@ class Recipe:
         }
 
 
-def recipe_of(model: Trained, params: Params) -> Recipe:
+def recipe_of(model: Model, params: Params) -> Recipe:
     """Return the recipe that `model` needs on this machine; raise `ModelError` when it is none of this version."""
+    if isinstance(model, ZeroShot):
+        audio = model.encoder.audio
+        cutting = cutting_of(params.segment, audio.sample_rate, params.recommend.max_track_seconds)
+        return Recipe(audio.spec, model.encoder.windows, cutting, audio)
     try:
         spec = json.loads((model.folder / CONFIG).read_text(encoding="utf-8"))["features"]["audio"]
-        audio = audio_features_of(spec)
+        features = audio_features_of(spec)
         cutting = cutting_of(params.segment, spec["sample_rate"], params.recommend.max_track_seconds)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{model.folder} does not hold a model of this version ({error}): run `dvc repro`") from None
-    if isinstance(audio, WindowFeatures):  # on another device than trained on, the same vectors but for rounding
+    if isinstance(features, WindowFeatures):  # on another device than trained on, the same vectors but for rounding
         spec |= {PRECISION: precision_of(choose_device(params.machine.device))}
-    return Recipe(spec, audio, cutting)
+    return Recipe(spec, features, cutting)
 
 
 def load_encoder(recipe: Recipe, device: torch.device, batch_size: int) -> AudioEncoder | None:
-    """Return the pretrained encoder of a recipe, None where it is the spectrogram.
+    """Return the pretrained encoder of a recipe, None where it is the spectrogram; one that is loaded as it is.
 
     Raises `ModelError` when it cannot be loaded, or computes something else than what the models were trained on.
     """
+    if recipe.loaded is not None:
+        return recipe.loaded
     if isinstance(recipe.audio, LogMelFeatures):
         encoder, found = None, LogMel(recipe.audio).spec
     else:

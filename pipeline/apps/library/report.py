@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.apps.library.identify import is_unchanged
 from pipeline.apps.library.table import NAME, OK, PENDING, Row
 from pipeline.apps.library.tags import clean
-from pipeline.apps.recommend.trained import Trained
+from pipeline.apps.recommend.trained import Model
 from pipeline.core.tables import count_by_status
 
 LISTED = 20  # files that cannot be used
@@ -25,12 +25,14 @@ class Summary:
     changed: int
     unchanged: int
     removed: int
-    segments: dict[str, int]  # in the index of each variant
+    segments: dict[str, int]  # in the index of each model
+    labels: dict[str, str]  # of each model
+    option: str  # of `recommend`, for them to answer
     needs: tuple[str, ...]  # what the least demanding model wants to know of a film
 
 
 def summary_of(
-    folder: Path, rows: list[Row], before: Mapping[str, Row], segments: Mapping[str, int], models: Sequence[Trained]
+    folder: Path, rows: list[Row], before: Mapping[str, Row], segments: Mapping[str, int], models: Sequence[Model]
 ) -> Summary:
     """Return what came out; `before` are the files of the last run by path."""
     known = {path: row for path, row in before.items() if row["status"] != PENDING}
@@ -45,6 +47,8 @@ def summary_of(
         unchanged=unchanged,
         removed=len(known.keys() - {row["path"] for row in rows}),
         segments={model.name: segments[model.name] for model in models},
+        labels={model.name: model.label for model in models},
+        option=models[0].option,
         needs=min((model.needs for model in models), key=lambda needs: (len(needs), [parts.index(n) for n in needs])),
     )
 
@@ -54,8 +58,8 @@ def report(summary: Summary, out: Path) -> list[str]:
     rows = summary.rows
     usable = sum(row["status"] == OK for row in rows)
     by_count: dict[int, list[str]] = {}
-    for variant, count in summary.segments.items():
-        by_count.setdefault(count, []).append(f"M-{variant}")
+    for name, count in summary.segments.items():
+        by_count.setdefault(count, []).append(clean(summary.labels[name]))
     segments = "; ".join(f"{count} segments by {', '.join(names)}" for count, names in by_count.items())
     lines = [
         clean(str(summary.folder)),
@@ -66,7 +70,7 @@ def report(summary: Summary, out: Path) -> list[str]:
     ]
     if usable < len(rows):
         lines += [f"Not in the library: {len(rows) - usable}", *troubles(rows, out)]
-    given = " ".join(ASKED[part] for part in summary.needs)
+    given = " ".join([summary.option] * bool(summary.option) + [ASKED[part] for part in summary.needs])
     return [*lines, "Search it:", f"  python -m pipeline recommend --library {shlex.quote(str(out))} {given}"]
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from pipeline.apps.library.library import tracks_path
 from pipeline.apps.library.recipe import Recipe
 from pipeline.apps.library.table import OK, Row
-from pipeline.apps.recommend.trained import Trained
+from pipeline.apps.recommend.trained import Model
 from pipeline.core.errors import MissingFileError
 from pipeline.store.cache import FeatureCache
 from pipeline.store.index import write_index
@@ -26,7 +26,7 @@ OF_FILE = ("path", "sha256", "title", "artist", "album", "year")
 
 def write_tracks(
     place: Path,
-    model: Trained,
+    model: Model,
     recipe: Recipe,
     rows: Sequence[Row],
     facts: Mapping[str, Row],
@@ -50,7 +50,7 @@ def write_tracks(
     return sum(len(facts[row["sha256"]]["segments"]) for row in usable)
 
 
-def keep_only(place: Path, models: Sequence[Trained]) -> None:
+def keep_only(place: Path, models: Sequence[Model]) -> None:
     """Remove the tables of all models but these."""
     kept = {tracks_path(place, model.name) for model in models}
     for path in (place / "tracks").glob("*.parquet"):

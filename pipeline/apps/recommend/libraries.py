@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 
 from pipeline.apps.recommend.index import TrackIndex, open_index
-from pipeline.apps.recommend.trained import PUBLISHED, Trained
+from pipeline.apps.recommend.trained import PUBLISHED, Model, Trained
 from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.model.index import index_films, sources_of
 from pipeline.model.store import CONFIG
@@ -32,7 +32,7 @@ class SearchableLibrary(Protocol):
     def folder(self) -> Path:
         """The folder below which the tracks' paths lie."""
 
-    def index(self, model: Trained) -> TrackIndex:
+    def index(self, model: Model) -> TrackIndex:
         """Return the tracks with their embeddings by `model`.
 
         Raises `MissingFileError` when there is no such index, `ModelError` when it was made with other weights.
@@ -51,7 +51,9 @@ class FilmLibrary:
     device: torch.device
     name: str = FILMS
 
-    def index(self, model: Trained) -> TrackIndex:
+    def index(self, model: Model) -> TrackIndex:
+        if not isinstance(model, Trained):
+            raise ModelError(f"the data set has no index by {model.label}: name music of your own with --library")
         published = self.folder / "models" / PUBLISHED / INDEX
         if model.folder.name == PUBLISHED:  # all there is
             return require_model(open_index(published, "run `dvc repro publish`"), model, published)
@@ -73,11 +75,11 @@ class FilmLibrary:
             raise MissingFileError(f"{error.filename} is missing: run `dvc repro`") from None
 
 
-def require_model(index: TrackIndex, model: Trained, path: Path) -> TrackIndex:
+def require_model(index: TrackIndex, model: Model, path: Path) -> TrackIndex:
     """Return `index`, which was read from `path`; raise `ModelError` when it was made with other weights."""
     if index.about.get("model") != model.digest:
         raise ModelError(
-            f"{path} was made with another model than M-{model.name} as it is now (weights "
+            f"{path} was made with another model than {model.label} as it is now (weights "
             f"{str(index.about.get('model'))[:8]}, here {model.digest[:8]}), so their embeddings have nothing to do "
             "with each other: make the index again"
         )

@@ -5,7 +5,7 @@ The texts and pictures are prepared as the feature tables are, or as fine-tuning
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -24,12 +24,10 @@ from pipeline.media.pictures import BadPictureError, read_picture
 from pipeline.model.embed import Queries, embed_films
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.store.films import INPUT_TABLES, InputRows
-from pipeline.store.inputs import MAX_PIXELS, input_texts, tags_plot_text
+from pipeline.store.inputs import MAX_PIXELS, NEEDS, PARTS, input_texts, needs_of, tags_plot_text
 from pipeline.store.raw import open_tokenizer, token_table
 from pipeline.store.table import FeatureTable
 
-PARTS = ("tags", "plot", "image")  # of what can be known of a film
-NEEDS = {"image": ("image",), "tags": ("tags",), "plot": ("plot",), "tags_plot": ("tags", "plot")}
 BATCH_SIZE = 32  # texts, pictures or paragraphs at once; memory only
 REMEMBERED = 4096  # texts, of 2 KB each
 ORIGIN_KEYS = ("encoder", "revision", "crops", "width")  # of a spec: where an encoder came from, not what it computes
@@ -55,11 +53,6 @@ class Query:
         """Which of `PARTS` are known."""
         known = {"tags": bool((self.tags or "").strip()), "plot": bool((self.plot or "").strip())}
         return tuple(part for part in PARTS if known.get(part, self.image is not None))
-
-
-def needs_of(inputs: Collection[str]) -> tuple[str, ...]:
-    """Return which of `PARTS` a model of `inputs` needs."""
-    return tuple(part for part in PARTS if any(part in NEEDS[name] for name in inputs))
 
 
 def tags_as_trained(tags: str, rule: TagsRule) -> str:
@@ -145,7 +138,7 @@ class QueryEncoder:
         items: dict[str, list[Any]] = {kind: [] for kind in self._tables}  # texts, pictures
         rows: list[list[dict[str, tuple[int, ...]]]] = [[] for _ in parts]  # of the items: by part, query and input
         for name, query in queries:
-            pictures = [_picture(name, query.image)] if query.image is not None and "image" in self.needs else []
+            pictures = [opened_picture(name, query.image)] if query.image is not None and "image" in self.needs else []
             for of_part, part in zip(rows, parts, strict=True):
                 of_part.append(
                     {
@@ -262,7 +255,8 @@ def _rows(items: list[Any], found: list[Any]) -> tuple[int, ...]:
     return tuple(places)
 
 
-def _picture(name: str, path: Path | Image.Image) -> Image.Image:
+def opened_picture(name: str, path: Path | Image.Image) -> Image.Image:
+    """Return the picture at `path`, or the one that it is; raise `ModelError` naming the query where it is none."""
     if isinstance(path, Image.Image):
         return path
     try:

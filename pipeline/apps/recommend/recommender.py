@@ -21,7 +21,8 @@ from pipeline.apps.recommend.index import TrackIndex
 from pipeline.apps.recommend.libraries import FILMS, FilmLibrary, SearchableLibrary
 from pipeline.apps.recommend.query import Encoders, Query, QueryEncoder, TagsRule, tags_as_trained
 from pipeline.apps.recommend.search import ApproximateSearch, Search, open_search, recall_of
-from pipeline.apps.recommend.trained import Trained, choose, choose_similar, trained_models
+from pipeline.apps.recommend.trained import Model, Trained, choose, choose_similar, trained_models
+from pipeline.apps.recommend.zero_shot import WHY, ZeroShot, open_zero_shot
 from pipeline.core.errors import ModelError
 from pipeline.core.machine import choose_device
 from pipeline.model.store import load_model
@@ -51,7 +52,7 @@ class Request:
 class Answer:
     """What was found."""
 
-    model: Trained
+    model: Model
     chosen: str  # why this model
     given: tuple[str, ...]  # parts of the query that are known
     unused: tuple[str, ...]  # parts of the query that it does not read
@@ -65,20 +66,31 @@ class _Opened:
 
 
 class Recommender:
-    """All models and libraries of a repository."""
+    """All models and libraries of a repository; or a joint encoder, and libraries that are added."""
 
     def __init__(
-        self, root: Path, params: Recommend, batch_size: int, device: torch.device, preferred: str, tags_rule: TagsRule
+        self,
+        root: Path,
+        params: Recommend,
+        batch_size: int,
+        device: torch.device,
+        preferred: str,
+        tags_rule: TagsRule,
+        zero_shot: ZeroShot | None = None,
     ) -> None:
         """Find what is trained below `root`; nothing is loaded yet.
 
         `batch_size` windows are embedded at once where a library has to be; `preferred` is the variant that looks for
-        similar tracks; `tags_rule` is the form of the tags that models were trained on (`parse.tags`). Raises
-        `MissingFileError` when no model is trained.
+        similar tracks; `tags_rule` is the form of the tags that models were trained on (`parse.tags`). With `zero_shot`
+        that alone answers, there is no library yet, and nothing below `root` is looked at. Raises `MissingFileError`
+        when no model is trained.
         """
         self.params, self.device, self.preferred, self.tags_rule = params, device, preferred, tags_rule
-        self.models = trained_models(root)
-        self.libraries: dict[str, SearchableLibrary] = {FILMS: FilmLibrary(root, batch_size, device)}
+        self.zero_shot = zero_shot
+        self.trained = trained_models(root) if zero_shot is None else {}
+        self.libraries: dict[str, SearchableLibrary] = {}
+        if zero_shot is None:
+            self.libraries[FILMS] = FilmLibrary(root, batch_size, device)
         self._encoders = Encoders(device)
         self._queries: dict[str, QueryEncoder] = {}
         self._opened: OrderedDict[tuple[str, str], _Opened] = OrderedDict()
@@ -91,7 +103,9 @@ class Recommender:
         Raises `ModelError` for a query, a variant, a library, a film or a number that cannot be used, saying why.
         """
         self._check(request)
-        query = replace(request.query, tags=tags_as_trained(request.query.tags or "", self.tags_rule))
+        query = request.query
+        if self.zero_shot is None:
+            query = replace(query, tags=tags_as_trained(query.tags or "", self.tags_rule))
         request = replace(request, query=query)
         model, chosen = self.model_for(query, request.variant)
         opened = self.opened(request.library, model)
@@ -109,16 +123,28 @@ class Recommender:
         unused = tuple(part for part in query.given if part not in model.needs)
         return Answer(model, chosen, query.given, unused, tracks)
 
-    def model_for(self, query: Query, variant: str | None) -> tuple[Trained, str]:
-        """Return the model that answers, and why it is that one; without a query, the one that finds similar tracks."""
-        if query.given:
-            return choose(self.models, query.given, variant)
-        return choose_similar(self.models, variant, self.preferred)
+    @property
+    def models(self) -> dict[str, Model]:
+        """What can answer, by name."""
+        return {model.name: model for model in (self.zero_shot, *self.trained.values()) if model is not None}
 
-    def opened(self, library: str, model: Trained) -> _Opened:
+    def model_for(self, query: Query, variant: str | None) -> tuple[Model, str]:
+        """Return the model that answers, and why it is that one; without a query, the one that finds similar tracks."""
+        if self.zero_shot is not None:
+            if variant not in (None, self.zero_shot.name):
+                raise ModelError(f"variant: found {variant!r}, but {self.zero_shot.label} alone answers")
+            if query.given:
+                self.zero_shot.require(query.given)
+            return self.zero_shot, WHY
+        if query.given:
+            return choose(self.trained, query.given, variant)
+        return choose_similar(self.trained, variant, self.preferred)
+
+    def opened(self, library: str, model: Model) -> _Opened:
         """Return the index of a library by `model`, and its search; they stay open."""
         if library not in self.libraries:
-            raise ModelError(f"library: found {library!r}, allowed are {', '.join(self.libraries)}")
+            allowed = ", ".join(self.libraries) or "none yet: name your own music with --library"
+            raise ModelError(f"library: found {library!r}, allowed are {allowed}")
         with self._opening:
             key = (library, model.name)
             if key not in self._opened:
@@ -156,7 +182,7 @@ class Recommender:
             most = self.params.max_paragraphs
             raise ModelError(f"plot: {paragraphs} paragraphs, at most {most} (recommend.max_paragraphs)")
 
-    def _vectors(self, model: Trained, index: TrackIndex, request: Request, parts: Sequence[str]) -> list[np.ndarray]:
+    def _vectors(self, model: Model, index: TrackIndex, request: Request, parts: Sequence[str]) -> list[np.ndarray]:
         """Return the unit vector [e] to search with, and one without each of `parts`.
 
         Where tracks are liked as well, it is the direction between the query and their mean.
@@ -171,11 +197,14 @@ class Recommender:
             vectors = self._worker.submit(self._encode, model, query, parts).result()
         return [_unit(vector + _unit(np.sum(liked, axis=0))) for vector in vectors] if liked else vectors
 
-    def _encode(self, model: Trained, query: Query, parts: Sequence[str]) -> list[np.ndarray]:
+    def _encode(self, model: Model, query: Query, parts: Sequence[str]) -> list[np.ndarray]:
+        encoder = self.zero_shot or self._query_encoder(self.trained[model.name])
+        return list(encoder.encode_without([query], [None, *parts])[:, 0])
+
+    def _query_encoder(self, model: Trained) -> QueryEncoder:
         if model.name not in self._queries:
             self._queries[model.name] = QueryEncoder(*load_model(model.folder), self._encoders)
-        encoder = self._queries[model.name]
-        return list(encoder.encode_without([query], [None, *parts])[:, 0])
+        return self._queries[model.name]
 
     def _picked(self, index: TrackIndex, search: Search, vector: np.ndarray, request: Request) -> list[int]:
         """Return the rows of the nearest tracks, of each file one, that `request` allows."""
@@ -196,12 +225,11 @@ class Recommender:
         return rows
 
 
-def open_recommender(root: Path, params: Params) -> Recommender:
-    """Return what recommends with the models below `root` as `params` say."""
-    device = choose_device(params.machine.device)
-    return Recommender(
-        root, params.recommend, params.machine.embed_batch_size, device, params.variant, params.parse.tags
-    )
+def open_recommender(root: Path, params: Params, joint: str | None = None) -> Recommender:
+    """Return what recommends with the models below `root`, or with the joint encoder `joint`, as `params` say."""
+    device, batch_size = choose_device(params.machine.device), params.machine.embed_batch_size
+    zero_shot = None if joint is None else open_zero_shot(joint, params, device)
+    return Recommender(root, params.recommend, batch_size, device, params.variant, params.parse.tags, zero_shot)
 
 
 def excluded_films(index: TrackIndex, names: Sequence[str]) -> set[int]:

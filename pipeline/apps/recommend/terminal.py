@@ -23,7 +23,7 @@ def model_message(answer: Answer) -> str:
     recall = f" Recall at 10 in its evaluation: {found:.3f}." if found is not None else ""
     unused = f" Not used: {listed(list(answer.unused))}." if answer.unused else ""
     read = model.reads(answer.given) or model.needs
-    return f"M-{model.name} reads {listed(list(read))}: {answer.chosen}.{recall}{unused}"
+    return f"{model.label} reads {listed(list(read))}: {answer.chosen}.{recall}{unused}"
 
 
 def print_table(answer: Answer, folder: Path) -> None:

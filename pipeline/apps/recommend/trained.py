@@ -7,10 +7,11 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from pipeline.apps.recommend.query import PARTS, needs_of
+from pipeline.apps.recommend.zero_shot import ZeroShot
 from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.core.files import sha256_of
 from pipeline.model.store import CONFIG, WEIGHTS
+from pipeline.store.inputs import PARTS, needs_of
 
 PUBLISHED = "published"  # the folder of models/ that `publish` writes
 AS_ASKED = "as asked"
@@ -44,6 +45,19 @@ class Trained:
     def recall_of(self, given: Collection[str]) -> float | None:
         """Return its recall at 10 for queries of what is given."""
         return self.subsets.get(frozenset(self.reads(given)), self.recall)
+
+    @property
+    def label(self) -> str:
+        """What it is called in messages."""
+        return f"M-{self.name}"
+
+    @property
+    def option(self) -> str:
+        """What a command is given besides, for it to answer: nothing, it is found where models lie."""
+        return ""
+
+
+Model = Trained | ZeroShot  # what answers
 
 
 def trained_models(root: Path) -> dict[str, Trained]:

@@ -9,15 +9,14 @@ from typing import Any, BinaryIO
 from anyio import CapacityLimiter
 from PIL import Image
 
-from pipeline.apps.recommend.query import PARTS
 from pipeline.apps.recommend.recommender import Recommender, Request
-from pipeline.apps.recommend.trained import Trained
+from pipeline.apps.recommend.trained import Model
 from pipeline.apps.web.examples import Examples
 from pipeline.apps.web.failures import Refused
 from pipeline.apps.web.tracks import Tracks, audio_url
 from pipeline.media.pictures import BadPictureError, read_picture
 from pipeline.params import Recommend
-from pipeline.store.inputs import MAX_PIXELS
+from pipeline.store.inputs import MAX_PIXELS, PARTS
 
 Row = dict[str, Any]
 
@@ -66,7 +65,7 @@ class Site:
         return track | addresses
 
 
-def about(model: Trained, given: Collection[str] = PARTS) -> Row:
+def about(model: Model, given: Collection[str] = PARTS) -> Row:
     """Return what `schema.Variant` says of a model; of one that answered, what it read of what was given."""
     return {
         "name": model.name,

@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse
 
 from pipeline.apps.library.library import file_of
 from pipeline.apps.recommend.recommender import Recommender
-from pipeline.apps.recommend.trained import Trained
+from pipeline.apps.recommend.trained import Model
 from pipeline.apps.web.failures import Refused
 from pipeline.core.errors import PipelineError
 
@@ -50,7 +50,7 @@ class Tracks:
         table = self._tables.get(library)
         return None if table is None else len(table)
 
-    def learn(self, library: str, model: Trained) -> None:
+    def learn(self, library: str, model: Model) -> None:
         """Take the tracks of a library from its index by `model`, which is open."""
         if library not in self._tables:
             self._tables[library] = self._recommender.opened(library, model).index.tracks
@@ -83,7 +83,7 @@ class Tracks:
                 self.learn(library, self._with_index(library))
         return self._tables[library]
 
-    def _with_index(self, library: str) -> Trained:
+    def _with_index(self, library: str) -> Model:
         """Return a model by which the library has an index; the one that looks for similar tracks is asked first."""
         preferred = self._recommender.preferred
         models = sorted(self._recommender.models.values(), key=lambda model: model.name != preferred)

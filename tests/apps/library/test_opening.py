@@ -16,18 +16,18 @@ def test_libraries_stand_before_the_data_set_under_names_of_their_own(tmp_path, 
     for place in places:
         place.mkdir(parents=True)
         write_contents(place, tmp_path, {})
-    recommender = SimpleNamespace(libraries={"films": None})
+    recommender = SimpleNamespace(libraries={"films": None}, zero_shot=None)
     assert add_libraries(recommender, tmp_path, params, places) == ["music", "music 2", "films 2"]
     assert list(recommender.libraries) == ["music", "music 2", "films 2", "films"]
 
 
 def test_folder_of_music_is_indexed_first(tmp_path, params, monkeypatch):
-    def index(root, params, folder, place):
+    def index(root, params, folder, place, variants, zero_shot):
         place.mkdir(parents=True)
         write_contents(place, folder, {})
 
     monkeypatch.setattr(opening, "update_library", index)
-    recommender = SimpleNamespace(libraries={})
+    recommender = SimpleNamespace(libraries={}, zero_shot=None)
     add_libraries(recommender, tmp_path, params, [tmp_path])
     (library,) = recommender.libraries.values()
     assert library.folder == tmp_path

@@ -1,0 +1,137 @@
+"""The baseline `zero_shot`: what a joint encoder of text and music finds for a variant's inputs, nothing trained.
+
+It reads the texts, posters and tracks themselves, not the feature tables. Its vectors are kept by content in
+data/features/.cache/joint, so that seven variants compute them once. A film and a track are what
+`pipeline.encoders.joint` makes of them.
+"""
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from tqdm import tqdm
+
+from pipeline.core.errors import MissingFileError
+from pipeline.core.files import sha256_of
+from pipeline.core.machine import Machine, choose_device
+from pipeline.core.workers import batches
+from pipeline.encoders.joint import JointEncoder, direction, load_joint
+from pipeline.evaluate.baselines import figures_beside
+from pipeline.evaluate.section import ZERO_SHOT, Evaluate
+from pipeline.media.audio import NotAudioError, mono
+from pipeline.store.audio_table import window_starts
+from pipeline.store.cache import FeatureCache, open_cache, versions, write_shard
+from pipeline.store.films import FilmFeatures
+from pipeline.store.inputs import digest_of_text, input_texts, needs_of, read_poster
+
+log = logging.getLogger(__name__)
+
+GROUP = 32  # tracks, texts or posters that are encoded and kept at a time
+INT16_SCALE = 32768.0
+
+Row = dict[str, Any]
+Item = TypeVar("Item")
+
+
+def evaluate_zero_shot(
+    root: Path,
+    inputs: Collection[str],
+    films: Sequence[FilmFeatures],
+    rankings: list[Row],
+    params: Evaluate,
+    machine: Machine,
+) -> dict[str, dict[str, Any]]:
+    """Return the figures of `params.zero_shot` as `pipeline.evaluate.baselines` gives them, by this baseline's name.
+
+    `films` are those of the pool, `rankings` what the model has on the films that ask, in their order. There are no
+    figures where none is named and, with a reason in the log, where it cannot read all of `inputs`. Raises
+    `ModelError` for an encoder that cannot be used, `MissingFileError` for a track or poster that is missing, damaged
+    or not the one that the data set lists.
+    """
+    if params.zero_shot is None:
+        return {}
+    encoder = load_joint(params.zero_shot, choose_device(machine.device), machine.audio_batch_size)
+    needs = needs_of(inputs)
+    if unread := [part for part in needs if part not in encoder.parts]:
+        log.warning("no baseline zero_shot for %s: %s reads no %s", ", ".join(inputs), encoder.name, unread[0])
+        return {}
+    about = {"text": encoder.text.spec, "audio": encoder.audio.spec}
+    cache = open_cache(root / "data/features", "joint", about | {"versions": versions("torch", "transformers", "av")})
+    queries = _queries(root, encoder, needs, films, cache)
+    tracks = _tracks(root, encoder, films, cache)
+    return {ZERO_SHOT: figures_beside(films, queries, tracks, rankings, params) | {"encoder": encoder.name}}
+
+
+def _queries(
+    root: Path, encoder: JointEncoder, needs: Sequence[str], films: Sequence[FilmFeatures], cache: FeatureCache
+) -> np.ndarray:
+    """Return the unit vectors [films, e] of what is needed of each film."""
+    rows = [film.tracks[0] for film in films]
+    texts = [input_texts(row["tags"], row["plot"]) for row in rows]
+    wanted = [text for found in texts for part in ("tags", "plot") if part in needs for text in found[part]]
+    _keep(cache, {_text_key(text): text for text in wanted}, lambda batch: encoder.text.encode(batch)[:, np.newaxis])
+    posters: list[str] = []
+    if "image" in needs and encoder.image is not None:
+        embed = encoder.image
+        paths = {_poster_key(root / row["image"]): root / row["image"] for row in rows}
+        _keep(cache, paths, lambda batch: [embed(read_poster(path))[np.newaxis] for path in batch])
+        posters = [_poster_key(root / row["image"]) for row in rows]
+    vectors = []
+    for number, (row, found) in enumerate(zip(rows, texts, strict=True)):
+        parts = []
+        for part in needs:
+            keys = [posters[number]] if part == "image" else [_text_key(text) for text in found[part]]
+            if not keys:
+                raise MissingFileError(
+                    f"data/dataset.parquet has no {part} of {row['fid']}: run `dvc repro parse split`"
+                )
+            parts.append(direction(np.concatenate([cache.read(key) for key in keys])))
+        vectors.append(direction(np.stack(parts)))
+    return np.stack(vectors)
+
+
+def _tracks(root: Path, encoder: JointEncoder, films: Sequence[FilmFeatures], cache: FeatureCache) -> np.ndarray:
+    """Return the unit vectors [tracks, e] of the tracks of `films`, in order."""
+    rows = [track for film in films for track in film.tracks]
+    by_key = {f"track {row['file_sha256']}": row for row in rows}
+    _keep(cache, by_key, lambda batch: [_windows(root, encoder, row) for row in batch])
+    return np.stack([direction(cache.read(f"track {row['file_sha256']}")) for row in rows])
+
+
+def _keep(cache: FeatureCache, items: Mapping[str, Item], encode: Callable[[list[Item]], Iterable[np.ndarray]]) -> None:
+    """Encode those of `items`, by key, that `cache` lacks, and keep the arrays [rows, e]."""
+    missing = cache.missing(items)
+    with tqdm(total=len(missing), desc=ZERO_SHOT, unit="", disable=None) as progress:
+        for keys in batches(missing, GROUP):
+            arrays = encode([items[key] for key in keys])
+            cache.add(write_shard(cache.folder, dict(zip(keys, arrays, strict=True))))
+            progress.update(len(keys))
+
+
+def _windows(root: Path, encoder: JointEncoder, row: Row) -> np.ndarray:
+    """Return the vectors [windows, e] of a track, cut to the length that the data set gives."""
+    path, rate = root / row["path"], encoder.audio.sample_rate
+    try:
+        if sha256_of(path) != row["file_sha256"]:
+            raise MissingFileError(f"{path} is not the file that data/dataset.parquet lists: run `dvc repro segment`")
+        blocks = list(mono(path, rate))
+    except FileNotFoundError:
+        raise MissingFileError(f"{path} is missing: run `dvc repro segment`") from None
+    except NotAudioError as error:
+        raise MissingFileError(f"{path} cannot be decoded, {error}: remove it and run `dvc repro segment`") from None
+    samples = np.concatenate(blocks)[: round(row["seconds"] * rate)].astype(np.float32) / INT16_SCALE
+    length, hop = (round(s * rate) for s in (encoder.windows.window_seconds, encoder.windows.window_hop_seconds))
+    return encoder.audio.encode([samples[start : start + length] for start in window_starts(len(samples), length, hop)])
+
+
+def _text_key(text: str) -> str:
+    return f"text {digest_of_text(text)}"
+
+
+def _poster_key(path: Path) -> str:
+    try:
+        return f"poster {sha256_of(path)}"
+    except OSError:
+        raise MissingFileError(f"{path} is missing: run `dvc repro parse`") from None
