@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from pipeline.compare import wording
 from pipeline.compare.excerpts import embed_excerpts, poster, tracks_in_order
 from pipeline.compare.figures import ACCENT, INK, MUTED, PAPER, RULE
 from pipeline.compare.films import Card
-from pipeline.compare.results import Result, ranked
+from pipeline.compare.results import Result, answered_by_others, ranked
 from pipeline.compare.section import Compare
 from pipeline.compare.significance import Difference, wins_of, within_reach
 from pipeline.compare.slices import FEW, slices_of
@@ -55,6 +56,7 @@ def render_report(
             script=script,
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
             results=results,
+            answered=partial(answered_by_others, results=results),
             order=order,
             metric=params.metric,
             columns=wording.columns_beside(params.metric),

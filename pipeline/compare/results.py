@@ -11,7 +11,7 @@ import numpy as np
 import pandas
 
 from pipeline.core.errors import MissingFileError, ParamsError, StageError
-from pipeline.core.variants import Variant
+from pipeline.core.variants import Input, Method, Variant, apart
 from pipeline.evaluate.rankings import read_rankings
 
 FIXED = ("pool", "paragraphs", "unit", "queries", "candidates", "dataset")  # the same for all variants of a comparison
@@ -35,7 +35,8 @@ class Result:
     """One variant's results; `metrics` is its metrics file, `rankings` one row per film, `history` one per epoch."""
 
     variant: str
-    inputs: list[str]
+    inputs: list[Input]
+    method: Method
     metrics: dict[str, Any]
     rankings: pandas.DataFrame
     history: list[dict[str, float]]
@@ -58,6 +59,20 @@ def read_results(root: Path, variants: Mapping[str, Variant], metric: str) -> li
 def ranked(results: list[Result], metric: str) -> list[Result]:
     """Return `results` by falling `metric`, equal ones in their own order."""
     return sorted(results, key=lambda result: -result.metrics[metric])
+
+
+def answered_by_others(result: Result, results: Iterable[Result]) -> dict[str, dict[str, Any]]:
+    """Return the figures that models which answer subsets of their inputs have for the inputs of `result`, by variant.
+
+    Those are averages and intervals, as `pipeline.evaluate.evaluation` leaves them under `subsets`.
+    """
+    given = set(apart(result.inputs))
+    return {
+        other.variant: figures
+        for other in results
+        for figures in other.metrics.get("subsets", [])
+        if other.variant != result.variant and set(figures["inputs"]) == given
+    }
 
 
 def _require_files(root: Path, variants: Iterable[str]) -> None:
@@ -86,7 +101,8 @@ def _read_result(root: Path, variant: str, row: Variant) -> Result:
     if absent:
         raise MissingFileError(f"{path} lacks {', '.join(absent)}: {advice}")
     rankings = read_rankings(root / f"metrics/rankings/{variant}.parquet")
-    return Result(variant, list(row.inputs), metrics, rankings, _read_history(root / f"models/{variant}/history.csv"))
+    history = _read_history(root / f"models/{variant}/history.csv")
+    return Result(variant, list(row.inputs), row.method, metrics, rankings, history)
 
 
 def _read_history(path: Path) -> list[dict[str, float]]:

@@ -11,7 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.compare.results import FIXED, LOSSES, Result, ranked
+from pipeline.compare.results import FIXED, LOSSES, Result, answered_by_others, ranked
 from pipeline.compare.significance import Difference, wins_of
 from pipeline.compare.slices import summarise_slices
 from pipeline.compare.wording import (
@@ -51,6 +51,7 @@ def summarise(results: list[Result], differences: list[Difference], metric: str)
         "variants": {
             result.variant: {
                 "inputs": result.inputs,
+                "method": result.method,
                 **{name: result.metrics[name] for name in metric_names(result.metrics)},
                 "ci95": result.metrics["ci95"],
                 "segments": result.metrics["segments"],
@@ -58,6 +59,7 @@ def summarise(results: list[Result], differences: list[Difference], metric: str)
                 "music_to_film": result.metrics["music_to_film"],
                 "hubness": result.metrics["hubness"],
                 "baselines": result.metrics["baselines"],
+                "answered_by_others": answered_by_others(result, results),
             }
             for result in results
         },
@@ -84,7 +86,8 @@ def csv_table(results: list[Result]) -> str:
     """Return one row per variant: its inputs, all metrics, and the ends of their intervals, `<metric>_low`, `_high`.
 
     The metrics of the other direction begin with `music_to_film_`, those of hubs with `hubness_`, those of a baseline
-    on the variant's inputs with its name; `<baseline>_difference` is what training brought beside it.
+    on the variant's inputs with its name; `<baseline>_difference` is what training brought beside it. Those of another
+    variant's model that answers subsets of its inputs, given the same, begin with that variant's name.
     """
     rows = []
     for result in results:
@@ -101,6 +104,8 @@ def csv_table(results: list[Result]) -> str:
             numbers = {name: value for name, value in figures.items() if isinstance(value, int | float)}
             numbers |= {"difference": mean, "difference_low": low, "difference_high": high}
             row |= {f"{baseline}_{name}": value for name, value in numbers.items()}
+        for other, figures in answered_by_others(result, results).items():
+            row |= {f"{other}_{name}": value for name, value in figures.items() if isinstance(value, int | float)}
         rows.append(row)
     return to_csv(dict.fromkeys(name for row in rows for name in row), rows)  # not all have the same baselines
 
@@ -114,7 +119,7 @@ def plot_tables(results: list[Result], metric: str) -> dict[str, str]:
 
 
 def print_table(results: list[Result], metric: str, console: Console | None = None) -> None:
-    """Print one row per variant with 95 % intervals, best first, and below each its baselines.
+    """Print one row per variant with 95 % intervals, best first, and below each its baselines and who answers the same.
 
     Then chance follows and, where it is not 1, the ceiling.
     """
@@ -128,11 +133,14 @@ def print_table(results: list[Result], metric: str, console: Console | None = No
         table.add_column(name, justify="right", no_wrap=True)
     for place, result in enumerate(ranked(results, metric)):
         cells = _cells(result.metrics, names)
-        table.add_row(result.variant, inputs_label(result.inputs), *cells, style="bold" if place == 0 else None)
+        inputs = inputs_label(result.inputs) + ("" if result.method == "contrastive" else f" ({result.method})")
+        table.add_row(result.variant, inputs, *cells, style="bold" if place == 0 else None)
         for baseline, figures in result.metrics["baselines"].items():
             table.add_row(
                 f"  {baseline}", f"training {signed(figures['difference'][1])}", *_cells(figures, names), style="dim"
             )
+        for other, figures in answered_by_others(result, results).items():
+            table.add_row(f"  {other}", "given the same", *_cells(figures, names), style="dim")
     table.add_section()
     padded = [f"{chance(first.metrics, name)} {'':>11}" for name in names]
     table.add_row("chance", "a random ranking", *padded, style="dim")

@@ -72,6 +72,8 @@ def test_json_holds_what_was_read_and_every_pair(inputs, outputs):
     for variant, found in comparison["variants"].items():
         read = json.loads((inputs.root / f"metrics/evaluate/{variant}.json").read_text())
         assert found.pop("inputs") == inputs.variants[variant].inputs
+        assert found.pop("method") == "contrastive"
+        assert found.pop("answered_by_others") == {}
         assert (
             found.items() <= read.items()
             and {"mrr", "recall_at_10", "median_rank", "ci95", "segments", "recordings", "music_to_film", "hubness"}
@@ -125,6 +127,30 @@ def test_a_baseline_that_some_variants_have_stands_beside_those(inputs, outputs,
     assert "laion/&lt;b&gt;, a joint encoder" in page
     assert "joint encoder" not in outputs["report.html"].decode()
     assert capsys.readouterr().out.count("zero_shot") == 1
+
+
+def test_a_model_that_answers_subsets_stands_below_the_variants_of_the_same_inputs(inputs, outputs, tmp_path, capsys):
+    shutil.copytree(inputs.root, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "metrics/evaluate/All.json"
+    metrics = json.loads(path.read_text())
+    figures = {name: value for name, value in metrics["baselines"]["linear"].items() if name != "difference"}
+    metrics["subsets"] = [
+        figures | {"inputs": given, "mrr": mrr}
+        for given, mrr in ((["plot"], 0.375), (["tags", "plot"], 0.625), (["tags", "plot", "image"], 0.75))
+    ]
+    path.write_text(json.dumps(metrics))
+    found = run(SimpleNamespace(**vars(inputs) | {"root": tmp_path}))
+    rows = {row["variant"]: row for row in csv.DictReader(found["comparison.csv"].decode().splitlines())}
+    assert {name: row["All_mrr"] for name, row in rows.items()} == {"Im": "", "Plo": "0.375", "All": ""}
+    variants = json.loads(found["comparison.json"])["variants"]
+    assert {name: list(of["answered_by_others"]) for name, of in variants.items()} == {
+        "Im": [],
+        "Plo": ["All"],
+        "All": [],
+    }
+    assert variants["Plo"]["answered_by_others"]["All"]["mrr"] == 0.375
+    assert found["report.html"].decode().count("given the same") == 1
+    assert capsys.readouterr().out.count("given the same") == 1
 
 
 def test_json_names_the_films_that_each_variant_wins_and_has_the_slices(inputs, outputs):

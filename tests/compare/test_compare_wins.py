@@ -9,7 +9,7 @@ FIDS = ["AAA", "AAB", "AAC", "AAD", "AAE", "AAF"]
 
 def results_of(values):
     return [
-        Result(variant, [], {}, pandas.DataFrame({"fid": FIDS[: len(column)], "mrr": column}), [])
+        Result(variant, [], "contrastive", {}, pandas.DataFrame({"fid": FIDS[: len(column)], "mrr": column}), [])
         for variant, column in values.items()
     ]
 
