@@ -12,7 +12,6 @@ recall at 10; a difference is taken film by film, with its 95 % interval by boot
 import argparse
 import json
 import multiprocessing
-import shutil
 import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -27,20 +26,17 @@ from rich.table import Table
 from ruamel.yaml import YAML
 from tqdm import tqdm
 
+from benchmarks.audio_features import FEATURES, MUSICNN, compute_features, features_root
 from benchmarks.recipes import CPU, METRIC, ROOT, Changes, changed, without_evaluation_split
 from benchmarks.report import RESULTS
-from benchmarks.settings import log_mel_settings
 from pipeline.core.tables import DATASET, read_table
 from pipeline.core.variants import Variant, apart
-from pipeline.encoders.section import WindowFeatures
 from pipeline.evaluate.baselines import COMPONENTS, FITS, Data
 from pipeline.evaluate.bootstrap import confidence_intervals
 from pipeline.evaluate.evaluation import evaluate_model, measure
 from pipeline.evaluate.metrics import BEST_RANK
 from pipeline.evaluate.ranking import one_row_each
 from pipeline.evaluate.section import Baseline
-from pipeline.features.audio_frames import write_frames
-from pipeline.features.audio_windows import write_windows
 from pipeline.model.store import load_model
 from pipeline.model.vectors import film_numbers, fit_spaces
 from pipeline.params import Params, load_params
@@ -50,8 +46,6 @@ from pipeline.train.training import open_material, train_variant
 
 SPLITS = 6
 SAMPLES = 10_000  # of the bootstrap
-FEATURES = ("log-mel", "musicnn")
-WORK = ROOT / "data/features/crossvalidation"  # audio features of either kind, computed once
 
 Row = dict[str, Any]
 Recalls = dict[str, float]  # by film
@@ -82,7 +76,7 @@ def recipes() -> dict[str, Recipe]:
     """Return the recipes by name."""
     paper = YAML(typ="safe").load(ROOT / "presets/log-mel.yaml")
     scratch = {"learning_rate": 0.01, "epochs": 200, "init": "random"}
-    vectors = ("musicnn",)
+    vectors = (MUSICNN,)
     return {
         "nearest": Recipe("nearest"),
         "linear": Recipe("linear"),
@@ -102,7 +96,7 @@ def recalls(task: tuple[str, str, Recipe, int, int]) -> Recalls:
     """Return each tried film's figure: features, a variant, a recipe, a split and a seed."""
     features, name, recipe, split, seed = task
     torch.set_num_threads(1)
-    root, params = WORK / features, load_params(ROOT / "params.yaml")
+    root, params = features_root(features), load_params(ROOT / "params.yaml")
     row = params.row(name)
     dataset = without_evaluation_split(read_table(ROOT / "data/dataset.parquet", DATASET, "split"), split)
     tried = [film for film in dataset if film["split"] == "eval"]
@@ -139,24 +133,10 @@ def _of_baseline(name: str, root: Path, row: Variant, dataset: list[Row], tried:
     return {film["fid"]: film[METRIC] for film in rankings}
 
 
-def compute_features() -> None:
-    """Write the tables of either kind of audio features, beside links to those of text and image."""
-    params, dataset = load_params(ROOT / "params.yaml"), read_table(ROOT / "data/dataset.parquet", DATASET, "split")
-    for kind in FEATURES:
-        folder = WORK / kind / "data/features"
-        folder.mkdir(parents=True, exist_ok=True)
-        for table in ("text.parquet", "image.parquet"):
-            shutil.copyfile(ROOT / "data/features" / table, folder / table)
-        if kind == "log-mel":
-            write_frames(ROOT, folder / "audio.parquet", dataset, log_mel_settings(), params.machine)
-        else:
-            windows = WindowFeatures("musicnn", "auto", 30.0, 30.0)
-            write_windows(ROOT, folder / "audio.parquet", dataset, windows, params.machine)
-
-
 def main(seeds: int) -> None:
     """Run all, print the table and write it."""
-    compute_features()
+    for kind in FEATURES:
+        compute_features(kind)
     params, chosen = load_params(ROOT / "params.yaml"), recipes()
     dedicated = [name for name, row in params.variants.items() if not row.answers_subsets]
     tasks = [
@@ -178,7 +158,7 @@ def main(seeds: int) -> None:
             for fid, value in of_films.items():
                 of_recipe.setdefault((variant, split, fid), []).append(value)
     lines = []
-    beside = of_films_in(found["musicnn", "trained (params.yaml)"], dedicated)
+    beside = of_films_in(found[MUSICNN, "trained (params.yaml)"], dedicated)
     for (features, name), values in found.items():
         films = of_films_in(values, dedicated)
         difference = np.array([films[fid] - beside[fid] for fid in sorted(films)])

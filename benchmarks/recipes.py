@@ -1,12 +1,11 @@
-"""What each choice of the training recipe brings: recall at 10 on the embedded corpus, five seeds a recipe.
+"""What each choice brings in training the paper's towers on log-mel: recall at 10 on the embedded corpus, five seeds.
 
-    python -m benchmarks.recipes             # as in `dvc repro`, whose features it needs; tried on the evaluation split
+    python -m benchmarks.recipes             # after `dvc repro`; tried on the evaluation split
     python -m benchmarks.recipes --select    # without the evaluation split: five splits of the films that remain
-    python -m benchmarks.recipes --variants  # every variant by the default recipe, beside the one that is published
 
-A recipe is params.yaml with some values changed. Each differs from the one that it is compared with in what its name
-says. A film's figure is its mean over seeds (and splits); differences are tested over films, by a paired randomisation
-test.
+A recipe is presets/log-mel.yaml over params.yaml, with some values changed. Each differs from the one that it is
+compared with in what its name says. A film's figure is its mean over seeds (and splits); differences are tested over
+films, by a paired randomisation test.
 """
 
 import argparse
@@ -26,9 +25,11 @@ from rich.table import Table
 from ruamel.yaml import YAML
 from tqdm import tqdm
 
+from benchmarks.audio_features import compute_features
 from benchmarks.report import RESULTS
 from pipeline.compare.significance import compare_pairs
 from pipeline.core.tables import DATASET, read_table
+from pipeline.encoders.section import LOG_MEL
 from pipeline.evaluate.evaluation import evaluate_model
 from pipeline.model.store import load_model
 from pipeline.params import Params, load_params
@@ -84,18 +85,15 @@ def recipes() -> dict[str, Recipe]:
     }
 
 
-def variants() -> dict[str, Recipe]:
-    """Return the default recipe for every variant, after the one that is published."""
-    params = load_params(ROOT / "params.yaml")
-    first = Recipe({}, "")
-    others = [name for name in params.variants if name != first.variant]
-    return {first.variant: first, **{name: Recipe({}, first.variant, name) for name in others}}
-
-
 def _rate_of_default(reference: Changes) -> Changes:
-    given = asdict(load_params(ROOT / "params.yaml").train)
+    given = asdict(base().train)
     names = ("learning_rate", "schedule", "warmup", "patience", "max_grad_norm", "optimizer", "weight_decay")
     return {"train": reference["train"] | {name: given[name] for name in names} | {"epochs": 13}}
+
+
+def base() -> Params:
+    """Return the parameters that recipes differ from."""
+    return changed(load_params(ROOT / "params.yaml"), YAML(typ="safe").load(ROOT / "presets/log-mel.yaml"))
 
 
 def changed(params: Params, changes: Changes) -> Params:
@@ -112,12 +110,14 @@ def _laid(values: Changes, changes: Changes) -> Changes:
 def recalls(task: tuple[str, Changes, int, int | None]) -> dict[str, float]:
     """Return each tried film's figure of a training: a variant, changes, a seed, and a split, or None for dvc's."""
     variant, changes, seed, split = task
-    params = changed(load_params(ROOT / "params.yaml"), changes | {"train": changes.get("train", {}) | {"seed": seed}})
+    params = changed(base(), changes | {"train": changes.get("train", {}) | {"seed": seed}})
     dataset = read_table(ROOT / "data/dataset.parquet", DATASET, "split")
     if split is not None:
         dataset = without_evaluation_split(dataset, split)
     row = params.row(variant)
-    material = open_material(ROOT, dataset, row, params.features.text, params.features.image, params.train)
+    material = open_material(
+        features_root(LOG_MEL), dataset, row, params.features.text, params.features.image, params.train
+    )
     with tempfile.TemporaryDirectory() as folder:
         group = Group(0, 1, CPU)
         train_variant(
@@ -155,8 +155,9 @@ def figures(chosen: dict[str, Recipe], select: bool) -> dict[str, np.ndarray]:
     return {name: np.array([np.mean(of[fid]) for fid in sorted(of)]) for name, of in found.items()}
 
 
-def main(select: bool, of_variants: bool) -> None:
-    chosen = variants() if of_variants else recipes()
+def main(select: bool) -> None:
+    compute_features(LOG_MEL)
+    chosen = recipes()
     values = figures(chosen, select)
     lines = []
     for name, recipe in chosen.items():
@@ -166,7 +167,7 @@ def main(select: bool, of_variants: bool) -> None:
             line |= {"beside": recipe.beside, "difference": difference.mean, "p": difference.p}
             line |= {"low": difference.low, "high": difference.high}
         lines.append(line)
-    kind = ("variants" if of_variants else "recipes") + ("-select" if select else "")
+    kind = "recipes" + ("-select" if select else "")
     table = Table("recipe", METRIC, "beside", "difference", "95 %", "p", title=f"{kind}, {len(SEEDS)} seeds")
     for line in lines:
         numbers = ["", "", "", ""]
@@ -181,6 +182,4 @@ def main(select: bool, of_variants: bool) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--select", action="store_true", help="leave the evaluation split out")
-    parser.add_argument("--variants", action="store_true", help="every variant by the default recipe")
-    arguments = parser.parse_args()
-    main(arguments.select, arguments.variants)
+    main(parser.parse_args().select)

@@ -1,6 +1,6 @@
 """The films that the report shows, each with what every variant put on top of its ranking."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,7 @@ class Listing:
     """One variant's ranking for one film: the rank of the best placed own track, and the places on top."""
 
     variant: str
-    inputs: list[str]
+    inputs: Sequence[str]
     best_rank: float  # between two whole ranks where scores tie
     places: list[Place]
 

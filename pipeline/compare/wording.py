@@ -1,6 +1,7 @@
 """How names and numbers are written for people, the same in the terminal and in the report."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.compare.results import Result
@@ -96,7 +97,7 @@ def ceiling(metrics: dict[str, Any], name: str) -> str:
     return "" if math.isclose(value, 1) else number(name, value)
 
 
-def inputs_label(inputs: list[str]) -> str:
+def inputs_label(inputs: Sequence[str]) -> str:
     """Return e.g. `tags and plot + image`."""
     return " + ".join("tags and plot" if name == "tags_plot" else name for name in inputs)
 
