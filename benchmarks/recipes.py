@@ -25,7 +25,7 @@ from rich.table import Table
 from ruamel.yaml import YAML
 from tqdm import tqdm
 
-from benchmarks.audio_features import compute_features
+from benchmarks.audio_features import compute_features, features_root
 from benchmarks.report import RESULTS
 from pipeline.compare.significance import compare_pairs
 from pipeline.core.tables import DATASET, read_table
