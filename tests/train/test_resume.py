@@ -27,28 +27,31 @@ class Killed(BaseException):
     """What stops a process between two of its statements."""
 
 
+def killed_at(epoch: int, *given, **settings) -> None:
+    """Train as `train` does, and kill it when `epoch` is done but its state is not yet written."""
+
+    def on_epoch(record):
+        if record["epoch"] == epoch:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(*given, **settings, on_epoch=on_epoch)
+
+
 def left(root: Path) -> dict[str, bytes]:
     return {name: (root / "models/All" / name).read_bytes() for name in FILES}
 
 
+@pytest.mark.parametrize("model", [DROPPED, replace(MODEL, towers="linear", noise=1.0)], ids=["paper", "linear"])
 @pytest.mark.parametrize(
     "changes", [{}, {"schedule": "cosine"}, {"patience": None, "batch_size": 8, "micro_batch_size": 4}], ids=str
 )
-def test_interrupted_training_ends_as_an_undisturbed_one(features, dataset, tmp_path, changes):
+def test_interrupted_training_ends_as_an_undisturbed_one(features, dataset, tmp_path, changes, model):
     params, whole, parts = replace(LONG, **changes), tmp_path / "whole", tmp_path / "parts"
-    train(whole, dataset, params, model=DROPPED, features=features)
-
-    def stop_at(epoch):
-        def on_epoch(record):
-            if record["epoch"] == epoch:
-                raise Killed
-
-        return on_epoch
-
+    train(whole, dataset, params, model=model, features=features)
     for epoch in (1, 2, 3, 5):
-        with pytest.raises(Killed):
-            train(parts, dataset, params, model=DROPPED, features=features, on_epoch=stop_at(epoch))
-    _, records = train(parts, dataset, params, model=DROPPED, features=features)
+        killed_at(epoch, parts, dataset, params, model=model, features=features)
+    _, records = train(parts, dataset, params, model=model, features=features)
     assert records[0]["epoch"] == 5, "what was done was done again"
     assert left(parts) == left(whole)
     assert list((parts / "models/.resume").iterdir()) == []
@@ -102,19 +105,9 @@ def test_killed_process_goes_on_to_the_same_result(features, dataset, tmp_path):
     ids=lambda other: next(iter(other)),
 )
 def test_another_training_does_not_go_on_from_it(features, dataset, tmp_path, other):
-    def on_epoch(record):
-        raise Killed
-
     given = {"params": LONG, "model": DROPPED}
     for arguments in (given, given | other):
-        with pytest.raises(Killed):
-            train(
-                tmp_path,
-                dataset,
-                features=features,
-                on_epoch=lambda record: record["epoch"] == 2 and on_epoch(record),
-                **arguments,
-            )
+        killed_at(2, tmp_path, dataset, features=features, **arguments)
     _, records = train(tmp_path, dataset, features=features, **given | other)
     assert records[0]["epoch"] == 2
     assert len(list((tmp_path / "models/.resume").iterdir())) == 1, "that of the first one"
@@ -122,12 +115,7 @@ def test_another_training_does_not_go_on_from_it(features, dataset, tmp_path, ot
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_other_tracks_are_another_training(features, dataset, tmp_path, number):
-    def on_epoch(record):
-        if record["epoch"] == 3:
-            raise Killed
-
-    with pytest.raises(Killed):
-        train(tmp_path, dataset, LONG, features=features, on_epoch=on_epoch)
+    killed_at(3, tmp_path, dataset, LONG, features=features)
     dataset[number] |= {"path": "elsewhere"}
     _, records = train(tmp_path, dataset, LONG, features=features)
     assert records[0]["epoch"] == 1
@@ -137,12 +125,7 @@ def test_compiling_does_not_make_another_training(features, dataset, tmp_path, m
     compiled = []
     monkeypatch.setattr(torch.nn.Module, "compile", lambda module, **_: compiled.append(module))  # which needs minutes
 
-    def on_epoch(record):
-        if record["epoch"] == 3:
-            raise Killed
-
-    with pytest.raises(Killed):
-        train(tmp_path, dataset, LONG, features=features, on_epoch=on_epoch)
+    killed_at(3, tmp_path, dataset, LONG, features=features)
     _, records = train(tmp_path, dataset, LONG, features=features, compiled=True)
     assert records[0]["epoch"] == 3
     assert compiled
@@ -151,24 +134,14 @@ def test_compiling_does_not_make_another_training(features, dataset, tmp_path, m
 def test_copy_that_dvc_works_in_keeps_it_in_the_main_repository(features, dataset, tmp_path, monkeypatch):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path / "main"))
 
-    def on_epoch(record):
-        if record["epoch"] == 3:
-            raise Killed
-
-    with pytest.raises(Killed):
-        train(tmp_path / "copy", dataset, LONG, features=features, on_epoch=on_epoch)
+    killed_at(3, tmp_path / "copy", dataset, LONG, features=features)
     _, records = train(tmp_path / "another copy", dataset, LONG, features=features)
     assert records[0]["epoch"] == 3
     assert load_model(tmp_path / "another copy/models/All")
 
 
 def test_going_on_is_said(features, dataset, tmp_path, caplog):
-    def on_epoch(record):
-        if record["epoch"] == 3:
-            raise Killed
-
-    with pytest.raises(Killed):
-        train(tmp_path, dataset, LONG, features=features, on_epoch=on_epoch)
+    killed_at(3, tmp_path, dataset, LONG, features=features)
     with caplog.at_level(logging.INFO):
         train(tmp_path, dataset, LONG, features=features)
     assert "resuming after epoch 2" in caplog.text
