@@ -48,7 +48,7 @@ def experiment(root, monkeypatch, variant: str, name: str, weights: bytes, metri
     """Log the run of an experiment with a learning rate of its own."""
     params = load_params(root / "params.yaml")
     evaluate = replace(params.evaluate, pool=metrics["pool"] if metrics else "eval")
-    params = replace(params, train=replace(params.train, learning_rate=0.0003), evaluate=evaluate)
+    params = replace(params, train=replace(params.train, learning_rate=0.0005), evaluate=evaluate)
     folder = root / f"elsewhere/{variant}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.safetensors").write_bytes(weights)
@@ -93,7 +93,7 @@ def test_experiments_stand_among_the_variants_and_other_data_apart(root, capsys,
     out = capsys.readouterr().out
     same, _, others = out.partition("not to be compared with the table above.")
     assert rows(same) == ["Ta workspace", "Im hazy-tune", "Im workspace", "chance 0.070"]
-    assert "learning_rate=0.0003" in same
+    assert "learning_rate=0.0005" in same
     assert sorted(rows(others)) == ["Plo other-data", "Ta other-pool", "chance 0.070", "chance 0.070"]
     assert "142 tracks of all splits" in others
     assert "4 runs, 3 evaluated models that are not the workspace's; 1 not evaluated." in out.replace("\n", " ")

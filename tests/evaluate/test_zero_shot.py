@@ -12,6 +12,7 @@ import stages.evaluate
 from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.core.files import sha256_of
 from pipeline.core.tables import DATASET, write_table
+from pipeline.core.variants import Variant
 from pipeline.encoders.joint import direction, load_joint
 from pipeline.evaluate import zero_shot
 from pipeline.evaluate.evaluation import measure
@@ -136,7 +137,9 @@ def test_the_stage_puts_it_beside_the_other_baselines_where_it_is_named(world, t
     found = []
     for named in (None, str(tiny("joint_gemma"))):
         settings = replace(SETTINGS, zero_shot=named)
-        stages.evaluate.main(world.root, world.variant, {world.variant: world.inputs}, settings, BASELINES, MACHINE)
+        stages.evaluate.main(
+            world.root, world.variant, {world.variant: Variant(world.inputs)}, settings, BASELINES, MACHINE
+        )
         found.append(json.loads((world.root / f"metrics/evaluate/{world.variant}.json").read_text()))
         assert (world.root / "data/features/.cache/joint").exists() == (named is not None)
     without, beside = found

@@ -46,6 +46,7 @@ def start(tmp_path: Path) -> Path:
     yaml = YAML()
     params = yaml.load((ROOT / "params.yaml").read_text())
     params["machine"]["processes"] = 1
+    params["features"]["audio"]["encoder"] = "log-mel"
     with (folder / "params.yaml").open("w") as file:
         yaml.dump(params, file)
     return folder

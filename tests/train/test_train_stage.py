@@ -55,7 +55,7 @@ def root(tmp_path, features, dataset, monkeypatch):
     params = yaml.load((ROOT / "params.yaml").read_text())
     model = json.loads(json.dumps(MODEL, default=lambda section: section.__dict__))
     params["model"] = model
-    params["train"] |= {"epochs": 3, "batch_size": 8, "learning_rate": 0.01}
+    params["train"] |= {"init": "random", "epochs": 3, "batch_size": 8, "learning_rate": 0.01}
     params["machine"]["device"] = "cpu"
     with (tmp_path / "params.yaml").open("w") as file:
         yaml.dump(params, file)
