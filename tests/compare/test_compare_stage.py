@@ -149,7 +149,8 @@ def test_a_model_that_answers_subsets_stands_below_the_variants_of_the_same_inpu
         "All": [],
     }
     assert variants["Plo"]["answered_by_others"]["All"]["mrr"] == 0.375
-    assert found["report.html"].decode().count("given the same") == 1
+    assert found["report.html"].decode().count("given the same") == 2  # the row, and the note below the table
+    assert "given the same" not in outputs["report.html"].decode()
     assert capsys.readouterr().out.count("given the same") == 1
 
 
