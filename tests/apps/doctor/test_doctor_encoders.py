@@ -154,7 +154,8 @@ def test_offline_mode_asks_nobody(hub, monkeypatch):
 
 
 @pytest.mark.parametrize("encoder", ["a/b/c", "no such name", "../x"])
-def test_no_name_at_all(encoder):
+def test_no_name_at_all(encoder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # beside which there is no folder x
     check = image(encoder)
     assert check.state == "missing"
     assert "no package, no folder and no name of the hub" in check.found
