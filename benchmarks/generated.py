@@ -298,7 +298,7 @@ def _image(factors: Mapping[str, np.ndarray], rng: np.random.Generator) -> Itera
 def _audio(
     rows: Mapping[str, list[Row]], factors: Mapping[str, np.ndarray], rng: np.random.Generator
 ) -> Iterator[tuple[Row, np.ndarray]]:
-    """Yield the same of the audio table, a row a window."""
+    """Yield the same of the audio table, one row per window."""
     for row in (row for of_split in rows.values() for row in of_split):
         track = factors[row["fid"]] + TRACK_NOISE * rng.normal(size=FACTORS)
         for window in range(WINDOWS):

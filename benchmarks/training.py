@@ -44,7 +44,7 @@ from pipeline.core.variants import apart
 from pipeline.encoders.image import load_image_encoder
 from pipeline.encoders.log_mel import LogMel
 from pipeline.encoders.text import load_text_encoder
-from pipeline.features.tracks import track_samples
+from pipeline.media.tracks import track_samples
 from pipeline.params import Params, load_params
 from pipeline.store.films import INPUT_TABLES, open_store
 from pipeline.store.inputs import film_rows, film_texts, read_poster

@@ -20,7 +20,7 @@ from pipeline.core.workers import batches
 from pipeline.encoders.joint import JointEncoder, direction, load_joint
 from pipeline.evaluate.baselines import figures_beside
 from pipeline.evaluate.section import ZERO_SHOT, Evaluate
-from pipeline.media.audio import NotAudioError, mono
+from pipeline.media.tracks import track_samples
 from pipeline.store.audio_table import window_starts
 from pipeline.store.cache import FeatureCache, open_cache, versions, write_shard
 from pipeline.store.films import FilmFeatures
@@ -29,7 +29,6 @@ from pipeline.store.inputs import digest_of_text, input_texts, needs_of, read_po
 log = logging.getLogger(__name__)
 
 GROUP = 32  # tracks, texts or posters that are encoded and kept at a time
-INT16_SCALE = 32768.0
 
 Row = dict[str, Any]
 Item = TypeVar("Item")
@@ -112,16 +111,8 @@ def _keep(cache: FeatureCache, items: Mapping[str, Item], encode: Callable[[list
 
 def _windows(root: Path, encoder: JointEncoder, row: Row) -> np.ndarray:
     """Return the vectors [windows, e] of a track, cut to the length that the data set gives."""
-    path, rate = root / row["path"], encoder.audio.sample_rate
-    try:
-        if sha256_of(path) != row["file_sha256"]:
-            raise MissingFileError(f"{path} is not the file that data/dataset.parquet lists: run `dvc repro segment`")
-        blocks = list(mono(path, rate))
-    except FileNotFoundError:
-        raise MissingFileError(f"{path} is missing: run `dvc repro segment`") from None
-    except NotAudioError as error:
-        raise MissingFileError(f"{path} cannot be decoded, {error}: remove it and run `dvc repro segment`") from None
-    samples = np.concatenate(blocks)[: round(row["seconds"] * rate)].astype(np.float32) / INT16_SCALE
+    rate = encoder.audio.sample_rate
+    samples = track_samples(root, row, rate)
     length, hop = (round(s * rate) for s in (encoder.windows.window_seconds, encoder.windows.window_hop_seconds))
     return encoder.audio.encode([samples[start : start + length] for start in window_starts(len(samples), length, hop)])
 

@@ -21,7 +21,7 @@ from pipeline.core.workers import batches, map_in_order
 from pipeline.encoders.audio import libraries_of
 from pipeline.encoders.log_mel import LogMel
 from pipeline.encoders.section import LogMelFeatures
-from pipeline.features.tracks import stated_samples, track_samples
+from pipeline.media.tracks import stated_samples, track_samples
 from pipeline.store.cache import FeatureCache, open_cache, versions, write_shard
 from pipeline.store.table import FRAME_KEYS, write_features
 

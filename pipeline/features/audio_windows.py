@@ -16,7 +16,7 @@ from pipeline.core.machine import Machine, choose_device
 from pipeline.core.workers import batches
 from pipeline.encoders.audio import AudioEncoder, libraries_of, load_audio_encoder
 from pipeline.encoders.section import WindowFeatures
-from pipeline.features.tracks import stated_samples, track_samples
+from pipeline.media.tracks import stated_samples, track_samples
 from pipeline.store.audio_table import window_starts
 from pipeline.store.cache import FeatureCache, open_cache, versions, write_shard
 from pipeline.store.table import WINDOW_KEYS, write_features

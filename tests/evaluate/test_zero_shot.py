@@ -41,7 +41,7 @@ def world(tmp_path):
     rng = np.random.default_rng(0)
     for number, row in enumerate(made.rows):
         film = ord(row["fid"][2]) - ord("A")
-        row |= {"tags": f"{row['year']} war {'romance' * (film % 2)}", "plot": PLOTS[film % 3], "seconds": 1.2}
+        row |= {"tags": f"{row['year']} war {'romance' * (film % 2)}", "plot": PLOTS[film % 3], "seconds": 1.25}
         path = tmp_path / row["path"]
         path.parent.mkdir(parents=True, exist_ok=True)
         write_mp3(path, music(number, 1.3), RATE, 96000)
@@ -82,7 +82,7 @@ def by_hand(world, encoder, inputs):
             parts.append(encoder.image(Image.open(world.root / row["image"]).convert("RGB")))
         queries.append(direction(np.stack(parts)))
         for track in film.tracks:
-            samples = np.concatenate(list(mono(world.root / track["path"], rate)))[: round(1.2 * rate)] / 32768
+            samples = np.concatenate(list(mono(world.root / track["path"], rate)))[: round(1.25 * rate)] / 32768
             cut = [samples[s : s + length].astype(np.float32) for s in window_starts(len(samples), length, length)]
             tracks.append(direction(encoder.audio.encode(cut)))
     return np.stack(queries), np.stack(tracks)
@@ -113,7 +113,7 @@ def test_figures_are_those_of_the_encoders_own_vectors(world, tiny, kind, monkey
 
 def test_tracks_texts_and_posters_are_encoded_once_for_all_variants(world, tiny, monkeypatch):
     read = []
-    for name in ("mono", "read_poster"):
+    for name in ("track_samples", "read_poster"):
         real = getattr(zero_shot, name)
         monkeypatch.setattr(zero_shot, name, lambda path, *more, real=real: read.append(path) or real(path, *more))
     first = run(world, tiny("joint_gemma"), ["tags_plot", "image"])

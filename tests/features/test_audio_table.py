@@ -12,7 +12,7 @@ from pipeline.core.errors import MissingFileError
 from pipeline.encoders.log_mel import LogMel
 from pipeline.features import audio_frames
 from pipeline.features.audio_frames import write_frames
-from pipeline.features.tracks import track_samples
+from pipeline.media.tracks import track_samples
 from pipeline.store.audio_table import AudioTable, open_audio
 from pipeline.store.table import WINDOW_KEYS, write_features
 from tests.small_machine import MACHINE

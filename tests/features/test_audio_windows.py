@@ -11,7 +11,7 @@ from pipeline.encoders.audio import load_audio_encoder
 from pipeline.encoders.section import WindowFeatures
 from pipeline.features import audio_windows
 from pipeline.features.audio_windows import write_windows
-from pipeline.features.tracks import track_samples
+from pipeline.media.tracks import track_samples
 from pipeline.store.audio_table import open_audio
 from pipeline.store.table import open_features
 from tests.features.small import WINDOWS

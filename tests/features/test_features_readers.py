@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.encoders.log_mel import LogMel
 from pipeline.features.audio_frames import write_frames
-from pipeline.features.tracks import track_samples
+from pipeline.media.tracks import track_samples
 from pipeline.store.table import IMAGE_KEYS, write_features
 from tests.small_machine import MACHINE
 

@@ -21,7 +21,7 @@ from pipeline.encoders.audio import AudioEncoder, libraries_of, likeliest, load_
 from pipeline.encoders.log_mel import LogMel
 from pipeline.encoders.pretrained import precision_of
 from pipeline.encoders.section import PRECISION, LogMelFeatures, WindowFeatures, audio_features_of, is_log_mel
-from pipeline.features.tracks import INT16_SCALE
+from pipeline.media.tracks import INT16_SCALE
 from pipeline.model.store import CONFIG
 from pipeline.params import Params
 from pipeline.store.audio_table import window_starts
