@@ -3,7 +3,7 @@
     PYTHONPATH=. python tools/sample/oracle.py    # after `dvc repro split`, in the project's environment; a minute
 
 The casting of every film is replayed as the build drew it; a poster or page that differs from the corpus's
-own is an error, since the draws would then differ too. The oracle ranks the tracks of the evaluation split. Of a track it
+own is an error, since the draws would then differ too. The oracle ranks the tracks of the evaluation split. Of each it
 knows the mood and the band exactly, of a film what a variant's inputs can tell by the rules:
 
     tags            the band that country and genre call for
