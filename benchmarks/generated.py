@@ -264,8 +264,8 @@ def _row(fid: str, split: str, number: int) -> Row:
     """Return a row of the data set, as far as training and evaluation read it."""
     path = f"data/audio/{fid}/{number}.mp3"
     row = {"fid": fid, "split": split, "number": number, "path": path, "seconds": 10.0, "sha256": path}
-    about = {"title": fid, "year": None, "tags": "", "plot": "", "image": "", "url": fid, "source_url": path}
-    return row | {"file_sha256": path} | about
+    about = {"title": fid, "year": None, "tags": "tags", "plot": "plot", "image": "image", "url": fid}
+    return row | {"file_sha256": path, "source_url": path, "recording": path, "compared": True} | about
 
 
 def _vectors(

@@ -8,7 +8,7 @@ Run: dvc repro compare
 from pathlib import Path
 
 from pipeline.compare.figures import draw_figures
-from pipeline.compare.films import film_cards, film_names
+from pipeline.compare.films import film_cards, film_names, sharing_films
 from pipeline.compare.report import render_report
 from pipeline.compare.results import ranked, read_results
 from pipeline.compare.section import Compare
@@ -29,7 +29,8 @@ def main(root: Path, variants: Variants, evaluate: Evaluate, compare: Compare) -
     values = {result.variant: result.rankings[compare.metric].to_numpy() for result in results}
     differences = compare_pairs(values, evaluate.bootstrap_samples, compare.permutations, evaluate.seed)
     figures = draw_figures(results, compare.metric)
-    report = render_report(root, results, differences, figures, cards, film_names(dataset), compare)
+    names, sharing = film_names(dataset), sharing_films(dataset)
+    report = render_report(root, results, differences, figures, cards, names, sharing, compare)
 
     write_json(root / "metrics/comparison.json", summarise(results, differences, compare.metric))
     write_bytes(root / "metrics/comparison.csv", csv_table(results).encode())

@@ -1,6 +1,7 @@
 """Assign every usable film to a split, and write what the reference's tools and the later stages read.
 
-Reads: data/films.parquet, data/segments.parquet; for the coverage also data/pages.parquet, data/downloads.parquet
+Reads: data/{films,segments,downloads}.parquet, a split that is given or lies in <corpus.folder>; for the coverage also
+    data/pages.parquet
 Writes: data/meta/{train,valid,eval,fid_to_text,meta}.json, data/meta/movie_all_audio_paths.pkl, data/dataset.parquet,
     metrics/coverage.json
 Run: dvc repro split
@@ -10,31 +11,50 @@ import logging
 from pathlib import Path
 
 from pipeline.core.stage import launch
-from pipeline.core.tables import FILMS, SEGMENTS, read_table
+from pipeline.core.tables import DOWNLOADS, FILMS, SEGMENTS, read_table
+from pipeline.core.variants import Variants
 from pipeline.params import Params
 from pipeline.split.assign import assign_splits
 from pipeline.split.coverage import report
-from pipeline.split.dataset import dataset_rows, reasons, usable_films, write_dataset
+from pipeline.split.dataset import (
+    compared_films,
+    dataset_rows,
+    reasons,
+    require_films,
+    usable_films,
+    write_dataset,
+)
+from pipeline.split.given import given_split, warn_of_split_groups
+from pipeline.split.groups import groups_of
 from pipeline.split.section import Split
 
 log = logging.getLogger(__name__)
 
 
-def main(root: Path, split: Split) -> None:
-    """Write the splits."""
+def main(root: Path, corpus: str, split: Split, variants: Variants) -> None:
+    """Write the splits; `corpus` is the corpus's folder below `root`."""
     films = read_table(root / "data/films.parquet", FILMS, "parse")
     segments = read_table(root / "data/segments.parquet", SEGMENTS, "segment")
-    coverage = report(root)  # written also when no film is left
-    usable, tracks, left_out = usable_films(films, segments)
-    splits = assign_splits(tracks, split)
-    rows = dataset_rows(usable, tracks, splits)
+    downloads = read_table(root / "data/downloads.parquet", DOWNLOADS, "download")
+    given = given_split(root, corpus, split.given)
+    usable, tracks, left_out = usable_films(films, segments, variants, split, given)
+    groups = groups_of(tracks, downloads)
+    coverage = report(root, left_out, groups.shared())  # written also when no film is left
+    require_films(usable, left_out)
+    warn_of_split_groups(groups.films, given)
+    compared = compared_films(usable, variants)
+    splits = assign_splits(groups.films, compared, split, given)
+    rows = dataset_rows(usable, tracks, splits, compared, groups.recordings)
     write_dataset(root, rows)
     for name, fids in splits.items():
         seconds = [row["seconds"] for row in rows if row["split"] == name]
         log.info("split: %s: %d films, %d audio files, %.1f min", name, len(fids), len(seconds), sum(seconds) / 60)
-    log.info("split: %d films left out (%s)", left_out.total(), reasons(left_out) or "none")
+    log.info("split: %d of the films can be read by all variants, which are compared on these", len(compared))
+    log.info("split: %d films left out (%s)", len(left_out), reasons(left_out) or "none")
     log.info("%s", coverage)
 
 
 if __name__ == "__main__":
-    launch(lambda root, params: main(root, params.split), {"": Params})  # checks all of params.yaml
+    launch(  # checks all of params.yaml
+        lambda root, params: main(root, params.corpus.folder, params.split, params.variants), {"": Params}
+    )

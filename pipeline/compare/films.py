@@ -9,6 +9,7 @@ import pandas
 
 from pipeline.compare.results import Result
 from pipeline.core.errors import StageError
+from pipeline.core.sharing import DisjointSets, music_keys
 
 SPLITS = ("train", "valid", "eval")
 TOP = 5  # tracks shown of each ranking
@@ -29,7 +30,7 @@ class Track:
 
 @dataclass(frozen=True)
 class Place:
-    """One of the top places of a ranking; `own` is true where the track is the film's own."""
+    """One of the top places of a ranking; `own` is true where the track is the film's own, or the same music as one."""
 
     track: Track
     score: float
@@ -81,6 +82,18 @@ def film_names(dataset: Iterable[dict[str, Any]]) -> dict[str, tuple[str, int | 
     return {row["fid"]: (row["title"] or row["fid"], row["year"]) for row in dataset}
 
 
+def sharing_films(dataset: Iterable[dict[str, Any]]) -> list[list[str]]:
+    """Return the groups of two films or more that the same music links, each sorted."""
+    sets = DisjointSets()
+    for row in dataset:
+        for key in music_keys(row):
+            sets.join(row["fid"], key)
+    groups: dict[str, list[str]] = {}
+    for fid, least in sets.least().items():
+        groups.setdefault(least, []).append(fid)
+    return [group for group in groups.values() if len(group) > 1]
+
+
 def choose_films(results: list[Result], number: int) -> list[str]:
     """Return the ids of `number` films at equal distances between the best served and the worst served."""
     served = np.mean([1.0 / result.rankings["best_rank"].to_numpy() for result in results], axis=0)
@@ -103,10 +116,11 @@ def _card(
     film: dict[str, Any], results: list[Result], rankings: dict[str, pandas.DataFrame], rows: dict[str, dict[str, Any]]
 ) -> Card:
     listings = []
+    own = {key for row in rows.values() if row["fid"] == film["fid"] for key in music_keys(row)}
     for result in results:
         ranking = rankings[result.variant].loc[film["fid"]]
         places = [
-            Place(_track(rows[path]), float(score), rows[path]["fid"] == film["fid"])
+            Place(_track(rows[path]), float(score), not own.isdisjoint(music_keys(rows[path])))
             for path, score in zip(ranking["top_paths"][:TOP], ranking["top_scores"][:TOP], strict=True)
         ]
         listings.append(Listing(result.variant, result.inputs, float(ranking["best_rank"]), places))

@@ -39,9 +39,13 @@ def render_report(
     figures: dict[str, str],
     cards: list[Card],
     names: dict[str, tuple[str, int | None]],
+    sharing: list[list[str]],
     params: Compare,
 ) -> str:
-    """Return the report; posters and tracks of `cards` are read below `root`, `names` are titles and years by fid."""
+    """Return the report; posters and tracks of `cards` are read below `root`.
+
+    `names` are titles and years by fid, `sharing` groups of films that share recordings.
+    """
     order = ranked(results, params.metric)
     pool, reverse_pool = wording.pool_label(results[0]), wording.reverse_pool_label(results[0])
     slices = slices_of(results, params.metric)
@@ -62,6 +66,7 @@ def render_report(
             columns=wording.columns_beside(params.metric),
             reverse_columns=wording.reverse_columns(params.metric, results[0].metrics["music_to_film"]),
             pool=pool,
+            sharing=sharing,
             reverse_pool=reverse_pool,
             noun=wording.unit_noun(results[0].metrics["unit"]),
             limited=any(wording.ceiling(results[0].metrics, name) for name in wording.columns_beside(params.metric)),
@@ -89,7 +94,7 @@ def render_report(
             highest=max((max(part.values.values()) for part in chain(*slices.values()) if not part.small), default=0),
             figures={name: Markup(inline_svg(name, svg)) for name, svg in figures.items()},
             cards=cards,
-            posters={card.fid: poster(root, card) for card in cards},
+            posters={card.fid: poster(root, card) for card in cards if card.image},
             tracks=sorted(tracks, key=lambda track: (track.title, track.fid, track.number)),
             anchors={track.path: f"track-{track.fid}-{track.number}" for track in tracks},
             excerpts=embed_excerpts(root, tracks, params),

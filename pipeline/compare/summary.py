@@ -18,6 +18,7 @@ from pipeline.compare.wording import (
     ceiling,
     chance,
     columns_beside,
+    counted,
     inputs_label,
     interval,
     metric_label,
@@ -60,6 +61,7 @@ def summarise(results: list[Result], differences: list[Difference], metric: str)
                 "hubness": result.metrics["hubness"],
                 "baselines": result.metrics["baselines"],
                 "answered_by_others": answered_by_others(result, results),
+                **{name: result.metrics[name] for name in ("readable",) if name in result.metrics},
             }
             for result in results
         },
@@ -87,7 +89,8 @@ def csv_table(results: list[Result]) -> str:
 
     The metrics of the other direction begin with `music_to_film_`, those of hubs with `hubness_`, those of a baseline
     on the variant's inputs with its name; `<baseline>_difference` is what training brought beside it. Those of another
-    variant's model that answers subsets of its inputs, given the same, begin with that variant's name.
+    variant's model that answers subsets of its inputs, given the same, begin with that variant's name, and those over
+    all films that a variant can read, where there are more than the compared ones, with `readable_`.
     """
     rows = []
     for result in results:
@@ -106,6 +109,8 @@ def csv_table(results: list[Result]) -> str:
             row |= {f"{baseline}_{name}": value for name, value in numbers.items()}
         for other, figures in answered_by_others(result, results).items():
             row |= {f"{other}_{name}": value for name, value in figures.items() if isinstance(value, int | float)}
+        figures = metrics.get("readable", {})
+        row |= {f"readable_{name}": value for name, value in figures.items() if isinstance(value, int | float)}
         rows.append(row)
     return to_csv(dict.fromkeys(name for row in rows for name in row), rows)  # not all have the same baselines
 
@@ -135,6 +140,10 @@ def print_table(results: list[Result], metric: str, console: Console | None = No
         cells = _cells(result.metrics, names)
         inputs = inputs_label(result.inputs) + ("" if result.method == "contrastive" else f" ({result.method})")
         table.add_row(result.variant, inputs, *cells, style="bold" if place == 0 else None)
+        if figures := result.metrics.get("readable"):
+            table.add_row(
+                "  all that it reads", counted(figures["queries"], "film"), *_cells(figures, names), style="dim"
+            )
         for baseline, figures in result.metrics["baselines"].items():
             table.add_row(
                 f"  {baseline}", f"training {signed(figures['difference'][1])}", *_cells(figures, names), style="dim"

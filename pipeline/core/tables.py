@@ -98,10 +98,11 @@ SEGMENTS = pa.schema(  # a row a segment, kept or not, and a row for each record
         ("file_sha256", pa.string()),  # of the file at `path`
     ]
 )
-DATASET = pa.schema(  # a row a segment of a usable film, in the order train, valid, eval; fid; number
+DATASET = pa.schema(  # one row per segment of a usable film, in the order train, valid, eval; fid; number
     [
         ("fid", pa.string()),
         ("split", pa.string()),  # train, valid or eval
+        ("compared", pa.bool_()),  # whether every variant can read the film: evaluation asks with these alone
         ("number", pa.int32()),
         ("path", pa.string()),
         ("seconds", pa.float64()),
@@ -114,6 +115,7 @@ DATASET = pa.schema(  # a row a segment of a usable film, in the order train, va
         ("image", pa.string()),
         ("url", pa.string()),
         ("source_url", pa.string()),
+        ("recording", pa.string()),  # the same for all segments, of any film, that are cut from the same recording
     ]
 )
 

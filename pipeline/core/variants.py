@@ -4,7 +4,7 @@ A row is the list of its inputs, or a mapping with settings of its own: `{inputs
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any, Literal, get_args
 
@@ -22,6 +22,7 @@ Method = Literal["contrastive", "linear"]
 VariantName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]  # becomes a folder and a stage name
 
 PARTS: dict[Input, tuple[Input, ...]] = {"tags_plot": ("tags", "plot")}  # of an input that is made of others
+FILM_PARTS = ("tags", "plot", "image")  # what can be known of a film: columns of films.parquet and of the data set
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -40,6 +41,11 @@ class Variant:
     def answers_subsets(self) -> bool:
         """Whether a query may lack some of the inputs."""
         return self.drop_inputs > 0
+
+    def reads(self, known: Collection[str]) -> bool:
+        """Return whether a film of which `known` (tags, plot, image) are known can be a query."""
+        found = (all(part in known for part in PARTS.get(name, (name,))) for name in self.inputs)
+        return any(found) if self.answers_subsets else all(found)
 
 
 def _check_names(variants: dict[str, Variant]) -> dict[str, Variant]:
@@ -74,6 +80,11 @@ def short_form(written: Any) -> list[Input] | dict[str, Any]:
     row = row_of(written)
     settings = {name: value for name, value in asdict(row).items() if value != getattr(Variant, name, None)}
     return row.inputs if list(settings) == ["inputs"] else settings
+
+
+def known_parts(film: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return which of `FILM_PARTS` a film has, a row of films.parquet or of the data set."""
+    return tuple(part for part in FILM_PARTS if (film[part] or "").strip())
 
 
 def apart(inputs: Iterable[Input]) -> list[Input]:

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from pipeline.evaluate.bootstrap import confidence_intervals
-from pipeline.evaluate.evaluation import measure
+from pipeline.evaluate.evaluation import compared, measure
 from pipeline.evaluate.metrics import BEST_RANK
 from pipeline.evaluate.ranking import one_row_each
 from pipeline.evaluate.section import Baseline, Evaluate
 from pipeline.model.linear import MIN_FILMS, fit_linear, unit
 from pipeline.model.vectors import film_numbers, fit_spaces
-from pipeline.store.films import FeatureStore, FilmFeatures, films_of
+from pipeline.store.films import FeatureStore, FilmFeatures, films_of, readable
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +41,8 @@ class Data:
     queries: np.ndarray  # [films, q] of training films
     music: np.ndarray  # [tracks, r] of their tracks
     films: np.ndarray  # [tracks] the number of each track's film
-    asked: np.ndarray  # of the pool's films
-    candidates: np.ndarray  # of its tracks
+    asked: np.ndarray  # of the pool's films that every variant can read
+    candidates: np.ndarray  # of the pool's tracks
 
 
 def evaluate_baselines(
@@ -59,14 +59,13 @@ def evaluate_baselines(
     `difference` is [low, mean, high] of the model's `HEADLINE` less the baseline's, over the same films. With too few
     training films there are no baselines.
     """
-    count = len({row["fid"] for row in training})
-    if names and count < MIN_FILMS:
-        log.warning("no baselines: they are fitted to training films, of which there are %d", count)
-    if not names or count < MIN_FILMS:
+    known, films = readable(films_of(training, store), store.inputs, answers_subsets=False), films_of(pool, store)
+    if names and len(known) < MIN_FILMS:
+        log.warning("no baselines: they are fitted to training films, of which there are %d", len(known))
+    if not names or len(known) < MIN_FILMS:
         return {}
-    known, films = films_of(training, store), films_of(pool, store)
     spaces = fit_spaces(known, store, COMPONENTS)
-    queries, asked = spaces.queries(known, store), spaces.queries(films, store)
+    queries, asked = spaces.queries(known, store), spaces.queries(compared(films), store)
     data = Data(queries, spaces.tracks(known, store), film_numbers(known), asked, spaces.tracks(films, store))
     found: dict[str, dict[str, Any]] = {}
     for name in names:
@@ -80,7 +79,8 @@ def figures_beside(
 ) -> dict[str, Any]:
     """Return the averages of a baseline, their intervals, and the difference of the model that has `rankings`.
 
-    `queries` [films, e] and `tracks` [tracks, e] are its unit vectors of the pool.
+    `films` are those of the pool, `tracks` [tracks, e] its unit vectors of their tracks, and `queries` [n, e] those of
+    the films that every variant can read.
     """
     metrics, rows = measure(list(films), one_row_each(queries), tracks, {}, params)
     averages = {key: value for key, value in metrics.items() if key in metrics["ci95"]}

@@ -2,14 +2,18 @@
 
 A recording has the score of its best segment, as it is shown to people: at most one segment of each. Segments of a film
 belong to one recording where they have the same `source_url`; one without is a recording of its own.
+
+A film's own candidates are those of its folder, and those of other films that are cut from the same recording or have
+the same samples: the same music is no wrong answer under another film's name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from pipeline.core.sharing import music_keys
 from pipeline.evaluate.ranking import Vectors
 from pipeline.evaluate.section import Unit
 from pipeline.store.films import FilmFeatures
@@ -23,14 +27,13 @@ class Candidates:
 
     vectors: Vectors
     segments: list[Row]  # of the data set, one per row
-    own: list[np.ndarray]  # the numbers of each film's candidates
+    own: dict[str, np.ndarray]  # the numbers of each film's own candidates, by fid
 
 
 def candidates_of(films: Sequence[FilmFeatures], tracks: np.ndarray, unit: Unit) -> Candidates:
     """Return what is ranked; `tracks` [segments, e] are the vectors of the films' segments in order."""
     segments = [track for film in films for track in film.tracks]
     groups: list[list[int]] = []  # the segments of each candidate
-    counts: list[int] = []  # how many candidates each film has
     start = 0
     for film in films:
         of_film: dict[str, list[int]] = {}
@@ -38,11 +41,18 @@ def candidates_of(films: Sequence[FilmFeatures], tracks: np.ndarray, unit: Unit)
             whole = track["path"] if unit == "segment" else track["source_url"] or track["path"]
             of_film.setdefault(whole, []).append(number)
         groups += of_film.values()
-        counts.append(len(of_film))
         start += len(film.tracks)
     order = np.concatenate([np.array(group) for group in groups])
     sizes = np.array([len(group) for group in groups])
     vectors = Vectors(tracks[order], np.cumsum(sizes) - sizes)
-    return Candidates(
-        vectors, [segments[number] for number in order], np.split(np.arange(len(groups)), np.cumsum(counts)[:-1])
-    )
+    by_key: dict[Hashable, list[int]] = {}
+    for number, group in enumerate(groups):
+        for key in {key for segment in group for key in music_keys(segments[segment])}:
+            by_key.setdefault(key, []).append(number)
+    own = {
+        film.fid: np.array(
+            sorted({number for track in film.tracks for key in music_keys(track) for number in by_key[key]})
+        )
+        for film in films
+    }
+    return Candidates(vectors, [segments[number] for number in order], own)

@@ -20,7 +20,7 @@ from pipeline.evaluate.section import UNITS, Evaluate
 from pipeline.evaluate.slices import slices_of
 from pipeline.model.embed import embed_films, embed_paragraphs, embed_tracks, queries_of, tracks_of
 from pipeline.model.retrieval import RetrievalModel
-from pipeline.store.films import FeatureStore, FilmFeatures, films_of
+from pipeline.store.films import FeatureStore, FilmFeatures, films_of, readable
 
 Row = dict[str, Any]
 
@@ -33,10 +33,12 @@ def pool_of(dataset: Iterable[Row], pool: str) -> list[Row]:
     Raises `StageError` when the evaluation split has no film to ask for music.
     """
     rows = list(dataset)
-    asking = [row for row in rows if row["split"] == EVAL]
-    if not asking:
-        raise StageError("split.eval: the eval split has no film to evaluate on; raise its share or add films")
-    return asking if pool == EVAL else rows
+    of_split = [row for row in rows if row["split"] == EVAL]
+    if not any(row["compared"] for row in of_split):
+        raise StageError(
+            "split.eval: the eval split has no film that all variants can read; raise its share or add films"
+        )
+    return of_split if pool == EVAL else rows
 
 
 def evaluate_model(
@@ -51,23 +53,34 @@ def evaluate_model(
 ) -> tuple[dict[str, Any], list[Row]]:
     """Return the metrics file's content and the rows of `pipeline.evaluate.rankings`.
 
-    `rows` are those of the pool, `about` the rows of films.parquet by fid. A model that answers queries of some of its
-    inputs has its averages and intervals for each choice of them under `subsets`.
+    `rows` are those of the pool, `about` the rows of films.parquet by fid. The films that every variant can read ask,
+    so that variants can be compared. Where this model can read more, its averages over all that it can read stand under
+    `readable`. If it answers queries of some of its inputs, those for each choice of them stand under `subsets`.
     """
     films = films_of(rows, store)
-    given = (model, store, films, config, params, batch_size, device)
-    queries = embed_queries(*given)
+
+    def embedded(asking: list[FilmFeatures], without: Collection[str] = ()) -> Vectors:
+        return embed_queries(model, store, asking, config, params, batch_size, device, without)
+
     tracks = embed_tracks(model, tracks_of(films, store), config, batch_size, device)
-    metrics, rankings = measure(films, queries, tracks, about, params)
+    metrics, rankings = measure(films, embedded(compared(films)), tracks, about, params)
+    asking = readable([film for film in films if film.split == EVAL], model.inputs, bool(config["drop_inputs"]))
+    if len(asking) > metrics["queries"]:
+        metrics["readable"] = briefly(films, asking, embedded(asking), tracks, params)
     if config["drop_inputs"]:
-        metrics["subsets"] = [
-            {
-                "inputs": inputs,
-                **briefly(films, embed_queries(*given, [*set(model.inputs) - set(inputs)]), tracks, params),
-            }
-            for inputs in subsets_of(model.inputs)
-        ]
+        metrics["subsets"] = []
+        for inputs in subsets_of(model.inputs):
+            asking = [film for film in compared(films) if film.split == EVAL and film.has(inputs)]
+            if asking:
+                queries = embedded(asking, set(model.inputs) - set(inputs))
+                figures = briefly(films, asking, queries, tracks, params)
+                metrics["subsets"].append({"inputs": inputs, **figures})
     return {"variant": config["variant"], **metrics, "dataset": digest_of(rows)}, rankings
+
+
+def compared(films: Iterable[FilmFeatures]) -> list[FilmFeatures]:
+    """Return the films that every variant can read."""
+    return [film for film in films if film.is_compared]
 
 
 def embed_queries(
@@ -92,15 +105,17 @@ def measure(
 ) -> tuple[dict[str, Any], list[Row]]:
     """Return all figures but variant and digest, and the rows of `pipeline.evaluate.rankings`.
 
-    `queries` are those of all `films` of the pool, `tracks` [segments, e] their segments in order. Averages, intervals,
+    `films` are all of the pool, `tracks` [segments, e] their segments in order, and `queries` those films that every
+    variant can read: of them the ones of the evaluation split ask, for candidates of all films. Averages, intervals,
     chance, ceiling and the number of candidates stand under `segments` and `recordings`, and those of `evaluate.unit`
     at the top as well; its are the slices, the hubness and the rankings too.
     """
-    asking = [number for number, film in enumerate(films) if film.tracks[0]["split"] == EVAL]
-    of_asking = queries.chosen(asking)
+    known = compared(films)
+    asking = [number for number, film in enumerate(known) if film.split == EVAL]
+    of_asking, films_asking = queries.chosen(asking), [known[number] for number in asking]
     candidates = {unit: candidates_of(films, tracks, unit) for unit in UNITS}
     rankings = {
-        unit: rank(of_asking, found.vectors, [found.own[number] for number in asking], max(*params.ks, TOP))
+        unit: rank(of_asking, found.vectors, [found.own[film.fid] for film in films_asking], max(*params.ks, TOP))
         for unit, found in candidates.items()
     }
     columns = {unit: query_metrics(ranking.ranks, params.ks) for unit, ranking in rankings.items()}
@@ -111,7 +126,6 @@ def measure(
         }
         for unit, found in candidates.items()
     }
-    films_asking = [films[number] for number in asking]
     ranked, ranking, of_films = candidates[params.unit], rankings[params.unit], columns[params.unit]
     metrics = {
         "pool": params.pool,
@@ -121,20 +135,25 @@ def measure(
         **units[params.unit],
         **{f"{unit}s": figures for unit, figures in units.items()},
         "reference": pooled_figures(rankings["segment"].ranks, params.ks),
-        "music_to_film": music_to_film(queries, tracks, asking, [len(film.tracks) for film in films], params),
+        "music_to_film": music_to_film(known, queries, films, tracks, candidates["segment"].own, params),
         "hubness": hubness_of(ranking.occurrences, len(asking)),
         "slices": slice_figures(films_asking, about, of_films, ranking.ranks.relevant, len(ranked.vectors), params),
     }
     return metrics, ranking_rows(films_asking, of_asking, ranked, ranking, of_films)
 
 
-def briefly(films: list[FilmFeatures], queries: Vectors, tracks: np.ndarray, params: Evaluate) -> dict[str, Any]:
-    """Return the averages of `measure` at the top of a metrics file, and their intervals."""
-    asking = [number for number, film in enumerate(films) if film.tracks[0]["split"] == EVAL]
+def briefly(
+    films: list[FilmFeatures], asking: list[FilmFeatures], queries: Vectors, tracks: np.ndarray, params: Evaluate
+) -> dict[str, Any]:
+    """Return what `measure` has at the top of a metrics file for the films `asking`, of which `queries` are.
+
+    These are their number, the averages and their intervals. `films` and `tracks` are those of the pool.
+    """
     found = candidates_of(films, tracks, params.unit)
-    ranking = rank(queries.chosen(asking), found.vectors, [found.own[number] for number in asking], top=0)
+    ranking = rank(queries, found.vectors, [found.own[film.fid] for film in asking], top=0)
     columns = query_metrics(ranking.ranks, params.ks)
-    return averages(columns) | {"ci95": confidence_intervals(columns, params.bootstrap_samples, params.seed)}
+    intervals = confidence_intervals(columns, params.bootstrap_samples, params.seed)
+    return {"queries": len(asking), **averages(columns), "ci95": intervals}
 
 
 def subsets_of(inputs: Sequence[str]) -> list[list[str]]:
@@ -160,22 +179,34 @@ def figures_of(
 
 
 def music_to_film(
-    queries: Vectors, tracks: np.ndarray, asking: list[int], counts: list[int], params: Evaluate
+    known: list[FilmFeatures],
+    queries: Vectors,
+    films: list[FilmFeatures],
+    tracks: np.ndarray,
+    own: Mapping[str, np.ndarray],
+    params: Evaluate,
 ) -> dict[str, Any]:
     """Return the figures of the other direction: every segment of the evaluation split asks for its film.
 
-    `counts` are the numbers of segments of all films, in the order of `queries` and `tracks`, of which `asking` ask.
-    With one relevant candidate recall is the hit rate, and average precision the reciprocal rank; they are left out.
+    The candidates are the films `known`, of which `queries` are; `tracks` are the segments of all `films`, in order,
+    and `own` the numbers of each film's segments. As a rule one candidate is relevant: then recall is the hit rate and
+    average precision the reciprocal rank, and they are left out.
     """
-    films = np.repeat(np.arange(len(counts)), counts)  # of each segment
-    asks = np.isin(films, asking)
-    ranks = rank(one_row_each(tracks[asks]), queries, [np.array([film]) for film in films[asks]], top=0).ranks
+    owners: dict[int, list[int]] = {}  # of each segment, among `known`
+    for place, film in enumerate(known):
+        for segment in own[film.fid].tolist():
+            owners.setdefault(segment, []).append(place)
+    fids = np.repeat([film.fid for film in films], [len(film.tracks) for film in films])
+    asking = {film.fid for film in known if film.split == EVAL}
+    asks = np.array([fid in asking for fid in fids])
+    relevant = [np.array(owners[segment]) for segment in np.flatnonzero(asks).tolist()]
+    ranks = rank(one_row_each(tracks[asks]), queries, relevant, top=0).ranks
     columns = query_metrics(ranks, params.ks)
     kept = {name: values for name, values in columns.items() if not name.startswith("recall_at_") and name != "map"}
     return {
         "queries": int(asks.sum()),
         "candidates": len(queries),
-        **figures_of(kept, ranks.relevant, len(queries), params, np.searchsorted(asking, films[asks])),
+        **figures_of(kept, ranks.relevant, len(queries), params, np.unique(fids[asks], return_inverse=True)[1]),
     }
 
 

@@ -19,6 +19,7 @@ from pipeline.core.machine import Machine, choose_device
 from pipeline.core.workers import batches
 from pipeline.encoders.joint import JointEncoder, direction, load_joint
 from pipeline.evaluate.baselines import figures_beside
+from pipeline.evaluate.evaluation import compared
 from pipeline.evaluate.section import ZERO_SHOT, Evaluate
 from pipeline.media.tracks import track_samples
 from pipeline.store.audio_table import window_starts
@@ -58,7 +59,7 @@ def evaluate_zero_shot(
         return {}
     about = {"text": encoder.text.spec, "audio": encoder.audio.spec}
     cache = open_cache(root / "data/features", "joint", about | {"versions": versions("torch", "transformers", "av")})
-    queries = _queries(root, encoder, needs, films, cache)
+    queries = _queries(root, encoder, needs, compared(films), cache)
     tracks = _tracks(root, encoder, films, cache)
     return {ZERO_SHOT: figures_beside(films, queries, tracks, rankings, params) | {"encoder": encoder.name}}
 
@@ -66,7 +67,7 @@ def evaluate_zero_shot(
 def _queries(
     root: Path, encoder: JointEncoder, needs: Sequence[str], films: Sequence[FilmFeatures], cache: FeatureCache
 ) -> np.ndarray:
-    """Return the unit vectors [films, e] of what is needed of each film."""
+    """Return the unit vectors [films, e] of what is known of what is needed of each film."""
     rows = [film.tracks[0] for film in films]
     texts = [input_texts(row["tags"], row["plot"]) for row in rows]
     wanted = [text for found in texts for part in ("tags", "plot") if part in needs for text in found[part]]
@@ -74,19 +75,16 @@ def _queries(
     posters: list[str] = []
     if "image" in needs and encoder.image is not None:
         embed = encoder.image
-        paths = {_poster_key(root / row["image"]): root / row["image"] for row in rows}
+        posters = [_poster_key(root / row["image"]) if row["image"] else "" for row in rows]
+        paths = {key: root / row["image"] for key, row in zip(posters, rows, strict=True) if key}
         _keep(cache, paths, lambda batch: [embed(read_poster(path))[np.newaxis] for path in batch])
-        posters = [_poster_key(root / row["image"]) for row in rows]
     vectors = []
-    for number, (row, found) in enumerate(zip(rows, texts, strict=True)):
+    for number, found in enumerate(texts):
         parts = []
         for part in needs:
-            keys = [posters[number]] if part == "image" else [_text_key(text) for text in found[part]]
-            if not keys:
-                raise MissingFileError(
-                    f"data/dataset.parquet has no {part} of {row['fid']}: run `dvc repro parse split`"
-                )
-            parts.append(direction(np.concatenate([cache.read(key) for key in keys])))
+            keys = list(filter(None, posters[number : number + 1])) if part == "image" else map(_text_key, found[part])
+            if arrays := [cache.read(key) for key in keys]:
+                parts.append(direction(np.concatenate(arrays)))
         vectors.append(direction(np.stack(parts)))
     return np.stack(vectors)
 

@@ -32,7 +32,7 @@ def write_image_features(root: Path, path: Path, dataset: list[Row], params: Ima
     Raises `MissingFileError` for a poster that is missing or damaged, `ModelError` for an encoder that cannot be used.
     """
     encoder = load_image_encoder(params, choose_device(machine.device), machine.image_batch_size)
-    films = film_rows(dataset)
+    films = [film for film in film_rows(dataset) if film["image"]]
     about = {"spec": encoder.spec | {"crops": params.crops}, "versions": versions("torch", "transformers", "pillow")}
     cache = open_cache(path.parent, path.stem, about)
     digests = {film["fid"]: _digest(root, film) for film in films}
@@ -66,8 +66,6 @@ def _groups(cache: FeatureCache, films: list[Row], digests: dict[str, str]) -> I
 
 
 def _digest(root: Path, film: Row) -> str:
-    if not film["image"]:
-        raise MissingFileError(f"data/dataset.parquet names no image of {film['fid']}: run `dvc repro parse split`")
     try:
         return sha256_of(root / film["image"])
     except FileNotFoundError:

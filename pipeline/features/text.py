@@ -28,7 +28,7 @@ Row = dict[str, Any]
 def write_text_features(path: Path, dataset: list[Row], params: TextFeatures, machine: Machine) -> int:
     """Write the vectors of the texts of the films of `dataset` to `path`; return how many had to be encoded.
 
-    Raises `MissingFileError` for a film without tags or plot, `ModelError` for an encoder that cannot be used.
+    Raises `ModelError` for an encoder that cannot be used.
     """
     texts = [item for film in film_rows(dataset) for item in film_texts(film, ("tags", "plot"))]
     encoder = load_text_encoder(params, choose_device(machine.device), machine.text_batch_size)

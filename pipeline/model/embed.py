@@ -18,7 +18,7 @@ from pipeline.core.errors import ModelError
 from pipeline.encoders.log_mel import decibels
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.store.audio_table import hop_steps, window_of, window_starts
-from pipeline.store.films import FeatureStore, FilmFeatures
+from pipeline.store.films import ABSENT, FeatureStore, FilmFeatures
 
 Place = TypeVar("Place")  # where one row of a batch is read
 
@@ -36,7 +36,7 @@ class Queries:
     """Queries to embed, and the function that reads their inputs."""
 
     names: Sequence[str]  # for messages
-    rows: Sequence[Mapping[str, Sequence[int]]]  # of each query: the rows of each of its inputs
+    rows: Sequence[Mapping[str, Sequence[int]]]  # of each query: the rows of each of the inputs that it has
     read: Callable[[Mapping[str, Sequence[int]], torch.device], dict[str, Any]]  # rows as a model reads them
 
 
@@ -113,7 +113,7 @@ def embed_paragraphs(
             yield row, {name: of_input[i % len(of_input)] for name, of_input in of_inputs.items()}
 
     def encode(places: Sequence[dict[str, int]]) -> Tensor:
-        rows = {name: [place[name] for place in places] for name in model.inputs if name not in without}
+        rows = {name: [place.get(name, ABSENT) for place in places] for name in model.inputs if name not in without}
         return model.encode_query(queries.read(rows, device), without)
 
     model.to(device).eval()

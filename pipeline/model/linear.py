@@ -9,7 +9,6 @@ the training films.
 Axes: f values of a vector, r component, e embedding width.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +21,6 @@ CUT = 10  # of the recall that the cross-validation looks at
 TINY = 1e-6  # of the largest: what has a smaller deviation carries nothing
 MIN_FILMS = 2  # of which something can be learned
 FILMS_TO_CHOOSE = 8  # with fewer the ridge is the middle one
-
-Vectors = Mapping[str, np.ndarray]  # by name, [n, f] each
 
 
 @dataclass(frozen=True)
@@ -73,11 +70,6 @@ def components_of(rows: np.ndarray, most: int, scaled: bool) -> Components:
     kept = max(1, int(np.count_nonzero(singular[:most] > TINY * singular[0])))
     variance = np.square(singular[:kept]).mean() / len(sample)
     return Components(mean, axes[:kept].T / scales[:, np.newaxis] / np.sqrt(max(variance, np.finfo(np.float64).tiny)))
-
-
-def joined(components: Mapping[str, Components], vectors: Vectors) -> np.ndarray:
-    """Return the components [n, r] of all names side by side."""
-    return np.concatenate([of_name.of(vectors[name]) for name, of_name in components.items()], axis=1)
 
 
 def fit_linear(x: np.ndarray, y: np.ndarray, films: np.ndarray, embed_dim: int) -> LinearMap:

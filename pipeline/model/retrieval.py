@@ -6,7 +6,8 @@ Soundtrack Recommendation for Film Productions: A Multimodal Approach. What the 
 
 A batch is a dict with a key a column; the model reads only its own: `audio` [n, l, f], a window of log-mel frames in dB
 or one vector of a pretrained encoder, and each of the model's inputs (`image`, `tags`, `plot`, `tags_plot`). An input
-is an embedding [n, f] or, where the model has an encoder of its kind, what that reads: tokens or pixels.
+is an embedding [n, f] or, where the model has an encoder of its kind, what that reads: tokens or pixels. Where some
+films lack an input `present` says by input which films have it, bool [n, 1].
 
 Axes: n batch, m input, l step, f feature width, e embedding width.
 """
@@ -20,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipeline.model.section import Model as ModelParams
-from pipeline.store.films import INPUT_TABLES
+from pipeline.store.films import INPUT_TABLES, PRESENT
 
 Batch = Mapping[str, Any]  # a tensor, or tokens with their mask
 
@@ -58,7 +59,10 @@ class RetrievalModel(nn.Module):
         The inputs in `without`, not all of them, are left out as training's `drop_inputs` does; `batch` may lack them.
         """
         found = {name: self._embedding(name, batch) for name in self.inputs if name not in without}
-        kept = self._kept(next(iter(found.values()))) if self.training and self.drop_inputs else {}
+        present = {name: rows for name, rows in batch.get(PRESENT, {}).items() if name in found}
+        if self.training and self.drop_inputs:
+            present = self._kept(present, next(iter(found.values())))
+        kept = {name: rows.to(found[name].dtype) for name, rows in present.items()}
         return F.normalize(self.query_tower(found, kept).float(), dim=-1)
 
     def encode_audio(self, batch: Batch) -> Tensor:
@@ -83,9 +87,14 @@ class RetrievalModel(nn.Module):
         kind = INPUT_TABLES[name]
         return self.encoders[kind](batch[name]) if kind in self.encoders else batch[name]
 
-    def _kept(self, like: Tensor) -> dict[str, Tensor]:
-        """Return by input whether each example keeps it, [n, 1], drawn anew; one input of each example stays."""
-        kept = torch.rand(len(like), len(self.inputs), device=like.device) >= self.drop_inputs
-        spared = torch.randint(len(self.inputs), (len(like),), device=like.device)
-        kept[torch.arange(len(like), device=like.device), spared] |= ~kept.any(dim=1)
-        return {name: kept[:, [i]].to(like.dtype) for i, name in enumerate(self.inputs)}
+    def _kept(self, present: Mapping[str, Tensor], like: Tensor) -> dict[str, Tensor]:
+        """Return by input whether each example keeps it, bool [n, 1], drawn anew; one of those that it has stays.
+
+        `present` says which it has; without it, all.
+        """
+        size = (len(like), len(self.inputs))
+        has = torch.cat([present[name] for name in self.inputs], 1) if present else like.new_ones(size).bool()
+        kept = has & (torch.rand(size, device=like.device) >= self.drop_inputs)
+        spared = torch.rand(size, device=like.device).masked_fill(~has, -1.0).argmax(1, keepdim=True)
+        kept |= torch.zeros_like(kept).scatter(1, spared, ~kept.any(1, keepdim=True))
+        return {name: kept[:, [i]] for i, name in enumerate(self.inputs)}

@@ -1,7 +1,7 @@
 """Films and their music as plain vectors: what linear maps and whitened towers are fitted to.
 
-A film's input is the mean of its paragraphs' unit vectors, a track the mean of its windows' vectors, or of log-mel
-frames the mean and deviation of each band.
+A film's input is the mean of its paragraphs' unit vectors, and where it lacks it the mean of the training films; a
+track is the mean of its windows' vectors, or of log-mel frames the mean and deviation of each band.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pipeline.model.linear import SAMPLE, Components, components_of, joined, unit
+from pipeline.core.errors import StageError
+from pipeline.model.linear import SAMPLE, Components, components_of, unit
 from pipeline.model.whitened import pooled
 from pipeline.store.films import FeatureStore, FilmFeatures
 
@@ -26,7 +27,14 @@ class Spaces:
 
     def queries(self, films: Sequence[FilmFeatures], store: FeatureStore) -> np.ndarray:
         """Return [films, r], all inputs side by side."""
-        return joined(self.inputs, _input_vectors(films, store))
+        parts = []
+        for name, components in self.inputs.items():
+            has = np.array([name in film.fixed_rows for film in films], bool)
+            part = np.zeros((len(films), components.axes.shape[1]))
+            if has.any():
+                part[has] = components.of(_input_vectors(name, films, store))
+            parts.append(part)
+        return np.concatenate(parts, axis=1)
 
     def tracks(self, films: Sequence[FilmFeatures], store: FeatureStore) -> np.ndarray:
         """Return [tracks, r] of the tracks of `films` in order, a block of vectors in memory at a time."""
@@ -36,8 +44,14 @@ class Spaces:
 
 
 def fit_spaces(films: Sequence[FilmFeatures], store: FeatureStore, most: int) -> Spaces:
-    """Return the components of training films, `most` of each input and of the music at the most."""
-    inputs = {name: components_of(rows, most, scaled=False) for name, rows in _input_vectors(films, store).items()}
+    """Return the components of training films, `most` of each input and of the music at the most.
+
+    Raises `StageError` when no film has one of the inputs.
+    """
+    for name in store.inputs:
+        if not any(name in film.fixed_rows for film in films):
+            raise StageError(f"no film of the training split has {name}: take it out of the variant's inputs")
+    inputs = {name: components_of(_input_vectors(name, films, store), most, scaled=False) for name in store.inputs}
     rows = [row for film in films for row in film.track_rows]
     sample = np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE)).astype(int)
     music = np.stack(list(_music([rows[place] for place in sample], store)))
@@ -49,12 +63,10 @@ def film_numbers(films: Sequence[FilmFeatures]) -> np.ndarray:
     return np.repeat(np.arange(len(films)), [len(film.track_rows) for film in films])
 
 
-def _input_vectors(films: Sequence[FilmFeatures], store: FeatureStore) -> dict[str, np.ndarray]:
-    """Return the vectors [films, f] of each input."""
-    return {
-        name: np.stack([unit(store.tables[name].read(film.fixed_rows[name]).numpy()).mean(0) for film in films])
-        for name in store.inputs
-    }
+def _input_vectors(name: str, films: Sequence[FilmFeatures], store: FeatureStore) -> np.ndarray:
+    """Return the vectors [n, f] of the input `name` of those films that have it."""
+    rows = [film.fixed_rows[name] for film in films if name in film.fixed_rows]
+    return np.stack([unit(store.tables[name].read(of_film).numpy()).mean(0) for of_film in rows])
 
 
 def _music(rows: Sequence[int], store: FeatureStore) -> Iterator[np.ndarray]:

@@ -1,8 +1,8 @@
 """One film put together: what `meta.json` gives, else what the page says, and the poster.
 
-A film that lacks its plot, tags or poster is left out, or gets the reference's placeholders. A page that cannot be
-used (not fetched, or not on a film) leaves the film out either way, unless `meta.json` gives plot, tags and image. A
-film without a page (`given`) is what the corpus says of it.
+What a film lacks of plot, tags and poster stays empty, and its status says so, or it gets the reference's placeholders.
+A page that cannot be used (not fetched, or not on a film) leaves the film without any of them, unless `meta.json` gives
+plot, tags and image. A film without a page (`given`) is what the corpus says of it.
 """
 
 import gzip
@@ -60,13 +60,14 @@ def film_row(root: Path, parse: Parse, film: Film, page: Row) -> Row:
     if trouble and not (film.tags and film.plot and film.image):
         return row | _outcome([trouble])
     lacks = _lacks(row, page)
-    if lacks and parse.missing == "leave_out":
-        return row | _outcome(lacks)
     image = f"{IMAGES_FOLDER}/{film.fid}.jpg"
     if problem := _save_image(root, page, root / image, parse):
         lacks.append(problem)
-        if parse.missing == "leave_out":
-            return row | _outcome(lacks)
+    else:
+        row["image"] = image
+    if lacks and parse.missing == "leave_out":
+        return row | _outcome(lacks)
+    if problem:
         save_blank(root / image, parse)
     lacking = [(FIELD_OF[status], reason) for status, reason in lacks]
     fills = {field: PLACEHOLDERS[field] for field, _ in lacking} | {"image": image}

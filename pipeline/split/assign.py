@@ -1,54 +1,112 @@
-"""Which film goes to which split.
+"""Which film goes to which side of the split.
 
-A film's place in the shuffle depends on the seed and its own id only: a corpus that grows leaves most films where they
-are.
+Films that share a recording are one group, and a group goes to one side. Its place between 0 and 1 is a hash of the
+seed and of its least film id, and its side is the one in whose range that place lies: the ranges are the shares. So a
+corpus that grows moves no film, unless a new film links two groups, or the corpus is so small that a side has too few
+films: then the groups nearest to that side's range come over from the others.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from pipeline.core.errors import StageError
 from pipeline.split.section import Split
 
 SPLITS = ("train", "valid", "eval")
-MIN_TRAINING_FILMS = 2  # a contrastive loss needs a pair
+NEEDED = {"train": 2, "valid": 1, "eval": 1}  # films, or the stage fails; a contrastive loss needs a pair, ...
+WANTED = {"train": 2, "valid": 2, "eval": 1}  # ... that of the validation too
 
 
-def assign_splits(fids: Iterable[str], settings: Split) -> dict[str, list[str]]:
-    """Return the film ids of each split, sorted.
+@dataclass
+class _Group:
+    fids: list[str]
+    films: int  # how many of them count
+    place: float
+    side: str
 
-    Raises `StageError` when a split with a share is left without a film, or training with fewer than two.
+
+def assign_splits(
+    groups: Mapping[str, str], counted: Collection[str], settings: Split, given: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """Return the film ids of each side, sorted.
+
+    `groups` holds by film the least film of its group, `given` by film the side that it has already; other films of its
+    group go there too. `counted` are the films that every variant can read. Raises `StageError` when a side with a
+    share has none of those, or training fewer than two.
     """
-    shuffled = sorted(set(fids), key=lambda fid: hashlib.sha256(f"{settings.seed}:{fid}".encode()).digest())
     shares = [settings.train, settings.valid, settings.eval]
-    counts = dict(zip(SPLITS, largest_remainder(len(shuffled), shares), strict=True))
-    _require_films(counts, dict(zip(SPLITS, shares, strict=True)))
-    splits, start = {}, 0
-    for split, count in counts.items():
-        splits[split] = sorted(shuffled[start : start + count])
-        start += count
-    return splits
+    ranges = {split: (sum(shares[:i]), sum(shares[: i + 1])) for i, split in enumerate(SPLITS) if shares[i]}
+    found = _groups(groups, counted, settings.seed, ranges, given)
+    if not given:
+        for least in (NEEDED, WANTED):
+            for split in ranges:
+                _fill(split, ranges, found, least)
+    counts = _counts(found)
+    _require_films(counts, [split for split in ranges if not given or split != "valid"])
+    return {split: sorted(fid for group in found if group.side == split for fid in group.fids) for split in SPLITS}
 
 
-def largest_remainder(total: int, shares: Sequence[float]) -> list[int]:
-    """Return whole counts that add up to `total`, as near to `shares` (sum 1) as can be; ties go to the earlier."""
-    quotas = [round(share * total, 9) for share in shares]  # 0.3 · 10 is not 3 in binary
-    counts = [int(quota) for quota in quotas]
-    by_remainder = sorted(range(len(shares)), key=lambda i: (counts[i] - quotas[i], i))
-    for i in by_remainder[: total - sum(counts)]:
-        counts[i] += 1
+def split_by_given(groups: Mapping[str, str], given: Mapping[str, str]) -> list[list[str]]:
+    """Return the groups that `given` has on more than one side, each sorted."""
+    members: dict[str, list[str]] = {}
+    for fid in sorted(groups.keys() & given.keys()):
+        members.setdefault(groups[fid], []).append(fid)
+    return [fids for fids in members.values() if len({given[fid] for fid in fids}) > 1]
+
+
+def _groups(
+    groups: Mapping[str, str],
+    counted: Collection[str],
+    seed: int,
+    ranges: Mapping[str, tuple[float, float]],
+    given: Mapping[str, str],
+) -> list[_Group]:
+    """Return the groups with their sides; one that `given` has on two sides is two."""
+    held: dict[str, str] = {}  # by least film: the side of the first given film
+    for fid in sorted(groups.keys() & given.keys()):
+        held.setdefault(groups[fid], given[fid])
+    members: dict[tuple[str, str], list[str]] = {}
+    for fid, least in sorted(groups.items()):
+        members.setdefault((least, given.get(fid, held.get(least, ""))), []).append(fid)
+    found = []
+    for (least, side), fids in members.items():
+        place = int.from_bytes(hashlib.sha256(f"{seed}:{least}".encode()).digest()) / 2**256
+        side = side or next((split for split, (_, end) in ranges.items() if place < end), list(ranges)[-1])
+        found.append(_Group(fids, sum(fid in counted for fid in fids), place, side))
+    return found
+
+
+def _fill(
+    split: str, ranges: Mapping[str, tuple[float, float]], groups: Iterable[_Group], least: Mapping[str, int]
+) -> None:
+    """Move groups to a side until it has `least` films, as long as the others keep theirs."""
+    begin, end = ranges[split]
+    while (counts := _counts(groups))[split] < least[split]:
+        spare = [
+            group
+            for group in groups
+            if group.side != split and group.films and counts[group.side] - group.films >= least[group.side]
+        ]
+        if not spare:
+            return
+        min(spare, key=lambda group: (max(begin - group.place, group.place - end), group.place)).side = split
+
+
+def _counts(groups: Iterable[_Group]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for group in groups:
+        counts[group.side] += group.films
     return counts
 
 
-def _require_films(counts: dict[str, int], shares: dict[str, float]) -> None:
-    empty = [split for split in SPLITS if counts[split] == 0 and shares[split] > 0]
+def _require_films(counts: Mapping[str, int], splits: Iterable[str]) -> None:
     found = ", ".join(f"{counts[split]} {split}" for split in SPLITS)
-    if empty:
+    lacking = [split for split in splits if counts[split] < NEEDED[split]]
+    if lacking:
+        needs = " and ".join(f"{split} needs {NEEDED[split]}" for split in lacking)
         raise StageError(
-            f"split: {sum(counts.values())} usable films leave {' and '.join(empty)} without one ({found}); add films "
-            f"to the corpus, or raise {' and '.join(f'split.{split}' for split in empty)}"
-        )
-    if counts["train"] < MIN_TRAINING_FILMS:
-        raise StageError(
-            f"split: training needs {MIN_TRAINING_FILMS} films ({found}); add films to the corpus, or raise split.train"
+            f"split: all variants can read {sum(counts.values())} films ({found}), but {needs}: add films, "
+            f"raise {' and '.join(f'split.{split}' for split in lacking)}, or take out a variant whose inputs few have"
         )

@@ -7,22 +7,25 @@ films_asked            films of pages.parquet, else of the first table that is t
 pages_fetched          films whose page is here, or that need none
 posters_fetched
 films_with_image, films_with_plot, films_with_tags   of films.parquet, usable or not; a placeholder does not count
-films_usable           parse found all that a film needs, or filled it in
+films_complete         parse found plot, poster and tags, or filled them in
+films_usable           it found one of them at least
 films_with_audio       at least one recording is whole
 films_with_segments
-films_in_data_set      usable, and with segments
+films_in_data_set      usable, with segments, and not left out by `split`
+shared_recordings      groups of films of the data set that share a recording, and so a side of the split
+films_sharing          films of those groups
 recordings_asked       rows of downloads.parquet: the recordings of a playlist or a search count each
 recordings_ok
 minutes_downloaded     decoded length of the recordings that are whole
 segments, minutes_of_segments
-lost_films             {stage: {status: LOSS}}: every film outside the data set once, at its first cause
+lost_films             {stage or "split": {status: LOSS}}: every film outside the data set once, at its first cause
 losses                 {stage or "posters": {status: LOSS}}: every row that is not ok, of each table by itself
 notes                  tables that do not fit together
 
 A LOSS is {"count": 3, "films": ["AAB", …], "reason": "HTTP 404 …"}: up to five films and the first one's reason.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,8 @@ from pipeline.core.errors import MissingFileError
 from pipeline.core.files import write_json
 from pipeline.core.tables import DOWNLOADS, FILMS, PAGES, SEGMENTS, read_table
 from pipeline.core.text import one_line
+from pipeline.core.variants import known_parts
+from pipeline.split.dataset import USABLE, LeftOut
 
 PATH = Path("metrics/coverage.json")  # below the root
 STAGES = {"scrape": "pages", "parse": "films", "download": "downloads", "segment": "segments"}  # and their tables
@@ -46,17 +51,20 @@ Loss = dict[str, Any]
 Losses = dict[str, dict[str, Loss]]
 
 
-def report(root: Path) -> str:
+def report(root: Path, left_out: LeftOut, shared: Sequence[Sequence[str]]) -> str:
     """Write metrics/coverage.json of the tables that are there and return it as text, lines of at most 100 characters.
 
-    A pure function of the tables; an old or missing one is left out.
+    An old or missing table is left out. `left_out` are the films that `split` leaves out, with status and reason, and
+    `shared` the groups of films that share a recording.
     """
-    coverage = measure({name: _rows(root, stage, name) for stage, name in STAGES.items()})
+    coverage = measure({name: _rows(root, stage, name) for stage, name in STAGES.items()}, left_out, shared)
     write_json(root / PATH, coverage)
     return as_text(coverage)
 
 
-def measure(tables: Mapping[str, list[Row] | None]) -> dict[str, Any]:
+def measure(
+    tables: Mapping[str, list[Row] | None], left_out: LeftOut, shared: Sequence[Sequence[str]]
+) -> dict[str, Any]:
     """Return what metrics/coverage.json holds; `tables` are the rows of pages, films, downloads, segments, or None."""
     pages, films, downloads, segments = (tables[name] for name in SCHEMAS)
     asked = next((_films(rows) for rows in (pages, films, downloads, segments) if rows is not None), [])
@@ -73,7 +81,7 @@ def measure(tables: Mapping[str, list[Row] | None]) -> dict[str, Any]:
             coverage[f"films_with_{field}"] = sum(
                 bool(film[field]) and field not in film["placeholders"] for film in films
             )
-        coverage["films_usable"] = _got(films)
+        coverage |= {"films_complete": _got(films), "films_usable": sum(map(_is_usable, films))}
         losses["parse"] = _by_status((row["fid"], row["status"], row["reason"]) for row in films)
     if downloads is not None:
         whole = [row for row in downloads if row["status"] in GOT]
@@ -86,9 +94,10 @@ def measure(tables: Mapping[str, list[Row] | None]) -> dict[str, Any]:
         coverage |= {"films_with_segments": len(_films(cut)), "segments": len(cut)}
         coverage["minutes_of_segments"] = _minutes(row["seconds"] for row in cut)
         losses["segment"] = _by_status((row["fid"], row["status"], row["reason"]) for row in segments)
-    lost = _first_causes(asked, tables)
+    lost = _first_causes(asked, tables, left_out)
     if films is not None and segments is not None:
         coverage["films_in_data_set"] = len(asked) - sum(_count(causes) for causes in lost.values())
+        coverage |= {"shared_recordings": len(shared), "films_sharing": sum(map(len, shared))}
     return coverage | {"lost_films": lost, "losses": losses, "notes": _notes(asked, tables)}
 
 
@@ -141,22 +150,29 @@ def _count(causes: Mapping[str, Loss]) -> int:
     return sum(loss["count"] for loss in causes.values())
 
 
-def _first_causes(asked: list[str], tables: Mapping[str, list[Row] | None]) -> Losses:
+def _is_usable(film: Row) -> bool:
+    return film["status"] in USABLE and bool(known_parts(film))
+
+
+def _first_causes(asked: list[str], tables: Mapping[str, list[Row] | None], left_out: LeftOut) -> Losses:
     """Return the films outside the data set by the first stage that lost them; a missing table loses none."""
     of_film = {name: _by_film(rows) for name, rows in tables.items()}
     outcomes: dict[str, list[tuple[str, str, str]]] = {
         stage: [] for stage, name in STAGES.items() if tables[name] is not None
     }
     for fid in asked:
-        for stage in outcomes:
+        for stage in [stage for stage in STAGES if stage in outcomes]:
             rows = of_film[STAGES[stage]].get(fid, [])
-            if any(row["status"] in GOT for row in rows):
+            if any(row["status"] in GOT or (stage == "parse" and _is_usable(row)) for row in rows):
                 continue
             if stage == "scrape" and _got(of_film["films"].get(fid, [])):  # meta.json gives all that its page would
                 continue
             status, reason = (rows[0]["status"], rows[0]["reason"]) if rows else _absent(stage)
             outcomes[stage].append((fid, status, reason))
             break
+        else:
+            if fid in left_out:
+                outcomes.setdefault("split", []).append((fid, *left_out[fid]))
     return {stage: _by_status(found) for stage, found in outcomes.items()}
 
 
@@ -188,9 +204,10 @@ def _funnel(coverage: Mapping[str, Any]) -> list[str]:
     lines = [f"  {'films asked':<44}{asked:>9,}"]
     names = {
         "scrape": "with a page",
-        "parse": "usable: a film with plot, poster and tags",
+        "parse": "usable: a film with plot, poster or tags",
         "download": "with a recording",
         "segment": "with segments: in the data set",
+        "split": "not left out by the split's parameters",
     }
     for stage, causes in coverage["lost_films"].items():
         left -= _count(causes)
@@ -204,6 +221,8 @@ def _amounts(coverage: Mapping[str, Any]) -> list[str]:
         "films_with_image": "films with an image",
         "films_with_plot": "films with a plot",
         "films_with_tags": "films with tags",
+        "films_complete": "films with all three",
+        "shared_recordings": "groups of films that share recordings",
         "recordings_asked": "recordings asked",
         "recordings_ok": "recordings fetched whole",
         "minutes_downloaded": "minutes of recordings",

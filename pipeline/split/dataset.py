@@ -2,60 +2,97 @@
 
 import pickle
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import StageError
 from pipeline.core.files import write_bytes, write_json
 from pipeline.core.tables import DATASET, write_table
+from pipeline.core.variants import Variant, known_parts
 from pipeline.split.assign import SPLITS
+from pipeline.split.section import Split
 
 FOLDER = Path("data/meta")  # below the root
+USABLE = ("ok", "no_plot", "no_tags", "no_poster", "bad_poster")  # statuses of films of which something is known
 
 Row = dict[str, Any]
+LeftOut = dict[str, tuple[str, str]]  # status and reason by film
 
 
-def usable_films(films: Iterable[Row], segments: Iterable[Row]) -> tuple[list[Row], dict[str, list[Row]], Counter[str]]:
-    """Return the films that are ok and have audio, the segments of each by number, and how many films lack what.
+def usable_films(
+    films: Iterable[Row],
+    segments: Iterable[Row],
+    variants: Mapping[str, Variant],
+    settings: Split,
+    given: Mapping[str, str],
+) -> tuple[list[Row], dict[str, list[Row]], LeftOut]:
+    """Return the films that a variant can read and that have audio, their segments by number, and who is left out.
 
-    Raises `StageError` when no film is left.
+    By `split.films` films that lack something of tags, plot and poster are left out, and by `split.others` those that a
+    split that is `given` does not name.
     """
     audio: dict[str, list[Row]] = {}
     for segment in segments:
         if segment["status"] == "ok":
             audio.setdefault(segment["fid"], []).append(segment)
     usable: list[Row] = []
-    left_out: Counter[str] = Counter()
+    left_out: LeftOut = {}
     for film in films:
-        if film["status"] != "ok":
-            left_out[film["status"]] += 1
+        if film["status"] not in USABLE or (settings.films == "complete" and film["status"] != "ok"):
+            left_out[film["fid"]] = (film["status"], film["reason"])
+        elif given and settings.others == "leave_out" and film["fid"] not in given:
+            left_out[film["fid"]] = ("not_given", "the given split does not name it, and split.others is leave_out")
+        elif not any(row.reads(known_parts(film)) for row in variants.values()):
+            left_out[film["fid"]] = ("not_read", f"no variant can read it: {film['reason']}")
         elif film["fid"] not in audio:
-            left_out["no_audio"] += 1
+            left_out[film["fid"]] = ("no_audio", "it has no segment")
         else:
             usable.append(film)
-    if not usable:
-        raise StageError(
-            f"split: none of the {left_out.total()} films can be used ({reasons(left_out)}); "
-            "see `reason` in data/films.parquet, data/downloads.parquet and data/segments.parquet"
-        )
     tracks = {film["fid"]: sorted(audio[film["fid"]], key=lambda segment: segment["number"]) for film in usable}
     return usable, tracks, left_out
 
 
-def reasons(left_out: Counter[str]) -> str:
+def require_films(usable: list[Row], left_out: LeftOut) -> None:
+    """Raise `StageError` when no film is left."""
+    if not usable:
+        raise StageError(
+            f"split: none of the {len(left_out)} films can be used ({reasons(left_out)}); "
+            "see `reason` in data/films.parquet, data/downloads.parquet and data/segments.parquet"
+        )
+
+
+def compared_films(films: Iterable[Row], variants: Mapping[str, Variant]) -> set[str]:
+    """Return the ids of the films that every variant can read."""
+    return {film["fid"] for film in films if all(row.reads(known_parts(film)) for row in variants.values())}
+
+
+def reasons(left_out: LeftOut) -> str:
     """Return e.g. `3 no_audio, 1 no_plot`, the most frequent first."""
-    ordered = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{count} {reason}" for reason, count in ordered)
+    counts = Counter(status for status, _ in left_out.values())
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count} {status}" for status, count in ordered)
 
 
-def dataset_rows(films: Iterable[Row], tracks: dict[str, list[Row]], splits: dict[str, list[str]]) -> list[Row]:
-    """Return the rows of `data/dataset.parquet`: by split, film and number."""
+def dataset_rows(
+    films: Iterable[Row],
+    tracks: dict[str, list[Row]],
+    splits: dict[str, list[str]],
+    compared: Collection[str],
+    recordings: Mapping[str, str],
+) -> list[Row]:
+    """Return the rows of `data/dataset.parquet`: by split, film and number.
+
+    `compared` are the films that every variant can read, `recordings` holds by path of a recording which it is the same
+    as.
+    """
     known = {film["fid"]: film for film in films}
     texts = ("title", "year", "tags", "plot", "image", "url")
     sounds = ("fid", "number", "path", "seconds", "sha256", "file_sha256", "source_url")
     return [
-        {name: known[fid][name] for name in texts} | {name: track[name] for name in sounds} | {"split": split}
+        {name: known[fid][name] for name in texts}
+        | {name: track[name] for name in sounds}
+        | {"split": split, "compared": fid in compared, "recording": recordings[track["source"]]}
         for split in SPLITS
         for fid in splits[split]
         for track in tracks[fid]

@@ -1,5 +1,8 @@
 """The section `split` of params.yaml."""
 
+from typing import Annotated, Literal
+
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from pipeline.core.fields import STRICT, Seed, Share
@@ -7,8 +10,11 @@ from pipeline.core.fields import STRICT, Seed, Share
 
 @dataclass(frozen=True, config=STRICT)
 class Split:
-    """Shares of the films on each split."""
+    """Which films are used, and their shares of each side."""
 
+    films: Literal["all", "complete"]
+    given: Annotated[str, Field(min_length=1)] | None
+    others: Literal["assign", "leave_out"]
     train: Share
     valid: Share
     eval: Share

@@ -1,12 +1,12 @@
 """The films of one split of the split with their features: what training, evaluation and recommendation read.
 
-A film's query inputs are rows of the image and text tables (several where a plot has several paragraphs); its tracks
-are tracks of the audio table. A window is so many consecutive steps of a track: frames of its log-mel, repeated where
-it is shorter, or one vector of a pretrained encoder. What is read is as it is stored; it becomes what a model reads
-(a batch) on the model's device.
+A film's query inputs are rows of the image and text tables (several where a plot has several paragraphs), and it may
+lack some; its tracks are tracks of the audio table. A window is so many consecutive steps of a track: frames of its
+log-mel, repeated where it is shorter, or one vector of a pretrained encoder. What is read is as it is stored; it
+becomes what a model reads (a batch) on the model's device.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,10 +18,13 @@ from torch import Tensor
 from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.encoders.section import PRECISION
 from pipeline.store.audio_table import AudioTable, open_audio, steps_per_second, window_of
+from pipeline.store.inputs import known_inputs
 from pipeline.store.table import FeatureTable, open_features
 
 INPUT_TABLES = {"image": "image", "tags": "text", "plot": "text", "tags_plot": "text"}  # input of a variant: its table
 PARAGRAPHS = ("plot", "tags_plot")  # inputs with a row a paragraph of the plot, in the plot's order
+ABSENT = -1  # instead of a row of an input's table: the film lacks the input
+PRESENT = "present"  # of a batch: by input, which films have it
 ROUNDING = 1e-6  # of a step: far above the error of floating-point numbers, far below what seconds are given to
 
 Stored = Tensor | dict[str, Tensor]  # a tensor, or tokens with their mask
@@ -52,8 +55,22 @@ class FilmFeatures:
     fid: str
     tracks: tuple[dict[str, Any], ...]  # rows of data/dataset.parquet, in order
     track_rows: tuple[int, ...]  # tracks of the audio table
-    input_rows: dict[str, tuple[int, ...]]  # of the input's table: what training draws from
+    input_rows: dict[str, tuple[int, ...]]  # of the table of each input that it has: what training draws from
     fixed_rows: dict[str, tuple[int, ...]]  # those that all else reads: of a poster's squares the centre
+
+    @property
+    def split(self) -> str:
+        """Its side of the split: train, valid or eval."""
+        return self.tracks[0]["split"]
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether every variant can read it, so that evaluation asks with it."""
+        return self.tracks[0]["compared"]
+
+    def has(self, inputs: Collection[str]) -> bool:
+        """Return whether it has all of `inputs`."""
+        return all(name in self.fixed_rows for name in inputs)
 
 
 @dataclass(frozen=True)
@@ -93,8 +110,18 @@ class FeatureStore:
         return torch.from_numpy(windows)
 
     def read_inputs(self, rows: Mapping[str, Sequence[int]]) -> dict[str, Stored]:
-        """Return the rows of each input's table."""
-        return {name: self.tables[name].read(of_input) for name, of_input in rows.items()}
+        """Return the rows of each input's table.
+
+        Where some are `ABSENT` another row stands in, and `PRESENT` holds by input whether it is a film's own, bool
+        [n, 1].
+        """
+        stored: dict[str, Stored] = {
+            name: self.tables[name].read([max(row, 0) for row in of_input]) for name, of_input in rows.items()
+        }
+        if any(row == ABSENT for of_input in rows.values() for row in of_input):
+            has = {name: [[row != ABSENT] for row in of_input] for name, of_input in rows.items()}
+            stored[PRESENT] = {name: torch.tensor(of_input) for name, of_input in has.items()}
+        return stored
 
     def batch(self, stored: Mapping[str, Stored], device: torch.device) -> dict[str, Stored]:
         """Return what a model reads of what was read: float32, tokens int64, on `device`.
@@ -115,6 +142,8 @@ class FeatureStore:
     def _values(self, name: str, stored: Stored) -> Stored:
         if name == "audio":
             return self.audio.values(_tensor(stored))
+        if name == PRESENT:
+            return stored
         return self.tables[name].values(stored)
 
 
@@ -131,7 +160,10 @@ def open_store(folder: Path, inputs: Sequence[str], raw: Mapping[str, InputTable
 
 
 def films_of(dataset: Iterable[dict[str, Any]], store: FeatureStore) -> list[FilmFeatures]:
-    """Return the films of `dataset` rows in order; raise `MissingFileError` naming a film or track without features."""
+    """Return the films of `dataset` rows in order, each with those of the store's inputs that it has.
+
+    Raises `MissingFileError` naming a film or track without the features that it should have.
+    """
     drawn = {name: _rows_by_film(name, store.tables[name], every_crop=True) for name in store.inputs}
     fixed = {name: _rows_by_film(name, store.tables[name], every_crop=False) for name in store.inputs}
     tracks: dict[str, list[dict[str, Any]]] = {}
@@ -143,8 +175,8 @@ def films_of(dataset: Iterable[dict[str, Any]], store: FeatureStore) -> list[Fil
                 fid,
                 tuple(of_film),
                 tuple(store.audio.index[fid, track["number"]] for track in of_film),
-                {name: tuple(drawn[name][fid]) for name in store.inputs},
-                {name: tuple(fixed[name][fid]) for name in store.inputs},
+                {name: tuple(drawn[name][fid]) for name in known_inputs(of_film[0], store.inputs)},
+                {name: tuple(fixed[name][fid]) for name in known_inputs(of_film[0], store.inputs)},
             )
             for fid, of_film in tracks.items()
         ]
@@ -152,6 +184,11 @@ def films_of(dataset: Iterable[dict[str, Any]], store: FeatureStore) -> list[Fil
         raise MissingFileError(
             f"data/features has no row for {error.args[0]}, which data/dataset.parquet lists: run `dvc repro features`"
         ) from None
+
+
+def readable(films: Iterable[FilmFeatures], inputs: Collection[str], answers_subsets: bool) -> list[FilmFeatures]:
+    """Return the films that a model of `inputs` can read: those that have all of them, or any if it answers subsets."""
+    return [film for film in films if film.has(inputs) or (answers_subsets and film.fixed_rows)]
 
 
 def require_specs(found: dict[str, Any], expected: dict[str, Any], model: str) -> None:

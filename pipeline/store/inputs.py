@@ -11,9 +11,8 @@ from typing import Any
 from PIL import Image
 
 from pipeline.core.errors import MissingFileError
-from pipeline.core.variants import INPUTS, apart
+from pipeline.core.variants import FILM_PARTS, INPUTS, apart, known_parts
 
-PARTS = ("tags", "plot", "image")  # of what can be known of a film
 NEEDS: dict[str, tuple[str, ...]] = {name: tuple(apart([name])) for name in INPUTS}  # what each is made of
 MAX_PIXELS = 50_000_000  # parse writes posters of some 224 px
 FORMATS = ("JPEG", "PNG")
@@ -23,8 +22,8 @@ Row = dict[str, Any]
 
 
 def needs_of(inputs: Collection[str]) -> tuple[str, ...]:
-    """Return which of `PARTS` a model of `inputs` needs."""
-    return tuple(part for part in PARTS if any(part in NEEDS[name] for name in inputs))
+    """Return which of `FILM_PARTS` a model of `inputs` needs."""
+    return tuple(part for part in FILM_PARTS if any(part in NEEDS[name] for name in inputs))
 
 
 def film_rows(dataset: Iterable[Row]) -> list[Row]:
@@ -35,18 +34,20 @@ def film_rows(dataset: Iterable[Row]) -> list[Row]:
     return list(rows.values())
 
 
+def known_inputs(film: Row, inputs: Iterable[str]) -> list[str]:
+    """Return those of `inputs` that a film has."""
+    known = known_parts(film)
+    return [name for name in inputs if all(part in known for part in NEEDS[name])]
+
+
 def film_texts(film: Row, inputs: Collection[str]) -> list[tuple[Row, str]]:
     """Return the key row and the text of each row of those of a film's `inputs` that are made of text.
 
-    Raises `MissingFileError` when it lacks tags or plot.
+    An input that the film lacks has none.
     """
-    texts = input_texts(film["tags"], film["plot"])
-    for name, found in texts.items():
-        if not found:
-            raise MissingFileError(f"data/dataset.parquet has no {name} of {film['fid']}: run `dvc repro parse split`")
     return [
         ({"fid": film["fid"], "input": name, "paragraph": number, "sha256": digest_of_text(text)}, text)
-        for name, found in texts.items()
+        for name, found in input_texts(film["tags"], film["plot"]).items()
         if name in inputs
         for number, text in enumerate(found)
     ]

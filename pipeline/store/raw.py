@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.core.errors import MissingFileError, ModelError
+from pipeline.core.errors import ModelError
 from pipeline.encoders.pixels import Preparation
 from pipeline.store.inputs import film_rows, film_texts, read_poster
 
@@ -75,7 +75,7 @@ def raw_tables(
 ) -> dict[str, TokenTable | PixelTable]:
     """Return the table of each kind in `encoders`, a model's settings as `pipeline.encoders.tuned` makes them.
 
-    `dataset` are rows of data/dataset.parquet. Raises `MissingFileError` for a film that lacks its texts or image.
+    `dataset` are rows of data/dataset.parquet.
     """
     films = film_rows(dataset)
     tables: dict[str, TokenTable | PixelTable] = {}
@@ -122,9 +122,7 @@ def _tokens(films: list[dict[str, Any]], inputs: Sequence[str], settings: Settin
 
 
 def _pixels(root: Path, films: list[dict[str, Any]], settings: Settings) -> PixelTable:
-    for film in films:
-        if not film["image"]:
-            raise MissingFileError(f"data/dataset.parquet names no image of {film['fid']}: run `dvc repro parse split`")
+    films = [film for film in films if film["image"]]
     crops = settings["crops"]
     return PixelTable(
         {"fid": np.repeat([film["fid"] for film in films], crops), "crop": np.tile(np.arange(crops), len(films))},

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from pipeline.store.films import PARAGRAPHS, FeatureStore, FilmFeatures, Stored
+from pipeline.store.films import ABSENT, PARAGRAPHS, FeatureStore, FilmFeatures, Stored
 from pipeline.train.section import Train
 
 READERS = 4  # threads that read batches ahead
@@ -81,8 +81,8 @@ def draw(
 ) -> Plan:
     """Return an example of each of `films[numbers]`: a random window, random rows of inputs, and a random track.
 
-    Inputs that are made of the plot get the same paragraph of it. `places` say which of a film's tracks where that is
-    not to be random.
+    Inputs that are made of the plot get the same paragraph of it; of an input that a film lacks the row is `ABSENT`.
+    `places` say which of a film's tracks where that is not to be random.
     """
     chosen = [films[number] for number in numbers]
     if places is None:
@@ -92,11 +92,16 @@ def draw(
     rows: dict[str, np.ndarray] = {}
     picked: dict[str, np.ndarray] = {}  # by what is picked: a paragraph, or a row of an input
     for name in store.inputs:
-        of_films = [film.input_rows[name] for film in chosen]
-        what = "paragraph" if name in PARAGRAPHS else name
+        what, alike = ("paragraph", PARAGRAPHS) if name in PARAGRAPHS else (name, (name,))
         if what not in picked:
-            picked[what] = _below([len(of_film) for of_film in of_films], rng)
-        rows[name] = np.array([of_film[pick] for of_film, pick in zip(of_films, picked[what], strict=True)])
+            counts = [max(len(film.input_rows.get(one, (ABSENT,))) for one in alike) for film in chosen]
+            picked[what] = _below(counts, rng)
+        rows[name] = np.array(
+            [
+                film.input_rows[name][pick] if name in film.input_rows else ABSENT
+                for film, pick in zip(chosen, picked[what], strict=True)
+            ]
+        )
     return Plan(np.asarray(numbers, np.int64), tracks, starts, rows)
 
 

@@ -19,7 +19,7 @@ from pipeline.encoders.section import ImageFeatures, TextFeatures
 from pipeline.encoders.tuned import load_tuned
 from pipeline.model.section import Model
 from pipeline.model.store import build_model, model_config, save_model
-from pipeline.store.films import INPUT_TABLES, FeatureStore, FilmFeatures, films_of, open_store
+from pipeline.store.films import INPUT_TABLES, FeatureStore, FilmFeatures, films_of, open_store, readable
 from pipeline.store.raw import raw_tables
 from pipeline.train.group import Group
 from pipeline.train.initial import initialise
@@ -95,7 +95,7 @@ def train_variant(
         drop_inputs=variant.drop_inputs,
     )
     model = build_model(config, material.networks)
-    splits = {split: films_of((row for row in dataset if row["split"] == split), store) for split in ("train", "valid")}
+    splits = {split: _films(dataset, split, store, variant.answers_subsets) for split in ("train", "valid")}
     if group.first:
         closed_form = params.init == "cca"
         initialise(model, splits["train"], store, model_params.components, model_params.embed_dim, closed_form)
@@ -140,6 +140,12 @@ def write_history(path: Path, history: list[Record]) -> None:
     writer.writeheader()
     writer.writerows(history)
     write_bytes(path, text.getvalue().encode())
+
+
+def _films(dataset: list[Row], split: str, store: FeatureStore, answers_subsets: bool) -> list[FilmFeatures]:
+    """Return the films on one side that a variant can read."""
+    films = films_of((row for row in dataset if row["split"] == split), store)
+    return readable(films, store.inputs, answers_subsets)
 
 
 def _decisive(

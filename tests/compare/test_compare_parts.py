@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.compare.excerpts import SAMPLE_RATE, excerpt
 from pipeline.compare.figures import chance_quantiles
-from pipeline.compare.films import Track, beginning, choose_films, film_cards
+from pipeline.compare.films import Track, beginning, choose_films, film_cards, sharing_films
 from pipeline.compare.results import read_results
 from pipeline.compare.wording import (
     counted,
@@ -54,6 +54,21 @@ def test_candidates_of_other_sides_are_known_where_the_pool_is_all(inputs):
     for result in results:
         result.metrics["pool"] = "all"
     assert [card.fid for card in film_cards(results, dataset, 1)] == [asking]
+
+
+def test_music_of_another_films_recording_is_marked_as_own(inputs):
+    results = read_results(inputs.root, inputs.variants, "mrr")
+    fid = choose_films(results, 1)[0]
+    own = next(row for row in inputs.rows if row["fid"] == fid)
+    other = next(row for row in inputs.rows if row["fid"] != fid)
+    linked = [row | ({"recording": own["recording"]} if row is other else {}) for row in inputs.rows]
+    assert sharing_films(inputs.rows) == []
+    assert sharing_films(linked) == [sorted([fid, other["fid"]])]
+    for dataset in (inputs.rows, linked):
+        places = [p for card in film_cards(results, dataset, 1) for of in card.listings for p in of.places]
+        for place in places:
+            expected = place.track.fid == fid or (dataset is linked and place.track.path == other["path"])
+            assert place.own == expected
 
 
 def test_the_excerpt_is_the_middle(tmp_path):

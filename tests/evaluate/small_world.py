@@ -151,6 +151,8 @@ def dataset_rows() -> list[dict[str, Any]]:
             "image": f"data/image/AA{chr(65 + film)}.jpg",
             "url": f"https://example.org/{film}",
             "source_url": f"https://example.org/{film}.mp3",
+            "compared": True,
+            "recording": f"data/downloads/AA{chr(65 + film)}/000.mp3",
         }
         for film, (split, tracks) in enumerate(films)
         for number in range(tracks)

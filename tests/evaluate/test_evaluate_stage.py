@@ -358,3 +358,36 @@ def test_a_model_that_answers_subsets_has_the_figures_of_each(tmp_path, evaluate
     assert {name: metrics["subsets"][4][name] for name in AVERAGES} == {name: expected[name] for name in AVERAGES}
     assert metrics["subsets"][4]["mean_rank"] != metrics["mean_rank"]
     assert "subsets" not in evaluate(make_world(tmp_path, "Whole", ("tags", "plot", "image")))
+
+
+def test_films_that_only_this_variant_reads_are_measured_apart(tmp_path, logged):
+    world = make_world(tmp_path, "Plo", ("plot",))
+    lacking = [row | ({"image": "", "compared": False} if row["fid"] in ("AAD", "AAB") else {}) for row in world.rows]
+    write_table(tmp_path / "data/dataset.parquet", lacking, DATASET)
+
+    def run():
+        stages.evaluate.main(tmp_path, "Plo", {"Plo": Variant(["plot"])}, EVALUATE, BASELINES, MACHINE)
+        return json.loads((tmp_path / "metrics/evaluate/Plo.json").read_text(encoding="utf-8"))
+
+    metrics = run()
+    assert (metrics["queries"], metrics["readable"]["queries"]) == (4, 5)
+    assert len(read_rankings(tmp_path / "metrics/rankings/Plo.parquet")) == 4
+    write_table(tmp_path / "data/dataset.parquet", world.rows, DATASET)
+    whole = run()
+    assert "readable" not in whole
+    assert metrics["candidates"] == whole["candidates"]
+    for name in AVERAGES:
+        assert metrics["readable"][name] == pytest.approx(whole[name]), "the same films ask, the same tracks are ranked"
+
+
+def test_a_model_that_answers_subsets_reads_films_that_lack_an_input(tmp_path, logged):
+    world = make_world(tmp_path, "Any", ("plot", "image"), drop_inputs=0.5)
+    lacking = [row | ({"image": "", "compared": False} if row["fid"] == "AAD" else {}) for row in world.rows]
+    write_table(tmp_path / "data/dataset.parquet", lacking, DATASET)
+    variants = {"Any": Variant(["plot", "image"], drop_inputs=0.5)}
+    stages.evaluate.main(tmp_path, "Any", variants, EVALUATE, BASELINES, MACHINE)
+    metrics = json.loads((tmp_path / "metrics/evaluate/Any.json").read_text(encoding="utf-8"))
+    assert (metrics["queries"], metrics["readable"]["queries"]) == (4, 5)
+    assert [(subset["inputs"], subset["queries"]) for subset in metrics["subsets"]] == [
+        (["plot"], 4), (["image"], 4), (["plot", "image"], 4),
+    ]  # fmt: skip

@@ -31,7 +31,8 @@ def films_cut(cut: dict[str, list[str]]) -> list[FilmFeatures]:
             tracks=tuple(
                 {"fid": f"AA{chr(65 + film)}", "title": f"Film {film}", "split": split, "number": number}
                 | {"path": f"{film}/{number}.mp3", "source_url": f"https://example.org/{recording}"}
-                | {"year": 1950 + film, "tags": "tag"}
+                | {"year": 1950 + film, "tags": "tag", "compared": True}
+                | {"recording": f"{film}/{recording}", "sha256": f"{film}/{number}"}
                 for number, recording in enumerate(recordings)
             ),
             track_rows=tuple(range(len(recordings))),
@@ -127,12 +128,12 @@ def test_segments_are_of_one_recording_where_they_name_the_same_source():
         track["source_url"] = ""  # not known: each by itself
     found = candidates_of(films, np.arange(10.0).reshape(5, 2), "recording")
     assert found.vectors.starts.tolist() == [0, 1, 2, 3, 4]
-    assert [own.tolist() for own in found.own] == [[0, 1, 2, 3], [4]]
+    assert {fid: own.tolist() for fid, own in found.own.items()} == {"AAA": [0, 1, 2, 3], "AAB": [4]}
     found = candidates_of(films_cut({"eval": ["abab", "a"]}), np.arange(10.0).reshape(5, 2), "recording")
     assert found.vectors.starts.tolist() == [0, 2, 4]
     assert [track["path"] for track in found.segments] == ["0/0.mp3", "0/2.mp3", "0/1.mp3", "0/3.mp3", "1/0.mp3"]
     assert found.vectors.rows[:, 0].tolist() == [0, 4, 2, 6, 8]
-    assert [own.tolist() for own in found.own] == [[0, 1], [2]]
+    assert {fid: own.tolist() for fid, own in found.own.items()} == {"AAA": [0, 1], "AAB": [2]}
 
 
 def test_chance_of_recordings_is_a_random_order_of_recordings():
@@ -163,3 +164,40 @@ def test_a_perfect_model_reaches_the_ceiling_of_both_units():
         found = metrics[unit]
         assert {name: found[name] for name in found["ceiling"]} == pytest.approx(found["ceiling"], abs=1e-12)
         assert found["ceiling"]["recall_at_1"] == pytest.approx(recall)
+
+
+@pytest.mark.parametrize("key", ["recording", "sha256"])
+def test_the_same_music_under_another_film_is_no_wrong_answer(key):
+    films, _, tracks = in_pool("eval")
+    films[3].tracks[1][key] = films[0].tracks[0][key]  # of two films, in the order of the pool
+    films[4].tracks[5][key] = films[0].tracks[0][key]
+    tracks[[12 - 2, 18]] = tracks[0]
+    found = candidates_of(films, tracks, "segment")
+    with_first = {0, 10, 18} | ({2} if key == "recording" else set())  # a recording's other segment is of it as well
+    assert set(found.own["AAA"].tolist()) == {0, 1, 2, 3} | with_first
+    assert with_first <= set(found.own["AAD"].tolist()) and with_first <= set(found.own["AAE"].tolist())
+    assert found.own["AAB"].tolist() == [4, 5, 6, 7]
+    perfect = one_row_each(np.stack([tracks[0], tracks[4], tracks[8], tracks[10], tracks[18]]))
+    metrics, rows = measure(films, perfect, tracks, {}, EVALUATE)
+    assert metrics["mrr"] == metrics["hit_rate_at_1"] == 1.0
+    assert [row["relevant"] for row in rows] == [len(found.own[film.fid]) for film in films]
+    assert metrics["music_to_film"]["hit_rate_at_1"] > 0
+    by_recording = candidates_of(films, tracks, "recording")
+    assert len(by_recording.own["AAA"]) == 3 + 2
+
+
+def test_only_films_that_every_variant_can_read_ask_and_all_are_candidates():
+    films, queries, tracks = in_pool("all")
+    for film in (films[0], films[3]):
+        for track in film.tracks:
+            track["compared"] = False
+    known = [number for number, film in enumerate(films) if film.is_compared]
+    metrics, rows = measure(films, queries.chosen(known), tracks, {}, replace(EVALUATE, pool="all"))
+    assert metrics["candidates"] == len(tracks)
+    assert [row["fid"] for row in rows] == ["AAC", "AAE", "AAF", "AAG"]
+    whole, others = measure(in_pool("all")[0], queries, tracks, {}, replace(EVALUATE, pool="all"))
+    same = {row["fid"]: row["ranks"].tolist() for row in others}
+    assert all(row["ranks"].tolist() == same[row["fid"]] for row in rows)
+    back = metrics["music_to_film"]
+    assert back["candidates"] == 5 < whole["music_to_film"]["candidates"]
+    assert back["queries"] == sum(len(films[number].tracks) for number in known if films[number].split == "eval")

@@ -42,7 +42,7 @@ def dataset(tmp_path: Path) -> list[dict[str, Any]]:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         write_mp3(tmp_path / path, (3000 * rng.standard_normal(length)).astype(np.int16), RATE, 96000)
         row = dict.fromkeys(DATASET.names, "") | {"fid": fid, "number": number, "path": path, "year": 1950}
-        row |= {"file_sha256": sha256_of(tmp_path / path)}
+        row |= {"file_sha256": sha256_of(tmp_path / path), "compared": True}
         row |= {"seconds": length / RATE, "tags": f"1950 tag {fid.lower()}", "plot": plots[fid]}
         rows.append(row | {"split": "train", "image": f"data/image/{fid}.jpg"})
     (tmp_path / "data/image").mkdir()

@@ -41,7 +41,7 @@ def start(tmp_path: Path) -> Path:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         write_mp3(folder / path, (3000 * rng.standard_normal(22050)).astype(np.int16), 22050, 96000)
         row = dict.fromkeys(DATASET.names, "") | {"fid": "AAA", "number": number, "path": path, "year": 1950}
-        rows.append(row | {"seconds": 1.0, "file_sha256": sha256_of(folder / path)})
+        rows.append(row | {"seconds": 1.0, "compared": True, "file_sha256": sha256_of(folder / path)})
     write_table(folder / "data/dataset.parquet", rows, DATASET)
     yaml = YAML()
     params = yaml.load((ROOT / "params.yaml").read_text())

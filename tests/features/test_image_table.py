@@ -72,11 +72,17 @@ def test_a_spoilt_poster_names_the_file_and_the_stage(tmp_path, dataset, how):
         read_poster(path)
 
 
-def test_a_spoilt_missing_or_unnamed_poster_stops_the_table(tmp_path, dataset, params):
-    unnamed = [row | {"image": ""} for row in dataset]
+def test_a_film_without_poster_has_no_row(tmp_path, dataset, params):
+    rows = [row | {"image": ""} if row["fid"] == "AAA" else row for row in dataset]
+    write_image_features(tmp_path, tmp_path / "image.parquet", rows, params, MACHINE)
+    found = open_features(tmp_path / "image.parquet").keys["fid"].tolist()
+    assert sorted(set(found)) == sorted({row["fid"] for row in dataset} - {"AAA"})
+
+
+def test_a_spoilt_or_missing_poster_stops_the_table(tmp_path, dataset, params):
     gone = [row | {"image": "data/image/AAD.jpg"} for row in dataset]
     (tmp_path / dataset[3]["image"]).write_bytes(b"no picture")
-    for rows, film in ((dataset, "AAC"), (unnamed, "AAA"), (gone, "AAD")):
+    for rows, film in ((dataset, "AAC"), (gone, "AAD")):
         with pytest.raises(MissingFileError, match=film):
             write_image_features(tmp_path, tmp_path / "image.parquet", rows, params, MACHINE)
         assert not (tmp_path / "image.parquet").exists()

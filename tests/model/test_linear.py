@@ -5,7 +5,7 @@ import pytest
 from scipy.linalg import eigh
 
 from pipeline.model import linear
-from pipeline.model.linear import RIDGES, components_of, fit_linear, joined, unit
+from pipeline.model.linear import RIDGES, components_of, fit_linear, unit
 
 FACTORS, MOST = 8, 60
 
@@ -22,6 +22,11 @@ def generated(films, seed=0, noise=0.3, tracks=3, width=20):
     whose = np.repeat(np.arange(films), tracks)
     music = factors[whose] @ mix.standard_normal((FACTORS, width)) * 100 + 7
     return inputs, music + 100 * noise * rng.standard_normal(music.shape), whose
+
+
+def joined(components, vectors):
+    """Return the components [n, r] of all inputs side by side."""
+    return np.concatenate([of_input.of(vectors[name]) for name, of_input in components.items()], axis=1)
 
 
 class Fitted:

@@ -212,3 +212,26 @@ def test_training_drops_whole_inputs_as_queries_may_lack_them(towers):
     shares = [torch.isclose(drawn, kind, atol=1e-5).all(1).double().mean().item() for kind in kinds]
     assert sum(shares) == pytest.approx(1.0), "never without both"
     assert shares == pytest.approx([0.25, 0.375, 0.375], abs=0.04)
+
+
+@pytest.mark.parametrize("towers", TOWERS)
+def test_a_film_that_lacks_an_input_is_read_as_one_that_left_it_out(towers):
+    params = replace(SMALL, towers=towers)
+    model = make_model(["tags", "image"], params, drop_inputs=0.5).eval()
+    batch = make_batch(4)
+    present = {"tags": torch.tensor([[True], [False], [True], [True]]), "image": torch.tensor([[True]] * 3 + [[False]])}
+    found = model.encode_query(batch | {"present": present})
+    assert torch.allclose(found[[0, 2]], model.encode_query(batch)[[0, 2]], atol=1e-6)
+    assert torch.allclose(found[1], model.encode_query(batch, without=["tags"])[1], atol=1e-6)
+    assert torch.allclose(found[3], model.encode_query(batch, without=["image"])[3], atol=1e-6)
+    changed = batch | {"tags": batch["tags"].index_fill(0, torch.tensor([1]), 7.0)}
+    assert torch.equal(model.encode_query(changed | {"present": present}), found), "what stands in is not read"
+
+
+def test_training_leaves_a_film_the_one_input_that_it_has():
+    model = make_model(["tags", "image"], drop_inputs=0.9).train()
+    first = torch.tensor([[True]] * 50 + [[False]] * 50)
+    present = {"tags": first, "image": ~first}
+    for _ in range(5):
+        kept = model._kept(present, torch.zeros(100, 1))
+        assert torch.equal(kept["tags"], first) and torch.equal(kept["image"], ~first)

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from pipeline.core.errors import StageError
 from pipeline.model import vectors
+from pipeline.model.linear import unit
 from pipeline.model.vectors import film_numbers, fit_spaces
 from pipeline.store.films import films_of, open_store
 from tests.evaluate.small_world import make_world
@@ -35,3 +37,19 @@ def test_tracks_know_their_film(world):
     store = open_store(world.root / "data/features", world.inputs)
     films = films_of(world.rows, store)
     assert film_numbers(films).tolist() == [number for number, film in enumerate(films) for _ in film.tracks]
+
+
+def test_an_input_that_a_film_lacks_counts_as_the_mean(world):
+    store = open_store(world.root / "data/features", ["plot", "image"])
+    whole = films_of(world.rows, store)
+    lacking = films_of([row | ({"image": ""} if row["fid"] == "AAB" else {}) for row in world.rows], store)
+    spaces = fit_spaces(lacking, store, 3)
+    found, others = spaces.queries(lacking, store), spaces.queries(whole, store)
+    places = spaces.inputs["plot"].axes.shape[1]
+    at = [film.fid for film in lacking].index("AAB")
+    assert not found[at, places:].any() and others[at, places:].any()
+    assert np.array_equal(np.delete(found, at, 0), np.delete(others, at, 0))
+    rows = np.stack([store.tables["image"].read(f.fixed_rows["image"])[0].numpy() for f in whole if f.fid != "AAB"])
+    assert np.allclose(spaces.inputs["image"].mean, unit(rows).mean(0)), "of those that have it"
+    with pytest.raises(StageError, match="has image"):
+        fit_spaces(films_of([row | {"image": ""} for row in world.rows], store), store, 3)

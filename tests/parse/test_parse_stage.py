@@ -119,12 +119,13 @@ def test_a_film(parsed, tmp_path):
         ((HTML, "broken", {}), "bad_poster", "data/posters/AAB.png: cannot be decoded"),
     ],
 )
-def test_what_is_missing_is_a_row_without_image(parsed, tmp_path, page, status, reason):
+def test_what_is_missing_is_a_row_with_the_rest(parsed, tmp_path, page, status, reason):
     rows = parsed(AAA=GOOD, AAB=page)
     assert rows["AAB"]["status"] == status
     assert reason in rows["AAB"]["reason"]
-    assert rows["AAB"]["image"] == ""
-    assert images(tmp_path) == ["AAA.jpg"]
+    has_image = status in ("no_plot", "no_tags")
+    assert rows["AAB"]["image"] == ("data/image/AAB.jpg" if has_image else "")
+    assert images(tmp_path) == ["AAA.jpg", *(["AAB.jpg"] if has_image else [])]
 
 
 def test_all_that_is_missing_is_named(parsed):
@@ -167,7 +168,8 @@ def test_every_combination_of_what_is_missing(parsed, settings, tmp_path, lackin
     film = (html, "image" not in lacking, {})
     left_out = parsed(AAA=GOOD, AAB=film)["AAB"]
     assert left_out["status"] == (f"no_{lacking[0]}".replace("image", "poster") if lacking else "ok")
-    assert (tmp_path / "data/image/AAB.jpg").exists() == (not lacking)
+    assert (tmp_path / "data/image/AAB.jpg").exists() == ("image" not in lacking)
+    assert {part for part in ("plot", "tags", "image") if not left_out[part]} == set(lacking)
 
     row = parsed(settings(missing="placeholder"), AAA=GOOD, AAB=film)["AAB"]
     assert row["status"] == "ok"
@@ -201,7 +203,7 @@ def test_twice_is_the_same_and_what_is_old_goes(parsed, tmp_path):
     (tmp_path / "data/image/.part-killed.jpg").write_bytes(b"x")
     parsed(AAA=GOOD, AAB=GOOD)
     assert {path: path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file()} == first
-    parsed(AAA=(NO_PLOT, True, {}), AAC=GOOD)
+    parsed(AAA=(HTML, False, {}), AAC=GOOD)
     assert images(tmp_path) == ["AAC.jpg"]
 
 

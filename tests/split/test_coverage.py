@@ -60,12 +60,12 @@ TABLES = {
         film("AAB", "no_page", "not_found", image="", plot="", tags=""),
         film("AAC", "no_page", "not_found", image="", plot="", tags="given"),
         film("AAD", "not_a_film", "a person", image="", plot="", tags=""),
-        film("AAE", "no_plot", "no plot section", image="", plot=""),
+        film("AAE", "no_plot", "no plot section", image="", plot="", tags=""),
         film("AAF"),
         film("AAG"),  # meta.json gives all that its page would have
         film("AAH"),
         film("AAI", placeholders=("image", "tags")),
-        film("AAJ"),
+        film("AAJ", "no_poster", "none", image=""),
     ],
     "downloads": [  # AAF is asked for no recording
         recording("AAA", 0),
@@ -93,10 +93,10 @@ TABLES = {
 def cover(tmp_path):
     """Return a function that writes tables, reports, and gives the JSON and the text."""
 
-    def run(**tables):
+    def run(left_out=(), shared=(), **tables):
         for name, rows in tables.items():
             write_table(tmp_path / f"data/{name}.parquet", rows, SCHEMAS[name])
-        text = report(tmp_path)
+        text = report(tmp_path, dict(left_out), list(shared))
         return json.loads((tmp_path / "metrics/coverage.json").read_text(encoding="utf-8")), text
 
     run.root = tmp_path
@@ -113,10 +113,11 @@ def test_what_is_there_is_counted(cover):
         "films_asked": 10,
         "pages_fetched": 7,
         "posters_fetched": 5,
-        "films_with_image": 5,  # AAI's is blank
+        "films_with_image": 4,  # AAI's is blank
         "films_with_plot": 6,
-        "films_with_tags": 7,
-        "films_usable": 6,
+        "films_with_tags": 6,
+        "films_complete": 5,
+        "films_usable": 6,  # AAJ too, which lacks a poster
         "films_with_audio": 5,
         "recordings_asked": 11,
         "recordings_ok": 7,
@@ -125,6 +126,8 @@ def test_what_is_there_is_counted(cover):
         "segments": 14,
         "minutes_of_segments": 6.98,  # 13 × 30 s and 29 s
         "films_in_data_set": 3,
+        "shared_recordings": 0,
+        "films_sharing": 0,
     }
     assert coverage["notes"] == []
 
@@ -142,12 +145,21 @@ def test_each_film_is_lost_once_at_its_first_cause(cover):
     assert coverage["films_in_data_set"] == coverage["films_asked"] - len(lost)
 
 
+def test_what_split_leaves_out_and_what_films_share(cover):
+    left_out = {"AAA": ("not_given", "why"), "AAD": ("not_a_film", "lost before")}
+    coverage, text = cover(left_out=left_out, shared=[["AAG", "AAI"]], **TABLES)
+    assert counts(coverage["lost_films"])["split"] == {"not_given": 1}
+    assert coverage["films_in_data_set"] == 2
+    assert (coverage["shared_recordings"], coverage["films_sharing"]) == (1, 2)
+    assert "split     not_given" in text
+
+
 def test_every_loss_of_each_table_by_reason(cover):
     coverage, _ = cover(**TABLES)
     assert counts(coverage["losses"]) == {
         "scrape": {"not_found": 2, "forbidden": 1},
         "posters": {"none": 1, "too_large": 1},  # a film without a page is no poster lost
-        "parse": {"no_page": 2, "no_plot": 1, "not_a_film": 1},
+        "parse": {"no_page": 2, "no_plot": 1, "no_poster": 1, "not_a_film": 1},
         "download": {"gone": 3, "blocked": 1},
         "segment": {"too_short": 2},
     }
@@ -243,7 +255,8 @@ def test_what_parse_fills_in_does_not_count(cover, params):
     coverage, _ = cover(pages=pages, films=rows)
     found = {name: coverage[name] for name in coverage if name.startswith("films_")}
     assert found == {
-        "films_asked": 1, "films_usable": 1, "films_with_image": 0, "films_with_plot": 0, "films_with_tags": 0,
+        "films_asked": 1, "films_complete": 1, "films_usable": 1,
+        "films_with_image": 0, "films_with_plot": 0, "films_with_tags": 0,
     }  # fmt: skip
 
 

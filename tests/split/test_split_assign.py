@@ -1,71 +1,110 @@
+"""Which side films go to: by their group's place, whatever other films there are."""
+
+import hashlib
+from collections import Counter
+
 import pytest
 
 from pipeline.core.errors import StageError
-from pipeline.split.assign import SPLITS, assign_splits, largest_remainder
+from pipeline.split.assign import SPLITS, assign_splits, split_by_given
 from pipeline.split.section import Split
 
-FIDS = [f"{a}{b}{c}" for a in "AB" for b in "ABCDEFGHIJ" for c in "ABCDE"]  # 100
+FIDS = [f"{a}{b}{c}" for a in "ABCD" for b in "ABCDEFGHIJ" for c in "ABCDEFGHIJ"]  # 400
 
 
 def split(train=0.55, valid=0.15, evaluation=0.3, seed=0):
-    return Split(train=train, valid=valid, eval=evaluation, seed=seed)
+    return Split(films="all", given=None, others="assign", train=train, valid=valid, eval=evaluation, seed=seed)
 
 
-@pytest.mark.parametrize(
-    ("total", "shares", "expected"),
-    [
-        (100, [0.55, 0.15, 0.3], [55, 15, 30]),
-        (7, [0.55, 0.15, 0.3], [4, 1, 2]),
-        (10, [0.55, 0.15, 0.3], [6, 1, 3]),  # a tie of the remainders: the earlier
-        (3, [0.55, 0.15, 0.3], [2, 0, 1]),
-        (5, [1.0, 0.0, 0.0], [5, 0, 0]),
-        (0, [0.5, 0.5, 0.0], [0, 0, 0]),
-        (7771, [0.9, 0.07, 0.03], [6994, 544, 233]),
-    ],
-)
-def test_largest_remainder(total, shares, expected):
-    assert largest_remainder(total, shares) == expected
+def assigned(fids, settings=None, groups=(), counted=None, given=()):
+    """Return the side of each film; films are groups of their own but for `groups`."""
+    least = {fid: fid for fid in fids} | dict(groups)
+    found = assign_splits(least, set(fids) if counted is None else counted, settings or split(), dict(given))
+    sides = {fid: side for side, of_side in found.items() for fid in of_side}
+    assert len(sides) == sum(map(len, found.values())), "a film is on two sides"
+    assert all(of_side == sorted(of_side) for of_side in found.values())
+    return sides
 
 
-def test_every_film_is_on_one_side():
-    splits = assign_splits(FIDS, split())
-    assert [len(splits[split]) for split in SPLITS] == [55, 15, 30]
-    assert sorted(fid for fids in splits.values() for fid in fids) == sorted(FIDS)
-    assert all(fids == sorted(fids) for fids in splits.values())
+def place(fid, seed=0):
+    return int(hashlib.sha256(f"{seed}:{fid}".encode()).hexdigest(), 16) / 2**256
 
 
-def test_the_split_depends_on_films_and_seed_only():
-    assert assign_splits(FIDS, split()) == assign_splits([*reversed(FIDS), *FIDS], split())
-    assert assign_splits(FIDS, split(seed=1)) != assign_splits(FIDS, split())
-    assert assign_splits(["AAA", "AAB", "AAC", "AAD"], split()) == {
-        "train": ["AAB", "AAD"],
-        "valid": ["AAC"],
-        "eval": ["AAA"],
-    }  # by `printf 0:AAA | sha256sum` and so on, on any machine
+def test_every_film_is_on_the_side_of_its_place():
+    sides = assigned(FIDS)
+    assert sides.keys() == set(FIDS)
+    for fid, side in sides.items():
+        assert side == ("train" if place(fid) < 0.55 else "valid" if place(fid) < 0.7 else "eval")
+    counts = Counter(sides.values())
+    assert abs(counts["train"] - 220) < 30 and abs(counts["valid"] - 60) < 22 and abs(counts["eval"] - 120) < 28
 
 
-def test_the_shuffle_is_no_alphabet():
-    assert assign_splits(FIDS, split())["train"] != sorted(FIDS)[:55]
+def test_no_film_moves_when_the_corpus_grows():
+    before = assigned(FIDS[:300])
+    after = assigned(FIDS)
+    assert {fid: after[fid] for fid in before} == before
+    assert assigned([*reversed(FIDS), *FIDS]) == after
 
 
-def test_one_more_film_moves_few_others():
-    before, after = assign_splits(FIDS, split()), assign_splits([*FIDS, "ZZZ"], split())
-    assert sum(len(set(before[split]) - set(after[split])) for split in SPLITS) <= 3
+def test_another_seed_is_another_split():
+    assert assigned(FIDS, split(seed=1)) != assigned(FIDS)
 
 
-def test_an_empty_side_is_named_with_the_counts():
-    with pytest.raises(StageError, match=r"3 usable films leave valid without one \(2 train, 0 valid, 1 eval\)"):
-        assign_splits(FIDS[:3], split())
-    with pytest.raises(StageError, match=r"valid and eval .*split\.valid and split\.eval"):
-        assign_splits(FIDS[:2], split(0.8, 0.1, 0.1))
+def test_a_group_goes_to_one_side_and_stays_there_when_it_grows():
+    groups = {"AAC": "AAA", "AAE": "AAA", "BBB": "AAA"}
+    sides = assigned(FIDS, groups=groups)
+    alone = assigned(FIDS)
+    assert {sides[fid] for fid in ("AAA", *groups)} == {alone["AAA"]}
+    assert {fid: side for fid, side in sides.items() if fid not in groups} == {
+        fid: side for fid, side in alone.items() if fid not in groups
+    }
+
+
+def test_given_sides_hold_and_take_their_groups_along():
+    given = {"AAB": "valid", "AAC": "eval", "AAD": "train", "AAE": "eval", "ZZZ": "eval"}
+    sides = assigned(FIDS, groups={"AAB": "AAA", "AAF": "AAA", "AAE": "AAD"}, given=given)
+    assert {fid: sides[fid] for fid in given if fid in sides} == {k: v for k, v in given.items() if k != "ZZZ"}
+    assert sides["AAA"] == sides["AAF"] == "valid"
+    alone = assigned(FIDS)
+    assert all(sides[fid] == alone[fid] for fid in FIDS[6:])
+    assert split_by_given({"AAB": "AAA", "AAA": "AAA", "AAD": "AAD", "AAE": "AAD"}, given) == [["AAD", "AAE"]]
+
+
+@pytest.mark.parametrize("count", range(4, 12))
+@pytest.mark.parametrize("seed", range(6))
+def test_a_small_corpus_leaves_no_side_empty(count, seed):
+    fids = FIDS[:count]
+    counts = Counter(assigned(fids, split(seed=seed)).values())
+    assert counts["train"] >= 2 and counts["eval"] >= 1
+    assert counts["valid"] >= (2 if count > 4 else 1)
+
+
+def test_nearest_groups_come_over_and_the_others_stay():
+    fids = [fid for fid in FIDS if place(fid) < 0.55][:5]  # all would train
+    sides = assigned(fids)
+    moved = sorted(fids, key=place)[-3:]
+    assert {fid for fid, side in sides.items() if side != "train"} == set(moved)
+
+
+def test_only_films_that_all_variants_can_read_count():
+    fids = [fid for fid in FIDS if place(fid) < 0.5][:6] + [fid for fid in FIDS if place(fid) > 0.75][:1]
+    sides = assigned(fids, counted=set(fids[:6]))
+    counts = Counter(sides[fid] for fid in fids[:6])
+    assert counts["eval"] >= 1 and counts["valid"] >= 1
+    assert sides[fids[6]] == "eval"
+    with pytest.raises(StageError, match="train needs 2"):
+        assigned(fids, counted=set())
+
+
+def test_too_few_films_are_an_error_with_the_counts():
+    with pytest.raises(StageError, match=r"can read 3 films .*needs"):
+        assigned(FIDS[:3])
 
 
 def test_a_side_without_a_share_may_be_empty():
-    assert assign_splits(FIDS[:4], split(0.5, 0.0, 0.5))["valid"] == []
+    sides = assigned(FIDS[:4], split(0.5, 0.0, 0.5))
+    assert set(sides.values()) == {"train", "eval"}
 
 
-def test_training_needs_two_films():
-    with pytest.raises(StageError, match=r"training needs 2 films \(1 train, 1 valid, 1 eval\)"):
-        assign_splits(FIDS[:3], split(0.34, 0.33, 0.33))
-    with pytest.raises(StageError, match="training needs 2 films"):
-        assign_splits(FIDS[:3], split(0.0, 0.5, 0.5))
+def test_sides_are_the_known_ones():
+    assert set(assigned(FIDS).values()) == set(SPLITS)

@@ -10,13 +10,14 @@ import torch
 
 from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.store.audio_table import hop_steps, steps_per_second, window_of, window_starts
-from pipeline.store.films import FeatureStore, films_of, open_store, require_specs
+from pipeline.store.films import ABSENT, FeatureStore, films_of, open_store, readable, require_specs
 from pipeline.store.table import FRAME_KEYS, IMAGE_KEYS, TEXT_KEYS, WINDOW_KEYS, write_features
 
 CPU = torch.device("cpu")
 MELS, MAX_FRAMES = 2, 9
 FRAMES = {("AAA", 0): 9, ("AAA", 3): 4, ("AAB", 0): 7}
-DATASET = [{"fid": fid, "number": number} for fid, number in FRAMES]
+WHOLE = {"tags": "t", "plot": "p", "image": "i.jpg"}
+DATASET = [{"fid": fid, "number": number, **WHOLE} for fid, number in FRAMES]
 TEXTS = [("AAB", "tags", 0), ("AAB", "plot", 0), ("AAA", "tags", 0), ("AAA", "plot", 0), ("AAA", "plot", 1)]
 CROPS = [("AAB", 0), ("AAB", 1), ("AAA", 0), ("AAA", 1)]
 
@@ -64,7 +65,7 @@ def test_only_the_tables_of_the_inputs_are_needed(folder):
 @pytest.mark.parametrize("lacking", [{"fid": "AAA", "number": 1}, {"fid": "ABC", "number": 0}])
 def test_a_track_without_frames_is_named(store, lacking):
     with pytest.raises(MissingFileError, match=rf"{lacking['fid']}.*{lacking['number']}.*dvc repro features"):
-        films_of([*DATASET, lacking], store)
+        films_of([*DATASET, WHOLE | lacking], store)
 
 
 def test_a_film_without_a_text_is_named(folder):
@@ -176,3 +177,22 @@ def test_precision_of_features_may_differ_from_that_of_training(store):
     for found in (specs, specs | {"image": specs["image"] | {"precision": "float32"}}):
         require_specs(found, trained, "models/All")
         require_specs(trained, found, "models/All")
+
+
+def test_a_film_has_the_inputs_that_the_data_set_knows_of_it(store):
+    films = films_of([row | ({"plot": " "} if row["fid"] == "AAA" else {}) for row in DATASET], store)
+    assert [film.input_rows for film in films] == [{"image": (2, 3)}, {"plot": (1,), "image": (0, 1)}]
+    assert [film.has(["plot", "image"]) for film in films] == [False, True]
+    assert [film.fid for film in readable(films, ["plot", "image"], answers_subsets=False)] == ["AAB"]
+    assert readable(films, ["plot", "image"], answers_subsets=True) == films
+    nothing = films_of([row | {"plot": "", "image": ""} for row in DATASET], store)
+    assert readable(nothing, ["plot", "image"], answers_subsets=True) == []
+
+
+def test_a_row_that_is_absent_is_marked(store):
+    batch = store.query({"plot": [1, ABSENT, 4], "image": [0, 1, 2]}, CPU)
+    assert {name: mask.tolist() for name, mask in batch["present"].items()} == {
+        "plot": [[True], [False], [True]], "image": [[True], [True], [True]],
+    }  # fmt: skip
+    assert torch.equal(batch["plot"][[0, 2]], store.tables["plot"].read([1, 4]))
+    assert "present" not in store.query({"plot": [1, 4], "image": [0, 1]}, CPU)

@@ -71,12 +71,16 @@ def test_only_what_the_model_has_an_encoder_of_is_opened(settings, tmp_path):
     assert set(raw_tables(tmp_path, FILMS, ["image"], {"image": settings["image"]})) == {"image"}
 
 
-def test_what_is_missing_is_named(settings, tmp_path):
-    lacking = [FILMS[2] | {"image": None}]
-    with pytest.raises(MissingFileError, match="no image of AAB"):
-        raw_tables(tmp_path, lacking, ["image"], {"image": settings["image"]})
-    with pytest.raises(MissingFileError, match="no tags of AAB"):
-        raw_tables(tmp_path, [FILMS[2] | {"tags": " "}], ["tags"], {"text": settings["text"]})
+def test_film_that_lacks_an_input_has_no_row(settings, tmp_path):
+    lacking = [*FILMS[:2], FILMS[2] | {"image": "", "tags": " "}]
+    table = raw_tables(tmp_path, lacking, ["image"], {"image": settings["image"]})["image"]
+    assert set(table.keys["fid"]) == {"AAA"}
+    table = raw_tables(tmp_path, lacking, ["tags", "plot"], {"text": settings["text"]})["text"]
+    found = list(zip(table.keys["fid"].tolist(), table.keys["input"].tolist(), strict=True))
+    assert found == [("AAA", "tags"), ("AAA", "plot"), ("AAA", "plot"), ("AAB", "plot")]
+
+
+def test_poster_that_is_gone_is_named(settings, tmp_path):
     table = raw_tables(tmp_path, FILMS, ["image"], {"image": settings["image"]})["image"]
     (tmp_path / "AAB.png").unlink()
     with pytest.raises(MissingFileError, match=r"AAB\.png is missing: run `dvc repro parse`"):

@@ -16,9 +16,8 @@ def dataset_rows(splits: dict[str, int]) -> list[dict]:
     for split, count in splits.items():
         for _ in range(count):
             fid = f"AA{chr(65 + film)}"
-            rows += [
-                {"fid": fid, "number": number, "split": split, "path": f"{fid}/{number}"} for number in range(TRACKS)
-            ]
+            known = {"fid": fid, "split": split, "tags": "t", "plot": "p", "image": "i.jpg"}
+            rows += [known | {"number": number, "path": f"{fid}/{number}"} for number in range(TRACKS)]
             film += 1
     return rows
 

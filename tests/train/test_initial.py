@@ -13,6 +13,7 @@ from pipeline.model.linear import fit_linear, unit
 from pipeline.model.store import build_model, load_model, model_config
 from pipeline.model.vectors import film_numbers, fit_spaces
 from pipeline.store.films import films_of, open_store
+from pipeline.train import training
 from pipeline.train.initial import initialise
 from tests.train.recipe import MODEL, TRAIN, train
 
@@ -119,3 +120,23 @@ def test_too_few_films_and_settings_that_do_not_go_together(tmp_path, features, 
         made(store, films[:1])
     with pytest.raises(ParamsError, match=r"train\.init.*model\.towers"):
         train(tmp_path, dataset, CCA, INPUTS, features=features)
+
+
+@pytest.mark.parametrize(
+    ("row", "films"),
+    [
+        (Variant(["plot"]), [8, 4]),
+        (Variant(["plot", "image"]), [7, 3]),
+        (Variant(["plot", "image"], drop_inputs=0.5), [8, 4]),
+    ],
+)
+def test_films_that_lack_an_input_serve_the_variants_that_can_read_them(
+    tmp_path, features, dataset, monkeypatch, row, films
+):
+    found = []
+    trainer = training.Trainer
+    monkeypatch.setattr(training, "Trainer", lambda *given: found.append(given[3]) or trainer(*given))
+    lacking = [entry | ({"image": ""} if entry["fid"] in ("AAB", "AAI") else {}) for entry in dataset]
+    _, records = train(tmp_path, lacking, CCA, tuple(row.inputs), model=LINEAR, features=features, row=row)
+    assert [len(found[0][split]) for split in ("train", "valid")] == films
+    assert all(np.isfinite(list(record.values())).all() for record in records)

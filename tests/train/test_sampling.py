@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.store.films import films_of, open_store
+from pipeline.store.films import ABSENT, films_of, open_store
 from pipeline.train.sampling import ReadAhead, batch_count, draw, epoch_plans
 from tests.train.conftest import TRACKS
 from tests.train.recipe import TRAIN
@@ -163,3 +163,17 @@ def test_what_fails_while_reading_ahead_is_raised(films, store):
 
     with pytest.raises(OSError, match="cut short"):
         list(ReadAhead(planned(films, store), read))
+
+
+def test_an_input_that_a_film_lacks_is_absent_and_the_others_are_its_own(features, dataset):
+    lacking = [row | ({"image": ""} if row["fid"] in ("AAB", "AAD") else {}) for row in dataset]
+    store = open_store(features, ["plot", "image", "tags_plot"])
+    films = films_of([row | ({"tags": ""} if row["fid"] == "AAC" else {}) for row in lacking], store)
+    seen = set()
+    for seed in range(5):
+        plan = draw(films, np.arange(len(films)), None, store, 7, np.random.default_rng(seed))
+        assert [films[n].fid for n in np.flatnonzero(plan.rows["image"] == ABSENT)] == ["AAB", "AAD"]
+        assert [films[n].fid for n in np.flatnonzero(plan.rows["tags_plot"] == ABSENT)] == ["AAC"]
+        assert all(row in film.input_rows["plot"] for row, film in zip(plan.rows["plot"], films, strict=True))
+        seen.add(plan.rows["plot"][2])
+    assert len(seen) == 2, "of the film without tags every paragraph is drawn"

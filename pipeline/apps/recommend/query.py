@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from pipeline.core.errors import ModelError
+from pipeline.core.variants import FILM_PARTS
 from pipeline.encoders.image import load_image_encoder
 from pipeline.encoders.pixels import Preparation
 from pipeline.encoders.section import PRECISION, ImageFeatures, TextFeatures
@@ -24,7 +25,7 @@ from pipeline.media.pictures import BadPictureError, read_picture
 from pipeline.model.embed import Queries, embed_films
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.store.films import INPUT_TABLES, InputRows
-from pipeline.store.inputs import MAX_PIXELS, NEEDS, PARTS, input_texts, needs_of, tags_plot_text
+from pipeline.store.inputs import MAX_PIXELS, NEEDS, input_texts, needs_of, tags_plot_text
 from pipeline.store.raw import open_tokenizer, token_table
 from pipeline.store.table import FeatureTable
 
@@ -50,9 +51,9 @@ class Query:
 
     @property
     def given(self) -> tuple[str, ...]:
-        """Which of `PARTS` are known."""
+        """Which of `FILM_PARTS` are known."""
         known = {"tags": bool((self.tags or "").strip()), "plot": bool((self.plot or "").strip())}
-        return tuple(part for part in PARTS if known.get(part, self.image is not None))
+        return tuple(part for part in FILM_PARTS if known.get(part, self.image is not None))
 
 
 def tags_as_trained(tags: str, rule: TagsRule) -> str:

@@ -10,8 +10,9 @@ from typing import Any
 from pipeline.apps.recommend.zero_shot import ZeroShot
 from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.core.files import sha256_of
+from pipeline.core.variants import FILM_PARTS
 from pipeline.model.store import CONFIG, WEIGHTS
-from pipeline.store.inputs import PARTS, needs_of
+from pipeline.store.inputs import needs_of
 
 PUBLISHED = "published"  # the folder of models/ that `publish` writes
 AS_ASKED = "as asked"
@@ -106,7 +107,7 @@ def choose_similar(models: dict[str, Trained], variant: str | None, preferred: s
         return require(models, variant), AS_ASKED
     if preferred in models:
         return models[preferred], "the published variant"
-    best, why = _best(models.values(), PARTS)
+    best, why = _best(models.values(), FILM_PARTS)
     return best, f"of the trained models {why}"
 
 

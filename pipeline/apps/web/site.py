@@ -14,9 +14,10 @@ from pipeline.apps.recommend.trained import Model
 from pipeline.apps.web.examples import Examples
 from pipeline.apps.web.failures import Refused
 from pipeline.apps.web.tracks import Tracks, audio_url
+from pipeline.core.variants import FILM_PARTS
 from pipeline.media.pictures import BadPictureError, read_picture
 from pipeline.params import Recommend
-from pipeline.store.inputs import MAX_PIXELS, PARTS
+from pipeline.store.inputs import MAX_PIXELS
 
 Row = dict[str, Any]
 
@@ -65,7 +66,7 @@ class Site:
         return track | addresses
 
 
-def about(model: Model, given: Collection[str] = PARTS) -> Row:
+def about(model: Model, given: Collection[str] = FILM_PARTS) -> Row:
     """Return what `schema.Variant` says of a model; of one that answered, what it read of what was given."""
     return {
         "name": model.name,
