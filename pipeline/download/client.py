@@ -1,25 +1,27 @@
 """yt-dlp as we use it: look a URL up, then save its best audio under a name of ours.
 
 Nothing is converted, no program is called, no configuration and no plugin is read, nothing is cached, and only the web
-is asked: `file://` stays refused. Of a list only the addresses are taken.
+is asked, as far as `pipeline.download.reach` allows: `file://` stays refused. Of a list only the addresses are taken.
 """
 
 import io
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from yt_dlp import YoutubeDL
 from yt_dlp.globals import plugin_dirs
-from yt_dlp.networking.common import Response
+from yt_dlp.networking.common import RequestDirector, Response
 from yt_dlp.networking.exceptions import HTTPError
 
 from pipeline.core.errors import StageError
 from pipeline.core.web import FetchError, Pace
 from pipeline.download.answers import is_live, is_search
 from pipeline.download.failures import LIVE, meaning
+from pipeline.download.reach import GuardedRH, Reach
 from pipeline.download.section import Download
 
 log = logging.getLogger(__name__)
@@ -36,6 +38,7 @@ class Client:
         """Take the text of a cookies.txt, or None."""
         plugin_dirs.value = []
         self._settings = settings
+        self.reach = Reach()
         self._ydl = _Downloader(
             {
                 "format": "bestaudio/best",
@@ -59,6 +62,7 @@ class Client:
                 "logger": _Quiet(),
             },
             pace,
+            self.reach,
         )
 
     def look_up(self, url: str) -> dict[str, Any]:
@@ -102,8 +106,9 @@ class Client:
 class _Downloader(YoutubeDL):
     """A `YoutubeDL` that keeps the pace, and does not read without end, while it looks something up."""
 
-    def __init__(self, params: dict[str, Any], pace: Pace) -> None:
+    def __init__(self, params: dict[str, Any], pace: Pace, reach: Reach) -> None:
         self._pace = pace
+        self._reach = reach
         self._looking_up = False
         super().__init__(params)
 
@@ -118,9 +123,11 @@ class _Downloader(YoutubeDL):
 
     def urlopen(self, req: Any) -> Response:
         """Return the answer to a request."""
+        url = req if isinstance(req, str) else req.url
+        self._reach.begin(url)
         if not self._looking_up:
             return super().urlopen(req)
-        self._pace.wait("request", req if isinstance(req, str) else req.url)
+        self._pace.wait("request", url)
         try:
             response = super().urlopen(req)
         except HTTPError as error:
@@ -128,6 +135,10 @@ class _Downloader(YoutubeDL):
             raise
         response.read = _limited(response.read)
         return response
+
+    def build_request_director(self, handlers: Any, preferences: Any = None) -> RequestDirector:
+        """Return what sends requests: one handler, since others would connect anywhere, and speak FTP."""
+        return super().build_request_director([partial(GuardedRH, reach=self._reach)], preferences)
 
 
 class _Quiet:

@@ -2,11 +2,16 @@
 
 ok         the recording is here and decodes to its length
 skipped    not wanted: longer or larger than the parameters allow, live or yet to begin, no audio (a page, an empty
-           file, one that cannot be decoded), an address that leads off the web
+           file, one that cannot be decoded), an address that is not on the web or not public
 gone       not to be had: 404, 410, 451, private, removed, blocked in this country, for members or an age only, copy
            protection, a search that finds nothing
 blocked    the site refuses us for now: 401, 403, 429, "not a bot", "try again later"
 transient  may pass: no connection, a time-out, a server's own fault (5xx), a truncated file, anything unknown
+given_up   a reason that is not known here, in `MAX_RUNS` runs
+
+`download.retry` asks again for what is settled otherwise. Exceptions of yt-dlp decide first, then its messages by the
+table below, read in yt-dlp 2026.10.26 (November 2026): an extractor that fails in a way that yt-dlp does not expect is
+unknown, whatever it says.
 """
 
 import errno
@@ -16,37 +21,61 @@ from http import HTTPStatus
 from itertools import chain
 
 from yt_dlp.networking.exceptions import HTTPError, TransportError
-from yt_dlp.utils import ContentTooShortError, ExtractorError, GeoRestrictedError, UnsupportedError
+from yt_dlp.utils import ContentTooShortError, ExtractorError, GeoRestrictedError, UnsupportedError, UserNotLive
 
 from pipeline.core.errors import StageError
 from pipeline.core.text import one_line
 from pipeline.core.web import FetchError
+from pipeline.download.reach import AddressRefused
 
 LONGEST_REASON = 300  # characters
 AGAIN_NEXT_RUN = ("blocked", "transient")
+MAX_RUNS = 5  # that ask for a recording whose failure is unknown
 # What a failure would need to be asked again, as the row keeps it: {"max_bytes": 123} and {"max_seconds": 12.5}, the
-# least that the parameter must be; these two:
+# least that the parameter must be; {"runs": 2.0}, how many runs met an unknown failure; these two:
 COOKIES = {"cookies": 1.0}  # some file
 LIVE = {"live": 0.0}  # nothing but time
+RUNS = "runs"
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
+# What an outdated yt-dlp is told, and what it says where it does not understand a site any more.
+OUTDATED = (
+    r"(not|n.t) available (on|in|for|with) this (app|device|client|browser|version)|latest version of youtube|"
+    r"precondition check failed|page needs to be reloaded|requested format is not available|only images are available|"
+    r"(signature|nsig) extraction failed|(failed|unable) to extract|no video formats found"
+)
 MEANINGS = (  # of what yt-dlp and sites write, in this order; "please sign in" is said to addresses out of favour
     (r"not a bot|try again later|rate.limited by|captcha|IP is likely being blocked|please sign in", "blocked", None),
-    (r"requested format is not available|only images are available", "transient", None),
+    (OUTDATED, "unknown", None),
+    (r"(temporarily|currently) unavailable", "transient", None),
     (r"live stream recording is not available|live event has ended", "gone", None),
-    (r"premieres in|live event will begin|is not currently live|this live stream", "skipped", LIVE),
+    (r"premieres in|live event will begin|is not currently live|this live stream|not available yet", "skipped", LIVE),
     (r"confirm your age|age.restricted|members.only|join this channel|registered users", "gone", COOKIES),
+    (r"--cookies|--username", "gone", COOKIES),  # advice of `raise_login_required`
     (r"private (video|playlist)|is private|premium members|requires payment", "gone", COOKIES),
-    (r"(in|from) your (country|location)|geo.?restrict|DRM.protected", "gone", None),
-    (r"video unavailable|not available|no longer available|unviewable", "gone", None),
-    (r"been removed|been terminated|does not exist|account .* closed", "gone", None),
+    (r"(in|from) your (country|location|region)|geo.?restrict|DRM.protected", "gone", None),
+    (r"video unavailable|video is unavailable|unviewable", "gone", None),
+    (r"(not|n.t|no longer) available([.!,:]|$| because)", "gone", None),  # "not available on …" may be said to us alone
+    (r"been removed|been terminated|does not exist|no longer exists", "gone", None),
+    (r"account .* closed", "gone", None),
     (r"did not get any data blocks", "skipped", None),
     (r"file:/", "skipped", None),
     (r"ffmpeg could not be found|ffmpeg is not installed", "skipped", None),
 )
+# Sentences of `meaning` on failures that no version of yt-dlp changes; 400 and 403 are what an outdated one gets.
+NOT_OUTDATED = re.compile(
+    r"the server answered (?!400|403)|no connection|the transfer broke off|truncated", re.IGNORECASE
+)
 CUT = re.compile(r"bytes read, .* more expected", re.IGNORECASE)
 PREFIX = re.compile(r"^(\s|ERROR:|Got error:|\[[^\]]*\]( \S+:)?)*", re.IGNORECASE)
 ADVICE = re.compile(r"(; please report this issue| Use --| See {1,2}https://github\.com/yt-dlp|; use --).*", re.DOTALL)
+
+
+class UnknownFailure(FetchError):
+    """A reason that is not known here: it may pass, or last, or come of an outdated yt-dlp."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("transient", reason)
 
 
 def meaning(error: Exception) -> FetchError:
@@ -56,23 +85,37 @@ def meaning(error: Exception) -> FetchError:
         if isinstance(cause, OSError) and cause.errno in DISK_ERRORS:
             raise disk_error(cause) from None
     for cause in causes:
+        if isinstance(cause, AddressRefused):
+            return FetchError("skipped", one_line(str(cause.msg), LONGEST_REASON))
         if isinstance(cause, HTTPError):
             return _of_http(cause)
     for cause in causes:
         if isinstance(cause, UnsupportedError):
             return FetchError("skipped", "the address leads to a page without a recording")
+        if isinstance(cause, UserNotLive):
+            return FetchError("skipped", "a live stream that is not running", LIVE)
         if isinstance(cause, GeoRestrictedError):
             return FetchError("gone", "not available in this country")
         if isinstance(cause, ContentTooShortError):
             return FetchError("transient", f"the transfer broke off at {cause.downloaded} of {cause.expected} bytes")
-    text = _text(error, causes)
-    for pattern, status, needs in MEANINGS:
-        if re.search(pattern, text, re.IGNORECASE):
-            return FetchError(status, text, needs)
+    extractor = next((cause for cause in causes if isinstance(cause, ExtractorError)), None)
+    said = str(extractor.orig_msg if extractor else error)
+    text = one_line(ADVICE.sub("", PREFIX.sub("", said)), LONGEST_REASON) or type(error).__name__
+    for pattern, status, needs in MEANINGS if extractor is None or extractor.expected else ():
+        if re.search(pattern, said, re.IGNORECASE):
+            return UnknownFailure(text) if status == "unknown" else FetchError(status, text, needs)
     for cause in causes:
         if isinstance(cause, TransportError) and not CUT.search(text):  # its text holds memory addresses and ports
             return FetchError("transient", f"no connection, or it broke off ({type(cause.cause or cause).__name__})")
-    return FetchError("transient", text)
+    return UnknownFailure(text)
+
+
+def may_be_outdated(reason: str) -> bool:
+    """Return whether the reason of many failures is one that an outdated yt-dlp gives."""
+    if NOT_OUTDATED.match(reason):
+        return False
+    known = next((row for row in MEANINGS if re.search(row[0], reason, re.IGNORECASE)), None)
+    return known is None or known[1] == "unknown" or "available" in reason.lower()
 
 
 def disk_error(error: OSError) -> StageError:
@@ -92,7 +135,7 @@ def _of_http(error: HTTPError) -> FetchError:
     if code in (401, 403, 429):
         asked = error.response.headers.get("Retry-After")
         return FetchError("blocked", reason + (f", Retry-After: {one_line(asked, 40)}" if asked else ""))
-    return FetchError("transient", reason)
+    return FetchError("transient", reason) if code >= 500 else UnknownFailure(reason)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -107,9 +150,3 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         exc_info = getattr(current, "exc_info", None) or ()
         related = (getattr(current, "cause", None), current.__cause__, current.__context__)
         queue += [item for item in chain(exc_info[1:2], related) if isinstance(item, BaseException)]
-
-
-def _text(error: Exception, causes: list[BaseException]) -> str:
-    extractor = next((cause for cause in causes if isinstance(cause, ExtractorError)), None)
-    text = str(extractor.orig_msg if extractor else error)
-    return one_line(ADVICE.sub("", PREFIX.sub("", text)), LONGEST_REASON) or type(error).__name__

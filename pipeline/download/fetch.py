@@ -16,9 +16,9 @@ from pipeline.download.answers import address_of, chapters_of, entries_of, is_li
 from pipeline.download.breaker import CircuitBreaker, CircuitOpen
 from pipeline.download.check import CutOffError, check
 from pipeline.download.client import Client
-from pipeline.download.failures import COOKIES, DISK_ERRORS, disk_error
+from pipeline.download.failures import COOKIES, DISK_ERRORS, UnknownFailure, disk_error
 from pipeline.download.lock import Lock
-from pipeline.download.rows import Request, Row, save_row
+from pipeline.download.rows import Request, Row, counted, save_row, was_met
 from pipeline.download.section import Download
 from pipeline.media.audio import NotAudioError
 
@@ -73,6 +73,7 @@ class Fetcher:
             self._breaker.wait(0.0)
             fetched = self._with_attempts(request)
             if fetched.row is not None:
+                again = was_met(self._root, request, fetched.row)
                 save_row(self._root, request, fetched.row)
         except CircuitOpen as error:
             return Fetched(request.row(status=error.status, reason=error.reason), [])
@@ -80,8 +81,8 @@ class Fetcher:
             if error.errno in DISK_ERRORS:
                 raise disk_error(error) from None
             raise
-        row = fetched.row or {"status": "ok", "reason": ""}
-        self._breaker.note(row["status"], row["reason"], request.address)
+        if fetched.row is not None:  # of a list, it is the recordings that count
+            self._breaker.note(fetched.row["status"], fetched.row["reason"], request.address, again)
         return fetched
 
     def close(self) -> None:
@@ -102,7 +103,8 @@ class Fetcher:
             except FetchError as error:
                 log.debug("%s: attempt %d: %s", request.address, attempt, error)
                 needs = None if error.needs == COOKIES and self._cookies is not None else error.needs
-                last = Fetched(request.row(**known, status=error.status, reason=error.reason, needs=needs), [])
+                row = request.row(**known, status=error.status, reason=error.reason, needs=needs)
+                last = Fetched(counted(self._root, request, row) if isinstance(error, UnknownFailure) else row, [])
                 if error.status != "transient" or attempt == self._settings.attempts:
                     return last
             try:
@@ -116,7 +118,9 @@ class Fetcher:
         url = self._site.address(request.address)
         if not is_search(url):
             self._pace.wait("recording", url)
-        info = self._client().look_up(url)
+        client = self._client()
+        client.reach.of(self._site.address(request.url), by_user=request.entry is None)
+        info = client.look_up(url)
         if is_list(info):
             return Fetched(None, self._resolved(request, info))
         title = request.title or title_of(info)

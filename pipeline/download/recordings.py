@@ -1,4 +1,4 @@
-"""Fetching all that is missing, in threads, up to where the web refuses us."""
+"""Fetching all that is missing, in threads, up to where the web refuses us or nearly everything fails."""
 
 import logging
 import time
@@ -15,23 +15,26 @@ from tqdm import tqdm
 from pipeline.core.errors import StageError
 from pipeline.core.web import Pace
 from pipeline.corpus.site import Site
-from pipeline.download.breaker import CircuitBreaker, Refusal
+from pipeline.download.breaker import CircuitBreaker, Stop
 from pipeline.download.cookies import read_cookies
-from pipeline.download.failures import AGAIN_NEXT_RUN
+from pipeline.download.failures import AGAIN_NEXT_RUN, may_be_outdated
 from pipeline.download.fetch import Fetcher
 from pipeline.download.lock import Lock
-from pipeline.download.rows import Request, Row, earlier_row, is_settled, order_of
+from pipeline.download.rows import Request, Row, earlier_row, is_settled, order_of, save_row
 from pipeline.download.section import Download
 
 log = logging.getLogger(__name__)
 
+UPDATE = "update yt-dlp with `pip install -U yt-dlp`"
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """All rows by film, number and entry, and the refusals that ended the run, else None."""
+    """All rows by film, number and entry, what stopped the run, and failures that may be ours; else None."""
 
     rows: list[Row]
-    refusal: Refusal | None
+    stop: Stop | None
+    doubt: Stop | None
 
 
 def fetch_all(
@@ -39,8 +42,9 @@ def fetch_all(
 ) -> Outcome:
     """Return a row a recording; fetch those that no earlier run settled.
 
-    What a list led to comes next, so that a thousand searches do not go out without a recording between them. What the
-    web refused the last time is asked last: it does not keep the rest from being fetched.
+    What a list led to comes next, so that a thousand searches do not go out without a recording between them. What
+    failed the last time is asked last: it does not keep the rest from being fetched. A recording that is `gone` for the
+    same reason as nearly all others of this run is asked once more by the next run before that is believed.
     """
     cookies = read_cookies(root, settings.cookies)
     rows: dict[Request, Row] = {}
@@ -49,7 +53,7 @@ def fetch_all(
         site.address(item.url)  # raises `CorpusError` before anything is asked
         entries = lock.entries(item.url)
         missing += _unsettled(root, [item] if entries is None else item.of(entries), site, settings, rows)
-    missing.sort(key=lambda request: _was_refused(root, request))
+    missing.sort(key=lambda request: _failures_before(root, request))
     log.info("download: %d recordings are done, %d are to be fetched", len(rows), len(missing))
     pace = Pace(intervals_of(settings), time.monotonic, breaker.wait)
     with (
@@ -80,7 +84,13 @@ def fetch_all(
         except BaseException:
             breaker.release()
             raise
-    return Outcome([rows[request] for request in sorted(rows, key=order_of)], breaker.refusal)
+    doubt = breaker.doubt
+    doubted = doubt.addresses if doubt is not None else ()
+    for request, row in rows.items():
+        if request.address in doubted and row["status"] == "gone":
+            rows[request] = row | {"status": "transient", "needs": None}
+            save_row(root, request, rows[request])
+    return Outcome([rows[request] for request in sorted(rows, key=order_of)], breaker.stop, doubt)
 
 
 def intervals_of(settings: Download) -> dict[str, float]:
@@ -89,20 +99,43 @@ def intervals_of(settings: Download) -> dict[str, float]:
 
 
 def require_answers(outcome: Outcome) -> None:
-    """Raise `StageError` when the web refused us: it says how far the run came and how to go on."""
-    if outcome.refusal is None:
-        return
+    """Raise `StageError` when the run stopped, or nothing came of it: how far it came, and how to go on."""
+    stop = outcome.stop or (None if any(row["status"] == "ok" for row in outcome.rows) else outcome.doubt)
     left = sum(row["status"] in AGAIN_NEXT_RUN for row in outcome.rows)
+    if stop is None:
+        if outcome.doubt is not None:
+            log.warning(
+                "download: %d recordings failed for one reason: %s. %s",
+                *(len(outcome.doubt.addresses), outcome.doubt.answer, _advice(outcome.doubt.answer)),
+            )
+        return
+    if not stop.refused:
+        raise StageError(
+            f"download: {'stopped, since ' if outcome.stop else ''}{len(stop.addresses)} recordings failed for one "
+            f"reason: {stop.answer}\n"
+            f"  {len(outcome.rows) - left} of {len(outcome.rows)} recordings are done, {left} are left; "
+            "nothing that is here is lost.\n"
+            f"  {_advice(stop.answer)}"
+        )
     raise StageError(
-        f"download: stopped, since {len(outcome.refusal.addresses)} requests in a row were refused, "
-        f"the last with: {outcome.refusal.answer}\n"
+        f"download: stopped, since {len(stop.addresses)} requests in a row were refused, "
+        f"the last with: {stop.answer}\n"
         f"  {len(outcome.rows) - left} of {len(outcome.rows)} recordings are done, {left} are left; "
         "nothing that is here is lost.\n"
         "  Resume later, in some hours rather than minutes, with `dvc repro download`. A longer pause\n"
-        "  (download.video_pause_seconds) or cookies of your own (download.cookies) may help. What is refused in\n"
-        f"  every run, while other recordings come through, is to be taken out of meta.json. Refused were: "
-        f"{', '.join(outcome.refusal.addresses)}."
+        "  (download.video_pause_seconds) or cookies of your own (download.cookies) may help"
+        f"{f', or {UPDATE}' if may_be_outdated(stop.answer) else ''}. What is refused in\n"
+        "  every run, while other recordings come through, is to be taken out of meta.json. Refused were: "
+        f"{', '.join(stop.addresses)}."
     )
+
+
+def _advice(reason: str) -> str:
+    """Return what to do about many failures for one reason."""
+    again = "then run `dvc repro download` again: what fails in the same way once more is believed"
+    if may_be_outdated(reason):
+        return f"An outdated yt-dlp gets such answers: {UPDATE}, {again}."
+    return f"Look whether the network and the sites work, {again}."
 
 
 def _unsettled(
@@ -129,6 +162,7 @@ def _holds(root: Path, request: Request, row: Row, site: Site, settings: Downloa
     return row["status"] == "gone" and served is None
 
 
-def _was_refused(root: Path, request: Request) -> bool:
+def _failures_before(root: Path, request: Request) -> int:
+    """Return how late a request is asked: 0 of a new one, more of one that failed the last time."""
     row = earlier_row(root, request)
-    return row is not None and row["status"] == "blocked"
+    return ("transient", "blocked").index(row["status"]) + 1 if row and row["status"] in AGAIN_NEXT_RUN else 0

@@ -16,7 +16,8 @@ from typing import Any
 from pipeline.core.ledger import Ledger
 from pipeline.core.tables import DOWNLOADS
 from pipeline.corpus import FID, Film
-from pipeline.download.failures import AGAIN_NEXT_RUN, COOKIES, LIVE
+from pipeline.download.breaker import kind_of
+from pipeline.download.failures import AGAIN_NEXT_RUN, COOKIES, LIVE, MAX_RUNS, RUNS
 from pipeline.download.lock import Entry
 from pipeline.download.section import Download
 
@@ -90,13 +91,28 @@ def earlier_row(root: Path, request: Request) -> Row | None:
     return _ledger(root).read(request.name, **inputs)
 
 
+def was_met(root: Path, request: Request, row: Row) -> bool:
+    """Return whether an earlier run met the failure that `row` tells."""
+    earlier = earlier_row(root, request)
+    return earlier is not None and row["status"] != "ok" and kind_of(earlier["reason"]) == kind_of(row["reason"])
+
+
+def counted(root: Path, request: Request, row: Row) -> Row:
+    """Return the row of an unknown failure with the number of runs that met one; given up after `MAX_RUNS`."""
+    earlier = earlier_row(root, request)
+    met = (earlier["needs"] or {}).get(RUNS, 0.0) if earlier is not None and earlier["status"] == "transient" else 0.0
+    if met + 1 < MAX_RUNS:
+        return row | {"needs": {RUNS: met + 1}}
+    return row | {"status": "given_up", "reason": f"{row['reason']} (in {MAX_RUNS} runs)"}
+
+
 def is_settled(root: Path, row: Row, settings: Download) -> bool:
     """Return whether an earlier row still holds: its URL need not be asked again.
 
-    It does not when the file is missing or of another size, when the failure may have passed, and when the parameters
-    allow now what they did not, or no more what they did.
+    It does not when the file is missing or of another size, when the failure may have passed or `download.retry` names
+    it, and when the parameters allow now what they did not, or no more what they did.
     """
-    if row["status"] in AGAIN_NEXT_RUN:
+    if row["status"] in (*AGAIN_NEXT_RUN, settings.retry):
         return False
     if row["status"] == "ok":
         path = root / row["path"]

@@ -1,5 +1,7 @@
 """The section `download` of params.yaml."""
 
+from typing import Literal
+
 from pydantic.dataclasses import dataclass
 
 from pipeline.core.fields import STRICT, Count, Name, NotNegative, Positive, Share
@@ -18,4 +20,5 @@ class Download:
     max_seconds: Positive
     max_entries: Count
     cookies: Name | None
+    retry: Literal["gone", "skipped", "given_up"] | None
     min_success_rate: Share

@@ -11,15 +11,18 @@ import pytest
 from yt_dlp import YoutubeDL
 from yt_dlp.extractor.generic import GenericIE
 from yt_dlp.extractor.genericembeds import HTML5MediaEmbedIE
+from yt_dlp.utils import DownloadError, ExtractorError
 
 from pipeline.corpus.site import Site
 from pipeline.download.breaker import CircuitBreaker
+from pipeline.download.client import _Downloader
 from pipeline.download.lock import Lock
 from pipeline.download.recordings import Outcome, fetch_all
 from pipeline.download.rows import Request
 from pipeline.download.section import Download
-from tests.faults import FaultServer
+from tests.faults import FaultServer, ok
 
+WATCH = "https://www.youtube.com/watch?v="
 CODECS = {
     ".m4a": ("aac", 44100),
     ".webm": ("libopus", 48000),
@@ -52,7 +55,9 @@ class Fetch:
         self.breaker = QuickBreaker()
         items = [Request("AAA", number, url, None, url, "") for number, url in enumerate(urls)]
         settings = dataclasses.replace(self.settings, **changes)
-        return fetch_all(self.root, items, Site("", None), settings, Lock(self.root), self.breaker)
+        return fetch_all(
+            self.root, items, Site("", None), settings, Lock(self.root, self.root / "corpus"), self.breaker
+        )
 
     def __call__(self, *urls: str, **changes: object) -> list[dict]:
         return self.run(*urls, **changes).rows
@@ -75,6 +80,47 @@ def server() -> Iterator[FaultServer]:
     """A running `FaultServer`."""
     with FaultServer() as running:
         yield running
+
+
+class Web:
+    """What yt-dlp finds by URL, instead of the web; `asked` counts the URLs."""
+
+    def __init__(self, server: FaultServer, song: bytes) -> None:
+        self.found: dict[str, dict | Exception] = {}
+        self.asked: Counter[str] = Counter()
+        self._server = server
+        self._song = song
+
+    def recording(self, identity: str, **changes: object) -> str:
+        """Let a video of YouTube be there; return its URL. It is transferred from loopback."""
+        url = self._server.put(f"/{identity}", ok(self._song, "audio/webm"))
+        info = {"id": identity, "title": f"Video {identity}", "webpage_url": WATCH + identity, "ext": "webm"}
+        info |= {"url": url, "protocol": "https", "format_id": "251", "extractor": "youtube", "duration": 1}
+        self.found[WATCH + identity] = info | changes
+        return WATCH + identity
+
+    def says(self, identity: str, message: str, expected: bool = True) -> str:
+        """Let YouTube say this of a video, as yt-dlp raises it; return its URL."""
+        error = ExtractorError(message, expected=expected, video_id=identity, ie="youtube")
+        self.found[WATCH + identity] = DownloadError(f"ERROR: {error}", (ExtractorError, error, None))
+        return WATCH + identity
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch, server: FaultServer, tone: Callable[..., bytes]) -> Web:
+    """A `Web` in place of the real one."""
+    result = Web(server, tone(".webm", 1.0))
+
+    def extract_info(downloader: YoutubeDL, url: str, download: bool) -> dict:
+        result.asked[url] += 1
+        answer = result.found[url]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(_Downloader, "extract_info", extract_info)
+    monkeypatch.setattr("pipeline.download.reach.Reach.require", lambda *_: None)  # the transfers are from loopback
+    return result
 
 
 @pytest.fixture
@@ -125,6 +171,7 @@ def settings() -> Download:
         max_seconds=60.0,
         max_entries=5,
         cookies=None,
+        retry=None,
         min_success_rate=0.0,
     )
 

@@ -58,7 +58,7 @@ def test_three_refusals_in_a_row_stop_the_run_and_the_next_one_goes_on(server, a
 )
 def test_what_counts_as_a_row(letters, stops, server, answers, fetch):
     urls = [server.put(f"/{n}", answers[letter]) for n, letter in enumerate(letters)]
-    assert (fetch.run(*urls, workers=1, attempts=1).refusal is not None) is stops
+    assert (fetch.run(*urls, workers=1, attempts=1).stop is not None) is stops
 
 
 def test_workers_stop_together(server, fetch, asked):
@@ -79,7 +79,7 @@ def test_a_failure_is_not_tried_again_once_the_web_refuses(server, answers, fetc
 
     def note(breaker, *outcome):
         original(breaker, *outcome)
-        if breaker.refusal:
+        if breaker.stop:
             refused.set()
 
     monkeypatch.setattr(QuickBreaker, "pause", pause)
@@ -87,7 +87,7 @@ def test_a_failure_is_not_tried_again_once_the_web_refuses(server, answers, fetc
     urls = [server.put("/a", in_turn(answers["t"], answers["o"]))]
     urls += [server.put(f"/{n}", answers["b"]) for n in range(3)]
     outcome = fetch.run(*urls, workers=2, attempts=3)
-    assert outcome.refusal is not None
+    assert outcome.stop is not None
     assert [row["status"] for row in outcome.rows] == ["transient"] + ["blocked"] * 3
     assert asked()["/a"] == 1
 

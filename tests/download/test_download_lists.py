@@ -2,19 +2,19 @@
 
 import json
 import re
-from collections import Counter
 from datetime import datetime, timezone
+from pathlib import Path
 
 import pytest
 
 from pipeline.core.errors import CorpusError
+from pipeline.core.files import write_bytes, write_json
 from pipeline.download.answers import address_of, chapters_of, entries_of, is_list, is_live, seconds_of, title_of
 from pipeline.download.client import _Downloader
-from pipeline.download.lock import NAME, Entry, Lock
+from pipeline.download.lock import NAME, WRITTEN, Entry, Lock
 from pipeline.download.rows import remove_others
+from tests.download.conftest import WATCH
 from tests.faults import in_turn, ok, status
-
-WATCH = "https://www.youtube.com/watch?v="
 
 
 def feed(*urls):
@@ -34,33 +34,6 @@ def playlist(*entries):
     """Return a YouTube playlist as yt-dlp describes it."""
     page = "https://www.youtube.com/playlist?list=PLbF1amD14adXEDu"
     return {"_type": "playlist", "id": "PLbF1amD14adXEDu", "webpage_url": page, "entries": list(entries)}
-
-
-@pytest.fixture
-def web(monkeypatch, server, tone):
-    """Replace what yt-dlp finds on the web by `web.found`; `web.asked` counts the URLs; transfers go to loopback."""
-
-    class Web:
-        def __init__(self):
-            self.found = {}
-            self.asked = Counter()
-
-        def recording(self, identity, **changes):
-            url = server.put(f"/{identity}", ok(tone(".webm", 1.0), "audio/webm"))
-            info = {"id": identity, "title": f"Video {identity}", "webpage_url": WATCH + identity, "ext": "webm"}
-            info |= {"url": url, "protocol": "https", "format_id": "251", "extractor": "youtube", "duration": 1}
-            self.found[WATCH + identity] = info | changes
-
-    def extract_info(downloader, url, download):
-        result.asked[url] += 1
-        answer = result.found[url]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    result = Web()
-    monkeypatch.setattr(_Downloader, "extract_info", extract_info)
-    return result
 
 
 @pytest.fixture
@@ -89,12 +62,12 @@ def test_a_playlist_is_a_row_a_recording(server, songs, fetch, root):
     assert json.loads((root / "data/downloads/AAA/001-01.json").read_text()) == rows[2]
 
 
-def test_what_a_playlist_led_to_is_written_beside_the_corpus(server, songs, fetch, root):
+def test_what_a_playlist_led_to_is_written(server, songs, fetch, root):
     albums = [server.put("/z", feed(songs[0])), server.put("/a", feed(songs[1]))]
     before = datetime.now(timezone.utc).date().isoformat()
     fetch(*albums, songs[2])
     after = datetime.now(timezone.utc).date().isoformat()
-    lock = json.loads((root / NAME).read_text())
+    lock = json.loads((root / WRITTEN).read_text())
     assert list(lock) == sorted(albums)  # the recording needs none
     assert before <= lock[albums[0]]["resolved_at"] <= after
     assert lock[albums[0]]["entries"] == [{"url": songs[0], "title": "Title 0", "seconds": None}]
@@ -103,7 +76,7 @@ def test_what_a_playlist_led_to_is_written_beside_the_corpus(server, songs, fetc
 def test_the_lock_is_reused_for_ever(server, songs, fetch, root, asked):
     album = server.put("/album", feed(*songs[:2]))
     before = fetch(album)
-    lock = (root / NAME).read_bytes()
+    lock = (root / WRITTEN).read_bytes()
     asked()
     server.put("/album", feed(*songs[3:]))
     assert fetch(album) == before
@@ -113,13 +86,13 @@ def test_the_lock_is_reused_for_ever(server, songs, fetch, root, asked):
         path.unlink()
     assert fetch(album) == before
     assert "/album" not in asked()
-    assert (root / NAME).read_bytes() == lock
+    assert (root / WRITTEN).read_bytes() == lock
 
 
 def test_without_the_lock_the_list_is_resolved_anew_and_what_is_here_is_kept(server, songs, fetch, root, asked):
     album = server.put("/album", feed(*songs[:3]))
     before = fetch(album)
-    (root / NAME).unlink()
+    (root / WRITTEN).unlink()
     server.put("/album", feed(songs[0], songs[3], songs[2]))
     asked()
     after = fetch(album)
@@ -131,11 +104,11 @@ def test_without_the_lock_the_list_is_resolved_anew_and_what_is_here_is_kept(ser
 def test_a_list_that_cannot_be_resolved_is_one_row_and_costs_nothing_that_is_here(server, songs, fetch, root):
     album = server.put("/album", feed(*songs[:2]))
     good = fetch(album)
-    (root / NAME).unlink()
+    (root / WRITTEN).unlink()
     server.put("/album", status(503))
     rows = fetch(album)
     assert [(row["entry"], row["status"]) for row in rows] == [(None, "transient")]
-    assert not (root / NAME).exists()
+    assert not (root / WRITTEN).exists()
     remove_others(root, rows)
     server.put("/album", feed(*songs[:2]))
     server.put("/0.mp3", status(404))  # it is not needed any more
@@ -157,7 +130,7 @@ def test_killed_between_resolving_and_fetching(server, songs, fetch, root, asked
         patch.setattr("pipeline.download.client.Client.save", kill)
         with pytest.raises(Killed):
             fetch(album)
-    assert len(Lock(root).entries(album)) == 3
+    assert len(Lock(root, root / "corpus").entries(album)) == 3
     asked()
     server.put("/album", feed(songs[4]))
     assert [row["video_url"] for row in fetch(album)] == songs[:3]
@@ -175,7 +148,7 @@ def test_only_the_web_is_accepted_from_a_list(server, songs, fetch, root, tone):
     file = (root / "secret.mp3").as_uri()
     album = server.put("/album", feed(file, "ytsearch1:x", "data:audio/mpeg;base64,AAAA", songs[0]))
     assert [row["video_url"] for row in fetch(album)] == [songs[0]]
-    assert file not in (root / NAME).read_text()
+    assert file not in (root / WRITTEN).read_text()
     row = fetch(server.put("/files", feed(file)))[0]
     assert (row["entry"], row["status"]) == (None, "gone")
 
@@ -227,7 +200,7 @@ def test_a_search_of_youtube(web, fetch, root):
     assert (second["status"], second["entry"], second["video_url"]) == ("gone", 1, WATCH + "bbbbbbbbbbb")
     assert second["title"] == "Video bbbbbbbbbbb" and second["chapters"] == []
     entries = [{"url": WATCH + key * 11, "title": f"Video {key * 11}", "seconds": 1112.0} for key in "ab"]
-    assert json.loads((root / NAME).read_text())[item]["entries"] == entries
+    assert json.loads((root / WRITTEN).read_text())[item]["entries"] == entries
     asked = dict(web.asked)
     fetch(item)
     assert dict(web.asked) == asked
@@ -267,7 +240,7 @@ def test_a_search_that_finds_nothing(answer, web, fetch, root):
     assert [(row["entry"], row["status"], row["video_url"]) for row in fetch(item)] == [(None, "gone", "")]
     fetch(item)
     assert web.asked[item] == 1
-    assert not (root / NAME).exists()
+    assert not (root / WRITTEN).exists()
 
 
 def test_what_cookies_would_open_is_asked_again_with_cookies(web, fetch, root):
@@ -333,7 +306,13 @@ def test_entries_of_a_youtube_playlist():
     [
         (None, []),
         ("rubbish", []),
-        ([None, 3, {}, {"start_time": "0", "end_time": 5}, {"start_time": 0, "end_time": None}], []),
+        ([None, 3, {}, {"start_time": "0", "end_time": 5}, {"start_time": 0, "end_time": "5"}], []),
+        ([{"title": "a", "start_time": 0, "end_time": None}], [("a", 0.0, 10.0)]),
+        (
+            [{"title": "c", "start_time": 6}, {"title": "a", "start_time": 0}, {"title": "b", "start_time": 2.5}],
+            [("a", 0.0, 2.5), ("b", 2.5, 6.0), ("c", 6.0, 10.0)],
+        ),
+        ([{"title": "late", "start_time": 10, "end_time": None}], []),
         ([{"start_time": 5, "end_time": 5}, {"start_time": 10, "end_time": 20}, {"start_time": -1, "end_time": 3}], []),
         ([{"start_time": float("nan"), "end_time": 5}, {"start_time": True, "end_time": 5}], []),
         ([{"title": None, "start_time": 8, "end_time": float(20)}], [("", 8.0, 10.0)]),
@@ -394,16 +373,16 @@ def test_chapters_of_a_recording_in_full():
 def test_the_lock_keeps_what_it_held(root):
     entries = [{"url": "https://example.org/a", "title": "A", "seconds": 3}]
     other = {"zzz": {"resolved_at": "2020-01-01", "entries": entries}}
-    (root / NAME).write_text(json.dumps(other))
-    Lock(root).record("aaa", [Entry("https://example.org/b", "", None)])
-    lock = json.loads((root / NAME).read_text())
+    write_json(root / WRITTEN, other)
+    Lock(root, root / "corpus").record("aaa", [Entry("https://example.org/b", "", None)])
+    lock = json.loads((root / WRITTEN).read_text())
     assert list(lock) == ["aaa", "zzz"] and lock["zzz"] == other["zzz"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", lock["aaa"]["resolved_at"])
-    assert Lock(root).entries("zzz") == [Entry("https://example.org/a", "A", 3)]
+    assert Lock(root, root / "corpus").entries("zzz") == [Entry("https://example.org/a", "A", 3)]
 
 
 def test_the_first_answer_counts(root):
-    lock = Lock(root)
+    lock = Lock(root, root / "corpus")
     first = [Entry("https://example.org/a", "", None)]
     assert lock.record("x", first) == first
     assert lock.record("x", [Entry("https://example.org/b", "", None)]) == first
@@ -427,10 +406,11 @@ def test_the_first_answer_counts(root):
         '{"a": {"resolved_at": "2026-01-01", "entries": [{"url": "https://example.org", "title": "", "seconds": ""}]}}',
     ],
 )
-def test_a_lock_of_another_shape_is_an_error_of_the_corpus(text, root):
-    (root / NAME).write_text(text)
+@pytest.mark.parametrize("path", [WRITTEN, Path("corpus") / NAME])
+def test_a_lock_of_another_shape_is_an_error_of_the_corpus(text, path, root):
+    write_bytes(root / path, text.encode())
     with pytest.raises(CorpusError, match=r"soundtrack\.lock\.json.*remove it"):
-        Lock(root)
+        Lock(root, root / "corpus")
 
 
 def test_a_playlist_can_come_and_go(server, songs, fetch, root):
@@ -438,7 +418,7 @@ def test_a_playlist_can_come_and_go(server, songs, fetch, root):
     url = server.put("/a", in_turn(feed(*songs[:2]), ok(b"", "audio/mpeg")))
     rows = fetch(url)
     assert [row["entry"] for row in rows] == [0, 1]
-    (root / NAME).unlink()
+    (root / WRITTEN).unlink()
     server.put("/a", server.answers["/3.mp3"])
     rows = fetch(url)
     remove_others(root, rows)

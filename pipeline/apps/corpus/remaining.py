@@ -13,14 +13,17 @@ from pipeline.corpus.film import Film
 ASKED_AGAIN = ("transient", "blocked")  # statuses of recordings that the next run asks for; the others are settled
 
 
-def remaining(root: Path, films: list[Film]) -> list[Film]:
-    """Return `films` without what the tables that `scrape` and `download` wrote last say is here, or cannot be had."""
+def remaining(root: Path, films: list[Film], retry: str | None) -> list[Film]:
+    """Return `films` without what the tables that `scrape` and `download` wrote last say is here, or cannot be had.
+
+    `retry` is the status of recordings that `download.retry` asks again for.
+    """
     pages = {
         (row["fid"], row["url"]): row for row in _rows(root / "data/pages.parquet", PAGES) if row["status"] == "ok"
     }
     downloads = _rows(root / "data/downloads.parquet", DOWNLOADS)
     asked = {(row["fid"], row["url"]) for row in downloads}
-    again = {(row["fid"], row["url"]) for row in downloads if row["status"] in ASKED_AGAIN}
+    again = {(row["fid"], row["url"]) for row in downloads if row["status"] in (*ASKED_AGAIN, retry)}
     return [_left(film, pages.get((film.fid, film.wikipedia)), asked - again) for film in films]
 
 

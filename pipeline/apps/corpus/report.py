@@ -53,7 +53,7 @@ def check(root: Path, folder: Path, params: Params, report: Report) -> int:
     _report_problems(problems, report)
     _report_own(films, site, report)
     found, asked = _ask_wikis(films, params, report)
-    _report_estimate(estimate(remaining(root, films), params.scrape, params.download), report)
+    _report_estimate(estimate(remaining(root, films, params.download.retry), params.scrape, params.download), report)
     wrong = len(problems) + found
     report("All is well." if asked and not wrong else _verdict(wrong, asked))
     return 0 if asked and not wrong else 1

@@ -1,0 +1,158 @@
+"""Which addresses may be connected to: what a playlist names, and where a redirect leads, is chosen by strangers.
+
+Recordings are on the public web. Other addresses (loopback, private and link-local networks, and IPv6 forms of them)
+are refused, by the address that is connected to, after its name was resolved. Exceptions:
+
+- an item of `meta.json` may itself be on this machine or in a private network: the user wrote it there. From the
+  public web it may not be redirected to one;
+- an entry of a playlist may be at the same host and port as the item that names the playlist.
+
+Link-local addresses, where clouds answer with credentials (169.254.169.254), are refused in any case.
+"""
+
+import contextlib
+import ipaddress
+import socket
+from typing import Any
+from urllib.parse import urlsplit
+
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import NewConnectionError
+from yt_dlp.networking._requests import RequestsRH
+from yt_dlp.networking.exceptions import RequestError
+from yt_dlp.utils.networking import select_proxy
+
+from pipeline.core.web import PORTS
+
+Site = tuple[str, int]  # host and port
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
+IPV4_COMPATIBLE = ipaddress.ip_network("::/96")  # RFC 4291, 2.5.5.1
+
+
+class AddressRefused(RequestError):
+    """An address that strangers may not lead to; yt-dlp passes it on as it is."""
+
+
+class Reach:
+    """The rule for the request that one client is at."""
+
+    def __init__(self) -> None:
+        self._own: Site | None = None
+        self._by_user = False
+        self._from_public = False
+
+    def of(self, item: str, by_user: bool) -> None:
+        """Set whose address comes next: the item's own (`by_user`), or that of an entry of the playlist `item`."""
+        self._own, self._by_user = site_of(item), by_user
+
+    def begin(self, url: str) -> None:
+        """Begin a request, with its redirects; raise `AddressRefused` when it is not one of the web."""
+        scheme = url.partition(":")[0].lower()
+        if scheme not in PORTS:
+            raise AddressRefused(f"{scheme[:20]}: addresses are not on the web")
+        self._from_public = False
+
+    def require(self, host: str, port: int, address: str) -> None:
+        """Raise `AddressRefused` when `address`, to which `host` was resolved, may not be connected to."""
+        reached = plain_address(address)
+        if reached.is_global and not reached.is_multicast:
+            self._from_public = True
+            return
+        allowed = (host.lower(), port) == self._own or (self._by_user and not self._from_public)
+        if reached.is_link_local or not allowed:
+            is_number = host.strip("[]") == address
+            what = "a public one" if is_number else "public"
+            raise AddressRefused(f"the address {host} is not {what}" + ("" if is_number else f" ({address})"))
+
+
+class GuardedRH(RequestsRH):
+    """yt-dlp's handler of requests, connecting only as far as `reach` allows."""
+
+    def __init__(self, *, reach: Reach, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._reach = reach
+
+    def _create_instance(self, *arguments: Any, **settings: Any) -> Any:
+        session = super()._create_instance(*arguments, **settings)
+        for adapter in session.adapters.values():
+            adapter.poolmanager.pool_classes_by_scheme = _pools(self._reach)
+        send = session.send
+
+        def send_if_allowed(request: Any, **options: Any) -> Any:  # also called for each redirect
+            if select_proxy(request.url, options.get("proxies") or {}):
+                _require_behind_proxy(self._reach, request.url)
+            return send(request, **options)
+
+        session.send = send_if_allowed
+        return session
+
+
+def plain_address(text: str) -> Address:
+    """Return the address that `text` stands for: of an IPv6 address that carries an IPv4 one, that one."""
+    address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in NAT64 or (address in IPV4_COMPATIBLE and int(address) > 1):  # not :: and ::1
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else address)
+
+
+def site_of(url: str) -> Site | None:
+    """Return the host and port of `url`; None of a search."""
+    try:
+        parts = urlsplit(url)
+        return ((parts.hostname or "").lower(), parts.port or PORTS[parts.scheme]) if parts.hostname else None
+    except (KeyError, ValueError):
+        return None
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    return list(dict.fromkeys(str(info[4][0]) for info in socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)))
+
+
+def _require_behind_proxy(reach: Reach, url: str) -> None:
+    """Check what can be told here: the proxy resolves the name by itself, and may be the only one that can."""
+    host, port = site_of(url) or ("", 0)
+    with contextlib.suppress(OSError):
+        for address in _addresses(host, port):
+            reach.require(host, port, address)
+
+
+def _pools(reach: Reach) -> dict[str, type[HTTPConnectionPool]]:
+    """Return the pools of connections by scheme, each of which asks `reach`."""
+
+    class Connection(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            name, refused = self._dns_host, None
+            try:
+                for address in _addresses(name, self.port):
+                    reach.require(name, self.port, address)
+                    self._dns_host = address
+                    try:
+                        return super()._new_conn()
+                    except NewConnectionError as error:
+                        refused = error
+            except OSError as error:
+                raise NewConnectionError(self, f"{name} cannot be resolved: {error}") from error
+            finally:
+                self._dns_host = name
+            raise refused or NewConnectionError(self, f"{name} has no address")
+
+        def request(self, *arguments: Any, **options: Any) -> None:
+            if self.sock is not None:  # a connection that an earlier request was allowed
+                reach.require(self.host, self.port, str(self.sock.getpeername()[0]))
+            super().request(*arguments, **options)
+
+    class TlsConnection(Connection, HTTPSConnection):
+        pass
+
+    class Pool(HTTPConnectionPool):
+        ConnectionCls = Connection
+
+    class TlsPool(HTTPSConnectionPool):
+        ConnectionCls = TlsConnection
+
+    return {"http": Pool, "https": TlsPool}

@@ -1,0 +1,155 @@
+"""Which addresses are connected to: nothing leaves this machine, where loopback is what may not be reached."""
+
+import socket
+
+import pytest
+
+from pipeline.download.reach import AddressRefused, Reach
+from tests.download.test_download_lists import feed
+from tests.faults import FaultServer, ok, redirect
+
+NOT_PUBLIC = [
+    "127.0.0.1",
+    "127.8.9.1",
+    "0.0.0.0",
+    "10.0.0.1",
+    "172.16.3.4",
+    "192.168.1.1",
+    "100.64.0.1",
+    "224.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "fc00::1",
+    "fd12:3456::1",
+    "ff02::1",
+    "::ffff:127.0.0.1",
+    "::ffff:10.0.0.1",
+    "::127.0.0.1",
+    "64:ff9b::a00:1",  # 10.0.0.1 by NAT64
+    "2002:c0a8:101::1",  # 192.168.1.1 by 6to4
+]
+LINK_LOCAL = ["169.254.169.254", "fe80::1", "fe80::1%eth0", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe"]
+PUBLIC = ["93.184.216.34", "8.8.8.8", "2606:2800:220:1:248:1893:25c8:1946", "::ffff:8.8.8.8", "64:ff9b::808:808"]
+
+
+@pytest.fixture
+def song(tone):
+    return ok(tone(".mp3", 1.0), "audio/mpeg")
+
+
+@pytest.fixture
+def other():
+    """A second server: on another port, so another site."""
+    with FaultServer() as running:
+        yield running
+
+
+@pytest.fixture
+def names(monkeypatch):
+    """Let names of hosts lead to addresses as `names` says, by turns; what is not in it is resolved as usual."""
+    found: dict[str, list[str]] = {}
+    resolve = socket.getaddrinfo
+
+    def getaddrinfo(host, *arguments, **options):
+        answers = found.get(host, [host])
+        return resolve(answers.pop(0) if len(answers) > 1 else answers[0], *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return found
+
+
+@pytest.mark.parametrize("address", [*NOT_PUBLIC, *LINK_LOCAL])
+def test_an_entry_reaches_no_address_that_is_not_public(address):
+    reach = Reach()
+    reach.of("https://www.youtube.com/playlist?list=x", by_user=False)
+    with pytest.raises(AddressRefused, match="not public"):
+        reach.require("example.org", 80, address)
+
+
+@pytest.mark.parametrize("by_user", [True, False])
+def test_public_addresses_are_reached(by_user):
+    reach = Reach()
+    reach.of("https://example.org/album", by_user)
+    for address in PUBLIC:
+        reach.require("example.org", 443, address)
+
+
+def test_an_item_of_the_user_reaches_his_own_network_and_never_the_link():
+    reach = Reach()
+    reach.of("http://nas.local/a.mp3", by_user=True)
+    for address in NOT_PUBLIC:
+        if not address.startswith(("224", "ff02")):
+            reach.require("nas.local", 80, address)
+    for address in LINK_LOCAL:
+        with pytest.raises(AddressRefused):
+            reach.require("nas.local", 80, address)
+
+
+def test_an_item_of_the_user_is_not_led_from_the_web_into_his_network():
+    reach = Reach()
+    reach.of("https://example.org/a.mp3", by_user=True)
+    reach.begin("https://example.org/a.mp3")
+    reach.require("example.org", 443, PUBLIC[0])
+    with pytest.raises(AddressRefused):
+        reach.require("192.168.1.1", 80, "192.168.1.1")
+    reach.begin("http://192.168.1.1/a.mp3")
+    reach.require("192.168.1.1", 80, "192.168.1.1")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "0.0.0.0"])
+def test_entries_of_a_playlist_on_this_machine_are_rows_and_not_asked(host, server, other, song, fetch):
+    other.put("/a.mp3", song)
+    url = other.origin.replace("127.0.0.1", host) + "/a.mp3"
+    own = server.put("/own.mp3", song)
+    rows = fetch(server.put("/album", feed(url, own)))
+    assert [row["status"] for row in rows] == ["skipped", "ok"]
+    assert "not" in rows[0]["reason"] and "public" in rows[0]["reason"] and rows[0]["video_url"] == url
+    assert other.paths() == []
+
+
+@pytest.mark.parametrize("target", ["http://169.254.169.254/latest/meta-data/", "http://[fe80::1]/", "OTHER/a.mp3"])
+def test_entries_are_not_redirected_there(target, server, other, song, fetch):
+    other.put("/a.mp3", song)
+    moved = server.put("/moved", redirect(target.replace("OTHER", other.origin)))
+    row = fetch(server.put("/album", feed(moved)))[0]
+    assert row["status"] == "skipped" and "not a public one" in row["reason"]
+    assert other.paths() == []
+
+
+def test_a_name_is_judged_by_the_address_that_is_connected_to(server, other, song, fetch, names):
+    """Its first look-up gives a public address, each further one loopback: no time lies between judging and asking."""
+    other.put("/a.mp3", song)
+    names["rebinding.example"] = ["127.0.0.1"]
+    port = other.origin.rpartition(":")[2]
+    row = fetch(server.put("/album", feed(f"http://rebinding.example:{port}/a.mp3")))[0]
+    assert row["status"] == "skipped" and "rebinding.example is not public (127.0.0.1)" in row["reason"]
+    assert other.paths() == []
+
+
+def test_a_kept_connection_is_judged_again(server, other, song, fetch):
+    """The user's own item opens a connection to his network; an entry of a stranger's playlist does not get it."""
+    own = other.put("/own.mp3", song)
+    other.put("/secret.mp3", song)
+    album = server.put("/album", feed(f"{other.origin}/secret.mp3"))
+    rows = fetch(own, album, workers=1)
+    assert [row["status"] for row in rows] == ["ok", "skipped"]
+    assert "/secret.mp3" not in other.paths()
+
+
+def test_items_of_the_user_on_this_machine_are_fetched(server, other, song, fetch):
+    target = other.put("/a.mp3", song)
+    rows = fetch(target, server.put("/moved", redirect(target)))
+    assert [row["status"] for row in rows] == ["ok", "ok"]
+
+
+def test_behind_a_proxy_addresses_are_judged_all_the_same(server, other, song, fetch, monkeypatch):
+    """The proxy connects, so this is all that can be told here."""
+    proxy = FaultServer()
+    with proxy:
+        proxy.put("http://169.254.169.254/a.mp3", song)
+        monkeypatch.setenv("http_proxy", proxy.origin)
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        row = fetch(server.put("/album", feed("http://169.254.169.254/a.mp3")))[0]
+        assert row["status"] == "skipped" and "not a public one" in row["reason"]
+        assert proxy.paths() == []
