@@ -1,7 +1,7 @@
 """Fetch every recording that the corpus names and check that it is whole.
 
-Reads: meta.json of the corpus, its site when it is served, and soundtrack.lock.json beside it
-Writes: data/downloads/AAA/000.webm, …, data/downloads.parquet, soundtrack.lock.json
+Reads: the list of the corpus, its site when it is served, and soundtrack.lock.json beside the list, if one was given
+Writes: data/downloads/AAA/000.webm, …, data/downloads.parquet, data/soundtrack.lock.json
 Run: dvc repro download
 """
 
@@ -27,8 +27,10 @@ def main(root: Path, corpus: Corpus, download: Download) -> None:
     folder = root / corpus.folder
     requests = requests_of(load_films(folder, corpus.search))
     (root / FOLDER).mkdir(parents=True, exist_ok=True)
+    lock = Lock(root, folder)
+    lock.write()
     with serving(folder, corpus.serve) as site:
-        outcome = fetch_all(root, requests, site, download, Lock(folder), CircuitBreaker())
+        outcome = fetch_all(root, requests, site, download, lock, CircuitBreaker())
     remove_others(root, outcome.rows)
     write_table(root / "data/downloads.parquet", outcome.rows, DOWNLOADS)
     log.info("download: %s", count_by_status(outcome.rows))

@@ -1,12 +1,15 @@
-"""What searches and playlists led to, kept beside the corpus: two people with one file get the same recordings.
+"""What searches and playlists led to, so that two people with one file get the same recordings.
 
-soundtrack.lock.json, by item as `meta.json` writes it:
+    data/soundtrack.lock.json        written: what this working copy resolved, and what it was given
+    <corpus>/soundtrack.lock.json    given by somebody else, and only read: it wins
+
+Both have the same form, by item as `meta.json` writes it:
 
     {"ytsearch1:Metropolis 1927 soundtrack": {
         "resolved_at": "2026-11-04",
         "entries": [{"url": "https://www.youtube.com/watch?v=…", "title": "…", "seconds": 7205.0}]}}
 
-An item that stands there is never resolved again: take it out to have it resolved anew.
+An item that stands in one of them is never resolved again: take it out to have it resolved anew.
 """
 
 import json
@@ -22,7 +25,8 @@ from pipeline.core.errors import CorpusError
 from pipeline.core.files import write_json
 from pipeline.corpus.entry import is_web
 
-NAME = "soundtrack.lock.json"
+NAME = "soundtrack.lock.json"  # in the corpus's folder, and ...
+WRITTEN = Path("data") / NAME  # ... below the root
 
 
 @dataclass(frozen=True)
@@ -40,13 +44,17 @@ def is_address(url: Any) -> bool:
 
 
 class Lock:
-    """The file, read once and written at each addition; to be used by several threads."""
+    """Both files, read once; what is resolved is written at each addition. To be used by several threads."""
 
-    def __init__(self, folder: Path) -> None:
-        """Read the file of the corpus in `folder`; raise `CorpusError` when it is not of this shape."""
-        self._path = folder / NAME
+    def __init__(self, root: Path, corpus: Path) -> None:
+        """Read the files below `root` and in `corpus`; raise `CorpusError` when one is not of this shape."""
+        self._path = root / WRITTEN
         self._lock = threading.Lock()
-        self._items = _read(self._path)
+        self._items = _read(self._path) | _read(corpus / NAME)
+
+    def write(self) -> None:
+        """Write the file below the root, by item."""
+        write_json(self._path, dict(sorted(self._items.items())))
 
     def entries(self, item: str) -> list[Entry] | None:
         """Return what an item led to; None when it has not been resolved."""
@@ -60,7 +68,7 @@ class Lock:
         with self._lock:
             if item not in self._items:
                 self._items[item] = {"resolved_at": today, "entries": [asdict(entry) for entry in entries]}
-                write_json(self._path, dict(sorted(self._items.items())))
+                self.write()
             return [Entry(**entry) for entry in self._items[item]["entries"]]
 
 

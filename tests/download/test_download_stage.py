@@ -43,7 +43,7 @@ def test_a_served_corpus(corpus, root, settings, caplog):
     ]
     assert [row["video_url"] for row in rows(root)] == ["{origin}/audio/a.webm", "{origin}/audio/b.m4a", ""]
     assert "2 ok, 1 gone" in caplog.text
-    assert not (root / "data/sample/soundtrack.lock.json").exists()
+    assert json.loads((root / "data/soundtrack.lock.json").read_text()) == {}
     first = {path: path.stat().st_mtime_ns for path in (root / "data/downloads").rglob("*.*")}
     table = (root / "data/downloads.parquet").read_bytes()
     main(root, CORPUS, settings)  # on another port
@@ -84,17 +84,37 @@ def test_a_list_among_the_corpus_s_own_files_is_no_recording(corpus, root, setti
     )
     main(root, CORPUS, settings)
     assert [(row["entry"], row["status"]) for row in rows(root)] == [(None, "skipped"), (None, "ok")]
-    assert not (root / "data/sample/soundtrack.lock.json").exists()
+    assert json.loads((root / "data/soundtrack.lock.json").read_text()) == {}
 
 
-def test_a_playlist_is_locked_beside_the_corpus(corpus, root, settings, server, tone):
+def test_what_a_playlist_led_to_is_an_output(corpus, root, settings, server, tone):
     song = server.put("/song.mp3", ok(tone(".mp3", 1.0), "audio/mpeg"))
     item = f"<item><title>Song</title><link>{song}</link></item>"
     album = server.put("/album", ok(f'<?xml version="1.0"?><rss><channel>{item}</channel></rss>'))
     corpus(AAA=["{origin}/audio/a.webm", album])
     main(root, CORPUS, settings)
     assert [(row["entry"], row["status"], row["title"]) for row in rows(root)][1] == (0, "ok", "Song")
-    assert album in json.loads((root / "data/sample/soundtrack.lock.json").read_text())
+    assert list(json.loads((root / "data/soundtrack.lock.json").read_text())) == [album]
+    assert not (root / "data/sample/soundtrack.lock.json").exists()
+
+
+def test_a_lock_that_is_given_is_read_and_left_alone(corpus, root, settings, server, tone):
+    songs = [server.put(f"/{n}.mp3", ok(tone(".mp3", 1.0 + n / 10), "audio/mpeg")) for n in range(2)]
+    items = [f"<item><title>Song</title><link>{song}</link></item>" for song in songs]
+    albums = [server.put(f"/{n}", ok(f'<?xml version="1.0"?><rss><channel>{items[0]}</channel></rss>')) for n in "ab"]
+    corpus(AAA=albums)
+    main(root, CORPUS, settings)
+    assert [row["video_url"] for row in rows(root)] == [songs[0]] * 2
+    entry = {"url": songs[1], "title": "Of somebody else", "seconds": None}
+    given = json.dumps({albums[1]: {"resolved_at": "2026-01-01", "entries": [entry]}})
+    (root / "data/sample/soundtrack.lock.json").write_text(given)
+    server.forget()
+    main(root, CORPUS, settings)
+    assert [row["video_url"] for row in rows(root)] == songs
+    assert set(server.paths()) == {"/1.mp3"}
+    assert (root / "data/sample/soundtrack.lock.json").read_text() == given
+    written = json.loads((root / "data/soundtrack.lock.json").read_text())
+    assert list(written) == albums and written[albums[1]]["entries"] == [entry]
 
 
 def test_refusals_stop_the_stage_after_the_table_is_written(corpus, root, settings, server, tone, caplog):
