@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 def main(root: Path, corpus: Corpus, download: Download) -> None:
     """Write the recordings and their table; what an earlier run fetched is kept."""
     folder = root / corpus.folder
-    requests = requests_of(load_films(folder, corpus.search))
+    requests = requests_of(load_films(folder, corpus.search, corpus.fields))
     (root / FOLDER).mkdir(parents=True, exist_ok=True)
     lock = Lock(root, folder)
     lock.write()

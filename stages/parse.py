@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def main(root: Path, corpus: Corpus, parse: Parse, machine: Machine) -> None:
-    films = load_films(root / corpus.folder, corpus.search)
+    films = load_films(root / corpus.folder, corpus.search, corpus.fields)
     pages = read_table(root / "data/pages.parquet", PAGES, "scrape")
     rows = parse_films(root, films, pages, parse, machine.processes)
     write_table(root / "data/films.parquet", rows, FILMS)

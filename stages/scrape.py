@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 def main(root: Path, corpus: Corpus, scrape: Scrape) -> None:
     folder = root / corpus.folder
-    films = load_films(folder, corpus.search)
+    films = load_films(folder, corpus.search, corpus.fields)
     contact = operator_contact(corpus)
     require_contact((url for film in films for url in (film.wikipedia, film.image) if url), contact)
     with serving(folder, corpus.serve) as site, Client(scrape, contact) as client:

@@ -16,7 +16,9 @@ from pipeline.apps.corpus.source import read_urls, site_of
 from pipeline.apps.corpus.wording import MAX_SHOWN, columns, number
 from pipeline.core.errors import CorpusError, PipelineError
 from pipeline.core.text import one_line
-from pipeline.corpus import ORIGIN, load_films
+from pipeline.corpus import ORIGIN
+from pipeline.corpus.forms import list_file
+from pipeline.corpus.load import read_corpus
 from pipeline.params import Params, load_params
 from pipeline.scrape.agent import operator_contact, require_contact
 from pipeline.scrape.client import Client
@@ -49,14 +51,17 @@ def _add_actions(parser: argparse.ArgumentParser) -> None:
     category.add_argument("name", metavar="NAME", help='e.g. "2010s science fiction films"')
     category.add_argument("--limit", type=_positive, default=LIMIT, help="films to add at most (default: %(default)s)")
     category.add_argument("--site", default=SITE, help="the wiki to ask (default: %(default)s)")
-    _action(actions, "check", "report what is wrong with the list, and what fetching it would take", _check)
+    _action(
+        actions,
+        "check",
+        "report how the list is understood, what is wrong with it, and what fetching it would take",
+        _check,
+    )
 
 
 def _action(actions: Any, name: str, help: str, run: Any) -> argparse.ArgumentParser:
     parser = actions.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
-    parser.add_argument(
-        "--corpus", metavar="FOLDER", help="folder of meta.json (default: corpus.folder in params.yaml)"
-    )
+    parser.add_argument("--corpus", metavar="FOLDER", help="folder of the list (default: corpus.folder in params.yaml)")
     parser.set_defaults(run=partial(_run, run))
     return parser
 
@@ -83,7 +88,7 @@ def _category(options: argparse.Namespace, params: Params) -> int:
     contact = operator_contact(params.corpus)
     require_contact([site], contact)
     folder = _folder(options, params)
-    known = articles_of(load_films(folder, params.corpus.search)) if (folder / "meta.json").exists() else {}
+    known = articles_of(read_corpus(folder, *_reading(params)).films) if list_file(folder) else {}
     with Client(params.scrape, contact) as client:
         try:
             found = harvest(Api(site, client, params.scrape), options.name, options.limit, known)
@@ -105,7 +110,7 @@ def _check(options: argparse.Namespace, params: Params) -> int:
 
 def _added(options: argparse.Namespace, params: Params, wanted: list[Wanted], places: list[str]) -> int:
     folder = _folder(options, params)
-    outcomes = add(folder, wanted, params.corpus.search)
+    outcomes = add(folder, wanted, params.corpus)
     for line in columns(map(_line, outcomes, places)) if outcomes else []:
         print(line)
     counts: Counter[str] = Counter(outcome.status for outcome in outcomes)
@@ -129,7 +134,7 @@ def _line(outcome: Outcome, place: str) -> tuple[str, str, str]:
 
 def _advise(folder: Path, params: Params, added: bool) -> None:
     """Print where the list stands, and how to use it when it is not the one in use."""
-    films = load_films(folder, params.corpus.search)
+    films = read_corpus(folder, *_reading(params)).films
     print(f"{folder / 'meta.json'} lists {number(len(films), 'film')}")
     if not added:
         return
@@ -143,6 +148,10 @@ def _advise(folder: Path, params: Params, added: bool) -> None:
             "--corpus data/mine makes a list of your own"
         )
     print(f"To check it: python -m pipeline corpus check --corpus {folder}")
+
+
+def _reading(params: Params) -> tuple[str, dict[Any, str]]:
+    return params.corpus.search, params.corpus.fields
 
 
 def _folder(options: argparse.Namespace, params: Params) -> Path:

@@ -1,11 +1,15 @@
-"""One entry of `meta.json`: its fields, the other names that lists in use give them, and what is wrong with it.
+"""One entry of a list: its fields, the names that other lists give them, and what is wrong with it.
 
-An entry that uses one of the other names comes from somebody else's list: there `null` means that nothing is known. A
-bare YouTube id under another name of `soundtrack` stands for its video. An entry without soundtrack gets a search.
+A field is found under the name that `corpus.fields` gives it, else under its own or one of `OTHER_NAMES`; other fields
+are not used. An entry with other names than ours comes from somebody else's list. There null and empty values mean that
+nothing is known, a year may be text (1927, 1927-01-10), recordings may be one text (separated by | or line ends; URLs
+also by commas, semicolons or spaces), and a bare YouTube id is a recording. An entry without soundtrack gets a search.
 """
 
 import re
 import reprlib
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,61 +26,133 @@ OTHER_NAMES = {
     "audio": "soundtrack",
     "name": "title",
 }
-ALLOWED = f"{', '.join(FIELDS)} (or {', '.join(OTHER_NAMES)})"
+KNOWN = {*FIELDS, *OTHER_NAMES}
 SEARCH = re.compile(r"ytsearch[0-9]*:.*\S.*", re.DOTALL)
 YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
+SEPARATORS = re.compile(r"[,;\s]+")
+YEAR_AS_TEXT = re.compile(r"\s*([0-9]{4})(\.0|-[0-9]{2}(-[0-9]{2}.*)?)?\s*", re.DOTALL)
 MAX_URL = 4000  # characters; servers refuse URLs of 8,000
 MAX_TITLE = 500  # characters; Wikipedia's longest have 255 bytes
 MAX_SEARCH = 1000  # characters
 UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, halves of surrogate pairs
 SHOWN = 80  # characters of a wrong value
+EXAMPLES = 3  # of each kind of problem
+EXPECTED = {
+    "wikipedia": "a URL that begins with https://, http:// or {origin}/",
+    "soundtrack": "a list of URLs (https://, http:// or {origin}/) and searches (ytsearch1:…)",
+    "title": f"a text of at most {MAX_TITLE} characters",
+    "year": f"a year from {YEARS[0]} to {YEARS[-1]}",
+    "tags": "a text of words, or a list of texts",
+    "plot": "a text; paragraphs are separated by newlines",
+    "image": "a URL that begins with https://, http:// or {origin}/",
+}
+BAD_ID = "an id is three capital letters, AAA to ZZZ"
 
 Entry = dict[str, Any]
 
 
-def problems_of(fid: str, entry: Any) -> list[str]:
-    """Return what is wrong with the entry `fid`, a line each; [] when `film_of` can take it."""
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a film; problems of the same `field` and `what` are of one kind."""
+
+    fid: str  # printable
+    field: str  # as their list names it; "" for the entry as a whole
+    found: str  # the value, as `short` writes it, or ""
+    what: str
+
+    def __str__(self) -> str:
+        place = f"{self.fid}.{self.field}" if self.field else self.fid
+        return f"{place}: {f'found {self.found}, ' if self.found else ''}{self.what}"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What an entry gives by our fields, the names under which it was found, and all that is wrong."""
+
+    values: Entry = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def read_entry(fid: str, entry: Any, fields: Mapping[str, str], foreign: bool) -> Reading:
+    """Return what the entry `fid` gives; `foreign` when its list is of another form than ours."""
     if not FID.fullmatch(fid):
-        return [f"{short(fid)}: an id is three capital letters, AAA to ZZZ"]
+        return Reading(problems=[Problem(short(fid), "", "", BAD_ID)])
     if not isinstance(entry, dict):
-        return [f"{fid}: found {short(entry)}, expected an object with the fields {', '.join(FIELDS)}"]
-    found = [f"{fid}.{_name(key)}: unknown field; allowed are {ALLOWED}" for key in entry if key not in _KNOWN]
-    given = _known(entry)
-    for field in FIELDS:
-        names = [name for name in given if OTHER_NAMES.get(name, name) == field]
-        if len(names) > 1:
-            found.append(f"{fid}: {' and '.join(names)} are two names of one field; keep one")
-        found += [
-            f"{fid}.{name}: found {short(given[name])}, expected {EXPECTED[field]}"
-            for name in names
-            if not _accepts(field, name, given[name])
-        ]
-    values = _canonical(entry)
-    if "wikipedia" not in values:
-        found.append(f"{fid}.wikipedia: missing field")
-    elif not found and "soundtrack" not in values and not _title(values):
+        return Reading(problems=[Problem(fid, "", short(entry), f"expected an object with {', '.join(FIELDS)}")])
+    foreign = foreign or bool(fields) or not entry.keys() <= set(FIELDS)
+    reading = Reading()
+    for own in FIELDS:
+        found = _found(entry, own, fields)
+        if foreign:
+            found = {name: value for name, value in found.items() if not _is_nothing(own, value)}
+        if len(found) > 1:
+            what = f"{' and '.join(found)} are two names of one field; keep one"
+            reading.problems.append(Problem(fid, "", "", what))
+        for name, value in found.items():
+            reading.values[own] = _converted(own, value, foreign)
+            reading.names[own] = name
+            if not _accepts(own, reading.values[own]):
+                reading.problems.append(Problem(fid, _name(name), short(value), f"expected {EXPECTED[own]}"))
+    if "wikipedia" not in reading.values:
+        reading.problems.append(Problem(fid, "wikipedia", "", "missing field"))
+    elif not reading.problems and "soundtrack" not in reading.values and not _title(reading.values):
         advice = "name its recordings, or its title, of which a search is made"
-        found.append(f"{fid}.soundtrack: missing field, and the URL spells no title: {advice}")
-    return found
+        reading.problems.append(Problem(fid, "soundtrack", "", f"missing field, and the URL spells no title: {advice}"))
+    return reading
 
 
-def film_of(fid: str, entry: Entry, search: str) -> Film:
-    """Return the film of an entry without problems; `search` is the template for one without a soundtrack."""
-    values = _canonical(entry)
-    tags, plot = values.get("tags"), values.get("plot")
-    if "soundtrack" not in values:
+def film_of(fid: str, values: Entry, search: str) -> Film:
+    """Return the film of a reading without problems; `search` is the template for one without a soundtrack."""
+    tags, plot, soundtrack = values.get("tags"), values.get("plot"), values.get("soundtrack")
+    if soundtrack is None:
         year = values.get("year", year_of_disambiguator(article_title(values["wikipedia"])))
-        values["soundtrack"] = [search_for(_title(values), year, search)]
+        soundtrack = [search_for(_title(values), year, search)]
     return Film(
         fid=fid,
         wikipedia=values["wikipedia"],
-        soundtrack=tuple(values["soundtrack"]),
+        soundtrack=tuple(soundtrack),
         title=collapsed(values["title"]) if "title" in values else None,
         year=values.get("year"),
         tags=None if tags is None else collapsed(" ".join(tags) if isinstance(tags, list) else tags),
         plot=None if plot is None else "\n".join(filter(None, map(collapsed, plot.splitlines()))),
         image=values.get("image"),
     )
+
+
+def unused_fields(entries: Iterable[Any], used: Container[str]) -> list[str]:
+    """Return the names of fields in `entries` that are not among `used`, printable and sorted."""
+    names = {name for entry in entries if isinstance(entry, dict) for name in entry if name not in used}
+    return sorted(map(_name, names))
+
+
+def value_at(entry: Any, path: str) -> Any:
+    """Return what stands in `entry` at a dotted path, of a list what stands there in each item; `MISSING` if nothing.
+
+    A name that itself holds the dots comes first.
+    """
+    if isinstance(entry, list):
+        found = [value_at(item, path) for item in entry if isinstance(item, dict)]
+        return [value for value in found if value is not MISSING] or MISSING
+    if not isinstance(entry, dict):
+        return MISSING
+    if path in entry:
+        return entry[path]
+    head, dot, rest = path.partition(".")
+    return value_at(entry[head], rest) if dot and head in entry else MISSING
+
+
+def grouped(problems: Iterable[Problem]) -> list[str]:
+    """Return a line for each kind of problem, with the number of films and three examples."""
+    kinds: dict[tuple[str, str], list[Problem]] = {}
+    for problem in problems:
+        kinds.setdefault((problem.field, problem.what), []).append(problem)
+    lines = []
+    for first, *others in kinds.values():
+        also = [f"{one.fid}: {one.found}" if one.found else one.fid for one in others[: EXAMPLES - 1]]
+        more = ", …" if len(others) >= EXAMPLES else ""
+        lines.append(f"{first} ({len(others) + 1:,} films; also {', '.join(also)}{more})" if others else str(first))
+    return lines
 
 
 def short(value: Any) -> str:
@@ -86,12 +162,12 @@ def short(value: Any) -> str:
 
 
 def is_text(value: Any) -> bool:
-    """Say whether `value` is a string with something to read in it that can be written as UTF-8."""
+    """Return whether `value` is a string with something to read in it that can be written as UTF-8."""
     return isinstance(value, str) and bool(collapsed(value)) and not re.search(r"[\ud800-\udfff]", value)
 
 
 def is_web(value: Any) -> bool:
-    """Say whether `value` is a URL to fetch: https, http or the corpus's own."""
+    """Return whether `value` is a URL to fetch: https, http or the corpus's own."""
     if not isinstance(value, str) or len(value) > MAX_URL or UNUSABLE.search(value) or re.search(r"\s", value):
         return False
     if value.startswith(ORIGIN + "/"):
@@ -103,40 +179,54 @@ def is_web(value: Any) -> bool:
         return False
 
 
-EXPECTED = {
-    "wikipedia": "a URL that begins with https://, http:// or {origin}/",
-    "soundtrack": "a list of URLs (https://, http:// or {origin}/) and searches (ytsearch1:…)",
-    "title": f"a text of at most {MAX_TITLE} characters",
-    "year": f"a year from {YEARS[0]} to {YEARS[-1]}",
-    "tags": "a text of words, or a list of texts",
-    "plot": "a text; paragraphs are separated by newlines",
-    "image": "a URL that begins with https://, http:// or {origin}/",
-}
-_KNOWN = {*FIELDS, *OTHER_NAMES}
+MISSING = object()
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = SHOWN
 _SHORT.maxlevel = 2
 
 
-def _known(entry: Entry) -> Entry:
-    """Return the fields of known names; without those that are null, where the list is somebody else's."""
-    foreign = any(name in OTHER_NAMES for name in entry)
-    return {name: value for name, value in entry.items() if name in _KNOWN and not (foreign and value is None)}
+def _found(entry: Entry, own: str, fields: Mapping[str, str]) -> Entry:
+    """Return the value of a field by the name under which the entry has it; several, where it has several names."""
+    if own in fields and (value := value_at(entry, fields[own])) is not MISSING:
+        return {fields[own]: value}
+    taken = {path for other, path in fields.items() if other != own}
+    return {name: entry[name] for name in entry if OTHER_NAMES.get(name, name) == own and name not in taken}
 
 
-def _canonical(entry: Entry) -> Entry:
-    values = {OTHER_NAMES.get(name, name): _video(name, value) for name, value in _known(entry).items()}
-    if isinstance(values.get("soundtrack"), str):
-        values["soundtrack"] = [values["soundtrack"]]
-    return values
+def _is_nothing(own: str, value: Any) -> bool:
+    if value == []:  # of recordings: the film has none
+        return own != "soundtrack"
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _video(name: str, value: Any) -> Any:
-    """Return `value` with the YouTube ids under another name of `soundtrack` as URLs."""
-    if OTHER_NAMES.get(name) != "soundtrack":
-        return value
-    if isinstance(value, list):
-        return [_video(name, item) for item in value]
+def _converted(own: str, value: Any, foreign: bool) -> Any:
+    """Return a value in our form, where it is known what is meant."""
+    if own == "soundtrack":
+        if isinstance(value, str):
+            value = _recordings(value) if foreign else [value]
+        return [_video(item) for item in value] if foreign and isinstance(value, list) else value
+    if own == "year" and foreign:
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
+        return int(text[1]) if isinstance(value, str) and (text := YEAR_AS_TEXT.fullmatch(value)) else value
+    return value.strip() if foreign and own in ("wikipedia", "image") and isinstance(value, str) else value
+
+
+def _recordings(text: str) -> list[str]:
+    """Return the recordings that one text names."""
+    found: list[str] = []
+    for part in filter(None, map(str.strip, re.split(r"[|\n]", text))):
+        words = SEPARATORS.split(part)
+        if all(map(YOUTUBE_ID.fullmatch, words)):
+            found += words
+        elif is_web(words[0]):  # a URL may hold a comma: the next one begins where one can begin
+            found += re.split(SEPARATORS.pattern + r"(?=https?://|\{origin\}/)", part)
+        else:
+            found.append(part)
+    return found
+
+
+def _video(value: Any) -> Any:
     is_id = isinstance(value, str) and YOUTUBE_ID.fullmatch(value)
     return f"https://www.youtube.com/watch?v={value}" if is_id else value
 
@@ -145,17 +235,16 @@ def _title(values: Entry) -> str:
     return collapsed(values.get("title") or without_disambiguator(article_title(values["wikipedia"])))
 
 
-def _accepts(field: str, name: str, value: Any) -> bool:
-    if field in ("wikipedia", "image"):
+def _accepts(own: str, value: Any) -> bool:
+    if own in ("wikipedia", "image"):
         return is_web(value)
-    if field == "soundtrack":
-        recordings = _video(name, value)
-        return all(map(_is_recording, recordings if isinstance(recordings, list) else [recordings]))
-    if field == "year":
+    if own == "soundtrack":
+        return isinstance(value, list) and all(map(_is_recording, value))
+    if own == "year":
         return type(value) is int and value in YEARS
-    if field == "tags" and isinstance(value, list):
+    if own == "tags" and isinstance(value, list):
         return bool(value) and all(map(is_text, value))
-    return is_text(value) and not (field == "title" and len(value) > MAX_TITLE)
+    return is_text(value) and not (own == "title" and len(value) > MAX_TITLE)
 
 
 def _is_recording(value: Any) -> bool:
@@ -165,4 +254,4 @@ def _is_recording(value: Any) -> bool:
 
 
 def _name(key: str) -> str:
-    return key if key.isidentifier() and key.isascii() and len(key) <= SHOWN else short(key)
+    return key if key.replace(".", "_").isidentifier() and key.isascii() and len(key) <= SHOWN else short(key)

@@ -4,8 +4,8 @@
     meta/meta.json            {"AAA": {"plot": "paragraph\\nparagraph"}}; may be missing
     audio/A/A/A/0.mp3, …      image/AAA.jpg
 
-Either in the corpus's folder or in its `data/`. All is taken as it is; the files go through the same requests as those
-of any corpus, with this folder as the site that is served.
+Either in the corpus's folder or in its `data/`. All is taken as it is, other fields than `plot` are not used; the files
+go through the same requests as those of any corpus, with this folder as the site that is served.
 """
 
 import json
@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import CorpusError
-from pipeline.corpus.entry import is_text, short
+from pipeline.corpus.entry import BAD_ID, Problem, grouped, is_text, short, unused_fields
 from pipeline.corpus.film import FID, ORIGIN, YEARS, Film
+from pipeline.corpus.forms import list_file
 from pipeline.corpus.title import collapsed
 
 TRACK = re.compile(r"(0|[1-9][0-9]{0,5})\.mp3")
@@ -25,23 +26,26 @@ IMAGE = re.compile(r"([A-Z]{3})\.jpg")
 
 def reference_layout(folder: Path) -> Path | None:
     """Return the folder that holds `meta`, `audio` and `image`; None when a list is there, or no such layout."""
-    if (folder / "meta.json").exists():
+    if list_file(folder) is not None:
         return None
     return next((place for place in (folder, folder / "data") if (place / "meta/fid_to_text.json").is_file()), None)
 
 
-def films_of_layout(place: Path) -> list[Film]:
-    """Return the films with texts in `place` by id; raise `CorpusError` naming all that is wrong.
+def films_of_layout(place: Path) -> tuple[list[Film], list[str]]:
+    """Return the films with texts in `place` by id, and fields that are not used; raise `CorpusError`.
 
     A film's title is not known there: it is the id. The year is the first tag, where that is one. The soundtrack is
     the tracks that are there, by number; a film without any has none.
     """
     tags = _texts(place / "meta/fid_to_text.json", "a text of tags", lambda value: value)
-    plots = {}
+    plots: dict[str, str] = {}
+    unused: list[str] = []
     if (place / "meta/meta.json").exists():
         plots = _texts(place / "meta/meta.json", 'an object {"plot": "…"}', lambda value: value.get("plot", ""))
+        unused = unused_fields(_object(place / "meta/meta.json").values(), {"plot"})
     images = {found[1] for path in _listed(place / "image") if (found := IMAGE.fullmatch(path.name))}
-    return [_film(place, fid, tags.get(fid), plots.get(fid), fid in images) for fid in sorted({*tags, *plots})]
+    films = [_film(place, fid, tags.get(fid), plots.get(fid), fid in images) for fid in sorted({*tags, *plots})]
+    return films, unused
 
 
 def _film(place: Path, fid: str, tags: str | None, plot: str | None, has_image: bool) -> Film:
@@ -63,6 +67,24 @@ def _film(place: Path, fid: str, tags: str | None, plot: str | None, has_image: 
 
 def _texts(path: Path, expected: str, text_of: Callable[[Any], Any]) -> dict[str, str]:
     """Return the text of each id, lines collapsed; one that is empty is left out."""
+    texts, problems = {}, []
+    for fid, value in _object(path).items():
+        try:
+            text = text_of(value)
+        except AttributeError:
+            text = None
+        if not FID.fullmatch(fid):
+            problems.append(Problem(short(fid), "", "", BAD_ID))
+        elif is_text(text):
+            texts[fid] = "\n".join(filter(None, map(collapsed, text.splitlines())))
+        elif text != "":
+            problems.append(Problem(fid, "", short(value), f"expected {expected}"))
+    if problems:
+        raise CorpusError("\n".join(f"{path}: {line}" for line in grouped(problems)))
+    return texts
+
+
+def _object(path: Path) -> dict[str, Any]:
     try:
         raw = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -71,21 +93,7 @@ def _texts(path: Path, expected: str, text_of: Callable[[Any], Any]) -> dict[str
         raise CorpusError(f"{path} cannot be read: {error.strerror}") from None
     if not isinstance(raw, dict) or not raw:
         raise CorpusError(f'{path} must hold an object {{"AAA": …}} with a film or more, found {short(raw)}')
-    texts, problems = {}, []
-    for fid, value in raw.items():
-        try:
-            text = text_of(value)
-        except AttributeError:
-            text = None
-        if not FID.fullmatch(fid):
-            problems.append(f"{path}: {short(fid)}: an id is three capital letters, AAA to ZZZ")
-        elif is_text(text):
-            texts[fid] = "\n".join(filter(None, map(collapsed, text.splitlines())))
-        elif text != "":
-            problems.append(f"{path}: {fid}: found {short(value)}, expected {expected}")
-    if problems:
-        raise CorpusError("\n".join(problems))
-    return texts
+    return raw
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -1,4 +1,5 @@
 import json
+import logging
 
 import pytest
 
@@ -145,9 +146,19 @@ def test_a_byte_order_mark_is_no_error(load):
     assert load(b"\xef\xbb\xbf" + json.dumps({"AAA": GOOD}).encode())[0].fid == "AAA"
 
 
-def test_unknown_field_names_the_allowed(load):
-    with pytest.raises(CorpusError, match=r"AAA\.wiki: unknown field; allowed are wikipedia, soundtrack.*wiki_url"):
-        load({"AAA": GOOD | {"wiki": "x"}})
+def test_unknown_fields_are_kept_out_and_counted_in_one_line(load, caplog):
+    with caplog.at_level(logging.INFO):
+        films = load({"AAA": GOOD | {"imdb_id": "tt1", "director": None}, "AAB": GOOD | {"runtime": 90, "imdb_id": 2}})
+    assert films == [Film("AAA", GOOD["wikipedia"], ()), Film("AAB", GOOD["wikipedia"], ())]
+    (record,) = caplog.records
+    assert record.getMessage().endswith("meta.json: 3 fields not used: director, imdb_id, runtime")
+
+
+def test_a_name_that_is_not_known_is_told_beside_the_field_that_is_missing(load):
+    with pytest.raises(CorpusError) as caught:
+        load({"AAA": {"page": GOOD["wikipedia"]}})
+    for part in ("AAA.wikipedia: missing field", "1 field not used: page", "corpus.fields in params.yaml"):
+        assert part in str(caught.value)
 
 
 @pytest.mark.parametrize("fid", ["", "AA", "AAAA", "aaa", "AA1", "ÄAA", "../", "AAA\n", "A A"])
@@ -162,10 +173,19 @@ def test_an_entry_is_an_object(load, entry):
         load({"AAA": entry})
 
 
-def test_all_problems_are_told_at_once(load):
+def test_all_problems_are_told_at_once_a_line_for_each_kind(load):
+    many = {f"BA{letter}": GOOD | {"year": f"x{letter}"} for letter in "ABCDEFGH"}
     with pytest.raises(CorpusError) as caught:
-        load({"AAA": {"wikipedia": 3, "extra": 1}, "x": GOOD, "AAB": {}})
-    assert len(str(caught.value).splitlines()) == 4
+        load({"AAA": {"wikipedia": 3, "extra": 1}, "x": GOOD, "AAB": {}, "y": 1, "AAC": {}} | many)
+    lines = [line.partition("meta.json: ")[2] for line in str(caught.value).splitlines()]
+    assert lines == [
+        "AAA.wikipedia: found 3, expected a URL that begins with https://, http:// or {origin}/",
+        "'x': an id is three capital letters, AAA to ZZZ (2 films; also 'y')",
+        "AAB.wikipedia: missing field (2 films; also AAC)",
+        "BAA.year: found 'xA', expected a year from 1870 to 2100 (8 films; also BAB: 'xB', BAC: 'xC', …)",
+        "1 field not used: extra",
+        "corpus.fields in params.yaml says what your list calls a field: {wikipedia: page}",
+    ]
 
 
 def test_an_id_twice_is_refused(load):
@@ -183,7 +203,9 @@ def test_not_json(load, text):
         load(text)
 
 
-@pytest.mark.parametrize(("meta", "message"), [([], "must hold an object"), ("3", "must hold"), ({}, "lists no film")])
+@pytest.mark.parametrize(
+    ("meta", "message"), [([], "lists no film"), ("3", "must hold an object"), ({}, "lists no film")]
+)
 def test_not_a_corpus(load, meta, message):
     with pytest.raises(CorpusError, match=message):
         load(meta)

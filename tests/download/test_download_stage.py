@@ -9,7 +9,7 @@ from pipeline.corpus.section import Corpus
 from stages.download import main
 from tests.faults import ok, status
 
-CORPUS = Corpus(folder="data/sample", serve="site", contact=None, search="ytsearch1:{title}")
+CORPUS = Corpus(folder="data/sample", serve="site", contact=None, search="ytsearch1:{title}", fields={})
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_too_few_recordings_stop_the_stage_after_the_table_is_written(corpus, ro
 def test_an_origin_without_a_server_is_an_error_of_the_corpus(corpus, root, settings):
     corpus(AAA=["{origin}/audio/a.webm"])
     with pytest.raises(CorpusError, match=r"corpus\.serve"):
-        main(root, Corpus(folder="data/sample", serve=None, contact=None, search=CORPUS.search), settings)
+        main(root, Corpus(folder="data/sample", serve=None, contact=None, search=CORPUS.search, fields={}), settings)
 
 
 def test_a_broken_lock_is_named_before_anything_is_asked(corpus, root, settings):

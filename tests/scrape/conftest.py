@@ -18,7 +18,7 @@ from pipeline.scrape.section import Scrape
 from stages.scrape import main
 from tests.faults import FaultServer, ok
 
-CORPUS = Corpus(folder="corpus", serve=None, contact=None, search="ytsearch1:{title}")
+CORPUS = Corpus(folder="corpus", serve=None, contact=None, search="ytsearch1:{title}", fields={})
 
 
 class Clock:

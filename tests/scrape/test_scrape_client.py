@@ -11,7 +11,7 @@ from pipeline.scrape.agent import needs_contact, operator_contact, require_conta
 from pipeline.scrape.client import MAX_FAILURES, MAX_PAUSE_SECONDS, MAX_REDIRECTS, Client
 from tests.faults import cached, http_date, in_turn, large, ok, packed, redirect, reset, stall, status, trickle
 
-CORPUS = Corpus(folder="x", serve=None, contact=None, search="ytsearch1:{title}")
+CORPUS = Corpus(folder="x", serve=None, contact=None, search="ytsearch1:{title}", fields={})
 BUSY = [(500, "server_error"), (503, "server_error"), (429, "rate_limited"), (408, "timeout")]
 
 

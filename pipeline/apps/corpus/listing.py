@@ -14,10 +14,11 @@ from pipeline.apps.corpus.article import Article, NotAnArticleError, article_of,
 from pipeline.apps.corpus.ids import free_ids
 from pipeline.core.errors import CorpusError
 from pipeline.core.files import write_bytes
-from pipeline.corpus.entry import film_of
 from pipeline.corpus.film import Film
+from pipeline.corpus.forms import JSON, list_file
 from pipeline.corpus.layout import reference_layout
-from pipeline.corpus.load import read_list
+from pipeline.corpus.load import films_in
+from pipeline.corpus.section import Corpus
 from pipeline.corpus.title import search_for, without_disambiguator, year_of_disambiguator
 
 INDENT = "  "  # of a new list
@@ -41,11 +42,11 @@ class Outcome:
     reason: str
 
 
-def add(folder: Path, wanted: list[Wanted], search: str) -> list[Outcome]:
+def add(folder: Path, wanted: list[Wanted], corpus: Corpus) -> list[Outcome]:
     """Add films to `folder/meta.json`, which is made where it is missing, and return what became of each.
 
-    `search` is the template of the search that each gets as its soundtrack. Raises `CorpusError` when the list that is
-    there is not valid, and leaves it alone.
+    Each gets the search of `corpus.search` as its soundtrack. Raises `CorpusError` when the list that is there is not
+    valid, or is of another form, and leaves it alone.
     """
     if reference_layout(folder) is not None:
         raise CorpusError(f"{folder} is a corpus in the reference's layout; a list would hide it: name another folder")
@@ -53,14 +54,19 @@ def add(folder: Path, wanted: list[Wanted], search: str) -> list[Outcome]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CorpusError(f"{folder} cannot be made: {error.strerror}") from None
-    path = (folder / "meta.json").resolve()
+    listed = list_file(folder)
+    if listed is not None and listed.name != JSON:
+        raise CorpusError(f"{listed}: films are added to a {JSON} only: add a line yourself, or name another folder")
+    path = (folder / JSON).resolve()
     with _alone(folder):
         text = _text(path)
-        films = [film_of(fid, entry, search) for fid, entry in read_list(text, path).items()]
+        if text.lstrip("\ufeff \t\r\n").startswith("["):
+            raise CorpusError(f'{path} holds an array; films are added to an object {{"AAA": {{…}}}} only')
+        films = films_in(text, path, corpus.search, corpus.fields).films
         known, ids = articles_of(films), free_ids(film.fid for film in films)
         outcomes = [_outcome(item.url, known, ids) for item in wanted]
         new = {
-            outcome.fid: _entry(outcome.url, item.year, search)
+            outcome.fid: _entry(outcome.url, item.year, corpus.search)
             for item, outcome in zip(wanted, outcomes, strict=True)
             if outcome.status == "added"
         }

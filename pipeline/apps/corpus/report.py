@@ -1,7 +1,8 @@
-"""`corpus check`: what is wrong with a list, and what fetching it would take, as text."""
+"""`corpus check`: how a list is understood, what is wrong with it, and what fetching it would take, as text."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pipeline.apps.corpus.api import Api, ApiError
 from pipeline.apps.corpus.check import (
@@ -20,29 +21,31 @@ from pipeline.apps.corpus.remaining import remaining
 from pipeline.apps.corpus.wording import MAX_SHOWN, columns, duration, number, size
 from pipeline.core.errors import CorpusError, ParamsError
 from pipeline.core.text import one_line
-from pipeline.corpus import ORIGIN, Film, load_films
+from pipeline.corpus import ORIGIN, Film
+from pipeline.corpus.entry import FIELDS
 from pipeline.corpus.layout import reference_layout
+from pipeline.corpus.load import FilmList, read_corpus
 from pipeline.corpus.site import site_folder
 from pipeline.params import Params
 from pipeline.scrape.agent import operator_contact, require_contact
 from pipeline.scrape.client import Client
 
+MAX_LINE = 160  # characters of a line on the first film
 MAX_FIDS = 4  # shown of the films that a problem concerns
 
 Report = Callable[[str], None]
 
 
 def check(root: Path, folder: Path, params: Params, report: Report) -> int:
-    """Report all that is wrong with the list in `folder`, then what is left to fetch; return 1 when anything is wrong.
+    """Report how the list in `folder` is understood, all that is wrong with it, then what is left to fetch.
 
-    Raises `CorpusError` with every line that does not load.
+    Returns 1 when anything is wrong. Raises `CorpusError` with a line for each kind of problem when it does not load.
     """
-    films = load_films(folder, params.corpus.search)
-    place = reference_layout(folder)
-    report(
-        f"{place or folder / 'meta.json'}: {number(len(films), 'film')}"
-        + (", in the reference's layout" if place else "")
-    )
+    listed = read_corpus(folder, params.corpus.search, params.corpus.fields)
+    films = listed.films
+    in_layout = reference_layout(folder) is not None
+    report(f"{listed.path}: {number(len(films), 'film')}" + (", in the reference's layout" if in_layout else ""))
+    _report_first(listed, report)
     try:
         site = site_folder(folder, params.corpus.serve)
     except CorpusError as error:
@@ -57,6 +60,29 @@ def check(root: Path, folder: Path, params: Params, report: Report) -> int:
     wrong = len(problems) + found
     report("All is well." if asked and not wrong else _verdict(wrong, asked))
     return 0 if asked and not wrong else 1
+
+
+def _report_first(listed: FilmList, report: Report) -> None:
+    """Report what the first film was understood to be, each field with the name under which the list has it."""
+    first = listed.films[0]
+    rows = []
+    for own in FIELDS:
+        value = getattr(first, own)
+        source = f"from {listed.names[own]}" if own in listed.names else "not given" if listed.names else ""
+        if own == "soundtrack" and listed.names and own not in listed.names:
+            source = "by corpus.search"
+        rows.append((own, source, _shown(value)))
+    report(f"The first film, {first.fid}, as it is understood:")
+    for line in columns(rows, MAX_LINE):
+        report(f"  {line}")
+    for note in listed.notes:
+        report(note[0].upper() + note[1:])
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "  ".join(value) if value else "none"
+    return "" if value is None else str(value)
 
 
 def _ask_wikis(films: list[Film], params: Params, report: Report) -> tuple[int, bool]:

@@ -29,7 +29,7 @@ def load_corpus(root: Path, corpus: Corpus) -> tuple[Check, list[Film] | None]:
     folder = root / corpus.folder
     remedy = "let corpus.folder name a corpus, or mend the list: `python -m pipeline corpus check`"
     try:
-        films = load_films(folder, corpus.search)
+        films = load_films(folder, corpus.search, corpus.fields)
         site = site_folder(folder, corpus.serve)
         served = [url for film in films for url in (*_asked(film), *film.soundtrack) if url.startswith(ORIGIN)]
         if served and site is None:

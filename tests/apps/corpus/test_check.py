@@ -163,3 +163,32 @@ def test_a_corpus_in_the_references_layout(check, tmp_path):
         (tmp_path / "data/mine" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "data/mine" / name).write_text(text)
     assert main(["corpus", "check"]) == 0
+
+
+def test_the_first_film_is_shown_as_it_is_understood(check):
+    film = {
+        "links": {"page": "{origin}/wiki/Fog"},
+        "name": "Fog",
+        "released": "1931-05-02",
+        "director": "A",
+        "cast": [],
+    }
+    other = {"links": {"page": "{origin}/wiki/Sea"}, "budget": 3, "videos": []}
+    _, output = check({"AAB": other, "AAA": film}, fields={"wikipedia": "links.page", "year": "released"})
+    lines = output.splitlines()
+    assert lines[1:9] == [
+        "The first film, AAA, as it is understood:",
+        "  wikipedia   from links.page   {origin}/wiki/Fog",
+        "  soundtrack  by corpus.search  ytsearch1:Fog 1931 soundtrack",
+        "  title       from name         Fog",
+        "  year        from released     1931",
+        "  tags        not given",
+        "  plot        not given",
+        "  image       not given",
+    ]
+    assert lines[9] == "4 fields not used: budget, cast, director, videos"
+
+
+def test_a_name_in_corpus_fields_that_no_film_has_is_told(check):
+    _, output = check({"AAA": entry("{origin}/wiki/Fog")}, fields={"title": "titel"})
+    assert "No film has the field 'titel', which corpus.fields names for title" in output
