@@ -124,7 +124,7 @@ class _Downloader(YoutubeDL):
     def urlopen(self, req: Any) -> Response:
         """Return the answer to a request."""
         url = req if isinstance(req, str) else req.url
-        self._reach.begin(url)
+        self._reach.require_web(url)
         if not self._looking_up:
             return super().urlopen(req)
         self._pace.wait("request", url)

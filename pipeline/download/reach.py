@@ -3,9 +3,10 @@
 Recordings are on the public web. Other addresses (loopback, private and link-local networks, and IPv6 forms of them)
 are refused, by the address that is connected to, after its name was resolved. Exceptions:
 
-- an item of `meta.json` may itself be on this machine or in a private network: the user wrote it there. From the
-  public web it may not be redirected to one;
-- an entry of a playlist may be at the same host and port as the item that names the playlist.
+- an item of `meta.json` may itself be on this machine or in a private network: the user wrote it there. Once a public
+  address was reached for it, it is not led to another;
+- an entry of a playlist may be at the same host and port as the item that names the playlist, where that is a number
+  or a name that only the user's own network knows (`nas`, `nas.local`).
 
 Link-local addresses, where clouds answer with credentials (169.254.169.254), are refused in any case.
 """
@@ -28,6 +29,7 @@ from pipeline.core.web import PORTS
 Site = tuple[str, int]  # host and port
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+LOCAL_NAMES = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
 NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
 IPV4_COMPATIBLE = ipaddress.ip_network("::/96")  # RFC 4291, 2.5.5.1
 
@@ -45,15 +47,14 @@ class Reach:
         self._from_public = False
 
     def of(self, item: str, by_user: bool) -> None:
-        """Set whose address comes next: the item's own (`by_user`), or that of an entry of the playlist `item`."""
-        self._own, self._by_user = site_of(item), by_user
+        """Set what is fetched next: the user's own `item` (`by_user`), or an entry of the playlist that it names."""
+        self._own, self._by_user, self._from_public = site_of(item), by_user, False
 
-    def begin(self, url: str) -> None:
-        """Begin a request, with its redirects; raise `AddressRefused` when it is not one of the web."""
+    def require_web(self, url: str) -> None:
+        """Raise `AddressRefused` when `url` is not one of the web."""
         scheme = url.partition(":")[0].lower()
         if scheme not in PORTS:
             raise AddressRefused(f"{scheme[:20]}: addresses are not on the web")
-        self._from_public = False
 
     def require(self, host: str, port: int, address: str) -> None:
         """Raise `AddressRefused` when `address`, to which `host` was resolved, may not be connected to."""
@@ -61,7 +62,8 @@ class Reach:
         if reached.is_global and not reached.is_multicast:
             self._from_public = True
             return
-        allowed = (host.lower(), port) == self._own or (self._by_user and not self._from_public)
+        own = (host.lower(), port) == self._own and is_local(host)
+        allowed = own or (self._by_user and not self._from_public)
         if reached.is_link_local or not allowed:
             is_number = host.strip("[]") == address
             what = "a public one" if is_number else "public"
@@ -98,6 +100,14 @@ def plain_address(text: str) -> Address:
     if address in NAT64 or (address in IPV4_COMPATIBLE and int(address) > 1):  # not :: and ::1
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else address)
+
+
+def is_local(host: str) -> bool:
+    """Return whether `host` is a number, or a name that no public DNS server can let lead to another address."""
+    try:
+        return bool(ipaddress.ip_address(host.strip("[]")))
+    except ValueError:
+        return "." not in host or host.lower().endswith(LOCAL_NAMES)
 
 
 def site_of(url: str) -> Site | None:

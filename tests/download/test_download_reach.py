@@ -87,14 +87,36 @@ def test_an_item_of_the_user_reaches_his_own_network_and_never_the_link():
 
 
 def test_an_item_of_the_user_is_not_led_from_the_web_into_his_network():
+    """By a redirect, by what a page embeds, by the pieces that a manifest names."""
     reach = Reach()
     reach.of("https://example.org/a.mp3", by_user=True)
-    reach.begin("https://example.org/a.mp3")
     reach.require("example.org", 443, PUBLIC[0])
     with pytest.raises(AddressRefused):
         reach.require("192.168.1.1", 80, "192.168.1.1")
-    reach.begin("http://192.168.1.1/a.mp3")
+    reach.of("http://192.168.1.1/a.mp3", by_user=True)
     reach.require("192.168.1.1", 80, "192.168.1.1")
+
+
+@pytest.mark.parametrize(
+    ("item", "host", "port", "allowed"),
+    [
+        ("http://nas/list.xspf", "nas", 80, True),
+        ("http://nas.local:8080/list.xspf", "NAS.local", 8080, True),
+        ("http://192.168.1.1/list.xspf", "192.168.1.1", 80, True),
+        ("http://192.168.1.1/list.xspf", "192.168.1.1", 81, False),
+        ("http://192.168.1.1/list.xspf", "192.168.1.2", 80, False),
+        ("http://evil.example/list.xspf", "evil.example", 80, False),  # whose owner lets it lead anywhere
+        ("ytsearch1:x", "192.168.1.1", 80, False),
+    ],
+)
+def test_an_entry_may_be_where_its_playlist_is_in_the_users_own_network(item, host, port, allowed):
+    reach = Reach()
+    reach.of(item, by_user=False)
+    if allowed:
+        reach.require(host, port, "192.168.1.1")
+    else:
+        with pytest.raises(AddressRefused):
+            reach.require(host, port, "192.168.1.1")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "0.0.0.0"])
@@ -135,6 +157,22 @@ def test_a_kept_connection_is_judged_again(server, other, song, fetch):
     rows = fetch(own, album, workers=1)
     assert [row["status"] for row in rows] == ["ok", "skipped"]
     assert "/secret.mp3" not in other.paths()
+
+
+def test_a_page_of_the_web_does_not_embed_what_is_in_the_users_network(server, other, song, fetch, monkeypatch):
+    from pipeline.download import reach
+
+    public = server.origin.rpartition(":")[2]
+    judge = reach.Reach.require
+
+    def require(ours, host, port, address):  # the first server counts as one of the web
+        judge(ours, host, port, PUBLIC[0] if str(port) == public else address)
+
+    monkeypatch.setattr(reach.Reach, "require", require)
+    target = other.put("/a.mp3", song)
+    page = server.put("/page", ok(f'<html><title>x</title><body><audio src="{target}"></audio></body></html>'))
+    assert [row["status"] for row in fetch(page)] == ["skipped"]
+    assert other.paths() == []
 
 
 def test_items_of_the_user_on_this_machine_are_fetched(server, other, song, fetch):
