@@ -265,7 +265,7 @@ def _row(fid: str, split: str, number: int) -> Row:
     path = f"data/audio/{fid}/{number}.mp3"
     row = {"fid": fid, "split": split, "number": number, "path": path, "seconds": 10.0, "sha256": path}
     about = {"title": fid, "year": None, "tags": "tags", "plot": "plot", "image": "image", "url": fid}
-    return row | {"file_sha256": path, "source_url": path, "recording": path, "compared": True} | about
+    return row | {"file_sha256": path, "source_url": path, "recording": path, "sound": path, "compared": True} | about
 
 
 def _vectors(

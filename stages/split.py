@@ -44,7 +44,7 @@ def main(root: Path, corpus: str, split: Split, variants: Variants) -> None:
     warn_of_split_groups(groups.films, given)
     compared = compared_films(usable, variants)
     splits = assign_splits(groups.films, compared, split, given)
-    rows = dataset_rows(usable, tracks, splits, compared, groups.recordings)
+    rows = dataset_rows(usable, tracks, splits, compared, groups)
     write_dataset(root, rows)
     for name, fids in splits.items():
         seconds = [row["seconds"] for row in rows if row["split"] == name]

@@ -1,12 +1,37 @@
-"""Which films share music: sets of films, joined by what their tracks have in common."""
+"""Which films share music: what the tracks of several films have in common, and the sets of films that it joins.
 
+The landmarks of a segment are the most telling words of its acoustic fingerprint (`pipeline.segment.fingerprint`) and
+the frames at which they stand; in tables they are text, base64 of all words (uint32) and then all frames (uint16).
+"""
+
+from base64 import b64decode, b64encode
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+import numpy as np
+
+WORD, FRAME = np.dtype("<u4"), np.dtype("<u2")
+MOST_FRAMES = np.iinfo(FRAME).max  # 50 minutes; landmarks of what follows are left out
+
 
 def music_keys(track: Mapping[str, Any]) -> tuple[Hashable, ...]:
-    """Return what a row of the data set has in common with all rows that are the same music: recording and samples."""
-    return ("recording", track["recording"]), ("samples", track["sha256"])
+    """Return what a row of the data set has in common with all rows that are the same music: recording, and sound."""
+    return ("recording", track["recording"]), ("sound", track["sound"])
+
+
+def packed(words: np.ndarray, frames: np.ndarray) -> str:
+    """Return landmarks, words uint32 [n] at frames [n], as text."""
+    here = frames <= MOST_FRAMES
+    return b64encode(words[here].astype(WORD).tobytes() + frames[here].astype(FRAME).tobytes()).decode()
+
+
+def unpacked(text: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the words and frames of landmarks; raise `ValueError` for what `packed` did not write."""
+    data = b64decode(text or "", validate=True)
+    count, rest = divmod(len(data), WORD.itemsize + FRAME.itemsize)
+    if rest:
+        raise ValueError("these are no landmarks")
+    return np.frombuffer(data, WORD, count), np.frombuffer(data, FRAME, count, count * WORD.itemsize)
 
 
 class DisjointSets:

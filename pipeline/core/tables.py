@@ -96,6 +96,7 @@ SEGMENTS = pa.schema(  # a row a segment, kept or not, and a row for each record
         ("peak_dbfs", pa.float64()),  # of the samples; null for digital silence
         ("sha256", pa.string()),  # of the decoded samples
         ("file_sha256", pa.string()),  # of the file at `path`
+        ("landmarks", pa.string()),  # of its acoustic fingerprint (`pipeline.core.sharing`)
     ]
 )
 DATASET = pa.schema(  # one row per segment of a usable film, in the order train, valid, eval; fid; number
@@ -115,7 +116,8 @@ DATASET = pa.schema(  # one row per segment of a usable film, in the order train
         ("image", pa.string()),
         ("url", pa.string()),
         ("source_url", pa.string()),
-        ("recording", pa.string()),  # the same for all segments, of any film, that are cut from the same recording
+        ("recording", pa.string()),  # the same for all segments, of any film, that are cut from the same recording, ...
+        ("sound", pa.string()),  # ... and for all that sound the same
     ]
 )
 

@@ -26,6 +26,7 @@ from pipeline.media.loudness import loudness_lufs, peak_dbfs
 from pipeline.segment.cut import Cut, Stream, cuts_of, sections_of
 from pipeline.segment.duplicates import Duplicates
 from pipeline.segment.encode import write_audio
+from pipeline.segment.fingerprint import landmarks_of
 from pipeline.segment.rows import (
     FOLDER,
     number_segments,
@@ -133,7 +134,7 @@ class _Work:
 
     def _encode(self, row: Row, samples: np.ndarray) -> None:
         """Write a segment beside its place unless it is there; one that cannot be encoded gets another status."""
-        row["status"] = "ok"
+        row |= {"status": "ok", "landmarks": landmarks_of(samples, self.settings.sample_rate)}
         if there := self.there.get(row["sha256"]):
             row["file_sha256"] = there.pop()["file_sha256"]
             return
@@ -143,7 +144,8 @@ class _Work:
         except (av.FFmpegError, RuntimeError) as error:
             if isinstance(error, OSError):  # no room on the disk, say
                 raise
-            row |= {"status": "not_encoded", "reason": f"it could not be written as {settings.format}: {error}"}
+            reason = f"it could not be written as {settings.format}: {error}"
+            row |= {"status": "not_encoded", "reason": reason, "landmarks": ""}
             return
         row["file_sha256"] = sha256_of(path)
         self.files[row["source"], row["start_seconds"]] = path
@@ -154,7 +156,7 @@ class _Work:
         for index, row in enumerate(self.kept):
             if index not in chosen:
                 reason = f"the film has {len(self.kept)} segments, segment.max_per_film is {most}"
-                row |= {"status": "surplus", "reason": reason, "file_sha256": ""}
+                row |= {"status": "surplus", "reason": reason, "file_sha256": "", "landmarks": ""}
 
     def _encode_rest(self) -> None:
         """Encode the chosen segments for which there was no room."""

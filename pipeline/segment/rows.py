@@ -18,6 +18,7 @@ Row = dict[str, Any]
 def row_of(recording: Row, **known: Any) -> Row:
     """Return a row of a recording, itself a row of the downloads table; what is not `known` is empty or null."""
     row = {"number": None, "status": "", "reason": "", "path": "", "sha256": "", "file_sha256": ""}
+    row["landmarks"] = ""
     row |= dict.fromkeys(FACTS)
     row |= {"fid": recording["fid"], "source": recording["path"], "source_url": recording["video_url"]}
     return row | {"title": recording["title"]} | known

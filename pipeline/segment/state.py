@@ -25,7 +25,7 @@ from pipeline.core.ledger import Ledger
 from pipeline.core.tables import SEGMENTS, read_table
 from pipeline.segment.section import Segment
 
-VERSION = 2  # raise when the same recordings would give other segments, ...
+VERSION = 3  # raise when the same recordings would give other segments, ...
 ENCODING_VERSION = 1  # ... and this when the same segment would give another file
 TABLE = Path("data/segments.parquet")  # below the root
 JOURNALS = Path("data/.segments")

@@ -11,6 +11,7 @@ from pipeline.core.files import write_bytes, write_json
 from pipeline.core.tables import DATASET, write_table
 from pipeline.core.variants import Variant, known_parts
 from pipeline.split.assign import SPLITS
+from pipeline.split.groups import Groups
 from pipeline.split.section import Split
 
 FOLDER = Path("data/meta")  # below the root
@@ -79,12 +80,11 @@ def dataset_rows(
     tracks: dict[str, list[Row]],
     splits: dict[str, list[str]],
     compared: Collection[str],
-    recordings: Mapping[str, str],
+    groups: Groups,
 ) -> list[Row]:
     """Return the rows of `data/dataset.parquet`: by split, film and number.
 
-    `compared` are the films that every variant can read, `recordings` holds by path of a recording which it is the same
-    as.
+    `compared` are the films that every variant can read, `groups` what is the same music.
     """
     known = {film["fid"]: film for film in films}
     texts = ("title", "year", "tags", "plot", "image", "url")
@@ -92,7 +92,8 @@ def dataset_rows(
     return [
         {name: known[fid][name] for name in texts}
         | {name: track[name] for name in sounds}
-        | {"split": split, "compared": fid in compared, "recording": recordings[track["source"]]}
+        | {"recording": groups.recordings[track["source"]], "sound": groups.sounds[track["path"]]}
+        | {"split": split, "compared": fid in compared}
         for split in SPLITS
         for fid in splits[split]
         for track in tracks[fid]

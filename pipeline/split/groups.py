@@ -1,24 +1,26 @@
-"""Films that share a recording: they are one group, and a group goes to one side.
+"""Films that share music: they are one group, and a group goes to one side.
 
-Two recordings are the same where they have the same address or the same bytes. Films share one also where segments of
-theirs have the same samples.
+Two recordings are the same where they have the same address or the same bytes, two segments where they have the same
+samples or sound the same (`pipeline.split.sounds`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.core.sharing import DisjointSets
+from pipeline.split.sounds import same_sounds
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Groups:
-    """Which films are linked by a recording, and which recordings are the same."""
+    """Which films are linked by their music, and which recordings and segments are the same."""
 
     films: dict[str, str]  # by fid: the least fid of its group
     recordings: dict[str, str]  # by path of a recording: the least path of those that are the same
+    sounds: dict[str, str]  # by path of a segment: the least path of those that sound the same
 
     def shared(self) -> list[list[str]]:
         """Return the groups of two films or more, each sorted."""
@@ -28,21 +30,22 @@ class Groups:
         return [fids for fids in members.values() if len(fids) > 1]
 
 
-def groups_of(tracks: Mapping[str, Iterable[Row]], downloads: Iterable[Row]) -> Groups:
+def groups_of(tracks: Mapping[str, Sequence[Row]], downloads: Iterable[Row]) -> Groups:
     """Return the groups of films; `tracks` are the rows of their segments by fid, `downloads` one row per recording."""
     digests = {row["path"]: row["sha256"] for row in downloads if row["path"]}
-    same, linked = DisjointSets(), DisjointSets()
-    for fid, of_film in tracks.items():
-        linked.add(fid)
-        for track in of_film:
-            source = track["source"]
-            same.add(source)
-            for kind, value in (("address", track["source_url"]), ("bytes", digests.get(source, ""))):
-                if value:
-                    same.join(source, (kind, value))
-            linked.join(fid, ("recording", source))
-            linked.join(fid, ("samples", track["sha256"]))
-    recordings = same.least()
-    for source, least in recordings.items():
-        linked.join(("recording", least), ("recording", source))
-    return Groups(linked.least(), recordings)
+    segments = [track for of_film in tracks.values() for track in of_film]
+    recordings, sounds, films = DisjointSets(), DisjointSets(), DisjointSets()
+    for track in segments:
+        source = track["source"]
+        recordings.add(source)
+        for kind, value in (("address", track["source_url"]), ("bytes", digests.get(source, ""))):
+            if value:
+                recordings.join(source, (kind, value))
+        sounds.join(track["path"], ("samples", track["sha256"]))
+    for one, other in same_sounds(segments):
+        sounds.join(segments[one]["path"], segments[other]["path"])
+    same_recordings, same_segments = recordings.least(), sounds.least()
+    for track in segments:
+        films.join(track["fid"], ("recording", same_recordings[track["source"]]))
+        films.join(track["fid"], ("sound", same_segments[track["path"]]))
+    return Groups(films.least(), same_recordings, same_segments)

@@ -44,7 +44,7 @@ def make_dataset(root: Path, films: int, tracks: list[int], seconds: float) -> l
             tone = np.sin(2 * np.pi * (220 + 15 * index + 40 * number) * time) * 8000
             write_mp3(root / path, tone.astype(np.int16), RATE, 32000)
             row = {"fid": fid, "split": "eval", "number": number, "path": path, "seconds": seconds}
-            row |= {"sha256": path, "file_sha256": "0" * 64, "compared": True, "recording": path}
+            row |= {"sha256": path, "file_sha256": "0" * 64, "compared": True, "recording": path, "sound": path}
             if index == 0:
                 row |= {"title": HOSTILE, "year": None, "tags": HOSTILE, "plot": HOSTILE}
             else:

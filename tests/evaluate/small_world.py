@@ -153,6 +153,7 @@ def dataset_rows() -> list[dict[str, Any]]:
             "source_url": f"https://example.org/{film}.mp3",
             "compared": True,
             "recording": f"data/downloads/AA{chr(65 + film)}/000.mp3",
+            "sound": f"data/audio/A/A/{chr(65 + film)}/{number}.mp3",
         }
         for film, (split, tracks) in enumerate(films)
         for number in range(tracks)

@@ -32,7 +32,7 @@ def films_cut(cut: dict[str, list[str]]) -> list[FilmFeatures]:
                 {"fid": f"AA{chr(65 + film)}", "title": f"Film {film}", "split": split, "number": number}
                 | {"path": f"{film}/{number}.mp3", "source_url": f"https://example.org/{recording}"}
                 | {"year": 1950 + film, "tags": "tag", "compared": True}
-                | {"recording": f"{film}/{recording}", "sha256": f"{film}/{number}"}
+                | {"recording": f"{film}/{recording}", "sound": f"{film}/{number}"}
                 for number, recording in enumerate(recordings)
             ),
             track_rows=tuple(range(len(recordings))),
@@ -166,7 +166,7 @@ def test_a_perfect_model_reaches_the_ceiling_of_both_units():
         assert found["ceiling"]["recall_at_1"] == pytest.approx(recall)
 
 
-@pytest.mark.parametrize("key", ["recording", "sha256"])
+@pytest.mark.parametrize("key", ["recording", "sound"])
 def test_the_same_music_under_another_film_is_no_wrong_answer(key):
     films, _, tracks = in_pool("eval")
     films[3].tracks[1][key] = films[0].tracks[0][key]  # of two films, in the order of the pool

@@ -10,10 +10,12 @@ import shutil
 import stat
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from pipeline.core.errors import MissingFileError, StageError
+from pipeline.core.sharing import unpacked
 from pipeline.core.tables import DOWNLOADS, SEGMENTS, read_table, write_table
 from pipeline.segment import film, films
 from pipeline.segment.films import by_recording
@@ -335,3 +337,16 @@ def test_a_bit_rate_that_mp3_does_not_have_is_refused(sample_rate, bit_rate, set
     with pytest.raises(ValueError, match=f"bit_rate: found {bit_rate}"):
         dataclasses.replace(settings, sample_rate=sample_rate, bit_rate=bit_rate)
     dataclasses.replace(settings, sample_rate=sample_rate, bit_rate=bit_rate, format="flac")
+
+
+def test_segments_that_are_kept_have_landmarks_and_keep_them(record, stage, tmp_path):
+    downloads = [record.samples("AAA", 0, music(1, 9)), record.samples("AAB", 0, music(2, 9))]
+    stage(downloads, max_per_film=1)
+    first = rows(tmp_path)
+    assert {row["status"] for row in first} == {"ok", "surplus"}
+    for row in first:
+        words, frames = unpacked(row["landmarks"])
+        assert (len(words) > 10) == (row["status"] == "ok")
+        assert (np.diff(frames.astype(int)) > 0).all()
+    stage([*downloads, record.samples("AAC", 0, music(3, 9))], max_per_film=1)
+    assert [row["landmarks"] for row in rows(tmp_path)[: len(first)]] == [row["landmarks"] for row in first]

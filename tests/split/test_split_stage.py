@@ -38,7 +38,7 @@ def segment(fid, number, status="ok"):
         "path": f"data/audio/{'/'.join(fid)}/{number}.mp3" if ok else "", "source": f"data/downloads/{fid}/000.webm",
         "source_url": f"https://example.org/{fid}", "start_seconds": 30.0 * number, "seconds": 30.0,
         "sha256": f"{fid}{number}", "file_sha256": f"file {fid}{number}", "title": "Theme", "loudness_lufs": -20.0,
-        "peak_dbfs": -1.0,
+        "peak_dbfs": -1.0, "landmarks": "",
     }  # fmt: skip
 
 
@@ -104,6 +104,7 @@ def test_the_table_joins_films_and_segments(root):
         "title": "Film AAD", "year": 1985, "tags": "1985 drama aad", "plot": "Né — AAD.\nThen “more”.",
         "image": "data/image/AAD.jpg", "url": "https://en.wikipedia.org/wiki/AAD",
         "source_url": "https://example.org/AAD", "compared": True, "recording": "data/downloads/AAD/000.webm",
+        "sound": "data/audio/A/A/D/1.mp3",
     }  # fmt: skip
     assert "AAD" in {entry["FID"] for entry in meta(root, f"{split}.json").values()}
 

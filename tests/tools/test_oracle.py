@@ -143,7 +143,7 @@ def rows_of(cast: dict) -> tuple[list[dict], list[tuple[str, str]]]:
     """Return rows of a data set of the films' cues, and the cues."""
     rows = [
         {"fid": fid, "split": "eval", "number": n, "path": f"{fid}/{n}", "source_url": f"{fid}{n}", "title": fid}
-        | {"year": 1924, "tags": "", "compared": True, "recording": f"{fid}{n}", "sha256": f"{fid}{n}"}
+        | {"year": 1924, "tags": "", "compared": True, "recording": f"{fid}{n}", "sound": f"{fid}{n}"}
         for fid, casting in cast.items()
         for n in range(len(casting.cues))
     ]
