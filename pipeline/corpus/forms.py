@@ -82,7 +82,7 @@ def _numbered(items: list[Any], path: Path, fields: Mapping[str, str]) -> Entrie
     if len(items) > NUMBER_OF_IDS:
         raise CorpusError(f"{path} lists {len(items):,} films: there are {NUMBER_OF_IDS:,} ids")
     given = map("".join, product(ascii_uppercase, repeat=3))
-    what = f"its `{name}` holds none of three capital letters" if name else "it has none"
+    what = f"its `{name}` holds none of three capital letters" if name else "the list has none"
     note = f"ids are given in order, AAA, AAB, … ({what}): add films at the end, so that the others keep theirs"
     return Entries(dict(zip(given, items, strict=False)), foreign=True, note=note, id_name=name)
 

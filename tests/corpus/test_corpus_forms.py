@@ -51,7 +51,7 @@ def test_ids_are_given_in_order_where_there_are_none(load, caplog):
         films = load([{"url": f"https://x/wiki/{number}", "audio": []} for number in range(30)])
     assert [film.fid for film in films][:3] == ["AAA", "AAB", "AAC"] and films[27].fid == "ABB"
     assert films[27].wikipedia == "https://x/wiki/27"
-    assert "ids are given in order" in caplog.text and "it has none" in caplog.text
+    assert "ids are given in order" in caplog.text and "the list has none" in caplog.text
 
 
 @pytest.mark.parametrize("ids", [[1, 2], ["tt0017136", "tt0015324"], [None, "aaa"]])
