@@ -34,14 +34,14 @@ from pipeline.core.tables import DATASET, read_table
 from pipeline.core.variants import Variant, apart
 from pipeline.evaluate.baselines import COMPONENTS, FITS, Data
 from pipeline.evaluate.bootstrap import confidence_intervals
-from pipeline.evaluate.evaluation import evaluate_model, measure
+from pipeline.evaluate.evaluation import compared, evaluate_model, measure
 from pipeline.evaluate.metrics import BEST_RANK
 from pipeline.evaluate.ranking import one_row_each
 from pipeline.evaluate.section import Baseline
 from pipeline.model.store import load_model
 from pipeline.model.vectors import film_numbers, fit_spaces
 from pipeline.params import Params, load_params
-from pipeline.store.films import films_of, open_store
+from pipeline.store.films import films_of, open_store, readable
 from pipeline.train.group import Group
 from pipeline.train.training import open_material, train_variant
 
@@ -122,13 +122,14 @@ def recalls(task: tuple[str, str, Recipe, int, int]) -> Recalls:
 
 def _of_baseline(name: str, root: Path, row: Variant, dataset: list[Row], tried: list[Row], params: Params) -> Recalls:
     store = open_store(root / "data/features", apart(row.inputs))
-    known, films = films_of([film for film in dataset if film["split"] == "train"], store), films_of(tried, store)
+    training = films_of([film for film in dataset if film["split"] == "train"], store)
+    known, films = readable(training, store.inputs, answers_subsets=False), films_of(tried, store)
     spaces = fit_spaces(known, store, COMPONENTS)
     data = Data(
         spaces.queries(known, store),
         spaces.tracks(known, store),
         film_numbers(known),
-        spaces.queries(films, store),
+        spaces.queries(compared(films), store),
         spaces.tracks(films, store),
     )
     queries, tracks = FITS[name](data)

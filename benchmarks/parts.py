@@ -32,7 +32,7 @@ def main() -> None:
     models, encoders = trained_models(ROOT), Encoders(CPU)
     library = FilmLibrary(ROOT, load_params(ROOT / "params.yaml").machine.embed_batch_size, CPU)
     rows = [row for row in read_table(ROOT / "data/dataset.parquet", DATASET, "split") if row["split"] == "eval"]
-    films = film_rows(rows)
+    films = [film for film in film_rows(rows) if film["compared"]]
     queries = [Query(None, film["tags"], film["plot"], ROOT / film["image"]) for film in films]
     names = [film["fid"] for film in films]
     found = {}

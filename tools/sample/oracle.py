@@ -46,7 +46,7 @@ from shown import page_name, show
 
 from pipeline.core.tables import DATASET, read_table
 from pipeline.core.variants import apart
-from pipeline.evaluate.evaluation import measure, pool_of
+from pipeline.evaluate.evaluation import compared, measure, pool_of
 from pipeline.evaluate.ranking import one_row_each
 from pipeline.evaluate.section import Evaluate
 from pipeline.params import load_params
@@ -160,7 +160,8 @@ def figures(
         heard[track, MOODS.index(mood), BANDS.index(band)] = 1.0
     line: Row = {"variant": name, "films": len(films), "tracks": len(tracks)}
     for kind in KINDS:
-        odds = np.stack([odds_of(fid, inputs, castings, kind == COMPANY).ravel() for fid in of_films])  # [films, m · b]
+        asking = [film.fid for film in compared(films)]
+        odds = np.stack([odds_of(fid, inputs, castings, kind == COMPANY).ravel() for fid in asking])  # [films, m · b]
         metrics, _ = measure(films, one_row_each(odds), heard.reshape(len(tracks), -1), {}, params)
         line[kind] = {key: {"mean": metrics[key], "ci95": metrics["ci95"][key]} for key in METRICS}
     return line | {"chance": {key: metrics["chance"][key] for key in METRICS}}
