@@ -17,6 +17,7 @@ from pipeline.core.errors import CorpusError
 from pipeline.core.files import sha256_of
 from pipeline.corpus.film import ORIGIN
 from pipeline.corpus.layout import reference_layout
+from pipeline.corpus.title import article_address
 
 MEDIA_TYPES = {".m4a": "audio/mp4", ".webm": "audio/webm", ".mp3": "audio/mpeg", ".ogg": "audio/ogg"}
 
@@ -58,7 +59,8 @@ class Site:
 
 def served_file(folder: Path, path: str) -> Path:
     """Return the file inside `folder` that a URL's path and query name; it need not exist."""
-    path = unquote(path.partition("?")[0].partition("#")[0]).replace("\0", "\ufffd")  # no file has a name with NUL
+    path = article_address(path).partition("?")[0].partition("#")[0]
+    path = unquote(path).replace("\0", "\ufffd")  # no file has a name with NUL
     parts = [part for part in path.split("/") if part not in ("", ".", "..")]
     if len(parts) > 1 and parts[0] == "wiki":  # a title may hold a slash: Face/Off
         parts[-1] += ".html"

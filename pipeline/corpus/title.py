@@ -8,11 +8,26 @@ from pipeline.corpus.film import YEARS
 DISAMBIGUATOR = re.compile(r" \((?:[^()]* )?(?:film|movie|serial|documentary)\)$", re.IGNORECASE)
 YEAR = re.compile(r"\b[12][0-9]{3}\b")
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+QUERY = re.compile(r"[A-Za-z][\w.-]*=", re.ASCII)  # begins with a name and its value: `action=raw&section=2`
+
+
+def article_address(url: str) -> str:
+    """Return `url` with the question marks that belong to the title of its article percent-encoded.
+
+    `/wiki/What's_Up,_Doc?_(1972_film)?action=raw` ends with a query; the first question mark is part of the title. A
+    URL without /wiki/Title stays as it is.
+    """
+    address, mark, fragment = url.partition("#")
+    path, *rest = address.split("?")
+    if not rest or not path.partition("/wiki/")[2]:
+        return url
+    first = next((number for number, piece in enumerate(rest) if QUERY.match(piece)), len(rest))
+    return "?".join(["%3F".join([path, *rest[:first]]), *rest[first:]]) + mark + fragment
 
 
 def article_title(url: str) -> str:
     """Return the title that an article's URL spells, with its disambiguator; "" when the path is not /wiki/Title."""
-    return collapsed(unquote(urlsplit(url).path.partition("/wiki/")[2]).replace("_", " "))
+    return collapsed(unquote(urlsplit(article_address(url)).path.partition("/wiki/")[2]).replace("_", " "))
 
 
 def without_disambiguator(title: str) -> str:

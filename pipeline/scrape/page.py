@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from pipeline.core.files import write_bytes
 from pipeline.core.web import FetchError
 from pipeline.corpus import Film
+from pipeline.corpus.title import article_address
 from pipeline.media.pages import page_text
 from pipeline.scrape.answer import Fetched
 from pipeline.scrape.poster import shown_poster
@@ -19,8 +20,11 @@ EMPTY: Row = dict.fromkeys(PAGE_COLUMNS, "") | {"redirects": [], "revision": Non
 
 
 def page_row(film: Film, before: Row, run: Run) -> Row:
-    """Return the page's part of the film's row, its file written; `before` is the row of an earlier run or {}."""
-    url, path = film.wikipedia, f"{PAGES_FOLDER}/{film.fid}.html.gz"
+    """Return the page's part of the film's row, its file written; `before` is the row of an earlier run or {}.
+
+    `url` is the address that is asked for: a question mark of the title is percent-encoded there.
+    """
+    url, path = article_address(film.wikipedia), f"{PAGES_FOLDER}/{film.fid}.html.gz"
     if not url:
         (run.root / path).unlink(missing_ok=True)
         return EMPTY | {"status": "given", "reason": "the corpus gives title, tags and plot; no page is named"}

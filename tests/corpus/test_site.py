@@ -42,6 +42,8 @@ def get(tmp_path_factory):
         ("/wiki/Am%C3%A9lie", "Amélie"),
         ("/wiki/What%3F_%28film%29", "What?_(film)"),
         ("/wiki/What%3F_(film)", "What?_(film)"),
+        ("/wiki/What?_(film)", "What?_(film)"),
+        ("/wiki/What?_(film)?action=view", "What?_(film)"),
         ("/wiki/Face/Off", "Face/Off"),
         ("/wiki/Face%2FOff", "Face/Off"),
         ("/wiki/50%25", "50%"),

@@ -297,3 +297,32 @@ def test_stops_with_advice(films, server, scrape, caplog):
     with pytest.raises(StageError, match=r"0 of 1 pages succeeded \(1 not_found\)"):
         films(scrape, AAA=server.origin + "/gone")
     assert "not_found" in caplog.text
+
+
+def test_a_question_mark_of_a_title_is_asked_for(films, server, scrape):
+    server.put("/wiki/Doc", ok(article(text="Another article")))
+    server.put("/wiki/Doc%3F_(film)", ok(article(text="The film")))
+    server.put("/wiki/Doc?oldid=12", ok(article(text="Of old")))
+    urls = {
+        "AAA": server.origin + "/wiki/Doc?_(film)",
+        "AAB": server.origin + "/wiki/Doc%3F_(film)",
+        "AAC": server.origin + "/wiki/Doc?oldid=12",
+    }
+    rows = films(scrape, **urls)
+    pages = {fid: gzip.decompress(films.files()[row["path"]]).decode() for fid, row in rows.items()}
+    assert "The film" in pages["AAA"] and "The film" in pages["AAB"] and "Of old" in pages["AAC"]
+    assert rows["AAA"]["url"] == rows["AAA"]["url_reached"] == server.origin + "/wiki/Doc%3F_(film)"
+    server.forget()
+    assert films(scrape, **urls) == rows
+    assert server.paths() == []
+
+
+def test_a_page_that_was_asked_for_without_the_rest_of_its_title_is_asked_for_again(films, server, scrape):
+    server.put("/wiki/Doc%3F_(film)", ok(article(text="The film")))
+    url = server.origin + "/wiki/Doc?_(film)"
+    films(scrape, AAA=url)
+    path = films.root / "data/pages/AAA.json"
+    path.write_text(path.read_text().replace("Doc%3F_(film)", "Doc?_(film)"))
+    server.forget()
+    assert films(scrape, AAA=url)["AAA"]["url"] == server.origin + "/wiki/Doc%3F_(film)"
+    assert "/wiki/Doc%3F_(film)" in server.paths()

@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from pipeline.corpus.entry import is_web, short
 from pipeline.corpus.film import ORIGIN
+from pipeline.corpus.title import article_address
 
 MOBILE = re.compile(r"([a-z-]+)\.m\.(wiki[a-z]+\.org)")
 NOT_IN_TITLES = re.compile(r"[#<>\[\]|{}\x00-\x1f\x7f-\x9f\ufffd]|~~~")  # MediaWiki's rule, and bytes that are no UTF-8
@@ -46,6 +47,7 @@ def article_of(url: str) -> Article:
     """Return the article that `url` names; raise `NotAnArticleError` when it is not of the form SITE/wiki/Title."""
     if not is_web(url):
         raise NotAnArticleError("not a URL that begins with https:// or http://")
+    url = article_address(url)
     if url.startswith(ORIGIN):
         site, parts = ORIGIN, urlsplit(url.removeprefix(ORIGIN))
     else:
