@@ -4,6 +4,7 @@ Nothing here recurses: elements may stand 2,048 deep, where libxml2 ends a tree.
 """
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 
 from lxml import etree
 
@@ -25,8 +26,15 @@ MARKS = frozenset(  # of references and of editors
 )
 HIDDEN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 BRACKETED = re.compile(r"\s*\[.*\]\s*", re.DOTALL)
+EXPONENT = re.compile(r"[+−–-]?(?:\d+|n)", re.ASCII)
+SLASHES = ("/", "⁄", "∕")  # of a fraction: 8<sup>1</sup>⁄<sub>2</sub>
 MARK_PIECES = 20  # a raised text of more pieces is no mark; a limit for pages that nest without end
 EMPTY_BRACKETS = re.compile(r"\[\s*\]")
+BLOCKS = frozenset(  # elements that begin a line and end one
+    {"p", "li", "ul", "ol", "dl", "dt", "dd", "div", "section", "article", "main", "aside", "nav", "header", "footer"}
+    | {"blockquote", "center", "pre", "hr", "form", "fieldset", "table", "caption", "tr", "td", "th"}
+    | {"h1", "h2", "h3", "h4", "h5", "h6"}
+)
 
 
 def having(name: str) -> str:
@@ -35,30 +43,49 @@ def having(name: str) -> str:
 
 
 def text_of(element: Element) -> str:
-    """Return the text of `element` with single spaces: no marks of references, no editors' links, nothing hidden."""
+    """Return the text of `element` with single spaces: no marks of references, no editors' links, nothing hidden.
+
+    A raised number stays apart from what it follows: `10<sup>6</sup>` is 10^6.
+    """
     if not len(element):
         return collapsed(EMPTY_BRACKETS.sub("", element.text or ""))
+    return " ".join(lines_of([element], lambda node: node is not element and is_unseen(node)))
+
+
+def lines_of(nodes: Iterable[Element | str], is_left_out: Callable[[Element], bool]) -> Iterator[str]:
+    """Yield the lines that `nodes` show, in document order; text beside an element is a string in `nodes`.
+
+    `is_left_out` is asked once for each element that nothing above it leaves out, after the line before a block is
+    yielded, so that it can keep a state that the caller reads.
+    """
     pieces: list[str] = []
     raised: list[int] = []  # where the open `sup` began
-    walker = etree.iterwalk(element, events=("start", "end"))
-    for event, node in walker:
-        if event == "start":
-            if node.tag == "sup":
-                raised.append(len(pieces))
-            if node is not element and is_unseen(node):
-                walker.skip_subtree()
-                if node.tag == "br":
-                    pieces.append(" ")
+    for root in nodes:
+        if isinstance(root, str):
+            pieces.append(root)
+            continue
+        walker = etree.iterwalk(root, events=("start", "end"))
+        for event, node in walker:
+            if node.tag in BLOCKS:
+                if pieces and (line := _line(pieces)):
+                    yield line
+                pieces, raised = [], [0] * len(raised)
+            if event == "start":
+                if node.tag == "sup":
+                    raised.append(len(pieces))
+                if is_left_out(node):
+                    walker.skip_subtree()
+                    if node.tag == "br":
+                        pieces.append(" ")
+                else:
+                    pieces.append(node.text or "")
             else:
-                pieces.append(node.text or "")
-        else:
-            if node.tag == "sup":
-                start = raised.pop()
-                if len(pieces) - start <= MARK_PIECES and BRACKETED.fullmatch("".join(pieces[start:])):
-                    del pieces[start:]
-            if node is not element:
-                pieces.append(node.tail or "")
-    return collapsed(EMPTY_BRACKETS.sub("", "".join(pieces)))
+                if node.tag == "sup":
+                    _end_raised(pieces, raised.pop(), node.tail or "")
+                if node is not root:
+                    pieces.append(node.tail or "")
+    if line := _line(pieces):
+        yield line
 
 
 def is_unseen(node: Element) -> bool:
@@ -70,6 +97,23 @@ def is_unseen(node: Element) -> bool:
         not MARKS.isdisjoint(attributes.get("class", "").split())
         or "mw:Extension/ref" in attributes.get("typeof", "").split()
         or "#cite_note" in attributes.get("href", "")
+        or attributes.get("id", "").startswith("cite_ref")
         or "hidden" in attributes
         or HIDDEN.search(attributes.get("style", "")) is not None
     )
+
+
+def _line(pieces: list[str]) -> str:
+    return collapsed(EMPTY_BRACKETS.sub("", "".join(pieces)))
+
+
+def _end_raised(pieces: list[str], start: int, tail: str) -> None:
+    """Remove the pieces from `start` on where they are a mark, and set an exponent or a fraction apart."""
+    if len(pieces) - start > MARK_PIECES:
+        return
+    text = "".join(pieces[start:])
+    base = "".join(pieces[max(0, start - MARK_PIECES) : start])[-1:]
+    if BRACKETED.fullmatch(text):
+        del pieces[start:]
+    elif (base.isalnum() or base == ")") and EXPONENT.fullmatch(text.strip()):
+        pieces[start:] = [" " if tail.startswith(SLASHES) else "^", text.strip()]
