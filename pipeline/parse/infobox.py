@@ -1,5 +1,6 @@
 """The boxes beside an article, as far as they tell what the article is on, and when it came out."""
 
+import re
 from dataclasses import dataclass
 from itertools import islice
 
@@ -9,6 +10,9 @@ from pipeline.media.pages import Element, infoboxes
 from pipeline.parse.tree import having, text_of
 
 RELEASE = ("release", "original release", "original air", "original network release", "first shown", "first aired")
+NETWORKS = frozenset({"network", "original network", "channel", "original channel"})  # of series, and of films too
+AIRED = ("original air", "original release", "original run", "first aired", "last aired", "air date")
+SPAN = re.compile(r"\d\)?\s*[–—]\s*(?:\d|[A-Z]|present\b)|(?:[–—-]|\bto)\s*present\b")  # 5 April 2004 – 28 May 2004
 ABOVE = XPath(f".//*[self::th or self::td or self::caption][{having('infobox-above')} or {having('summary')}]")
 
 
@@ -23,6 +27,16 @@ class Infobox:
     def release(self) -> str:
         """The text of the rows that say when it was released; "" without any."""
         return " ".join(text_of(cell) for label, cell in self.rows.items() if label.startswith(RELEASE))
+
+    @property
+    def aired(self) -> str:
+        """The label of a row that says where or when television showed it, a series or a film; "" without any."""
+        return next((label for label in self.rows if label in NETWORKS or label.startswith(AIRED)), "")
+
+    @property
+    def is_of_episodes(self) -> bool:
+        """Whether television showed it from one day to another."""
+        return any(SPAN.search(text_of(cell)) for label, cell in self.rows.items() if label.startswith(AIRED))
 
 
 def read_infoboxes(tree: Element) -> list[Infobox]:

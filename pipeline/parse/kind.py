@@ -4,6 +4,9 @@ The page's own word that it is no article comes first. Then the categories speak
 `1926 films` and `Films based on video games` are of films, `Video games based on films` is of games. The words in
 brackets after the title and the labels of the infobox speak where categories are silent or disagree, the first
 sentence where there is nothing else.
+
+A category of films without a year proves little: `New Line Cinema films` holds the studio too. Then the infobox or the
+first sentence must say that the article is on a film. A list is none, whatever its title goes on to say.
 """
 
 import re
@@ -13,12 +16,21 @@ from lxml.etree import XPath
 
 from pipeline.media.pages import Element
 from pipeline.parse.infobox import Infobox
-from pipeline.parse.nouns import Kind, is_of_a_decade, is_of_a_year, kind_of_category, kind_of_phrase
-from pipeline.parse.tree import having, text_of
+from pipeline.parse.lead import description_of, first_sentence, predicate
+from pipeline.parse.nouns import (
+    Kind,
+    is_of_a_decade,
+    is_of_a_sort,
+    is_of_a_year,
+    is_of_the_topic,
+    kind_of_category,
+    kind_of_phrase,
+)
+from pipeline.parse.tree import having
 
 DISAMBIGUATION = re.compile(r"\bdisambiguation pages\b|^Set ind(?:ex articles|ices)\b", re.IGNORECASE)
 IN_BRACKETS = re.compile(r" \(([^()]*)\)$")
-VERB = re.compile(r"\b(?:is|was|are|were|will be) ")
+LIST = re.compile(r"(?:lists?|index|outline) of ", re.IGNORECASE)
 QUOTED = 100  # characters of an article's text in a reason
 LABELS: tuple[tuple[Kind, frozenset[str], int], ...] = (  # of infoboxes, and how many of them it takes
     ("person", frozenset({"born"}), 1),
@@ -26,7 +38,6 @@ LABELS: tuple[tuple[Kind, frozenset[str], int], ...] = (  # of infoboxes, and ho
     ("series", frozenset({"no. of seasons", "no. of series", "no. of episodes", "episodes", "episode no."}), 1),
     ("film", frozenset({"directed by"}), 1),
 )
-NETWORKS = frozenset({"network", "original network", "channel", "original channel"})  # of series, and of films too
 NO_ARTICLE = XPath(
     f"(//div | //table)[@id='noarticletext' or {having('noarticletext')} or {having('mw-noarticletext')}]"
 )
@@ -34,7 +45,6 @@ LIST_OF_ARTICLES = XPath(
     f"(//div | //table)[@id='disambigbox' or @id='setindexbox' or {having('dmbox-disambig')}]"
     " | //meta[@property='mw:PageProp/disambiguation']"
 )
-DESCRIPTION = XPath(f"//div[{having('shortdescription')}]")
 API_SAYS_MISSING = re.compile(r'"missing"\s*:|missingtitle|nonexistent-title|"(?:httpCode|status)"\s*:\s*404\b')
 
 
@@ -60,9 +70,12 @@ def kind_of(tree: Element, categories: list[str], boxes: list[Infobox], title: s
             return Finding("disambiguation", _category(name))
     if LIST_OF_ARTICLES(tree):
         return Finding("disambiguation", "a notice says so")
-    named = [(kind, name) for name in categories if (kind := kind_of_category(name))]
-    found = _of_title(title) or _of_boxes(boxes)
     dated = next((name for name in categories if is_of_a_year(name)), None)
+    of_box = _of_boxes(boxes)
+    if LIST.match(title) and not (dated and of_box and of_box.kind == "film"):
+        return Finding("not_a_film", f"the title says that it is a list: `{title[:QUOTED]}`")
+    named = [(kind, name) for name in categories if (kind := kind_of_category(name))]
+    found = _of_title(title) or of_box
     other = next((Finding(kind, _category(name)) for kind, name in named if kind != "film"), None)
     if person := next((name for kind, name in named if kind == "person"), None):
         return Finding("person", _category(person))
@@ -72,14 +85,28 @@ def kind_of(tree: Element, categories: list[str], boxes: list[Infobox], title: s
         return other
     if decade := next((name for name in categories if is_of_a_decade(name)), None):
         return Finding("film", _category(decade))
-    if found:
-        return found
-    if named:
-        return Finding("film", _category(named[0][1]))
+    return found or _without_proof(tree, categories, boxes, title, [name for _, name in named])
+
+
+def _without_proof(
+    tree: Element, categories: list[str], boxes: list[Infobox], title: str, undated: list[str]
+) -> Finding:
+    """Return what an article is on that neither title nor infobox tell; `undated` are its categories of films."""
+    if topic := next((name for name in undated if is_of_the_topic(name, title)), None):
+        return Finding("not_a_film", f"it is the article on what {_category(topic)}")
+    aired = next((box.aired for box in boxes if box.aired), "")
+    if (undated or aired or not categories) and (lead := _of_lead(tree)):
+        return lead
+    if films := next((name for name in undated if aired or is_of_a_sort(name)), None):
+        return Finding("film", _category(films))
+    if aired:
+        return Finding("series", f"the infobox has a row `{aired[:QUOTED]}`")
+    if undated:
+        return Finding("not_a_film", f"only {_category(undated[0])}; no infobox or first sentence says that it is one")
     if categories:
         shown = ", ".join(f"`{name[:QUOTED]}`" for name in categories[:3])
         return Finding("not_a_film", f"neither its categories ({shown}) nor an infobox say that it is one")
-    return _of_lead(tree) or Finding("not_a_film", "no category, infobox or first sentence says that it is one")
+    return Finding("not_a_film", "no category, infobox or first sentence says that it is one")
 
 
 def _of_title(title: str) -> Finding | None:
@@ -91,21 +118,19 @@ def _of_boxes(boxes: list[Infobox]) -> Finding | None:
     for box in boxes:
         for kind, labels, needed in LABELS:
             found = [label for label in box.rows if label in labels]
-            if len(found) >= needed and not (kind == "film" and NETWORKS & box.rows.keys()):
+            if len(found) >= needed and not (kind == "film" and box.aired):
                 return Finding(kind, f"the infobox has a row `{found[0]}`")
+        if box.is_of_episodes:
+            return Finding("series", f"the infobox has a row `{box.aired[:QUOTED]}` of more than one day")
     return None
 
 
 def _of_lead(tree: Element) -> Finding | None:
-    for element in DESCRIPTION(tree)[:1]:
-        described = text_of(element)
-        if found := _worded(described, f"the page is described as `{described[:QUOTED]}`"):
-            return found
-    for paragraph in tree.iter("p"):
-        text = text_of(paragraph)
-        if verb := VERB.search(text):
-            return _worded(text[verb.end() :], f"the text begins `{text[:QUOTED]}`")
-    return None
+    described = description_of(tree)
+    if found := _worded(described, f"the page is described as `{described[:QUOTED]}`"):
+        return found
+    sentence = first_sentence(tree)
+    return _worded(predicate(sentence), f"the text begins `{sentence[:QUOTED]}`")
 
 
 def _worded(text: str, evidence: str) -> Finding | None:

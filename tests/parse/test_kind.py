@@ -16,6 +16,7 @@ SERIES = box("Directed by", "Starring", "<abbr>No.</abbr> of seasons", "No. of e
 EPISODE = box("Episode no.", "Directed by", "Production code")
 GAME = box("Developer(s)", "Publisher(s)", "Director(s)", "Platform(s)")
 PERSON = box("Born", "Occupation")
+COMPANY = box("Type", "Industry", "Founded", "Headquarters")
 NOVEL = box("Author", "Publisher", "Pages")
 
 
@@ -91,6 +92,102 @@ OTHERS = {
     "company": ("not_a_film", ["Film production companies of the United States"], box("Founded")),
     "character": ("not_a_film", ["Film characters introduced in 1977", "Characters in Fog films"], box("Portrayed by")),
 }
+
+
+UNDATED = {  # articles in a category of films without a year: kind, title, lead
+    "studio": ("not_a_film", "Fog Pictures", "Fog Pictures, Inc. is an American film studio in Ohio."),
+    "company": ("not_a_film", "Fog", "Fog is a film production, distribution, and exhibition company."),
+    "company of many trades": ("not_a_film", "Fog", "Fog Co., Ltd. is a Japanese film, television and music company."),
+    "producer": ("not_a_film", "Fog", "Fog is a film production outfit."),
+    "distributor": ("not_a_film", "Fog", "Fog was a British film distributor that released films."),
+    "character": ("not_a_film", "Fog", "Fog is a fictional character who appears in a series of films."),
+    "novel": ("not_a_film", "Fog", "Fog is a 1931 novel by Ada Roe, made into a film."),
+    "genre": ("not_a_film", "Fog film", "A fog film is a film genre."),
+    "topic": ("not_a_film", "Fog film", "A fog film is a film that shows fog."),
+    "technique": ("not_a_film", "Fog", "Fog is an effect in films."),
+    "director": ("person", "Ada Roe", "Ada Roe is a British film director."),
+    "films of a hero": ("series", "Fog", "Fog is a film series about a detective."),
+    "programme": ("series", "Fog", "Fog is a Canadian television programme on films."),
+    "nothing said": ("not_a_film", "Fog", "Fog."),
+    "film": ("film", "Fog", "Fog is a comedy film, the only one the studio made."),
+    "film, list of genres": ("film", "Fog", "Fog is a short film, a comedy made for a company."),
+    "film with an aside": ("film", "Fog", "Fog (French: Brume) is a (1931) experimental film directed by B. C."),
+    "motion picture": ("film", "Fog", "Fog is a silent motion picture."),
+}
+
+
+@pytest.mark.parametrize("sort", UNDATED)
+def test_an_undated_category_is_no_proof_of_a_film(sort):
+    kind, title, lead = UNDATED[sort]
+    found = article(["Fog films", "Time Warner subsidiaries"], COMPANY, title, lead)
+    assert found.kind == kind, found.evidence
+    assert article(["1931 films", "Fog films"], "", title, lead).kind == "film"
+
+
+def test_an_undated_category_of_a_genre_is_proof_where_nothing_speaks_against_it():
+    assert article(["American drama films", "Fog films"]).kind == "film"
+    assert article(["American drama films"], lead="Fog is a film studio.").kind == "not_a_film"
+    assert article(["Fog films"]).kind == "not_a_film"
+    assert article(["Fog films"], FILM).kind == "film"
+
+
+LISTS = {
+    "of accolades": ("List of accolades received by Fog (2013 film)", ["Lists of accolades by film"]),
+    "of a hero's films": ("List of Ada Roe films", ["Ada Roe films", "Ada Roe lists"]),
+    "of films of a year": ("List of British films of 1931", ["1931 films", "Lists of British films by year"]),
+    "of films of a decade": ("Fog films of the 1930s", ["1930s British films", "Lists of films by decade"]),
+    "lists": ("Lists of fog films", ["Fog films"]),
+    "index": ("Index of fog films", ["American fog films"]),
+    "without categories": ("List of fog films", []),
+    "filmography": ("Ada Roe filmography", ["Director filmographies", "Ada Roe films"]),
+}
+
+
+@pytest.mark.parametrize("sort", LISTS)
+def test_a_list_is_no_film(sort):
+    title, categories = LISTS[sort]
+    assert article(categories, title=title, lead="Fog is a 2013 film. It won much.").kind == "not_a_film"
+
+
+def test_a_film_may_be_named_like_a_list():
+    assert article(["2021 films"], FILM, "List of a Lifetime", "List of a Lifetime is a film.").kind == "film"
+
+
+@pytest.mark.parametrize(
+    "label", ["Original airing", "Original release", "Original run", "First aired", "Last aired", "Network"]
+)
+@pytest.mark.parametrize("categories", [[], ["Fog in fiction"], ["Canadian documentaries"]])
+def test_a_programme_that_somebody_directed_is_a_series(label, categories):
+    aired = box("Genre", "Written by", "Directed by", label)
+    for lead in (
+        "a television program series",
+        "a television documentary series",
+        "a Canadian TV programme",
+        "a weekly program",
+    ):
+        assert article(categories, aired, lead=f"Launched in 2004, Fog was {lead} of 2004.").kind == "series"
+    assert article(categories, aired, lead="Fog is a 2004 television film.").kind == "film"
+
+
+def test_a_programme_of_which_nothing_else_is_said_is_a_series():
+    found = article(["Fog in fiction"], box("Directed by", "Original airing"))
+    assert (found.kind, found.evidence) == ("series", "the infobox has a row `original airing`")
+
+
+@pytest.mark.parametrize(
+    "days", ["5 April 2004 – 28 May 2004", "April 5, 2004 (2004-04-05) – present", "5 – 28 April 2004", "2004–2006"]
+)
+def test_a_box_of_more_than_one_day_of_release_is_of_episodes(days):
+    episodes = TV_FILM.replace("<th>Original release</th><td>Somebody", f"<th>Original release</th><td>{days}")
+    assert article(["Fog in fiction"], episodes, lead="Fog is something.").kind == "series"
+    assert article(["Fog films"], episodes, lead="Fog is a film.").kind == "series"
+    assert article(["2004 films"], episodes).kind == "film"
+
+
+def test_a_box_of_one_day_of_release_is_of_a_television_film():
+    one = TV_FILM.replace("<th>Original release</th><td>Somebody", "<th>Original release</th><td>2004-04-05 (5 April)")
+    assert article(["Fog films"], one, lead="Fog is something.").kind == "film"
+    assert article(["Fog films"], one, lead="Fog is a sitcom.").kind == "series"
 
 
 @pytest.mark.parametrize("sort", FILMS)
