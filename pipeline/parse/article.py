@@ -10,12 +10,14 @@ from pipeline.media.pages import Element, read_tree
 from pipeline.parse.categories import visible_categories
 from pipeline.parse.infobox import Infobox, read_infoboxes
 from pipeline.parse.kind import Finding, is_missing, kind_of
+from pipeline.parse.language import other_language
+from pipeline.parse.lead import year_of_lead
 from pipeline.parse.nouns import FILMS_OF_A_YEAR, Kind
 from pipeline.parse.plot import find_plot
 from pipeline.parse.tree import having, text_of
 
 YEAR = re.compile(r"(?<!\d)(?:18[7-9]|19\d|20\d)\d(?!\d)")
-YEAR_FILMS = re.compile(r"\d{4} films")
+YEAR_FILMS = re.compile(r"\d{4} (?:films|movies)")
 SITE_NAME = re.compile(r" [-–—] Wikipedia\b.*$")
 HEADING = XPath(f"//h1[@id='firstHeading' or {having('firstHeading')} or @id='section_0']")
 HEAD_TITLE = XPath("//head/title")
@@ -41,9 +43,13 @@ def parse_article(text: str, url: str) -> Article:
     title = _title(tree, url, boxes)
     if is_missing(text, tree):
         found = Finding("missing", "the page says so")
+    elif foreign := other_language(tree, url):
+        found = Finding("other_language", foreign)
     else:
         found = kind_of(tree, categories, boxes, title)
     year = _year_of_categories(categories) or _year_of_release(boxes) or year_of_disambiguator(title)
+    if year is None and found.kind == "film":
+        year = year_of_lead(tree)
     return Article(found.kind, found.evidence, title, year, find_plot(tree), tuple(categories))
 
 

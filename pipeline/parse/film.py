@@ -26,6 +26,7 @@ FIELD_OF = {"no_plot": "plot", "no_tags": "tags", "no_poster": "image", "bad_pos
 NOT_FETCHED = {"not_found": "missing"}  # statuses of pages that say more than that there is no page
 NOT_FILMS: dict[Kind, str] = {
     "missing": "there is no such article: {}",
+    "other_language": "the article is not in English: {}",
     "disambiguation": "the page lists articles of the same title: {}; name the film's own",
     "series": "the article is on a series: {}",
     "person": "the article is on a person: {}",

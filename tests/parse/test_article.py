@@ -68,3 +68,99 @@ def test_title_where_the_url_has_none():
 def test_bare_article_takes_its_year_from_the_infobox_and_its_kind_from_the_title():
     article = parse_article(INFOBOX.replace("Directed by", "Country"), URL)
     assert (article.kind, article.title, article.year) == ("film", "Mist (1930 film)", 1930)
+
+
+@pytest.mark.parametrize(
+    ("lead", "year"),
+    [
+        ("Fog is a (1962) experimental film directed by B. C.", 1962),
+        ("Fog is a 1962 American film about the fire of 1906.", 1962),
+        ("Fog (1962) is an experimental film directed by B. C.", 1962),
+        ("Fog (French: Brume, 1962) is a film.", 1962),
+        ("Fog is a film of 1962, based on a novel of 1897.", 1962),
+        ("Fog is an American short film (1962) by Ada Roe (1878–1967).", 1962),
+        ("Fog is a documentary film released on 3 May 1962 in Rome.", 1962),
+        ("Fog is a film directed by Ada Roe and released in 1962.", 1962),
+        ("Fog is a film made by Ada Roe in 1961 and first shown in May 1962.", 1962),
+        ("Released in 1962, Fog is a film set in 1906.", 1962),
+        ("Mr. Fog vs. Mrs. Mist is a film by Dr. A. Roe, released in 1962. It is set in 1906.", 1962),
+        ("Fog is a film set in 1906.", None),
+        ("Fog is a film based on the 1897 novel.", None),
+        ("Fog is an adaptation of the 1897 novel, and a film.", None),
+        ("Fog is a film directed by Ada Roe (1878–1967).", None),
+        ("Fog is a film directed by Ada Roe about the 1906 fire.", None),
+        ("Fog is a 1960s film.", None),
+        ("Fog is a film by Ada Roe. The fire was in 1906.", None),
+        ("Fog.", None),
+    ],
+)
+def test_year_of_the_first_sentence_where_nothing_else_gives_it(lead, year):
+    html = page(heading="Fog (film)").replace("Lead.", lead)
+    assert parse_article(html, URL).year == year
+    assert parse_article(page(categories=["1931 films"]).replace("Lead.", lead), URL).year == 1931
+    assert parse_article(page(INFOBOX, heading="Fog").replace("Lead.", lead), URL).year == 1930
+    assert parse_article(html.replace("(film)", "(1933 film)"), URL).year == 1933
+
+
+def test_year_of_the_short_description():
+    described = '<div class="shortdescription">1962 film by Ada Roe</div>'
+    assert parse_article(page(described, heading="Fog (film)"), URL).year == 1962
+
+
+def test_the_first_sentence_gives_no_year_to_what_is_no_film():
+    assert parse_article(page(heading="Fog (novel)").replace("Lead.", "Fog is a 1962 film."), URL).year is None
+
+
+ENGLISH = "https://en.wikipedia.org/wiki/Fog"
+
+
+@pytest.mark.parametrize(
+    ("html", "url", "says"),
+    [
+        ('<html lang="fr">', ENGLISH, "`fr`"),
+        ('<html lang="id">', "{origin}/wiki/Fog", "`id`"),
+        ('<html lang="de-AT">', "", "`de`"),
+        ('<html lang="ZH_hant">', "", "`zh`"),
+        ("<html>", "https://fr.wikipedia.org/wiki/Brume_(film)", "fr.wikipedia.org"),
+        ("<html>", "https://zh-yue.m.wikipedia.org/wiki/Fog", "zh-yue.m.wikipedia.org"),
+        ('<html lang="en">', "https://de.wikipedia.org/wiki/Nebel", "de.wikipedia.org"),
+        ('<html lang="en"><body><div id="mw-content-text" lang="fr">', ENGLISH, "`fr`"),
+        ('<html><body lang="fr" class="mw-parser-output">', ENGLISH, "`fr`"),
+    ],
+)
+def test_a_page_in_another_language(html, url, says):
+    text = html + page(INFOBOX, ["1931 films"])
+    found = parse_article(text, url)
+    assert found.kind == "other_language"
+    assert says in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("html", "url"),
+    [
+        ("<html>", ""),
+        ("<html>", ENGLISH),
+        ("<html>", "https://example.org/wiki/Fog"),
+        ("<html>", "https://[broken/wiki/Fog"),
+        ('<html lang="en">', ENGLISH),
+        ('<html lang="en-GB">', "{origin}/wiki/Fog"),
+        ('<html lang="">', ENGLISH),
+        ('<html lang="und">', ENGLISH),
+        ('<html lang="no language at all">', ENGLISH),
+        ('<html lang="en">', "https://simple.wikipedia.org/wiki/Fog"),
+        ('<html lang="en">', "https://en.m.wikipedia.org/wiki/Fog"),
+        ('<html lang="fr"><body><div class="mw-content-ltr mw-parser-output" lang="en">', ENGLISH + "?uselang=fr"),
+        ('<html lang="en"><body><i lang="fr">Brume</i>', ENGLISH),
+    ],
+)
+def test_a_page_in_english(html, url):
+    assert parse_article(html + page(INFOBOX, ["1931 films"]), url).kind == "film"
+
+
+def test_a_missing_page_in_another_language_is_missing():
+    assert parse_article('<html lang="fr"><div class="noarticletext"></div>', "").kind == "missing"
+
+
+def test_simple_english_says_movies():
+    found = parse_article(page(categories=["1931 comedy movies"], heading="Fog"), "https://simple.wikipedia.org/wiki/X")
+    assert (found.kind, found.year) == ("film", 1931)

@@ -108,6 +108,8 @@ def test_a_film(parsed, tmp_path):
         ((("forbidden", "HTTP 403"), True, {}), "no_page", "forbidden: HTTP 403"),
         (('<div class="noarticletext"></div>', True, {}), "missing", "no such article"),
         (('<table id="disambigbox"></table>', True, {}), "disambiguation", "lists articles"),
+        (('<html lang="fr">' + HTML, True, {}), "other_language", "not in English: the page is in the language `fr`"),
+        ((HTML, True, {"reached": "https://id.wikipedia.org/wiki/Fog"}), "other_language", "from id.wikipedia.org"),
         ((HTML.replace("films", "births"), True, {}), "person", "a category says `1931 births`"),
         ((HTML.replace("films", "video games"), True, {}), "game", "a category says `1931 video games`"),
         ((HTML.replace("films", "television series"), True, {}), "series", "a category says `1931 television series`"),
@@ -132,6 +134,14 @@ def test_all_that_is_missing_is_named(parsed):
     row = parsed(AAA=GOOD, AAB=(NO_PLOT.replace("British mystery films", "Films"), True, {}))["AAB"]
     assert row["status"] == "no_plot"
     assert "plot" in row["reason"] and "tag" in row["reason"]
+
+
+def test_a_page_in_another_language_is_used_only_where_meta_json_gives_all(parsed):
+    given = {"tags": "dark", "plot": "P.", "image": "https://example.org/p.png"}
+    french = '<html lang="fr">' + HTML.replace("One.", "Un.")
+    rows = parsed(AAA=(french, True, given), AAB=(french, True, given | {"plot": None}), AAC=GOOD)
+    assert (rows["AAA"]["status"], rows["AAA"]["plot"], rows["AAA"]["tags"]) == ("ok", "P.", "dark")
+    assert (rows["AAB"]["status"], rows["AAB"]["plot"], rows["AAB"]["image"]) == ("other_language", "", "")
 
 
 def test_values_of_meta_json_win(parsed):
