@@ -9,27 +9,46 @@ from lxml.etree import XPath
 
 from pipeline.corpus.title import collapsed
 from pipeline.media.pages import Element
+from pipeline.parse.nouns import head_of
 from pipeline.parse.tree import text_of
 
+MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 MAINTENANCE = re.compile(
     "|".join(
         (
-            r"(?:Articles|Pages) (?:.* )?(?:with|using|contain|containing|needing|lacking|that|to|having|in)\b.*",
-            r"All (?:article|disambiguation|set index|stub|pages|NPOV|orphaned|accuracy)\b.*|All articles\b.*",
-            r"(?:All )?(?:Wikipedia|Wikidata) .*|Article Feedback .*|(?:\w+-)?[Pp]rotected pages\b.*",
-            r"Use (?:[A-Z][\w-]+ English|dmy|mdy|ymd|list-defined|shortened)\b.*|EngvarB\b.*|AC with \d+ elements",
-            r"(?:Short description|Template film date|CS1|Webarchive|Harv and|Film articles using|Portal templates).*",
-            r"(?:Official website|IMDb|Rotten Tomatoes|Commons|AFI|AllMovie|TCMDb|Internet \w+ Database)\b.*"
-            r" (?:Wikidata|template|ID|title)\b.*",
-            r"(?:Former |Delisted )?(?:[Gg]ood|[Ff]eatured) articles\b.*|(?:Interlanguage|Lang and).* template .*",
-            r".* from (?:January|February|March|April|May|June|July|August|September|October|November|December) \d{4}",
-            r"(?:.* )?[Ss]tubs",
+            rf".* (?:from|since|as of) (?:{MONTHS}) \d{{4}}",
+            r"All (?:article|disambiguation|set index|stub|NPOV|orphaned|accuracy|BLP|copied|uncategorized)\b.*",
+            r"(?:All )?Wikipedia .*|Article Feedback .*|Subscription required .*|Short description\b.*|Engvar.*",
+            r"(?:[\w -]+[ -])?[Pp]rotected (?:pages|against)\b.*|Biography with .*|Missing film date",
+            r"Use (?:[A-Z][\w-]+ (?:English|spelling)|dmy|mdy|ymd|list-defined|shortened|Harvard|parenthetical)\b.*",
+            r"AC (?:with|using) \d.*|CS1\b.*|Webarchive .*|Harv (?:and|errors)\b.*|Sfn .*|Cit(?:e|ation) \w+ .*",
+            r"(?:Template )?[Ff]ilm date with .*|Portal(?: templates?|-inline) .*|Official website .*",
+            r"(?:Commons|Sister project) (?:category|link|box)\b.*|No local image .*|Multiple image .*",
+            r"(?:IMDb|Rotten Tomatoes|Metacritic|AFI|AllMovie|TCMDb|(?:Box Office )?Mojo|BFI|Discogs|AniDB|Letterboxd"
+            r"|Kinopoisk|Internet \w+ Database|Internet Archive|MusicBrainz|Screenonline)\b.*"
+            r" (?:template|IDs?|title ID|links?|URL|website|identifiers?)\b.*",
+            r"Track ?listings? .*|Episode lists? (?:using|with) .*|Album (?:covers?|infobox).*|Instances of Lang.*",
+            r"Single ?chart .*|Album ?chart .*|Certification (?:Table|Cite) .*|Lang and .*|Interlanguage .*",
+            r"Languages which .*|ISO \d.*|Vague or ambiguous .*|Dynamic lists|Incomplete lists.*|Source attribution",
+            r".*\b(?:dead|external) links\b.*|.*\btitle IDs?\b.*|.*\bunsourced statements\b.*",
+            r".* (?:needing|lacking|requiring|missing|without) (?:\w+ )?(?:cleanup|attention|clarification|citations?"
+            r"|references|sources|translation|expansion|verification|infobox|images?|alt text|covers?)\b.*",
         )
     )
 )
+ANYWHERE = frozenset(  # words of maintenance
+    {"wikidata", "wikiproject", "infobox", "infoboxes", "navbox", "navboxes", "microformats", "wikilinks", "hatnotes"}
+    | {"transclusions", "pagename", "wikiprojects", "tracking"}
+)
+IN_HEAD = frozenset(  # words of maintenance, unless a film is based on them: `Films based on newspaper articles`
+    {"articles", "pages", "template", "templates", "parameter", "parameters", "redirects", "usages", "errors", "stub"}
+    | {"stubs", "disputes", "citations", "footnotes", "summaries", "categories", "param", "params"}
+)
+OF_LISTS = re.compile(r"(?:Disambiguation|Set ind(?:ex|ices))\b.*")  # they tell what the page is
 NORMAL = XPath("//div[@id='mw-normal-catlinks']")
 ALL = XPath("//div[@id='catlinks']")
 HIDDEN = "mw-hidden-catlinks"
+HIDDEN_BOX = XPath(f"//div[@id='{HIDDEN}']")
 NAMED = XPath("//link[contains(concat(' ', @rel, ' '), ' mw:PageProp/Category ')][@href]")
 MOST = 1000  # links that are read; articles have up to 150
 LISTED = re.compile(r'"wgCategories"\s*:\s*(?=\[)')
@@ -39,17 +58,23 @@ def visible_categories(tree: Element) -> list[str]:
     """Return the categories that a reader sees, in page order.
 
     Where the page shows none of them: those that its script or, on Parsoid's pages, its links name. Neither says which
-    are hidden, so that those of maintenance and, of the links, those of templates are left out.
+    are hidden, so that those of maintenance, those that the page lists as hidden and, of the links, those of templates
+    are left out.
     """
     shown = _shown(tree)
     if shown:
         return shown
-    return [name for name in _linked(tree) or _in_script(tree) if not is_maintenance(name)]
+    hidden = {text_of(link) for box in HIDDEN_BOX(tree) for link in islice(box.iter("a"), MOST)}
+    return [name for name in _linked(tree) or _in_script(tree) if name not in hidden and not is_maintenance(name)]
 
 
 def is_maintenance(name: str) -> bool:
     """Say whether a category is on the state of the article (`Articles with dead links`), not on its topic."""
-    return MAINTENANCE.fullmatch(name) is not None
+    if OF_LISTS.fullmatch(name):
+        return False
+    if MAINTENANCE.fullmatch(name) or not ANYWHERE.isdisjoint(name.lower().split()):
+        return True
+    return not IN_HEAD.isdisjoint(head_of(name).lower().split())
 
 
 def _shown(tree: Element) -> list[str]:

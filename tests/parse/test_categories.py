@@ -42,6 +42,18 @@ def test_those_of_the_script_where_the_page_shows_none():
     assert shown('<script>"wgCategories":[broken</script>') == []
 
 
+def test_those_that_the_page_lists_as_hidden_are_left_out_of_the_scripts():
+    script = '<script>RLCONF={"wgCategories":["Odd fog tracking list","Articles with hCards","1931 films"]};</script>'
+    hidden = HIDDEN.replace("Articles with hCards", "Odd fog tracking list")
+    assert shown(f'{script}<div id="catlinks">{hidden}</div>') == ["1931 films"]
+    assert shown(script.replace("tracking list", "films")) == ["Odd fog films", "1931 films"]
+
+
+def test_what_says_that_a_page_is_a_list_of_articles_stays():
+    script = '<script>RLCONF={"wgCategories":["Set index articles","Disambiguation pages","All set index articles"]};'
+    assert shown(f"{script}</script>") == ["Set index articles", "Disambiguation pages"]
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -56,6 +68,47 @@ def test_those_of_the_script_where_the_page_shows_none():
         "Good articles",
         "1940s drama film stubs",
         "CS1 maint: archived copy as title",
+        "CS1: long volume value",
+        "Metacritic ID same as Wikidata",
+        "IMDb title ID different from Wikidata",
+        "Rotten Tomatoes template using name parameter",
+        "Bollywood Hungama title ID not in Wikidata",
+        "Official website different in Wikidata and Wikipedia",
+        "Coordinates on Wikidata",
+        "Commons category link is the pagename",
+        "Album articles lacking alt text for covers",
+        "Album infoboxes lacking a cover",
+        "Music infoboxes with deprecated parameters",
+        "Pages using infobox film with unknown parameters",
+        "Articles using Infobox film with deprecated parameters",
+        "Redundant infobox title param",
+        "Track listings with input errors",
+        "Track listings that use the collapsed parameter",
+        "Certification Table Entry usages for United States",
+        "Certification Cite Ref usages outside Certification Table Entry",
+        "Single chart usages for Flanders",
+        "Episode list using the default LineColor",
+        "Listen template using plain parameter",
+        "Spoken articles",
+        "Television episode articles with short description for single episodes",
+        "Film articles using image size parameter",
+        "Wikipedia articles without plot summaries from July 2023",
+        "Wikipedia pages semi-protected against vandalism",
+        "All BLP articles lacking sources",
+        "Copied and pasted articles and sections with url provided",
+        "Harv and Sfn no-target errors",
+        "Lang and lang-xx template errors",
+        "Interlanguage link template existing link",
+        "Instances of Lang-ja using second unnamed parameter",
+        "Ill-formatted IPAc-en transclusions",
+        "Portal templates with all redlinked portals",
+        "Vague or ambiguous time from May 2014",
+        "Use Hiberno-English from July 2013",
+        "Use shortened footnotes from May 2021",
+        "AC with 16 elements",
+        "Unprintworthy redirects",
+        "All NPOV disputes",
+        "Subscription required using via",
     ],
 )
 def test_maintenance(name):
@@ -63,7 +116,25 @@ def test_maintenance(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["1985 films", "Films about Wikipedia", "Good Universe films", "Films set in May 1968"]
+    "name",
+    [
+        "1985 films",
+        "Films about Wikipedia",
+        "Good Universe films",
+        "Films set in May 1968",
+        "Films based on newspaper and magazine articles",
+        "Films based on The Comedy of Errors",
+        "Films about missing people",
+        "Films without speech",
+        "Films set in protected areas",
+        "Films with screenplays by Ada Roe",
+        "Featured films",
+        "BFI-funded films",
+        "Facebook in fiction",
+        "House of Commons films",
+        "Disambiguation pages",
+        "Set index articles",
+    ],
 )
 def test_topics(name):
     assert not is_maintenance(name)
