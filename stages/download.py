@@ -9,13 +9,13 @@ import logging
 from pathlib import Path
 
 from pipeline.core.stage import launch
-from pipeline.core.tables import DOWNLOADS, count_by_status, require_success, write_table
+from pipeline.core.tables import DOWNLOADS, count_by_status, write_table
 from pipeline.corpus import load_films
 from pipeline.corpus.section import Corpus
 from pipeline.corpus.site import serving
 from pipeline.download.breaker import CircuitBreaker
 from pipeline.download.lock import Lock
-from pipeline.download.recordings import fetch_all, require_answers
+from pipeline.download.recordings import fetch_all, require_answers, require_recordings
 from pipeline.download.rows import FOLDER, remove_others, requests_of
 from pipeline.download.section import Download
 
@@ -35,7 +35,7 @@ def main(root: Path, corpus: Corpus, download: Download) -> None:
     write_table(root / "data/downloads.parquet", outcome.rows, DOWNLOADS)
     log.info("download: %s", count_by_status(outcome.rows))
     require_answers(outcome)
-    require_success(outcome.rows, download.min_success_rate, "download", "recordings")
+    require_recordings(outcome, download.min_success_rate)
 
 
 if __name__ == "__main__":

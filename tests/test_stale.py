@@ -57,3 +57,15 @@ def test_another_machine_makes_nothing_stale(repository):
 def test_a_parameter_makes_its_own_stages_stale(repository):
     edit(repository, "params.yaml", "epochs: 2", "epochs: 3")
     assert stale(repository) == {"train@Im", "train@All"}
+
+
+def test_a_lock_that_somebody_passed_on_is_an_input_and_what_was_resolved_an_output(repository):
+    """The files as the stage and a user write them; here no list of recordings is resolved."""
+    assert {out["path"] for out in repository.outs("download")} >= {"data/soundtrack.lock.json"}
+    assert repository.json("data/soundtrack.lock.json") == {}
+    given = repository.folder / "data/sample/soundtrack.lock.json"
+    given.write_text("{}")
+    try:
+        assert "download" in stale(repository)
+    finally:
+        given.unlink()

@@ -93,7 +93,7 @@ def read_entry(fid: str, entry: Any, fields: Mapping[str, str], foreign: bool) -
             reading.values[own] = _converted(own, value, foreign)
             reading.names[own] = name
             if not _accepts(own, reading.values[own]):
-                reading.problems.append(Problem(fid, _name(name), short(value), f"expected {EXPECTED[own]}"))
+                reading.problems.append(Problem(fid, shown_name(name), short(value), f"expected {EXPECTED[own]}"))
     if "wikipedia" not in reading.values:
         reading.problems.append(Problem(fid, "wikipedia", "", "missing field"))
     elif not reading.problems and "soundtrack" not in reading.values and not _title(reading.values):
@@ -123,7 +123,7 @@ def film_of(fid: str, values: Entry, search: str) -> Film:
 def unused_fields(entries: Iterable[Any], used: Container[str]) -> list[str]:
     """Return the names of fields in `entries` that are not among `used`, printable and sorted."""
     names = {name for entry in entries if isinstance(entry, dict) for name in entry if name not in used}
-    return sorted(map(_name, names))
+    return sorted(map(shown_name, names))
 
 
 def value_at(entry: Any, path: str) -> Any:
@@ -159,6 +159,11 @@ def short(value: Any) -> str:
     """Return `value` as Python writes it, printable and of at most 80 characters."""
     text = _SHORT.repr(value)
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+def shown_name(key: str) -> str:
+    """Return the name of a field, printable and of at most 80 characters."""
+    return key if key.replace(".", "_").isidentifier() and key.isascii() and len(key) <= SHOWN else short(key)
 
 
 def is_text(value: Any) -> bool:
@@ -251,7 +256,3 @@ def _is_recording(value: Any) -> bool:
     if isinstance(value, str) and SEARCH.fullmatch(value):
         return len(value) <= MAX_SEARCH and not UNUSABLE.search(value)
     return is_web(value)
-
-
-def _name(key: str) -> str:
-    return key if key.replace(".", "_").isidentifier() and key.isascii() and len(key) <= SHOWN else short(key)

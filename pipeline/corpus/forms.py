@@ -20,7 +20,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from pipeline.core.errors import CorpusError
-from pipeline.corpus.entry import BAD_ID, MISSING, Problem, grouped, short, value_at
+from pipeline.corpus.entry import BAD_ID, MISSING, Problem, grouped, short, shown_name, value_at
 from pipeline.corpus.film import FID
 
 JSON, JSON_LINES, CSV = NAMES = ("meta.json", "meta.jsonl", "meta.csv")
@@ -69,7 +69,7 @@ def _numbered(items: list[Any], path: Path, fields: Mapping[str, str]) -> Entrie
     good = [isinstance(fid, str) and FID.fullmatch(fid) is not None for fid in ids]
     if any(good) or "id" in fields:
         wrong = [
-            Problem(f"film {number}", name, short(fid), BAD_ID)
+            Problem(f"film {number}", shown_name(name), short(fid), BAD_ID)
             for number, (fid, is_good) in enumerate(zip(ids, good, strict=True), start=1)
             if not is_good
         ]
@@ -82,7 +82,7 @@ def _numbered(items: list[Any], path: Path, fields: Mapping[str, str]) -> Entrie
     if len(items) > NUMBER_OF_IDS:
         raise CorpusError(f"{path} lists {len(items):,} films: there are {NUMBER_OF_IDS:,} ids")
     given = map("".join, product(ascii_uppercase, repeat=3))
-    what = f"its `{name}` holds none of three capital letters" if name else "the list has none"
+    what = f"its `{shown_name(name)}` holds none of three capital letters" if name else "the list has none"
     note = f"ids are given in order, AAA, AAB, … ({what}): add films at the end, so that the others keep theirs"
     return Entries(dict(zip(given, items, strict=False)), foreign=True, note=note, id_name=name)
 

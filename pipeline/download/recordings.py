@@ -9,10 +9,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from typing import get_args
 
 from tqdm import tqdm
 
 from pipeline.core.errors import StageError
+from pipeline.core.tables import require_success
 from pipeline.core.web import Pace
 from pipeline.corpus.site import Site
 from pipeline.download.breaker import CircuitBreaker, Stop
@@ -21,7 +23,7 @@ from pipeline.download.failures import AGAIN_NEXT_RUN, may_be_outdated
 from pipeline.download.fetch import Fetcher
 from pipeline.download.lock import Lock
 from pipeline.download.rows import Request, Row, earlier_row, is_settled, order_of, save_row
-from pipeline.download.section import Download
+from pipeline.download.section import Download, Retry
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +130,18 @@ def require_answers(outcome: Outcome) -> None:
         "  every run, while other recordings come through, is to be taken out of meta.json. Refused were: "
         f"{', '.join(stop.addresses)}."
     )
+
+
+def require_recordings(outcome: Outcome, min_success_rate: float) -> None:
+    """Raise `StageError` when too few recordings are here; it names how to ask again for what is settled."""
+    try:
+        require_success(outcome.rows, min_success_rate, "download", "recordings")
+    except StageError as error:
+        settled = {row["status"] for row in outcome.rows} & set(get_args(Retry))
+        if not settled:
+            raise
+        asks = f"`download.retry` in params.yaml asks again for what is {' or '.join(sorted(settled))}, one at a time."
+        raise StageError(f"{error}\n{asks}") from None
 
 
 def _advice(reason: str) -> str:

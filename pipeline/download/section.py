@@ -6,6 +6,8 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.core.fields import STRICT, Count, Name, NotNegative, Positive, Share
 
+Retry = Literal["gone", "skipped", "given_up"]
+
 
 @dataclass(frozen=True, config=STRICT)
 class Download:
@@ -20,5 +22,5 @@ class Download:
     max_seconds: Positive
     max_entries: Count
     cookies: Name | None
-    retry: Literal["gone", "skipped", "given_up"] | None
+    retry: Retry | None
     min_success_rate: Share

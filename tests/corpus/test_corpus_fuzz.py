@@ -62,11 +62,13 @@ few = settings(
 )
 
 
-def check(folder: Path, data: bytes) -> None:
+def check(folder: Path, data: bytes, name: str = "meta.json", fields: dict[str, str] | None = None) -> None:
     """Load `data` as a list; it must give films that can be used, or one error in printable lines."""
-    (folder / "meta.json").write_bytes(data)
+    for path in folder.glob("meta.*"):
+        path.unlink()
+    (folder / name).write_bytes(data)
     try:
-        films = load_films(folder, SEARCH)
+        films = load_films(folder, SEARCH, fields or {})
     except CorpusError as error:
         for line in str(error).splitlines():
             assert line.isprintable() and len(line) < len(str(folder)) + MAX_LINE
@@ -104,6 +106,22 @@ def test_damaged_bytes(tmp_path, noise, start, length):
         {"AAA": {"wikipedia": "https://x/wiki/Fog", "title": "é", "soundtrack": []}}, ensure_ascii=False
     ).encode()
     check(tmp_path, whole[:start] + noise + whole[start + length :])
+
+
+@few
+@given(st.lists(entries | values, max_size=4), st.dictionaries(st.sampled_from([*FIELDS, "id"]), texts, max_size=3))
+def test_other_forms(tmp_path, items, fields):
+    fields = {own: path for own, path in fields.items() if path}
+    check(tmp_path, json.dumps(items).encode(), fields=fields)
+    check(tmp_path, "\n".join(map(json.dumps, items)).encode(), "meta.jsonl", fields)
+
+
+@few
+@given(st.lists(st.lists(texts, max_size=4), max_size=4), st.sampled_from(",;\t"), st.binary(max_size=4))
+def test_tables(tmp_path, rows, separator, noise):
+    head = separator.join(["wikipedia", "year", "audio", "x"])
+    text = "\n".join([head, *(separator.join(cell.replace('"', '""') for cell in row) for row in rows)])
+    check(tmp_path, text.encode(errors="replace") + noise, "meta.csv")
 
 
 @pytest.mark.parametrize("depth", [100, 400, 700, 900, 950, 990, 2000, 100_000])

@@ -1,4 +1,5 @@
 import json
+import logging
 from urllib.request import urlopen
 
 import pytest
@@ -56,6 +57,30 @@ def test_a_list_at_the_top_wins(tmp_path, place):
     (tmp_path / "meta.json").write_text(json.dumps({"AAA": {"wikipedia": "https://x/wiki/Fog"}}))
     assert load_films(tmp_path, SEARCH)[0].wikipedia == "https://x/wiki/Fog"
     assert site_folder(tmp_path, None) is None
+
+
+def test_other_fields_than_the_plot_are_counted_in_one_line(tmp_path, place, caplog):
+    with caplog.at_level(logging.INFO):
+        load_films(tmp_path, SEARCH)
+    assert caplog.messages == [f"{place}: 1 field not used: title"]
+
+
+def test_problems_are_grouped(tmp_path, place):
+    tags = {f"AA{letter}": 3 for letter in "ABCDE"} | {"x": "a"}
+    (place / "meta/fid_to_text.json").write_text(json.dumps(tags))
+    with pytest.raises(CorpusError) as caught:
+        load_films(tmp_path, SEARCH)
+    assert [line.partition(".json: ")[2] for line in str(caught.value).splitlines()] == [
+        "AAA: found 3, expected a text of tags (5 films; also AAB: 3, AAC: 3, …)",
+        "'x': an id is three capital letters, AAA to ZZZ",
+    ]
+
+
+@pytest.mark.parametrize("name", ["meta.json", "meta.jsonl", "meta.csv"])
+def test_a_list_of_any_form_at_the_top_wins(tmp_path, place, name):
+    entry = {"meta.json": '[{"url": "URL"}]', "meta.jsonl": '{"url": "URL"}', "meta.csv": "url\nURL\n"}[name]
+    (tmp_path / name).write_text(entry.replace("URL", "https://x/wiki/Fog"))
+    assert load_films(tmp_path, SEARCH)[0].wikipedia == "https://x/wiki/Fog"
 
 
 def test_plots_may_be_missing(tmp_path, place):

@@ -1,16 +1,19 @@
 import errno
+import io
 import os
 
 import pytest
 from yt_dlp.globals import plugin_dirs
-from yt_dlp.utils import DownloadError, ExtractorError, GeoRestrictedError
+from yt_dlp.networking.common import Response
+from yt_dlp.networking.exceptions import HTTPError
+from yt_dlp.utils import DownloadError, ExtractorError, GeoRestrictedError, UserNotLive
 
 from pipeline.core.errors import StageError
 from pipeline.core.web import FetchError, Pace
 from pipeline.download.answers import is_live
 from pipeline.download.breaker import CircuitBreaker
 from pipeline.download.client import Client
-from pipeline.download.failures import COOKIES, LIVE, meaning
+from pipeline.download.failures import COOKIES, LIVE, UnknownFailure, meaning
 from pipeline.download.recordings import intervals_of
 from tests.faults import ok
 
@@ -42,6 +45,17 @@ def client(settings):
         ("This video is DRM protected", "gone", None),
         ("Premieres in 3 hours", "skipped", LIVE),
         ("This live event will begin in a few moments.", "skipped", LIVE),
+        ("This video is only available for registered users. Use --cookies-from-browser", "gone", COOKIES),
+        ("You need to log in to see this. Use --username and --password", "gone", COOKIES),
+        ("Content isn’t available", "gone", None),
+        ("This content is no longer available", "gone", None),
+        ("The Broadcast no longer exists", "gone", None),
+        ("The following content is not available on this app.. Watch on the latest version", "transient", None),
+        ("This video is not available on this device", "transient", None),
+        ("This video is not available on Mondays", "transient", None),
+        ("The page needs to be reloaded.", "transient", None),
+        ("This content is currently unavailable", "transient", None),
+        ("This video is not available yet. Release date: 2030-01-01", "skipped", LIVE),
         ("Requested format is not available. Use --list-formats", "transient", None),
         ("Unable to parse the moon; please report this issue on  https://github.com/yt-dlp", "transient", None),
     ],
@@ -56,6 +70,23 @@ def test_what_sites_write(text, status, needs):
 def test_an_error_without_a_cause_keeps_its_text():
     found = meaning(DownloadError("ERROR: [youtube] abc: something\x00odd\ud800", (None, None, None)))
     assert (found.status, found.reason) == ("transient", "something odd")
+
+
+def test_what_an_extractor_did_not_expect_is_unknown_whatever_it_says():
+    error = ExtractorError("Video not available, status code 404", expected=False)
+    assert isinstance(meaning(error), UnknownFailure)
+
+
+def test_a_channel_that_is_not_live():
+    found = meaning(UserNotLive(video_id="x"))
+    assert (found.status, found.needs) == ("skipped", LIVE)
+
+
+@pytest.mark.parametrize(("code", "unknown"), [(400, True), (418, True), (500, False), (503, False)])
+def test_answers_that_say_nothing_we_know(code, unknown):
+    response = Response(io.BytesIO(), "https://example.org/", {}, status=code)
+    found = meaning(HTTPError(response))
+    assert found.status == "transient" and isinstance(found, UnknownFailure) is unknown
 
 
 def test_a_country():

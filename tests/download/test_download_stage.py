@@ -133,7 +133,9 @@ def test_refusals_stop_the_stage_after_the_table_is_written(corpus, root, settin
 
 def test_too_few_recordings_stop_the_stage_after_the_table_is_written(corpus, root, settings):
     corpus(AAA=["{origin}/audio/none.webm"])
-    with pytest.raises(StageError, match=r"0 of 1 recordings succeeded \(1 gone\).*\n.*AAA.*404"):
+    with pytest.raises(
+        StageError, match=r"(?s)0 of 1 recordings succeeded \(1 gone\).*AAA.*404.*`download\.retry`.*what is gone"
+    ):
         main(root, CORPUS, settings)
     assert [row["status"] for row in rows(root)] == ["gone"]
     assert (root / "data/downloads.parquet").is_file()

@@ -4,8 +4,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.__main__ import main
+from pipeline.apps.corpus.remaining import remaining
 from pipeline.core.tables import DOWNLOADS, PAGES, write_table
+from pipeline.corpus import Film
 from tests.apps.corpus.small_wiki import WikiPage
+
+STATUSES = ("gone", "blocked", "skipped", "ok")
 
 
 @pytest.fixture
@@ -150,6 +154,14 @@ def test_what_is_here_is_not_counted(check, wiki):
     write_table(Path("data/pages.parquet"), [page], PAGES)
     _, output = check(entries)
     assert "To fetch from the web: 1 page, 2 posters, 2 recordings\n" in output
+
+
+@pytest.mark.parametrize(("retry", "left"), [(None, ("b",)), ("gone", ("a", "b")), ("skipped", ("b", "c"))])
+def test_what_download_retry_asks_again_for_is_left(tmp_path, retry, left):
+    row = dict.fromkeys(DOWNLOADS.names) | {"fid": "AAA"}
+    rows = [row | {"url": url, "status": status} for url, status in zip("abcd", STATUSES, strict=True)]
+    write_table(tmp_path / "data/downloads.parquet", rows, DOWNLOADS)
+    assert remaining(tmp_path, [Film("AAA", "w", tuple("abcd"))], retry)[0].soundtrack == left
 
 
 def test_a_corpus_in_the_references_layout(check, tmp_path):
