@@ -9,6 +9,7 @@ import pyarrow as pa
 from pipeline.core.errors import MissingFileError
 from pipeline.core.tables import DOWNLOADS, PAGES, read_table
 from pipeline.corpus.film import Film
+from pipeline.corpus.title import article_address
 
 ASKED_AGAIN = ("transient", "blocked")  # statuses of recordings that the next run asks for; the others are settled
 
@@ -24,7 +25,7 @@ def remaining(root: Path, films: list[Film], retry: str | None) -> list[Film]:
     downloads = _rows(root / "data/downloads.parquet", DOWNLOADS)
     asked = {(row["fid"], row["url"]) for row in downloads}
     again = {(row["fid"], row["url"]) for row in downloads if row["status"] in (*ASKED_AGAIN, retry)}
-    return [_left(film, pages.get((film.fid, film.wikipedia)), asked - again) for film in films]
+    return [_left(film, pages.get((film.fid, article_address(film.wikipedia))), asked - again) for film in films]
 
 
 def _left(film: Film, page: dict[str, Any] | None, settled: set[tuple[str, str]]) -> Film:
