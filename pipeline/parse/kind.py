@@ -30,6 +30,7 @@ from pipeline.parse.tree import having
 
 DISAMBIGUATION = re.compile(r"\bdisambiguation pages\b|^Set ind(?:ex articles|ices)\b", re.IGNORECASE)
 IN_BRACKETS = re.compile(r" \(([^()]*)\)$")
+DIRECTED = re.compile(r"\b(?:is|was) an? [^,.;:]*\bdirected by\b")
 LIST = re.compile(r"(?:lists?|index|outline) of ", re.IGNORECASE)
 QUOTED = 100  # characters of an article's text in a reason
 LABELS: tuple[tuple[Kind, frozenset[str], int], ...] = (  # of infoboxes, and how many of them it takes
@@ -97,6 +98,8 @@ def _without_proof(
     aired = next((box.aired for box in boxes if box.aired), "")
     if (undated or aired or not categories) and (lead := _of_lead(tree)):
         return lead
+    if undated and DIRECTED.search(sentence := first_sentence(tree)):  # `a British thriller directed by …`
+        return Finding("film", _text(sentence))
     if films := next((name for name in undated if aired or is_of_a_sort(name)), None):
         return Finding("film", _category(films))
     if aired:
@@ -130,12 +133,16 @@ def _of_lead(tree: Element) -> Finding | None:
     if found := _worded(described, f"the page is described as `{described[:QUOTED]}`"):
         return found
     sentence = first_sentence(tree)
-    return _worded(predicate(sentence), f"the text begins `{sentence[:QUOTED]}`")
+    return _worded(predicate(sentence), _text(sentence))
 
 
 def _worded(text: str, evidence: str) -> Finding | None:
     kind = kind_of_phrase(text)
     return Finding(kind, evidence) if kind else None
+
+
+def _text(sentence: str) -> str:
+    return f"the text begins `{sentence[:QUOTED]}`"
 
 
 def _category(name: str) -> str:

@@ -74,6 +74,8 @@ def _year_in(sentence: str, verb: re.Match[str]) -> int | None:
     for aside in ASIDE.findall(before):
         if found := YEAR.search(aside):
             return int(found[1])
+    if year := _year_of_noun(before.partition(",")[2]):  # `Fog, a 1962 film by Ada Roe, is …`
+        return year
     for pattern in RELEASED:
         for released in islice(pattern.finditer(sentence), 5):
             if found := YEAR.search(OTHER_MATTERS.split(sentence[released.end() :], maxsplit=1)[0]):

@@ -42,6 +42,7 @@ ORDINALS = "first|second|third|fourth|fifth|last|final"
 NUMBERS = "one|two|three|four|five|six|seven|eight|nine|ten|[0-9]{1,2}|[ivx]{1,4}"
 PARTS = r"part|volume|vol\.?|chapter|segment|episode|act|book|film|half"
 PART = re.compile(rf"\b(?:(?:{PARTS}) (?:{NUMBERS})|(?:{ORDINALS}) (?:{PARTS}))\b")
+WORD = re.compile(r"[\w-]+")
 SEPARATORS = re.compile(r"[/&,:;()\[\]–—|]| - |\band\b|\bor\b")
 LINKS = re.compile(r"^(?:(?:of|for|in|the|a) )+|(?: (?:of|for|in|the))+$")
 OTHER_WORKS = frozenset(  # words of a heading whose own `Plot` or `Story` is not the film's
@@ -152,7 +153,7 @@ def _rank_of_words(words: str) -> int | None:
 def _is_of_another_work(words: str) -> bool:
     if PART.search(words) or _rank(words)[0] is not None:
         return False
-    return not OTHER_WORKS.isdisjoint(words.replace(":", " ").replace("/", " ").split())
+    return not OTHER_WORKS.isdisjoint(WORD.findall(words))
 
 
 def _joined(candidates: list[_Candidate]) -> list[str]:

@@ -26,7 +26,7 @@ MARKS = frozenset(  # of references and of editors
 )
 HIDDEN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 BRACKETED = re.compile(r"\s*\[.*\]\s*", re.DOTALL)
-EXPONENT = re.compile(r"[+−–-]?(?:\d+|n)", re.ASCII)
+EXPONENT = re.compile(r"[+−–-]?[0-9knx][0-9knx.,/+−–-]*")
 SLASHES = ("/", "⁄", "∕")  # of a fraction: 8<sup>1</sup>⁄<sub>2</sub>
 MARK_PIECES = 20  # a raised text of more pieces is no mark; a limit for pages that nest without end
 EMPTY_BRACKETS = re.compile(r"\[\s*\]")

@@ -84,6 +84,8 @@ def test_bare_article_takes_its_year_from_the_infobox_and_its_kind_from_the_titl
         ("Fog is a film made by Ada Roe in 1961 and first shown in May 1962.", 1962),
         ("Released in 1962, Fog is a film set in 1906.", 1962),
         ("Mr. Fog vs. Mrs. Mist is a film by Dr. A. Roe, released in 1962. It is set in 1906.", 1962),
+        ("Fog, a 1962 film by Ada Roe, is lost.", 1962),
+        ("1941 is a film by Ada Roe.", None),
         ("Fog is a film set in 1906.", None),
         ("Fog is a film based on the 1897 novel.", None),
         ("Fog is an adaptation of the 1897 novel, and a film.", None),

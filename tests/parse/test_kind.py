@@ -111,6 +111,9 @@ UNDATED = {  # articles in a category of films without a year: kind, title, lead
     "nothing said": ("not_a_film", "Fog", "Fog."),
     "film": ("film", "Fog", "Fog is a comedy film, the only one the studio made."),
     "film, list of genres": ("film", "Fog", "Fog is a short film, a comedy made for a company."),
+    "film by its genre": ("film", "Fog", "Fog is a British thriller directed by Ada Roe."),
+    "play": ("not_a_film", "Fog", "Fog is a British play directed by Ada Roe."),
+    "company that somebody directs": ("not_a_film", "Fog", "Fog is a venture, which was directed by Ada Roe."),
     "film with an aside": ("film", "Fog", "Fog (French: Brume) is a (1931) experimental film directed by B. C."),
     "motion picture": ("film", "Fog", "Fog is a silent motion picture."),
 }

@@ -120,7 +120,7 @@ def test_a_word_with_two_meanings_below_another_matter_is_no_plot(above, words):
 
 
 def test_the_plot_of_another_work_counts_only_where_there_is_no_other():
-    sequel = "<h2>Sequel</h2><h3>Plot</h3><p>No.</p><h2>Video game</h2><h3>Plot</h3><p>Nor this.</p>"
+    sequel = "<h2>Sequel</h2><h3>Plot</h3><p>No.</p><h2>Novel, game</h2><h3>Plot</h3><p>Nor this.</p>"
     assert plot_of(f"{sequel}<h2>Premise</h2>{PLOT}") == "One.\nTwo."
     assert plot_of(f"<h2>Original film</h2><h3>Plot</h3>{PLOT}{sequel}") == "One.\nTwo."
     assert plot_of(sequel) == "No."
@@ -291,6 +291,7 @@ def test_marks_are_removed(mark):
         ("10<sup>6</sup> men", "10^6 men"),
         ("10<sup>-6</sup> and 10<sup>−<b>9</b></sup>", "10^-6 and 10^−9"),
         ("x<sup>2</sup>, 2<sup>n</sup>, (a)<sup> 3 </sup>", "x^2, 2^n, (a)^3"),
+        ("10<sup>6.5</sup>, 10<sup>n+1</sup>, 3<sup>1/2</sup>, Fe<sup>3+</sup>", "10^6.5, 10^n+1, 3^1/2, Fe^3+"),
         ("the 10<sup>th</sup> of 1<sup>st</sup>", "the 10th of 1st"),
         ("8<sup>1</sup>⁄<sub>2</sub> hours", "8 1⁄2 hours"),
         ("10<sup>6</sup><sup class='reference'>[6]</sup>", "10^6"),
