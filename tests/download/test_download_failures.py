@@ -78,7 +78,7 @@ def test_what_an_extractor_did_not_expect_is_unknown_whatever_it_says():
 
 
 def test_a_channel_that_is_not_live():
-    found = meaning(UserNotLive(video_id="x"))
+    found = meaning(UserNotLive("The stage is empty", video_id="x"))
     assert (found.status, found.needs) == ("skipped", LIVE)
 
 
