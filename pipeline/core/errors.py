@@ -11,6 +11,8 @@ Trouble with one film or one recording is a row with `status` and `reason`, not 
 file, the value found, the values allowed, and what to do next.
 """
 
+from pathlib import Path
+
 
 class PipelineError(Exception):
     """Base class: a stage prints the message without a traceback and exits with 1.
@@ -42,3 +44,12 @@ class StageError(PipelineError):
 
 class ModelError(PipelineError):
     """A model cannot be built, read or applied to these features."""
+
+
+def disk_error(error: OSError, path: Path, command: str) -> StageError:
+    """Return what a full disk, or one that refuses, means to `command`: at `path`, unless the error names a file."""
+    name = command.split()[-1]
+    return StageError(
+        f"{name}: {error.filename or path}: {error.strerror or error}; mend that and run `{command}` again, "
+        "what is done is kept"
+    )

@@ -1,19 +1,26 @@
 """Recordings as streams: any container in, frames or mono samples out, a block at a time; and samples as MP3.
 
 Files come from strangers: only the containers of `SUFFIXES` are opened, and nothing that such a file points to. What
-cannot be decoded is skipped packet by packet, as players do, and shows in the decoded length.
+cannot be decoded is skipped packet by packet, as players do, and shows in the decoded length. Whatever else goes wrong
+is a `NotAudioError`; only what the disk itself refuses is an `OSError`. A decoder that crashes ends this process:
+`pipeline.media.sandbox` decodes in another one.
 """
 
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import lameenc
 import numpy as np
+from av.audio.frame import format_dtypes
 from av.container import InputContainer
 from av.filter import Graph
+
+from pipeline.core.files import sha256_of
+from pipeline.core.text import one_line
 
 SUFFIXES = {  # FFmpeg's name of the container: the suffix of our file; none that is a list of other files
     "matroska,webm": ".webm",
@@ -49,6 +56,10 @@ SUFFIXES = {  # FFmpeg's name of the container: the suffix of our file; none tha
 }
 OPTIONS = {"format_whitelist": ",".join(SUFFIXES), "protocol_whitelist": "file"}
 BLOCK = 1 << 16  # samples of a channel that are gathered before they are resampled
+CANCELLED = 0.02  # energy of the channels' sum, of their energies' sum: 1 where they differ, 0 where they are opposite
+U8_ZERO = 128  # of samples without a sign
+REASON_CHARS = 200
+TAG_CHARS = 4096
 
 LAME_QUALITY = 3  # LAME's own default, and so that of the ffmpeg program
 LAME_DELAY = 576  # samples that LAME puts in front
@@ -56,6 +67,8 @@ BIT_RATES = (  # kbit/s of MPEG-2 and MPEG-1 Layer III by the header's four bits
     (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
 )
+
+Source = tuple[str, str, int]  # sample format, layout, rate in Hz
 
 
 class NotAudioError(Exception):
@@ -66,18 +79,21 @@ class NotAudioError(Exception):
 def opened(path: Path) -> Iterator[InputContainer]:
     """Yield the open container of `path`; raise `NotAudioError` unless it is one of `SUFFIXES` and holds audio.
 
-    Bytes of tags that are not UTF-8, as in old MP3s, are halves of characters in its metadata.
+    So does whatever PyAV raises within the block. Bytes of tags that are not UTF-8, as in old MP3s, are halves of
+    characters in its metadata.
     """
     try:
-        container = av.open(str(path), options=OPTIONS, metadata_errors="surrogateescape")
-    except OSError:
+        with av.open(str(path.absolute()), options=OPTIONS, metadata_errors="surrogateescape") as container:
+            if not container.streams.audio:
+                raise NotAudioError(f"it holds no audio ({container.format.long_name})")
+            if container.streams.audio[0].codec_context is None:
+                raise NotAudioError("no decoder for its audio is known")
+            yield container
+    except NotAudioError:
         raise
-    except av.FFmpegError as error:
-        raise NotAudioError(f"it is no audio file that can be decoded ({error.strerror})") from None
-    with container:
-        if not container.streams.audio:
-            raise NotAudioError(f"it holds no audio ({container.format.long_name})")
-        yield container
+    except Exception as error:  # whatever a damaged or hostile file makes of PyAV
+        _raise_of_disk(error, path)
+        raise NotAudioError(reason_of(error)) from None
 
 
 def frames(container: InputContainer) -> Iterator[av.AudioFrame]:
@@ -86,9 +102,8 @@ def frames(container: InputContainer) -> Iterator[av.AudioFrame]:
     while True:
         try:
             packet = next(packets, None)
-        except OSError:
-            raise
-        except av.FFmpegError:
+        except av.FFmpegError as error:
+            _raise_of_disk(error, Path(container.name))
             return
         if packet is None:
             return
@@ -99,26 +114,43 @@ def frames(container: InputContainer) -> Iterator[av.AudioFrame]:
         yield from decoded
 
 
-def mono(path: Path, sample_rate: int) -> Iterator[np.ndarray]:
-    """Yield the recording as int16 blocks [t]: the mean of its channels, resampled to `sample_rate` Hz."""
+def metadata(path: Path) -> dict[str, str]:
+    """Return the tags of the file at `path` by their names in small letters; raise as `opened` does.
+
+    Those of the whole file go before those of its audio stream.
+    """
     with opened(path) as container:
-        graph: Graph | None = None
-        shape, gathered = None, 0
+        tags = {**container.streams.audio[0].metadata}, {**container.metadata}
+        return {name.lower(): text[:TAG_CHARS] for of_one in tags for name, text in of_one.items()}
+
+
+def mono(path: Path, sample_rate: int) -> Iterator[np.ndarray]:
+    """Yield the recording as int16 blocks [t]: the mix of its channels, resampled to `sample_rate` Hz.
+
+    The mix is FFmpeg's, of two channels their mean; of layouts that FFmpeg cannot mix (ambisonics, nine channels) the
+    mean. Where channels cancel (a stereo file in opposite phase), one stands for all, block by block of the file's own
+    samples: the first, or a later one from where it has twice the energy. Raises `NotAudioError` for what cannot be
+    decoded, and for samples that are NaN or infinite.
+    """
+    with opened(path) as container:
+        mixer: _Mixer | None = None
         for frame in frames(container):
-            found = (frame.format.name, frame.layout.name, frame.sample_rate)
-            if graph is None or shape != found:  # may change within a recording
-                if graph is not None:
-                    graph.push(None)
-                    yield from _pulled(graph)
-                graph, shape, gathered = _mixer(frame, sample_rate), found, 0
-            graph.push(frame)
-            gathered += frame.samples
-            if gathered >= BLOCK:  # to pull after each frame would take longer than to decode it
-                yield from _pulled(graph)
-                gathered = 0
-        if graph is not None:
-            graph.push(None)
-            yield from _pulled(graph)
+            if mixer is None or not mixer.takes(frame):  # may change within a recording
+                if mixer is not None:
+                    yield from mixer.rest()
+                mixer = _Mixer(frame, sample_rate)
+            yield from mixer.mixed(frame)
+        if mixer is not None:
+            yield from mixer.rest()
+
+
+def reason_of(error: Exception) -> str:
+    """Return what an exception of decoding means, as the reason of a row."""
+    if isinstance(error, MemoryError):
+        return "decoding it takes too much memory"
+    if isinstance(error, av.FFmpegError):
+        return f"it is no audio file that can be decoded ({error.strerror})"
+    return one_line(f"it cannot be decoded ({type(error).__name__}: {error})", REASON_CHARS)
 
 
 def write_mp3(path: Path, samples: np.ndarray, sample_rate: int, bit_rate: int) -> None:
@@ -137,26 +169,119 @@ def write_mp3(path: Path, samples: np.ndarray, sample_rate: int, bit_rate: int) 
     path.write_bytes(_info_frame(data, len(samples), sample_rate) + data)
 
 
-def _mixer(frame: av.AudioFrame, sample_rate: int) -> Graph:
+class _Mixer:
+    """Frames of one format, layout and rate on their way to mono blocks.
+
+    They are gathered first: to look at each frame, or to pull after each, would take longer than to decode it.
+    """
+
+    def __init__(self, frame: av.AudioFrame, sample_rate: int) -> None:
+        self._source = _source_of(frame)
+        name, layout, rate = self._source
+        known = name if name in format_dtypes else "dblp"  # PyAV makes no arrays of others
+        self._size = max(1, min(BLOCK, BLOCK * rate // sample_rate))  # a low rate becomes many samples
+        self._gathered = 0
+        self._chosen = 0  # the channel that last stood for all
+        size = {"nb_out_samples": str(self._size), "pad": "0"}
+        self._gather = _graph(self._source, {"aformat": {"sample_fmts": known}, "asetnsamples": size})
+        # To int16: only then does FFmpeg scale the mix so that it cannot clip, whatever the codec's own format.
+        mix = {"aformat": {"sample_rates": str(sample_rate), "sample_fmts": "s16", "channel_layouts": "mono"}}
+        self._layout, self._channels = layout, frame.layout.nb_channels
+        try:
+            self._mix = _graph((known, layout, rate), mix)
+        except av.FFmpegError:
+            self._layout, self._channels = "mono", 1
+            self._mix = _graph((known, "mono", rate), mix)
+
+    def takes(self, frame: av.AudioFrame) -> bool:
+        return _source_of(frame) == self._source
+
+    def mixed(self, frame: av.AudioFrame) -> Iterator[np.ndarray]:
+        """Take in a frame and yield the blocks that are ready."""
+        self._gather.push(frame)
+        self._gathered += frame.samples
+        if self._gathered >= self._size:
+            self._gathered = 0
+            yield from self._blocks()
+
+    def rest(self) -> Iterator[np.ndarray]:
+        """Yield what has not been yielded; nothing can be taken in after that."""
+        self._gather.push(None)
+        yield from self._blocks()
+        self._mix.push(None)
+        yield from (block.to_ndarray()[0] for block in _pulled(self._mix))
+
+    def _blocks(self) -> Iterator[np.ndarray]:
+        for gathered in _pulled(self._gather):
+            self._mix.push(self._mixable(gathered))
+            yield from (block.to_ndarray()[0] for block in _pulled(self._mix))
+
+    def _mixable(self, block: av.AudioFrame) -> av.AudioFrame:
+        """Return the block, or one of equal channels for FFmpeg to mix in its stead."""
+        channels = _channels(block)
+        kind = channels[0].dtype.kind
+        waves = [channel.astype(np.float32, copy=False) - (U8_ZERO if kind == "u" else 0) for channel in channels]
+        with np.errstate(over="ignore", invalid="ignore"):
+            energies = np.array([wave @ wave for wave in waves])
+            if kind == "f" and not np.isfinite(energies).all() and not all(np.isfinite(c).all() for c in channels):
+                raise NotAudioError("it holds samples that are NaN or infinite")
+            total = sum(waves[1:], waves[0])
+            cancelled = total @ total < CANCELLED * energies.sum()
+        if cancelled:
+            energies[self._chosen] *= 2
+            self._chosen = int(energies.argmax())
+            one = channels[self._chosen]
+        elif self._channels < len(channels):
+            mean = np.mean(channels, axis=0)
+            one = (mean if kind == "f" else mean.round()).astype(channels[0].dtype)
+        else:
+            return block
+        equal = np.tile(one, (self._channels, 1))
+        equal = equal if block.format.is_planar else equal.T.reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(equal), block.format.name, self._layout)
+        frame.sample_rate, frame.time_base, frame.pts = block.sample_rate, block.time_base, block.pts
+        return frame
+
+
+def _channels(block: av.AudioFrame) -> list[np.ndarray]:
+    """Return the samples [t] of each channel, in the memory of the block."""
+    planes = [np.frombuffer(memoryview(plane), format_dtypes[block.format.name]) for plane in block.planes]
+    if block.format.is_planar:
+        return [plane[: block.samples] for plane in planes]
+    count = block.layout.nb_channels
+    return list(planes[0][: block.samples * count].reshape(-1, count).T)
+
+
+def _source_of(frame: av.AudioFrame) -> Source:
+    return frame.format.name, frame.layout.name, frame.sample_rate
+
+
+def _graph(source: Source, filters: dict[str, dict[str, str]]) -> Graph:
     graph = Graph()
-    source = graph.add_abuffer(
-        sample_rate=frame.sample_rate, format=frame.format.name, layout=frame.layout.name, time_base=frame.time_base
-    )
-    gather = graph.add("asetnsamples", nb_out_samples=str(BLOCK), pad="0")
-    # To int16: only then does FFmpeg scale the mix so that it cannot clip, whatever the codec's own format.
-    mix = graph.add("aformat", sample_rates=str(sample_rate), sample_fmts="s16", channel_layouts="mono")
-    graph.link_nodes(source, gather, mix, graph.add("abuffersink"))
+    name, layout, rate = source
+    nodes = [graph.add_abuffer(sample_rate=rate, format=name, layout=layout, time_base=Fraction(1, rate))]
+    nodes += [graph.add(filter_, **options) for filter_, options in filters.items()]
+    graph.link_nodes(*nodes, graph.add("abuffersink"))
     graph.configure()
     return graph
 
 
-def _pulled(graph: Graph) -> Iterator[np.ndarray]:
+def _pulled(graph: Graph) -> Iterator[av.AudioFrame]:
     while True:
         try:
-            block = graph.pull()
+            frame = graph.pull()
         except (av.BlockingIOError, av.EOFError):
             return
-        yield block.to_ndarray()[0]
+        assert isinstance(frame, av.AudioFrame), "it is a graph of audio"
+        yield frame
+
+
+def _raise_of_disk(error: Exception, path: Path) -> None:
+    """Raise what the disk refuses. FFmpeg has the system's errors for damaged files too, so the file is read here."""
+    if isinstance(error, OSError):
+        if not isinstance(error, av.FFmpegError):
+            raise error
+        sha256_of(path)
 
 
 def _info_frame(data: bytes, length: int, sample_rate: int) -> bytes:
