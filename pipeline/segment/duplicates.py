@@ -38,6 +38,13 @@ class Duplicates:
                 self._recorder.add(block)
             yield block
 
+    def forget_recording(self) -> None:
+        """Drop what was kept of the recording in progress."""
+        for row in self._kept:
+            if self._exact.get(row["sha256"]) is row:
+                del self._exact[row["sha256"]]
+        self._kept = []
+
     def reason(self, row: Row) -> str:
         """Return what a segment repeats, as a reason; "" when it is new. `row` has its sha256, start and seconds."""
         if self._limit is None:

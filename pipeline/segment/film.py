@@ -7,6 +7,9 @@ mono.
 
 Samples are encoded as they come while there is room, so a film with no more segments than `max_per_film` is decoded
 once; of one with more, the chosen segments that were not yet encoded are fetched from the recordings a second time.
+
+A recording that cannot be decoded to its end, in whatever way that shows, is a row, and no segment of it is kept; what
+the disk refuses ends the stage.
 """
 
 import hashlib
@@ -20,9 +23,11 @@ from typing import Any
 import av
 import numpy as np
 
+from pipeline.core.errors import disk_error
 from pipeline.core.files import sha256_of
-from pipeline.media.audio import NotAudioError, mono
+from pipeline.media.audio import NotAudioError
 from pipeline.media.loudness import loudness_lufs, peak_dbfs
+from pipeline.media.sandbox import mono
 from pipeline.segment.cut import Cut, Stream, cuts_of, sections_of
 from pipeline.segment.duplicates import Duplicates
 from pipeline.segment.encode import write_audio
@@ -39,6 +44,7 @@ from pipeline.segment.rows import (
 from pipeline.segment.section import Segment
 from pipeline.segment.state import FilmState, digest_of, encoding_of, write_journal
 
+RUN = "dvc repro segment"
 PART = ".part-"  # begins the names of files that are not yet in their places
 
 Row = dict[str, Any]
@@ -56,9 +62,14 @@ class FilmRecordings:
 def segment_film(root: Path, settings: Segment, base: str, film: FilmRecordings) -> FilmState:
     """Cut a film anew and return its state; a recording that is not there or cannot be decoded is a row.
 
-    Nothing in place is touched before all is encoded; then a journal beside the table `base` says so.
+    Nothing in place is touched before all is encoded; then a journal beside the table `base` says so. Raises
+    `StageError` for a file that cannot be read or written.
     """
-    return _Work(root, settings, film).done(base)
+    work = _Work(root, settings, film)
+    try:
+        return work.done(base)
+    except OSError as error:
+        raise disk_error(error, work.folder, RUN) from error
 
 
 class _Work:
@@ -78,7 +89,7 @@ class _Work:
     def done(self, base: str) -> FilmState:
         self.folder.mkdir(parents=True, exist_ok=True)
         duplicates = Duplicates(self.settings, len(self.film.recordings))
-        rows = [row for recording in self.film.recordings for row in self._rows(recording, duplicates)]
+        rows = [row for recording in self.film.recordings for row in self._whole(recording, duplicates)]
         self._choose()
         self._encode_rest()
         kept = [row for row in self.kept if row["status"] == "ok"]
@@ -92,6 +103,16 @@ class _Work:
         write_journal(self.root, base, self.film.fid, state)
         return state
 
+    def _whole(self, recording: Row, duplicates: Duplicates) -> list[Row]:
+        """Return the rows of a recording; where it cannot be decoded to its end, the one that says so."""
+        before = len(self.kept)
+        try:
+            return list(self._rows(recording, duplicates))
+        except NotAudioError as error:
+            del self.kept[before:]
+            duplicates.forget_recording()
+            return [row_of(recording, status="corrupt", reason=str(error))]
+
     def _rows(self, recording: Row, duplicates: Duplicates) -> Iterator[Row]:
         """Yield the rows of a recording, encoding what may be kept."""
         if not (self.root / recording["path"]).is_file():
@@ -99,16 +120,12 @@ class _Work:
             return
         stream = Stream(duplicates.next_recording(mono(self.root / recording["path"], self.settings.sample_rate)))
         found = False
-        try:
-            for cut in cuts_of(stream, sections_of(recording, self.settings.sample_rate), self.settings):
-                found = True
-                yield self._judged(recording, cut, duplicates)
-        except NotAudioError as error:
-            yield row_of(recording, status="corrupt", reason=str(error))
-            return
+        for cut in cuts_of(stream, sections_of(recording, self.settings.sample_rate), self.settings):
+            found = True
+            yield self._judged(recording, cut, duplicates)
         if not stream.end:
-            yield row_of(recording, status="corrupt", reason="nothing in it can be decoded")
-        elif not found:
+            raise NotAudioError("nothing in it can be decoded")
+        if not found:
             seconds = stream.end / self.settings.sample_rate
             yield too_short(row_of(recording, start_seconds=0.0, seconds=seconds), self.settings)
 
@@ -143,7 +160,7 @@ class _Work:
             write_audio(path, samples, settings.sample_rate, settings.format, settings.bit_rate)
         except (av.FFmpegError, RuntimeError) as error:
             if isinstance(error, OSError):  # no room on the disk, say
-                raise
+                raise disk_error(error, path, RUN) from error
             reason = f"it could not be written as {settings.format}: {error}"
             row |= {"status": "not_encoded", "reason": reason, "landmarks": ""}
             return
@@ -169,12 +186,18 @@ class _Work:
             if not rows:
                 continue
             stream = Stream(mono(self.root / recording["path"], self.settings.sample_rate))
-            for cut in cuts_of(stream, sections_of(recording, self.settings.sample_rate), self.settings):
-                start = cut.start / self.settings.sample_rate
-                if start in rows:
-                    self._encode(rows.pop(start), cut.samples)
-                if not rows:
-                    break
+            reason = "it decodes otherwise the second time"
+            try:
+                for cut in cuts_of(stream, sections_of(recording, self.settings.sample_rate), self.settings):
+                    start = cut.start / self.settings.sample_rate
+                    if start in rows:
+                        self._encode(rows.pop(start), cut.samples)
+                    if not rows:
+                        break
+            except NotAudioError as error:
+                reason = str(error)
+            for row in rows.values():
+                row |= {"status": "corrupt", "reason": reason}
 
     def _place(self, kept: list[Row]) -> dict[str, int]:
         """Rename what was encoded to its number and remove all else; return the sizes by path."""

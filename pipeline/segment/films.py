@@ -12,12 +12,12 @@ from typing import Any
 
 from tqdm import tqdm
 
-from pipeline.core.errors import StageError
+from pipeline.core.errors import StageError, disk_error
 from pipeline.core.workers import map_in_order
-from pipeline.segment.film import FilmRecordings, segment_film
+from pipeline.segment.film import RUN, FilmRecordings, segment_film
 from pipeline.segment.rows import FOLDER
 from pipeline.segment.section import Segment
-from pipeline.segment.state import FilmState, digest_of, load, save
+from pipeline.segment.state import TABLE, FilmState, digest_of, load, save
 
 SUCCEEDED = ("ok", "surplus", "duplicate")  # the recording could be cut
 
@@ -29,8 +29,29 @@ def segment_all(
 ) -> list[dict[str, Any]]:
     """Bring `data/audio` and the segments table in line with the downloads that are ok; return the table's rows.
 
-    A film from which and from whose settings nothing has changed is left as it is.
+    A film from which and from whose settings nothing has changed is left as it is. Raises `StageError` when a process
+    dies, and for a file that cannot be read or written.
     """
+    try:
+        return _segment_all(root, downloads, settings, processes)
+    except OSError as error:
+        raise disk_error(error, root / TABLE, RUN) from error
+
+
+def by_recording(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one row per recording: an ok one where any segment of it could be used, or was not needed."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        if row["status"] in SUCCEEDED:
+            found[row["source"]] = row | {"status": "ok", "reason": ""}
+        else:
+            found.setdefault(row["source"], row)
+    return list(found.values())
+
+
+def _segment_all(
+    root: Path, downloads: Iterable[dict[str, Any]], settings: Segment, processes: int
+) -> list[dict[str, Any]]:
     whole = [row for row in downloads if row["status"] == "ok"]
     whole.sort(key=lambda row: (row["fid"], row["number"], -1 if row["entry"] is None else row["entry"]))
     before, base = load(root)
@@ -56,17 +77,6 @@ def segment_all(
         ) from None
     save(root, states)
     return [row for state in states.values() for row in state.rows]
-
-
-def by_recording(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one row per recording: an ok one where any segment of it could be used, or was not needed."""
-    found: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        if row["status"] in SUCCEEDED:
-            found[row["source"]] = row | {"status": "ok", "reason": ""}
-        else:
-            found.setdefault(row["source"], row)
-    return list(found.values())
 
 
 def _remove_others(root: Path, states: dict[str, FilmState]) -> None:

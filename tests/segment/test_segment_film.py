@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 
+from pipeline.core.errors import StageError
 from pipeline.media.loudness import loudness_lufs, peak_dbfs
 from pipeline.segment import film
 from pipeline.segment.film import FilmRecordings, segment_film
@@ -269,7 +270,7 @@ def test_a_full_disk_ends_the_run(record, settings, film_rows, monkeypatch):
         raise av.error.PermissionError(28, "No space left")  # one of FFmpeg's errors and of the system's
 
     monkeypatch.setattr(film, "write_audio", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(StageError, match=r"^segment: .*/A/A/A/\.part-0\.mp3: No space left; "):
         film_rows(settings, [record.samples("AAA", 0, music(1, 4))])
 
 
