@@ -67,16 +67,25 @@ def seconds_of(info: dict[str, Any]) -> float | None:
 
 
 def chapters_of(info: dict[str, Any], seconds: float) -> list[dict[str, Any]]:
-    """Return the chapters of a recording of `seconds` by their starts; without those that lie outside or are empty."""
+    """Return the chapters of a recording of `seconds` by their starts; without those that lie outside or are empty.
+
+    One without an end reaches to the next one's start, the last to the end of the recording.
+    """
     found = []
     chapters = info.get("chapters")
     for chapter in chapters if isinstance(chapters, list) else ():
         if not isinstance(chapter, dict):
             continue
-        start, end = _number(chapter.get("start_time")), _number(chapter.get("end_time"))
+        start = _number(chapter.get("start_time"))
+        end = math.inf if chapter.get("end_time") is None else _number(chapter["end_time"])
         if start is not None and end is not None and start < min(end, seconds):
-            found.append({"title": title_of(chapter), "start_seconds": start, "end_seconds": min(end, seconds)})
-    return sorted(found, key=lambda chapter: (chapter["start_seconds"], chapter["end_seconds"]))
+            found.append({"title": title_of(chapter), "start_seconds": start, "end_seconds": end})
+    found.sort(key=lambda chapter: (chapter["start_seconds"], chapter["end_seconds"]))
+    for number, chapter in enumerate(found):
+        is_followed = math.isinf(chapter["end_seconds"]) and number + 1 < len(found)
+        following = found[number + 1]["start_seconds"] if is_followed else seconds
+        chapter["end_seconds"] = min(chapter["end_seconds"], following)
+    return found
 
 
 def _entry(item: dict[str, Any], parent: dict[str, Any]) -> Entry:

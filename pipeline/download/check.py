@@ -9,6 +9,7 @@ from pathlib import Path
 from av.container import InputContainer
 
 from pipeline.download.ending import is_cut_off
+from pipeline.media import sandbox
 from pipeline.media.audio import SUFFIXES, NotAudioError, frames, opened
 
 # How much shorter than stated a whole recording may decode: sites round to whole seconds, encoders pad.
@@ -42,10 +43,11 @@ class CutOffError(NotAudioError):
 def check(path: Path, stated_seconds: float | None, max_seconds: float) -> Check:
     """Decode `path`, up to `max_seconds`, and return its length beside the one that the site or else the file states.
 
-    Raises `NotAudioError` when nothing can be decoded, `CutOffError` when that is for want of the file's end.
+    It is decoded in another process. Raises `NotAudioError` when nothing can be decoded, `CutOffError` when that is for
+    want of the file's end.
     """
     try:
-        return _decoded(path, stated_seconds, max_seconds)
+        return sandbox.call(_decoded, path, stated_seconds, max_seconds)
     except NotAudioError:
         if is_cut_off(path):
             raise CutOffError("truncated: the file lacks its end and cannot be decoded") from None

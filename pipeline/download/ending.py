@@ -1,7 +1,7 @@
 """Whether a file ends where its own structure says: one without its end may decode, or not open, without a word on it.
 
-WebM, FLAC, AIFF and MP3 with a Xing header state their length at the beginning, so that decoding tells; raw AAC and
-MPEG transport streams say nothing of their end.
+WebM, FLAC, AIFF and MP3 with a Xing header state their length at the beginning, so that decoding tells, of WebM where
+its header is whole; raw AAC and MPEG transport streams say nothing of their end.
 """
 
 import struct
@@ -12,10 +12,14 @@ MP4_HEADER = 8  # bytes: length, name
 OGG_HEADER = 27  # bytes, before the table of segments
 RIFF_HEADER = 8  # bytes: name, length
 UNKNOWN_LENGTHS = (0, 0xFFFFFFFF)  # of a RIFF file that was written as a stream
+EBML_HEADER = 12  # bytes at most: id, length
+EBML = b"\x1a\x45\xdf\xa3"  # ids of elements (RFC 8794 and 9559)
+SEGMENT = b"\x18\x53\x80\x67"
+CLUSTER = b"\x1f\x43\xb6\x75"
 
 
 def is_cut_off(path: Path) -> bool:
-    """Return whether a file of MP4, Ogg or WAV lacks its end; False for any other."""
+    """Return whether a file of MP4, Ogg or WAV lacks its end, or one of WebM its header's; False for any other."""
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(12)
@@ -23,6 +27,8 @@ def is_cut_off(path: Path) -> bool:
             return _mp4(file, size)
         if start[:4] == b"OggS":
             return _ogg(file, size)
+        if start[:4] == EBML:
+            return _webm(file, size)
         return start[:4] == b"RIFF" and start[8:12] == b"WAVE" and _wav(start, size)
 
 
@@ -55,6 +61,25 @@ def _ogg(file: BinaryIO, size: int) -> bool:
         segments = file.read(header[26])
         start += OGG_HEADER + header[26] + sum(segments)
     return start > size
+
+
+def _webm(file: BinaryIO, size: int) -> bool:
+    """Say whether the file ends before its first cluster begins."""
+    start = 0
+    while start < size:
+        file.seek(start)
+        header = file.read(EBML_HEADER)
+        width = 9 - header[0].bit_length()  # of the id, told by its first byte as that of the length
+        name, rest = header[:width], header[width:]
+        if name == CLUSTER or width > 4:  # or damaged
+            return False
+        if not rest:
+            return True
+        width_of_length = 9 - rest[0].bit_length()
+        start += width + width_of_length
+        if name != SEGMENT:  # whose elements are the next ones
+            start += int.from_bytes(rest[:width_of_length], "big") & (1 << 7 * width_of_length) - 1
+    return True
 
 
 def _wav(start: bytes, size: int) -> bool:

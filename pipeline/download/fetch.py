@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.errors import disk_error
 from pipeline.core.files import sha256_of
 from pipeline.core.web import FetchError, Pace, is_loopback
 from pipeline.corpus.site import Site
@@ -16,7 +17,7 @@ from pipeline.download.answers import address_of, chapters_of, entries_of, is_li
 from pipeline.download.breaker import CircuitBreaker, CircuitOpen
 from pipeline.download.check import CutOffError, check
 from pipeline.download.client import Client
-from pipeline.download.failures import COOKIES, DISK_ERRORS, UnknownFailure, disk_error
+from pipeline.download.failures import COOKIES, UnknownFailure
 from pipeline.download.lock import Lock
 from pipeline.download.rows import Request, Row, counted, save_row, was_met
 from pipeline.download.section import Download
@@ -64,7 +65,7 @@ class Fetcher:
     def fetch(self, request: Request) -> Fetched:
         """Fetch with as many attempts as it takes; the row is saved, unless the URL was not asked at all.
 
-        Raises `StageError` when the disk is full.
+        Raises `StageError` when the disk is full or refuses.
         """
         entries = self._lock.entries(request.url) if request.entry is None else None
         if entries is not None:  # of another film with the same item, since the run began
@@ -78,9 +79,7 @@ class Fetcher:
         except CircuitOpen as error:
             return Fetched(request.row(status=error.status, reason=error.reason), [])
         except OSError as error:
-            if error.errno in DISK_ERRORS:
-                raise disk_error(error) from None
-            raise
+            raise disk_error(error, self._root / request.stem, "dvc repro download") from error
         if fetched.row is not None:  # of a list, it is the recordings that count
             self._breaker.note(fetched.row["status"], fetched.row["reason"], request.address, again)
         return fetched

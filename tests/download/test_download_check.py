@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
+import soundfile
 
 from pipeline.download.check import CutOffError, check, is_short
 from pipeline.download.ending import is_cut_off
+from pipeline.media import sandbox
 from pipeline.media.audio import NotAudioError, mono
+from tests.media.misbehaving import crashing, hanging
 
 
 @pytest.mark.parametrize(
@@ -69,6 +72,11 @@ def test_a_wav_that_was_streamed_states_no_length(tone, tmp_path):
         (b"\0\0\0\x08ftyp\0\0\0\x20moov", True),
         (b"\0\0\0\x08ftyp\0\0\0\x08moov", False),
         (b"RIFF\0WAVE", False),
+        (b"\x1a\x45\xdf\xa3", True),
+        (b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\xff", True),
+        (b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\xff\x1f\x43\xb6\x75", False),
+        (b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\xff\xec\x85\0\0", True),
+        (b"\x1a\x45\xdf\xa3\x80\0\0\0\0\0\0", False),
         (b"<html>", False),
     ],
 )
@@ -107,6 +115,41 @@ def test_what_is_no_audio(body, tmp_path):
         check(tmp_path / "a.mp3", None, 60.0)
     with pytest.raises(NotAudioError):
         list(mono(tmp_path / "a.mp3", 22050))
+
+
+@pytest.mark.parametrize("size", [5, 54, 64, 200, 400])
+def test_a_webm_cut_in_its_header_is_cut_off(size, tone, tmp_path):
+    (tmp_path / "a").write_bytes(tone(".webm", 2.0)[:size])
+    with pytest.raises(CutOffError):
+        check(tmp_path / "a", None, 60.0)
+
+
+@pytest.mark.parametrize(("work", "reason"), [(crashing, r"crashed \(SIGSEGV\)"), (hanging, "more than 1 s")])
+def test_a_decoder_that_does_not_return_is_a_reason(work, reason, tone, tmp_path, monkeypatch):
+    (tmp_path / "a").write_bytes(tone(".mp3", 1.0))
+    monkeypatch.setattr(sandbox, "SECONDS", 1.0)
+    monkeypatch.setattr(sandbox, "SECONDS_PER_MB", 0.0)
+    decoded = sandbox.decoded
+    with monkeypatch.context() as patch:
+        patch.setattr(sandbox, "decoded", lambda function, *arguments: decoded(work, *arguments))
+        with pytest.raises(NotAudioError, match=reason):
+            check(tmp_path / "a", None, 60.0)
+    monkeypatch.undo()
+    assert check(tmp_path / "a", None, 60.0).decoded_seconds == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.parametrize("channels", [9, 60])
+def test_many_channels_are_a_recording(channels, tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.zeros((44100, channels), np.int16), 44100)
+    assert check(tmp_path / "a.wav", None, 60.0).decoded_seconds == pytest.approx(1.0)
+
+
+def test_a_codec_that_is_not_known_is_a_reason(tone, tmp_path):
+    body = bytearray(tone(".wav", 1.0))
+    body[20:22] = b"\xc4\x0a"  # of AC-4, of which FFmpeg has no decoder
+    (tmp_path / "a").write_bytes(body)
+    with pytest.raises(NotAudioError):
+        check(tmp_path / "a", None, 60.0)
 
 
 def test_a_missing_file_is_not_called_bad_audio(tmp_path):
