@@ -21,6 +21,7 @@ def register(commands: Any) -> None:
     )
     command.add_argument("folder", metavar="FOLDER", type=Path, help="your music; nothing is written into it")
     command.add_argument("--out", metavar="LIBRARY", type=Path, required=True, help="a folder for what is made of it")
+    command.add_argument("--rescan", action="store_true", help="read all files again, also those that look unchanged")
     models = command.add_mutually_exclusive_group()
     models.add_argument("--variants", metavar="NAMES", help="models, e.g. Ta,ImTa; without it all that are trained")
     models.add_argument("--zero-shot", metavar="MODEL", help=ZERO_SHOT)
@@ -49,6 +50,6 @@ def run(options: argparse.Namespace) -> int:
         from pipeline.apps.recommend.zero_shot import open_zero_shot
 
         zero_shot = open_zero_shot(options.zero_shot, params, choose_device(params.machine.device))
-    summary = update_library(root, params, options.folder, options.out, variants, zero_shot)
+    summary = update_library(root, params, options.folder, options.out, variants, zero_shot, options.rescan)
     print("\n".join(report(summary, options.out)))
     return 0

@@ -22,8 +22,8 @@ from pipeline.apps.library.recipe import Extract, Recipe, extractor, load_encode
 from pipeline.apps.library.segments import UnusableError, cut_file
 from pipeline.apps.library.table import OK, Row
 from pipeline.apps.library.tags import tags_of
+from pipeline.apps.library.walk import stamp
 from pipeline.core.errors import StageError
-from pipeline.core.files import sha256_of
 from pipeline.core.machine import Machine
 from pipeline.core.workers import batches, map_in_order
 from pipeline.encoders.audio import AudioEncoder
@@ -125,25 +125,15 @@ def _facts(path: Path, sha256: str, recipe: Recipe, extract: Extract, own: "_Sha
     try:
         seconds = cut_file(path, recipe.cutting, keep)
     except UnusableError as error:
-        status = "corrupt" if error.status == "unreadable" and _is_whole(path, sha256) else error.status
-        return facts | {"status": status, "reason": error.reason}
+        return facts | {"status": error.status, "reason": error.reason}
     return facts | {"seconds": seconds, "tags": tags_of(path), "segments": segments}
-
-
-def _is_whole(path: Path, sha256: str) -> bool:
-    """Return whether all of a file can be read: then it was FFmpeg that found no sense in it."""
-    try:
-        return sha256_of(path) == sha256
-    except OSError:
-        return False
 
 
 def _is_as_listed(path: Path, row: Row) -> bool:
     try:
-        found = path.stat()
+        return stamp(path.stat()).items() <= row.items()
     except OSError:
         return False
-    return (found.st_size, found.st_mtime_ns) == (row["bytes"], row["modified_ns"])
 
 
 class _Shards:

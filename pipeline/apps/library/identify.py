@@ -1,4 +1,4 @@
-"""What a file is: its content's SHA-256, read only where size or time are not as they were."""
+"""What a file is: its content's SHA-256, read only where its size or one of its times is not as it was."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +10,11 @@ from tqdm import tqdm
 from pipeline.apps.library.table import Row
 from pipeline.core.files import sha256_of
 
-AS_IT_WAS = ("bytes", "modified_ns")
+AS_IT_WAS = ("bytes", "modified_ns", "changed_ns")
 
 
 def is_unchanged(row: Row, before: Mapping[str, Row]) -> bool:
-    """Return whether a file was there `before`, by path, with the same size and time."""
+    """Return whether a file was there `before`, by path, with the same size and times."""
     known = before.get(row["path"])
     return known is not None and all(row[name] == known[name] for name in AS_IT_WAS)
 

@@ -1,8 +1,8 @@
 """A folder of music made into a library, or one brought up to date: only what is new is decoded and embedded.
 
-A file whose size and time are as they were is not read. One that is new or changed is known by the SHA-256 of its
-content, under which all that was computed is kept, so a file that was renamed is only read. What a killed run had
-finished stays; the tables are made of it whole, last.
+A file whose size and times are as they were is not read, unless all are asked for. One that is new or changed is known
+by the SHA-256 of its content, under which all that was computed is kept, so a file that was renamed is only read. What a
+killed run had finished stays; the tables are made of it whole, last.
 """
 
 import json
@@ -24,7 +24,7 @@ from pipeline.apps.library.tracks import keep_only, write_tracks
 from pipeline.apps.library.walk import AUDIO, walk
 from pipeline.apps.recommend.trained import Model, Trained, require, trained_models
 from pipeline.apps.recommend.zero_shot import ZeroShot
-from pipeline.core.errors import ModelError, StageError
+from pipeline.core.errors import ModelError, StageError, disk_error
 from pipeline.core.machine import Machine, choose_device
 from pipeline.params import Params
 from pipeline.store.cache import FeatureCache, open_cache
@@ -37,14 +37,31 @@ def update_library(
     out: Path,
     variants: Sequence[str] | None = None,
     zero_shot: ZeroShot | None = None,
+    rescan: bool = False,
 ) -> Summary:
     """Make the library of the music in `folder` at `out`, or bring it up to date, by the models below `root`.
 
     It has an index for each of `variants` (None: all that are trained) and for no other; with a joint encoder,
-    `zero_shot`, for that alone, and nothing below `root` is looked at. Raises `MissingFileError`
-    where there is no folder or no model, `ModelError` for a variant that is not trained and for a place that cannot be
-    written to, `StageError` where no file is audio or none can be used.
+    `zero_shot`, for that alone, and nothing below `root` is looked at. With `rescan` all files are read again, also
+    those that look unchanged. Raises `MissingFileError` where there is no folder or no model, `ModelError` for a
+    variant that is not trained and for a place that cannot be written to, `StageError` where no file is audio or none
+    can be used, and for a disk that is full or refuses.
     """
+    try:
+        return _update(root, params, folder, out, variants, zero_shot, rescan)
+    except OSError as error:
+        raise disk_error(error, out, "python -m pipeline index") from error
+
+
+def _update(
+    root: Path,
+    params: Params,
+    folder: Path,
+    out: Path,
+    variants: Sequence[str] | None,
+    zero_shot: ZeroShot | None,
+    rescan: bool,
+) -> Summary:
     models: list[Model]
     models = [zero_shot] if zero_shot is not None else [*_chosen(trained_models(root), variants)]
     music = music_folder(folder)
@@ -54,7 +71,7 @@ def update_library(
         raise StageError(f"FOLDER: {music} holds no audio file; they are known by {', '.join(sorted(AUDIO))}")
     _begin(place, music)
     before = {row["path"]: row for row in read_files(place)}
-    rows = identified(music, found, before, params.machine.processes)
+    rows = identified(music, found, {} if rescan else before, params.machine.processes)
     device = choose_device(params.machine.device)
     file_rows: list[Row] = []  # by the recipe of the first model
     segments: dict[str, int] = {}

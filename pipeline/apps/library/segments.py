@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import av
 import numpy as np
 
-from pipeline.media.audio import NotAudioError, mono
+from pipeline.media.audio import NotAudioError
 from pipeline.media.loudness import loudness_lufs, peak_dbfs
+from pipeline.media.sandbox import mono
 from pipeline.segment.cut import Section, Stream, cuts_of
 from pipeline.segment.rows import silence
 from pipeline.segment.section import Segment
@@ -54,7 +54,7 @@ def cut_file(path: Path, cutting: Cutting, keep: Callable[[int, np.ndarray], Non
     Raises `UnusableError` for a file without segments, also after some were kept: one that turns out too long.
     """
     rate = cutting.sample_rate
-    stream = Stream(_blocks(path.absolute(), cutting))
+    stream = Stream(_blocks(path, cutting))
     kept, silent = 0, ""
     for segment in cuts_of(stream, [Section(0, "")], cutting):
         if segment.is_rest and (segment.start or len(segment.samples) < MIN_SECONDS * rate):
@@ -75,7 +75,6 @@ def cut_file(path: Path, cutting: Cutting, keep: Callable[[int, np.ndarray], Non
 
 
 def _blocks(path: Path, cutting: Cutting) -> Iterator[np.ndarray]:
-    """Yield the samples of the file at `path`, which is absolute: else FFmpeg might take its name for a protocol."""
     left = round(cutting.max_seconds * cutting.sample_rate)
     try:
         for block in mono(path, cutting.sample_rate):
@@ -88,10 +87,6 @@ def _blocks(path: Path, cutting: Cutting) -> Iterator[np.ndarray]:
         raise UnusableError("corrupt", str(error)) from None
     except OSError as error:
         raise UnusableError("unreadable", f"it cannot be read ({error.strerror})") from None
-    except av.FFmpegError as error:
-        raise UnusableError("corrupt", f"it cannot be decoded ({error.strerror})") from None
-    except (ValueError, ArithmeticError, RuntimeError) as error:  # of PyAV, for headers that make no sense
-        raise UnusableError("corrupt", f"it cannot be decoded ({error})") from None
 
 
 def _silence(samples: np.ndarray, cutting: Cutting) -> str:

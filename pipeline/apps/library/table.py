@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.apps.library.tags import clean
+from pipeline.apps.library.tags import named
 from pipeline.core.errors import MissingFileError
 from pipeline.core.tables import OUTCOME, read_table, write_table
 
@@ -24,7 +24,8 @@ FILES = pa.schema(
         ("path", pa.string()),  # below the folder, parted by /
         *OUTCOME,
         ("bytes", pa.int64()),
-        ("modified_ns", pa.int64()),  # since 1970
+        ("modified_ns", pa.int64()),  # since 1970, of the content; a year beyond 2262 is 2262
+        ("changed_ns", pa.int64()),  # of content or attributes, which no tag editor can set back
         ("sha256", pa.string()),  # of the content; empty where it could not be read
         ("seconds", pa.float64()),  # decoded
         ("title", pa.string()),
@@ -55,9 +56,9 @@ def with_facts(row: Row, facts: Row, folder: str) -> Row:
         "status": facts["status"],
         "reason": facts["reason"],
         "seconds": facts["seconds"],
-        "title": tags.get("title") or clean(Path(name).stem),
+        "title": tags.get("title") or named(Path(name).stem),
         "artist": tags.get("artist", ""),
-        "album": tags.get("album") or clean(parent.rpartition("/")[2] or folder),
+        "album": tags.get("album") or named(parent.rpartition("/")[2] or folder),
         "year": tags.get("year"),
         "segments": len(facts["segments"]),
     }

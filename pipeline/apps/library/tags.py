@@ -1,18 +1,19 @@
 """What a file says of itself: title, artist, album and year, out of strangers' hands.
 
 Texts are on one line, without control characters, marks of direction and halves of characters, and not longer than
-`MAX_CHARS`. Tags that are not UTF-8 are read as Windows-1252, which holds Latin-1's letters.
+`MAX_CHARS`, with their accents composed (NFC). Tags that are not UTF-8 are read as Windows-1252, which holds Latin-1's
+letters.
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import av
-
 from pipeline.apps.recommend.formats import plain
-from pipeline.media.audio import NotAudioError, opened
+from pipeline.media.audio import NotAudioError
+from pipeline.media.sandbox import metadata
 
 MAX_CHARS = 300
 NAMES = {  # of the tags, in small letters, the first that is there; AVI calls an album a product
@@ -20,8 +21,8 @@ NAMES = {  # of the tags, in small letters, the first that is there; AVI calls a
     "artist": ("artist", "album_artist", "performer", "author"),
     "album": ("album", "product"),
 }
-DATES = ("date", "year", "originaldate")
-YEAR = re.compile(r"(?<!\d)[12]\d{3}(?!\d)")
+DATES = ("date", "year", "date_released", "date_recorded", "originaldate", "originalyear", "tdor", "tory")
+YEAR = re.compile(r"(?<!\d)([12]\d{3})((0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(\d{6})?)?(?!\d)")  # or 20190412
 
 
 def clean(text: str, most: int = MAX_CHARS) -> str:
@@ -30,28 +31,28 @@ def clean(text: str, most: int = MAX_CHARS) -> str:
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
+def named(text: str) -> str:
+    """Return a name as it is kept and compared: `clean`, in NFC, since macOS and zip files take accents apart."""
+    return clean(unicodedata.normalize("NFC", text))
+
+
 def tags_of(path: Path) -> dict[str, Any]:
     """Return those of title, artist, album and year that the file at `path` tells of itself.
 
-    Tags of the whole file go before those of its audio stream. A file that cannot be read tells nothing.
+    A file that cannot be read tells nothing.
     """
     try:
-        with opened(path) as container:
-            found = _small(container.streams.audio[0].metadata) | _small(container.metadata)
-    except (NotAudioError, OSError, av.FFmpegError, ValueError):
+        found = {name: _decoded(text) for name, text in metadata(path).items()}
+    except (NotAudioError, OSError):
         return {}
     tags: dict[str, Any] = {tag: text for tag, names in NAMES.items() if (text := _first(found, names))}
     if year := YEAR.search(" ".join(found.get(name, "") for name in DATES)):
-        tags["year"] = int(year[0])
+        tags["year"] = int(year[1])
     return tags
 
 
-def _small(metadata: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): _decoded(text) for name, text in metadata.items()}
-
-
 def _first(found: Mapping[str, str], names: tuple[str, ...]) -> str:
-    return next((text for name in names if (text := clean(found.get(name, "")))), "")
+    return next((text for name in names if (text := named(found.get(name, "")))), "")
 
 
 def _decoded(text: str) -> str:

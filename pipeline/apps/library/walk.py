@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pipeline.apps.library.table import Row, row_of
 from pipeline.media.audio import SUFFIXES
@@ -44,6 +45,9 @@ AUDIO = frozenset(SUFFIXES.values()) | {  # and what else such containers are ca
 }
 
 
+NS_LIMIT = 2**63 - 1  # of a time in a table: in 2262
+
+
 def is_audio(name: str) -> bool:
     """Return whether a file of this name is taken for audio."""
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO
@@ -52,10 +56,16 @@ def is_audio(name: str) -> bool:
 def walk(folder: Path, skip: Path) -> list[Row]:
     """Return a row a file below `folder`, which is resolved, in the order of their paths; nothing below `skip`.
 
-    A row that can be read has size and time and no status yet. A folder that cannot be read is a row as well.
+    A row that can be read has its `stamp` and no status yet. A folder that cannot be read is a row as well.
     """
     rows = list(_walked(str(folder), str(skip)))
     return sorted(rows, key=lambda row: row["path"])
+
+
+def stamp(found: os.stat_result) -> dict[str, Any]:
+    """Return by what a file that has changed is known: its size and times, as a row holds them."""
+    times = {"modified_ns": found.st_mtime_ns, "changed_ns": found.st_ctime_ns}
+    return {"bytes": found.st_size} | {name: max(-NS_LIMIT, min(time, NS_LIMIT)) for name, time in times.items()}
 
 
 def _walked(folder: str, skip: str) -> Iterator[Row]:
@@ -81,7 +91,7 @@ def _file(folder: str, path: str) -> Row:
         return _row(folder, path, "unreadable", f"it cannot be read ({error.strerror})")
     if not stat.S_ISREG(found.st_mode):
         return _row(folder, path, "no_file", "it is no regular file")
-    return _row(folder, path) | {"bytes": found.st_size, "modified_ns": found.st_mtime_ns}
+    return _row(folder, path) | stamp(found)
 
 
 def _is_inside(path: str, folder: str) -> bool:

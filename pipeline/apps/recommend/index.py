@@ -4,6 +4,7 @@ The tracks stay an Arrow table, of which only the rows that were found become Py
 vectors and some 100 MB.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -62,9 +63,16 @@ class TrackIndex:
         return self.tracks.take(pa.array(rows, pa.int64())).to_pylist()
 
     def find(self, name: str) -> list[int]:
-        """Return the rows of the tracks in the file whose `path` is `name`, or of a film's track named as AAA/0."""
+        """Return the rows of the tracks in the file whose `path` is `name`, or of a film's track named as AAA/0.
+
+        Where no path is `name` to the letter, those are found that are the same in NFC.
+        """
         fid, _, number = name.partition("/")
-        named = pc.equal(self.tracks["path"], name)
+        paths = self.tracks["path"]
+        named = pc.equal(paths, name)
+        if not pc.any(named).as_py():
+            composed = pa.chunked_array([[unicodedata.normalize("NFC", path or "") for path in paths.to_pylist()]])
+            named = pc.equal(composed, unicodedata.normalize("NFC", name))
         if number.isdecimal():
             of_film = pc.and_(pc.equal(self.tracks["fid"], fid), pc.equal(self.tracks["number"], int(number)))
             named = pc.or_(named, of_film)

@@ -7,6 +7,7 @@ own, in the order in which they are asked.
 import difflib
 import logging
 import threading
+import unicodedata
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -241,17 +242,22 @@ def excluded_films(index: TrackIndex, names: Sequence[str]) -> set[int]:
         return set()
     known: dict[str, set[int]] = {}
     for number, film in index.film_names.items():
-        for name in {film["fid"], film["film"].casefold()} - {""}:
+        for name in {film["fid"], _compared(film["film"])} - {""}:
             known.setdefault(name, set()).add(number)
     found: set[int] = set()
     for name in names:
-        numbers = known.get(name) or known.get(name.casefold())
+        numbers = known.get(name) or known.get(_compared(name))
         if numbers is None:
-            near = difflib.get_close_matches(name.casefold(), known, n=3)
+            near = difflib.get_close_matches(_compared(name), known, n=3)
             advice = f"; similar are {', '.join(near)}" if near else ""
             raise ModelError(f"exclude: the library has no film or album {name!r}{advice}")
         found |= numbers
     return found
+
+
+def _compared(title: str) -> str:
+    """Return a title in the form in which titles are compared: composed, without case."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", title).casefold())
 
 
 def _explain(

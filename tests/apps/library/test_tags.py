@@ -55,10 +55,41 @@ def test_hostile_tags_are_made_harmless(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("date", "year"), [("1931", 1931), ("02/03/1931", 1931), ("19310203", None), ("0000", None), ("'31", None)]
+    ("date", "year"),
+    [
+        ("1931", 1931),
+        ("02/03/1931", 1931),
+        ("1931-02-03T04:05:06Z", 1931),
+        ("0000", None),
+        ("'31", None),
+        ("19310203", 1931),
+        ("20190412101500", 2019),
+        ("19311303", None),  # there is no month 13
+        ("19310200", None),
+        ("12345678, 2001", 2001),
+    ],
 )
-def test_the_year_is_the_first_number_of_four_digits(tmp_path, date, year):
+def test_the_year_is_the_first_number_of_four_digits_or_that_of_a_date_without_marks(tmp_path, date, year):
     assert tags_of(write(tmp_path / "a.flac", date=date)).get("year") == year
+
+
+@pytest.mark.parametrize("suffix", [".mp3", ".m4a", ".flac", ".ogg", ".webm"])
+def test_a_date_as_yt_dlp_writes_it(tmp_path, suffix):
+    assert tags_of(write(tmp_path / f"a{suffix}", date="20190412"))["year"] == 2019
+
+
+@pytest.mark.parametrize("name", ["TDOR", "TORY", "originalyear", "ORIGINALDATE"])
+def test_the_year_of_the_original_where_there_is_no_other(tmp_path, name):
+    assert tags_of(write(tmp_path / "a.mp3", **{name: "1977"})) == {"year": 1977}
+    assert tags_of(write(tmp_path / "a.mp3", **{name: "1977", "date": "2003"})) == {"year": 2003}
+
+
+def test_accents_are_composed(tmp_path):
+    apart = unicodedata.normalize("NFD", "Häxan für Ångström")
+    assert tags_of(write(tmp_path / "a.flac", title=apart, album=apart)) == {
+        "title": "Häxan für Ångström",
+        "album": "Häxan für Ångström",
+    }
 
 
 def test_clean_leaves_one_printable_line():

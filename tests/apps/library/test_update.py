@@ -3,26 +3,31 @@
 import json
 import os
 import shutil
+import unicodedata
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.apps.library import decode, embed, identify, indexing, table, tracks
+from pipeline.apps.library import decode, embed, identify, indexing, table, tracks, walk
+from pipeline.apps.library import segments as segments_module
 from pipeline.apps.library.indexing import update_library
 from pipeline.apps.library.library import open_library
 from pipeline.apps.library.report import Summary
 from pipeline.apps.recommend.trained import trained_models
 from pipeline.core.errors import MissingFileError, ModelError, StageError
 from pipeline.core.files import sha256_of, write_json
-from pipeline.core.tables import read_table
+from pipeline.core.tables import read_table, write_table
+from pipeline.media import sandbox
 from pipeline.media.audio import write_mp3
 from tests.apps.library.world import AUDIO, LIBRARY, fill, music, train
-from tests.segment.sounds import RATE
+from tests.media.misbehaving import crashing, eating, hanging
+from tests.segment.sounds import RATE, write
 
 pytestmark = pytest.mark.slow
 
@@ -47,6 +52,9 @@ def known(indexed_once, folder, out) -> Path:
     """The library of `folder` as a first run left it."""
     shutil.copytree(indexed_once, out)
     write_json(out / "library.json", json.loads((out / "library.json").read_text()) | {"folder": str(folder)})
+    rows = read_table(out / "files.parquet", table.FILES, "")
+    rows = [row | {"changed_ns": (folder / row["path"]).stat().st_ctime_ns} for row in rows]  # no copy keeps it
+    write_table(out / "files.parquet", rows, table.FILES)
     return out
 
 
@@ -73,9 +81,10 @@ def tables(out: Path) -> dict[str, bytes]:
     return {str(path.relative_to(out)): path.read_bytes() for path in found}
 
 
-def stripped(out: Path) -> dict[str, bytes]:
-    """Return `tables` without library.json, which names the folder."""
-    return {name: data for name, data in tables(out).items() if name != "library.json"}
+def stripped(out: Path) -> dict[str, object]:
+    """Return `tables` without what names the folder, and the files' rows without what differs in copies of it."""
+    rows = [row | {"changed_ns": None} for row in files(out).values()]
+    return {name: data for name, data in tables(out).items() if name != "library.json"} | {"files.parquet": rows}
 
 
 def segments(out: Path, variant: str = "Words") -> list[dict]:
@@ -276,17 +285,106 @@ def test_a_file_that_cannot_be_read_is_tried_again(update, known, folder, monkey
     assert (row["status"], row["sha256"]) == ("ok", sha256_of(folder / "new.mp3"))
 
 
-def test_what_ffmpeg_calls_an_error_of_reading_is_the_files_own(update, folder, out, monkeypatch):
+def test_what_the_disk_cannot_read_is_tried_again(update, folder, out, monkeypatch):
     def failing(path, rate):
         raise OSError(5, "Input/output error")
 
     fill(folder, {"new.mp3": (9, 2.5)})
-    mono = decode.cut_file.__globals__["mono"]
+    mono = segments_module.mono
     chosen = {"new.mp3": failing}
-    monkeypatch.setitem(decode.cut_file.__globals__, "mono", lambda path, rate: chosen.get(path.name, mono)(path, rate))
+    monkeypatch.setattr(segments_module, "mono", lambda path, rate: chosen.get(path.name, mono)(path, rate))
     update()
     row = files(out)["new.mp3"]
-    assert (row["status"], row["reason"]) == ("corrupt", "it cannot be read (Input/output error)")
+    assert (row["status"], row["reason"]) == ("unreadable", "it cannot be read (Input/output error)")
+    monkeypatch.undo()
+    update()
+    assert files(out)["new.mp3"]["status"] == "ok"
+
+
+def test_what_ffmpeg_calls_an_error_of_reading_is_the_files_own(update, folder, out, heard):
+    """So it calls a WebM that ends within its header."""
+    write(folder / "cut.webm", music(1, 2.0), RATE, ".webm", "mono", None)
+    (folder / "cut.webm").write_bytes((folder / "cut.webm").read_bytes()[:64])
+    for _ in range(2):
+        update()
+        assert files(out)["cut.webm"]["status"] == "corrupt"
+    assert heard.count("cut.webm") == 1
+
+
+@pytest.mark.parametrize("kind", ["crash", "hang", "memory"])
+def test_a_decoder_that_crashes_hangs_or_eats_memory_costs_one_file(update, out, folder, heard, monkeypatch, kind):
+    seconds = 2.0 if kind == "hang" else 30.0
+    limits = {"SECONDS": seconds, "SECONDS_PER_MB": 0.0, "MEMORY_BYTES": 1 << 29, "_idle": []}
+    for name, value in limits.items():
+        monkeypatch.setattr(sandbox, name, value)
+    decoded, work = sandbox.decoded, {"crash": crashing, "hang": hanging, "memory": eating}[kind]
+
+    def failing(function, path, *arguments):
+        return decoded(work if path.name == "02 calm.mp3" else function, path, *arguments)
+
+    monkeypatch.setattr(sandbox, "decoded", failing)
+    for _ in range(2):
+        summary = update()
+        assert summary.segments == {"Story": 3, "Words": 3}
+        row = files(out)["Dawn/02 calm.mp3"]
+        said = {"crash": "crashed (SIGSEGV)", "hang": "more than 2 s", "memory": "too much memory"}[kind]
+        assert row["status"] == "corrupt" and said in row["reason"]
+    assert heard.count("02 calm.mp3") == 1
+
+
+def test_a_retagged_file_of_the_same_size_and_time_is_seen(update, known, folder, heard):
+    path = folder / "single.mp3"
+    before = path.stat()
+    data = bytearray(path.read_bytes())
+    data[-100] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert counts(update()) == (0, 1, 3, 0)
+    assert heard == ["single.mp3"] and files(known)["single.mp3"]["sha256"] == sha256_of(path)
+
+
+def test_rescan_reads_all_files_and_decodes_what_is_new(root, settings, known, folder, heard, read):
+    rows = [row | ({"sha256": "0" * 64} if row["path"] == "single.mp3" else {}) for row in files(known).values()]
+    write_table(known / "files.parquet", rows, table.FILES)
+    update_library(root, settings, folder, known, None, rescan=True)
+    assert sorted(read) == sorted(Path(name).name for name in LIBRARY)
+    assert heard == [] and files(known)["single.mp3"]["sha256"] == sha256_of(folder / "single.mp3")
+
+
+def test_a_file_of_the_far_future_is_indexed(update, folder, out, monkeypatch):
+    stat = os.stat
+    late = SimpleNamespace(st_mtime_ns=13_569_465_600 * 10**9, st_ctime_ns=0)
+
+    def dated(path, **options):
+        found = stat(path, **options)
+        if str(path).endswith("single.mp3"):
+            return SimpleNamespace(**vars(late), st_size=found.st_size, st_mode=found.st_mode)
+        return found
+
+    monkeypatch.setattr(walk.os, "stat", dated)
+    for _ in range(2):
+        update()
+        assert files(out)["single.mp3"]["status"] == "ok"
+
+
+def test_an_album_is_one_however_its_name_is_written(update, folder, out):
+    for form, name in (("NFD", "a.mp3"), ("NFC", "b.mp3")):
+        fill(folder, {f"{unicodedata.normalize(form, 'Dröm')}/{name}": (9, 2.5)})
+    update(["Words"])
+    albums = {row["album"] for path, row in files(out).items() if path.startswith("Dr")}
+    assert albums == {"Dröm"}
+    assert len({path.split("/")[0] for path in files(out) if path.startswith("Dr")}) == 2, "paths are as on the disk"
+
+
+@pytest.mark.parametrize(("code", "text"), [(28, "No space left on device"), (13, "Permission denied")])
+def test_a_disk_that_refuses_is_an_error_in_one_line(update, folder, out, monkeypatch, code, text):
+    def refusing(folder, arrays):
+        raise OSError(code, text)
+
+    monkeypatch.setattr(decode, "write_shard", refusing)
+    with pytest.raises(StageError, match=rf"^index: {out}: {text}; .*$"):
+        update()
 
 
 class Killed(BaseException):

@@ -2,8 +2,13 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
-from pipeline.apps.library.walk import AUDIO, walk
+import pytest
+
+from pipeline.apps.library.table import FILES
+from pipeline.apps.library.walk import AUDIO, stamp, walk
+from pipeline.core.tables import read_table, write_table
 from pipeline.media.audio import SUFFIXES
 
 
@@ -44,6 +49,19 @@ def test_a_row_has_size_and_time(tmp_path):
     os.utime(path, ns=(1, 1_234_567_891_234_567_891))
     [row] = walk(tmp_path, tmp_path / "out")
     assert (row["bytes"], row["modified_ns"], row["status"]) == (5, 1_234_567_891_234_567_891, "")
+    assert row["changed_ns"] == path.stat().st_ctime_ns
+
+
+@pytest.mark.parametrize(("year", "kept"), [(2400, 2**63 - 1), (1600, 1 - 2**63)])
+def test_a_time_that_no_table_holds_is_the_nearest_one(tmp_path, year, kept):
+    path = touch(tmp_path / "a.mp3")
+    seconds = (year - 1970) * 31_556_952
+    found = SimpleNamespace(st_size=5, st_mtime_ns=seconds * 10**9, st_ctime_ns=0)  # few file systems hold it either
+    assert stamp(found) == {"bytes": 5, "modified_ns": kept, "changed_ns": 0}
+    os.utime(path, (0, max(seconds, -(2**31))))
+    rows = walk(tmp_path, tmp_path / "out")
+    write_table(tmp_path / "files.parquet", rows, FILES)
+    assert read_table(tmp_path / "files.parquet", FILES, "") == rows
 
 
 def test_the_library_itself_is_skipped(tmp_path):

@@ -1,5 +1,6 @@
 """The nearest tracks of an index, against a slow sort."""
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +96,12 @@ def test_a_table_that_is_no_index_names_what_it_found(written, names, found):
     rewrite(written, names, ("path",) if "path" in names.values() else ())
     with pytest.raises(MissingFileError, match=rf"{found}.*make it again"):
         open_index(written, "make it again")
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_path_is_found_however_its_accents_are_written(form):
+    paths = [unicodedata.normalize("NFD", "Dröm/a.mp3"), unicodedata.normalize("NFC", "Dröm/b.mp3"), "c.mp3"]
+    index = make_index(np.eye(3), [track(number, path=path) for number, path in enumerate(paths)])
+    for number, path in enumerate(paths):
+        assert index.find(unicodedata.normalize(form, path)) == [number]
+    assert index.find("Drom/a.mp3") == []

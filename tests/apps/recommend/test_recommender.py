@@ -1,6 +1,7 @@
 """Recommendations against a plain reckoning: order, filters, likeness, and what each part of a query did."""
 
 import threading
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -194,3 +195,12 @@ def test_an_approximate_search_says_what_it_finds(asked_root, params, query, cap
         answer = Recommender(asked_root, settings, 4, CPU, "Text", "words").recommend(Request(query, k=3))
     assert "approximate search finds 1.000 of what an exact one does" in caplog.text
     assert len(answer.tracks) == 3
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_titles_are_compared_composed(form):
+    films = [unicodedata.normalize("NFD", "Dröm"), unicodedata.normalize("NFC", "Dröm"), "Other"]
+    tracks = [track(number, fid="", film=film, path=f"{number}.mp3") for number, film in enumerate(films)]
+    index = make_index(np.eye(3), tracks)
+    for name in ("Dröm", "DRÖM"):
+        assert excluded_films(index, [unicodedata.normalize(form, name)]) == set(index.films[:2].tolist())
