@@ -71,7 +71,7 @@ def chapters_of(info: dict[str, Any], seconds: float) -> list[dict[str, Any]]:
 
     One without an end reaches to the next one's start, the last to the end of the recording.
     """
-    found = []
+    found: list[dict[str, Any]] = []
     chapters = info.get("chapters")
     for chapter in chapters if isinstance(chapters, list) else ():
         if not isinstance(chapter, dict):
