@@ -92,7 +92,8 @@ def test_bare_article_takes_its_year_from_the_infobox_and_its_kind_from_the_titl
         ("Fog is a film directed by Ada Roe (1878–1967).", None),
         ("Fog is a film directed by Ada Roe about the 1906 fire.", None),
         ("Fog is a 1960s film.", None),
-        ("Fog is a film by Ada Roe. The fire was in 1906.", None),
+        ("Fog is a film by Dr. Roe, released in 1962.", 1962),
+        ("Fog is a film by Ada Roe. The fire was shown in 1906.", None),
         ("Fog.", None),
     ],
 )

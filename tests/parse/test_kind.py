@@ -114,7 +114,8 @@ UNDATED = {  # articles in a category of films without a year: kind, title, lead
     "film by its genre": ("film", "Fog", "Fog is a British thriller directed by Ada Roe."),
     "play": ("not_a_film", "Fog", "Fog is a British play directed by Ada Roe."),
     "company that somebody directs": ("not_a_film", "Fog", "Fog is a venture, which was directed by Ada Roe."),
-    "film with an aside": ("film", "Fog", "Fog (French: Brume) is a (1931) experimental film directed by B. C."),
+    "film with an aside": ("film", "Fog", "Fog (French: Brume) is a (1931) experimental film."),
+    "film of which more is said": ("film", "Fog", "Fog, which was a success, is a film."),
     "motion picture": ("film", "Fog", "Fog is a silent motion picture."),
 }
 
@@ -265,6 +266,10 @@ def test_an_infobox_with_a_network_is_of_a_film_or_of_a_series(lead, kind):
 def test_description_of_the_page_comes_before_its_first_sentence():
     described = '<div class="shortdescription noprint" style="display:none">1931 film by Ada Roe</div>'
     assert article(body=described, lead="Fog is a novel.").kind == "film"
+
+
+def test_a_paragraph_of_a_table_is_no_first_sentence():
+    assert article(body="<table><tr><td><p>It is a novel.</p></td></tr></table>", lead="Fog is a film.").kind == "film"
 
 
 @pytest.mark.parametrize(
