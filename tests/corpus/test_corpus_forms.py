@@ -185,7 +185,7 @@ def test_a_name_of_params_wins_and_another_film_may_have_ours(load):
 
 
 def test_a_field_that_params_give_to_another_is_not_read_twice(load):
-    film = load({"AAA": {"page": FOG, "url": VIDEO}}, wikipedia="page", soundtrack="url")[0]
+    film = load({"AAA": {"wikipedia": FOG, "url": VIDEO}}, soundtrack="url")[0]
     assert (film.wikipedia, film.soundtrack) == (FOG, (VIDEO,))
 
 
