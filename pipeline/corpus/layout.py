@@ -21,6 +21,7 @@ from pipeline.corpus.forms import list_file
 from pipeline.corpus.title import collapsed
 
 TRACK = re.compile(r"(0|[1-9][0-9]{0,5})\.mp3")
+TAGS = "fid_to_text.json"
 IMAGE = re.compile(r"([A-Z]{3})\.jpg")
 
 
@@ -28,7 +29,7 @@ def reference_layout(folder: Path) -> Path | None:
     """Return the folder that holds `meta`, `audio` and `image`; None when a list is there, or no such layout."""
     if list_file(folder) is not None:
         return None
-    return next((place for place in (folder, folder / "data") if (place / "meta/fid_to_text.json").is_file()), None)
+    return next((place for place in (folder, folder / "data") if (place / "meta" / TAGS).is_file()), None)
 
 
 def films_of_layout(place: Path) -> tuple[list[Film], list[str]]:
@@ -37,7 +38,7 @@ def films_of_layout(place: Path) -> tuple[list[Film], list[str]]:
     A film's title is not known there: it is the id. The year is the first tag, where that is one. The soundtrack is
     the tracks that are there, by number; a film without any has none.
     """
-    tags = _texts(place / "meta/fid_to_text.json", "a text of tags", lambda value: value)
+    tags = tags_in(place / "meta" / TAGS)
     plots: dict[str, str] = {}
     unused: list[str] = []
     if (place / "meta/meta.json").exists():
@@ -46,6 +47,11 @@ def films_of_layout(place: Path) -> tuple[list[Film], list[str]]:
     images = {found[1] for path in _listed(place / "image") if (found := IMAGE.fullmatch(path.name))}
     films = [_film(place, fid, tags.get(fid), plots.get(fid), fid in images) for fid in sorted({*tags, *plots})]
     return films, unused
+
+
+def tags_in(path: Path) -> dict[str, str]:
+    """Return the tags of each film in a `fid_to_text.json`; raise `CorpusError`."""
+    return _texts(path, "a text of tags", lambda value: value)
 
 
 def _film(place: Path, fid: str, tags: str | None, plot: str | None, has_image: bool) -> Film:

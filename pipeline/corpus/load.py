@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -11,7 +11,7 @@ from pipeline.core.text import one_line
 from pipeline.corpus.entry import KNOWN, MISSING, film_of, grouped, read_entry, short, unused_fields, value_at
 from pipeline.corpus.film import Film
 from pipeline.corpus.forms import JSON, NAMES, Entries, entries_in, list_file
-from pipeline.corpus.layout import films_of_layout, reference_layout
+from pipeline.corpus.layout import TAGS, films_of_layout, reference_layout, tags_in
 
 MAX_NAMES, MAX_NAME = 12, 40  # fields that are not used, and characters of each, in one line
 OUR_NAMES: Mapping[str, str] = MappingProxyType({})  # for `corpus.fields`
@@ -62,7 +62,7 @@ def read_corpus(folder: Path, search: str, fields: Mapping[str, str] = OUR_NAMES
     listed = films_in(text, path, search, fields)
     if not listed.films:
         raise CorpusError(f"{path} lists no film")
-    return listed
+    return _with_tags(listed, folder / TAGS) if (folder / TAGS).is_file() else listed
 
 
 def films_in(text: str, path: Path, search: str, fields: Mapping[str, str]) -> FilmList:
@@ -78,6 +78,18 @@ def films_in(text: str, path: Path, search: str, fields: Mapping[str, str]) -> F
     films = [film_of(fid, readings[fid].values, search) for fid in sorted(readings)]
     names = readings[films[0].fid].names if films else {}
     return FilmList(path, films, names, notes)
+
+
+def _with_tags(listed: FilmList, path: Path) -> FilmList:
+    """Return the films with the tags that the published repository keeps beside its list, where the list gives none."""
+    tags = tags_in(path)
+    films = [film if film.tags is not None else replace(film, tags=tags.get(film.fid)) for film in listed.films]
+    count = sum(old.tags != new.tags for old, new in zip(listed.films, films, strict=True))
+    names = listed.names
+    if films[0].tags != listed.films[0].tags:
+        names = {**names, "tags": path.name}
+    note = f"{count:,} film{' has' if count == 1 else 's have'} tags of {path.name}"
+    return replace(listed, films=films, names=names, notes=[*listed.notes, note])
 
 
 def _notes(entries: Entries, fields: Mapping[str, str]) -> list[str]:

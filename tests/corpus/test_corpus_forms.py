@@ -189,6 +189,20 @@ def test_a_field_that_params_give_to_another_is_not_read_twice(load):
     assert (film.wikipedia, film.soundtrack) == (FOG, (VIDEO,))
 
 
+def test_tags_beside_the_list_of_the_published_repository(load, tmp_path, caplog):
+    tags = {"AAA": "1931  sea fog", "AAB": "1950 sea", "ZZZ": "of no film"}
+    (tmp_path / "fid_to_text.json").write_text(json.dumps(tags))
+    entry = {"wikipedia": FOG, "soundtrack": []}
+    with caplog.at_level(logging.INFO):
+        films = load({"AAA": entry, "AAB": entry | {"tags": "given"}, "AAC": entry})
+    assert [(film.fid, film.tags) for film in films] == [("AAA", "1931 sea fog"), ("AAB", "given"), ("AAC", None)]
+    assert "1 film has tags of fid_to_text.json" in caplog.text
+    assert read_corpus(tmp_path, SEARCH).names["tags"] == "fid_to_text.json"
+    (tmp_path / "fid_to_text.json").write_text('{"AAA": 3}')
+    with pytest.raises(CorpusError, match=r"fid_to_text\.json: AAA: found 3, expected a text of tags"):
+        load({"AAA": entry})
+
+
 def test_values_at_paths():
     entry = {"a": {"b": 1, "c.d": 2}, "a.b": 3, "l": [{"x": 1}, {"y": 2}, 3, {"x": None}], "deep": [[{"x": 1}]]}
     assert value_at(entry, "a.b") == 3  # the name as it stands
