@@ -128,7 +128,7 @@ ENGLISH = "https://en.wikipedia.org/wiki/Fog"
         ("<html>", "https://zh-yue.m.wikipedia.org/wiki/Fog", "zh-yue.m.wikipedia.org"),
         ('<html lang="en">', "https://de.wikipedia.org/wiki/Nebel", "de.wikipedia.org"),
         ('<html lang="en"><body><div id="mw-content-text" lang="fr">', ENGLISH, "`fr`"),
-        ('<html><body lang="fr" class="mw-parser-output">', ENGLISH, "`fr`"),
+        ('<html lang="en"><body lang="fr">', ENGLISH, "`fr`"),
     ],
 )
 def test_a_page_in_another_language(html, url, says):
@@ -166,4 +166,6 @@ def test_a_missing_page_in_another_language_is_missing():
 
 def test_simple_english_says_movies():
     found = parse_article(page(categories=["1931 comedy movies"], heading="Fog"), "https://simple.wikipedia.org/wiki/X")
+    assert (found.kind, found.year) == ("film", 1931)
+    found = parse_article(page(categories=["1930 comedy movies", "1931 movies"], heading="Fog"), URL)
     assert (found.kind, found.year) == ("film", 1931)
