@@ -120,7 +120,7 @@ def _lacks(row: Row, page: Row) -> list[Problem]:
     given = page.get("status") == "given"
     lacks = []
     if not row["plot"]:
-        why = "the corpus gives no plot" if given else "the page has no plot section with paragraphs"
+        why = "the corpus gives no plot" if given else "the page has no section that tells the plot"
         lacks.append(("no_plot", why))
     if not row["tags"]:
         lacks.append(

@@ -115,7 +115,7 @@ def test_a_film(parsed, tmp_path):
         ((HTML.replace("films", "television series"), True, {}), "series", "a category says `1931 television series`"),
         (("<h2>Plot</h2><p>A game.</p>", True, {}), "not_a_film", "no category, infobox or first sentence"),
         (("", True, {}), "not_a_film", "no category, infobox or first sentence"),
-        ((NO_PLOT, True, {}), "no_plot", "plot section"),
+        ((NO_PLOT, True, {}), "no_plot", "plot"),
         ((NO_TAGS, True, {}), "no_tags", "category"),
         ((HTML, False, {}), "no_poster", "none: the page shows no poster"),
         ((HTML, "broken", {}), "bad_poster", "data/posters/AAB.png: cannot be decoded"),
