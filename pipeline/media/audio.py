@@ -220,8 +220,10 @@ class _Mixer:
         """Return the block, or one of equal channels for FFmpeg to mix in its stead."""
         channels = _channels(block)
         kind = channels[0].dtype.kind
-        waves = [channel.astype(np.float32, copy=False) - (U8_ZERO if kind == "u" else 0) for channel in channels]
         with np.errstate(over="ignore", invalid="ignore"):
+            waves = [channel.astype(np.float32, copy=False) for channel in channels]
+            if kind == "u":
+                waves = [wave - U8_ZERO for wave in waves]
             energies = np.array([wave @ wave for wave in waves])
             if kind == "f" and not np.isfinite(energies).all() and not all(np.isfinite(c).all() for c in channels):
                 raise NotAudioError("it holds samples that are NaN or infinite")
