@@ -21,6 +21,7 @@ import imageio_ffmpeg
 import numpy as np
 
 from benchmarks.report import figure, publish
+from pipeline.media import sandbox
 from pipeline.params import load_params
 from pipeline.segment.films import segment_all
 from pipeline.segment.section import Segment
@@ -100,13 +101,20 @@ def bare_ffmpeg(folder: Path, downloads: list[dict], settings: Segment) -> float
 
 
 def stage(folder: Path, downloads: list[dict], settings: Segment, processes: int = 1) -> tuple[float, float]:
-    """Cut all anew; return the CPU seconds of this process, and the wall seconds."""
+    """Cut all anew; return the CPU seconds of this process and of the one that decodes, and the wall seconds."""
     for path in (folder / "data").glob("segments.parquet"):
         path.unlink()
-    before, start = cpu(resource.RUSAGE_SELF), time.monotonic()
+    before, start = cpu_of_all(), time.monotonic()
     rows = segment_all(folder, downloads, settings, processes)
+    wall = time.monotonic() - start
+    sandbox.close()
     assert {row["status"] for row in rows} == {"ok"}
-    return cpu(resource.RUSAGE_SELF) - before, time.monotonic() - start
+    return cpu_of_all() - before, wall
+
+
+def cpu_of_all() -> float:
+    """Return the seconds of CPU used so far by this process and by those that ended."""
+    return cpu(resource.RUSAGE_SELF) + cpu(resource.RUSAGE_CHILDREN)
 
 
 def cpu(who: int) -> float:

@@ -31,6 +31,7 @@ SECONDS = 60.0  # that a file is waited for, and beside it ...
 SECONDS_PER_MB = 10.0  # ... ten times what the slowest codecs (APE at its highest level) take
 MEMORY_BYTES = 1 << 31  # of a process
 START = "import sys; sys.path[:] = sys.argv[3:]; from pipeline.media.sandbox import serve; serve(*sys.argv[1:3])"
+STDIN = 0
 PART, ERROR, END = "part", "error", "end"
 
 _idle: list["_Decoder"] = []  # processes that wait for a file
@@ -69,6 +70,12 @@ def decoded(work: Callable[..., Iterator[Result]], path: Path, *arguments: Any) 
             _idle.append(decoder)
 
 
+def close() -> None:
+    """End the processes that wait for a file."""
+    while decoder := _taken():
+        decoder.end()
+
+
 def serve(descriptor: str, memory_bytes: str) -> None:
     """Decode what is asked for through a connection, until it is closed. Runs in the other process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # which a terminal sends to all; the parent decides
@@ -83,7 +90,7 @@ def serve(descriptor: str, memory_bytes: str) -> None:
             if not isinstance(request, bool):  # left over from a file that had ended
                 _answer(connection, *request)
     except (EOFError, OSError):  # the parent has ended
-        return
+        os._exit(1)
 
 
 class _Decoder:
@@ -132,7 +139,7 @@ class _Decoder:
         try:
             self._connection.send(message)
         except OSError:
-            raise NotAudioError(self._ended()) from None
+            raise NotAudioError(self.end()) from None
 
     def _receive(self) -> tuple[str, Any]:
         begin = time.monotonic()
@@ -140,15 +147,15 @@ class _Decoder:
             if self._connection.poll(max(0.0, self._left)):
                 return self._connection.recv()
         except (EOFError, OSError):
-            raise NotAudioError(self._ended()) from None
+            raise NotAudioError(self.end()) from None
         finally:
             self._left -= time.monotonic() - begin
         self._process.kill()
-        self._ended()
+        self.end()
         raise NotAudioError(f"decoding it takes more than {self._seconds:.0f} s")
 
-    def _ended(self) -> str:
-        """Clear away a process that has ended, and return how."""
+    def end(self) -> str:
+        """End the process, where it has not ended, and return how it did."""
         self._busy = False
         _running.discard(self)
         self._connection.close()
@@ -194,5 +201,5 @@ def _messages(work: Callable[..., Iterator[Any]], arguments: tuple[Any, ...]) ->
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    os.read(STDIN, 1)  # returns where the parent's end is closed
     os._exit(1)

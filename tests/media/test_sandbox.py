@@ -98,6 +98,14 @@ def test_a_process_that_died_while_it_waited_is_no_matter(song, anew):
     assert works(song)
 
 
+def test_closing_ends_those_that_wait(song, anew):
+    anew()
+    pid = sandbox.call(pid_of, song)[0]
+    assert runs(pid)
+    sandbox.close()
+    assert not runs(pid) and works(song)
+
+
 def test_a_larger_file_may_take_longer(song, anew):
     anew(SECONDS=0.0, SECONDS_PER_MB=1e3)
     assert works(song)
