@@ -1,8 +1,8 @@
 """A folder of music made into a library, or one brought up to date: only what is new is decoded and embedded.
 
 A file whose size and times are as they were is not read, unless all are asked for. One that is new or changed is known
-by the SHA-256 of its content, under which all that was computed is kept, so a file that was renamed is only read. What a
-killed run had finished stays; the tables are made of it whole, last.
+by the SHA-256 of its content, under which all that was computed is kept, so a file that was renamed is only read. What
+a killed run had finished stays; the tables are made of it whole, last.
 """
 
 import json
