@@ -1,1 +1,1 @@
-"""Whether what `dvc repro` needs is there: a line a thing, what its absence disables, and what to do about it."""
+"""Whether what `dvc repro` needs is there: one line per thing, what its absence disables, and what to do about it."""

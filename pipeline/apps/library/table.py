@@ -1,4 +1,4 @@
-"""The files of a library: `files.parquet`, a row a file in the order of their paths.
+"""The files of a library: `files.parquet`, one row per file in the order of their paths.
 
 `status` is `ok` or one word for why a file has no segments (`walk`, `segments`), and
 `pending` for one that a run that was killed had not come to. A text that is not known is empty, a number that is not

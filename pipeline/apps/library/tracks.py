@@ -1,4 +1,4 @@
-"""The tables that are searched: `tracks/<variant>.parquet`, a row a segment, in the order of files and segments.
+"""The tables that are searched: `tracks/<variant>.parquet`, one row per segment, in the order of files and segments.
 
 A table's metadata say by which weights it was made (`model`), of which features (`audio`), and of which files with
 which tags (`files`): where all of that is as it was, the table is left alone.

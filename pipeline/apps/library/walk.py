@@ -54,7 +54,7 @@ def is_audio(name: str) -> bool:
 
 
 def walk(folder: Path, skip: Path) -> list[Row]:
-    """Return a row a file below `folder`, which is resolved, in the order of their paths; nothing below `skip`.
+    """Return one row per file below `folder`, which is resolved, in the order of their paths; nothing below `skip`.
 
     A row that can be read has its `stamp` and no status yet. A folder that cannot be read is a row as well.
     """

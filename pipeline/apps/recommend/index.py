@@ -25,7 +25,7 @@ from pipeline.store.table import open_parquet, read_all_vectors
 class TrackIndex:
     """Tracks with their unit vectors."""
 
-    tracks: pa.Table  # a row a track, columns of `INDEX_KEYS`
+    tracks: pa.Table  # one row per track, columns of `INDEX_KEYS`
     vectors: np.ndarray  # float32 [tracks, e]
     about: dict[str, Any]  # variant, digest of the model, ...
 

@@ -1,7 +1,7 @@
 """What MLflow runs to answer queries; it is copied into each logged model, and named by `pipeline.tracking.logged`.
 
 A question is a table with the columns title, tags, plot and image (a path), each of which may be missing unless the
-model needs it. The answer is a row a question with its `embedding`; with an index it is a row a track, the `k` best of
+model needs it. The answer is one row per question with its `embedding`; with an index it is one row per track, the `k` best of
 each question in order.
 """
 
