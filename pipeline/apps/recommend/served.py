@@ -1,8 +1,8 @@
 """What MLflow runs to answer queries; it is copied into each logged model, and named by `pipeline.tracking.logged`.
 
 A question is a table with the columns title, tags, plot and image (a path), each of which may be missing unless the
-model needs it. The answer is one row per question with its `embedding`; with an index it is one row per track, the `k` best of
-each question in order.
+model needs it. The answer is one row per question with its `embedding`; with an index it is one row per track, the
+`k` best of each question in order.
 """
 
 from pathlib import Path
