@@ -154,6 +154,28 @@ def test_a_model_that_answers_subsets_stands_below_the_variants_of_the_same_inpu
     assert capsys.readouterr().out.count("given the same") == 1
 
 
+def test_more_films_that_a_variant_reads_and_music_that_films_share_are_told(inputs, outputs, tmp_path, capsys):
+    shutil.copytree(inputs.root, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "metrics/evaluate/Plo.json"
+    metrics = json.loads(path.read_text())
+    figures = {name: value for name, value in metrics["baselines"]["linear"].items() if name != "difference"}
+    metrics["readable"] = figures | {"queries": 17, "mrr": 0.375}
+    path.write_text(json.dumps(metrics))
+    first, other = inputs.rows[0], next(row for row in inputs.rows if row["fid"] != inputs.rows[0]["fid"])
+    linked = [row | ({"sound": first["sound"]} if row is other else {}) for row in inputs.rows]
+    write_table(tmp_path / "data/dataset.parquet", linked, DATASET)
+    found = run(SimpleNamespace(**vars(inputs) | {"root": tmp_path}))
+    variants = json.loads(found["comparison.json"])["variants"]
+    assert {name: of["readable"]["queries"] for name, of in variants.items() if "readable" in of} == {"Plo": 17}
+    rows = {row["variant"]: row for row in csv.DictReader(found["comparison.csv"].decode().splitlines())}
+    assert {name: row["readable_mrr"] for name, row in rows.items()} == {"Im": "", "Plo": "0.375", "All": ""}
+    text = " ".join(Page(found["report.html"].decode()).text.split())
+    assert "all that it reads 17 films" in text and "1 group of films share recordings, 2 films in all" in text
+    before = Page(outputs["report.html"].decode()).text
+    assert "all that it reads" not in before and "share recordings" not in before
+    assert capsys.readouterr().out.count("17 films") == 1
+
+
 def test_json_names_the_films_that_each_variant_wins_and_has_the_slices(inputs, outputs):
     comparison = json.loads(outputs["comparison.json"])
     values = {
