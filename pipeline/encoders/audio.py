@@ -10,7 +10,9 @@ what they pool to by maximum and by mean; `max`, `mean`, `penultimate` and `tags
 their tags follow every window's vector, for people to read.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -66,17 +68,37 @@ class AudioEncoder:
     def encode(self, windows: Sequence[np.ndarray]) -> np.ndarray:
         """Return float32 [len(windows), f + tags], in order, of float32 windows [t] in -1 … 1 at `sample_rate`.
 
-        A window's vector does not depend on the others.
+        A window's vector does not depend on the others. The threads that PyTorch may use on a CPU each take a batch of
+        their own, which is faster than to share each.
         """
         by_length = sorted(range(len(windows)), key=lambda i: len(windows[i]))
         vectors = np.empty((len(windows), self.width + len(self.tags)), np.float32)
-        for _, alike in groupby(by_length, key=lambda i: len(windows[i])):
-            for rows in batches(alike, self.batch_size):
-                inputs = self.prepare([windows[row] for row in rows])
-                with inference(self.device):
-                    moved = {name: value.to(self.device) for name, value in inputs.items()}
-                    vectors[rows] = self.vectors_of(moved).cpu().numpy()
+
+        def encode(rows: list[int]) -> None:
+            inputs = self.prepare([windows[row] for row in rows])
+            with inference(self.device):
+                moved = {name: value.to(self.device) for name, value in inputs.items()}
+                vectors[rows] = self.vectors_of(moved).cpu().numpy()
+
+        alike = (rows for _, rows in groupby(by_length, key=lambda i: len(windows[i])))
+        with _one_thread_each(self.device) as threads, ThreadPoolExecutor(threads) as pool:
+            for _ in pool.map(encode, [rows for of_length in alike for rows in batches(of_length, self.batch_size)]):
+                pass  # what one of them raises comes out here
         return vectors
+
+
+@contextmanager
+def _one_thread_each(device: torch.device) -> Iterator[int]:
+    """Yield how many threads may compute on `device`, each of which is one of those that PyTorch uses; on a GPU one."""
+    threads = torch.get_num_threads()
+    if device.type != "cpu" or threads == 1:
+        yield 1
+        return
+    torch.set_num_threads(1)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(threads)
 
 
 def load_audio_encoder(params: WindowFeatures, device: torch.device, batch_size: int) -> AudioEncoder:
