@@ -1,8 +1,8 @@
 """The forms of a list: which file holds it, and its entries by id.
 
     meta.json     {"AAA": {…}, "AAB": {…}}: ours; or an array [{"id": "AAA", …}, …]
-    meta.jsonl    an object a line, as in the array
-    meta.csv      a header and a row a film, in UTF-8; the columns are separated by commas, semicolons or tabs
+    meta.jsonl    one object per line, as in the array
+    meta.csv      a header and one row per film, in UTF-8; the columns are separated by commas, semicolons or tabs
 
 One of them is there. An array's films have their id in the field that `corpus.fields.id` names, else in one of
 `ID_NAMES`; where that holds no id of ours in any film (or where there is none), ids are given in order: AAA, AAB, ….

@@ -1,8 +1,8 @@
 """Files of strangers decoded in another process: a decoder that crashes, hangs or takes all memory costs one file.
 
-The process is started when it is first needed, imports little more than NumPy and PyAV, and decodes file after file, so
-it takes no noticeable time. It decodes one part ahead of what is asked for, ends with its parent, and has a limit on
-its memory; a file has a limit on the time that it is waited for.
+The process starts when it is first needed, imports little more than NumPy and PyAV, and decodes one file after another,
+so that it costs little time. It decodes one part ahead, ends with its parent, and has limited memory; each file has a
+time limit.
 """
 
 import os
@@ -77,7 +77,7 @@ def close() -> None:
 
 
 def serve(descriptor: str, memory_bytes: str) -> None:
-    """Decode what is asked for through a connection, until it is closed. Runs in the other process."""
+    """Answer the requests of a connection until it is closed. Runs in the other process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # which a terminal sends to all; the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
     for limit, least in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_DATA, int(memory_bytes))):
