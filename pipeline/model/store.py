@@ -1,6 +1,7 @@
 """A model's folder: `model.safetensors`, and `config.json` with all that is needed to build it and to feed it."""
 
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -27,6 +28,7 @@ from pipeline.store.raw import raw_tables
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
+BUILDING = threading.Lock()  # while transformers builds a network, it changes PyTorch's defaults for all threads
 
 Config = dict[str, Any]
 
@@ -99,7 +101,8 @@ def load_model(folder: Path) -> tuple[RetrievalModel, Config]:
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         state = load_file(folder / WEIGHTS)
-        model = build_model(config)
+        with BUILDING:
+            model = build_model(config)
         model.load_state_dict(state)
     except FileNotFoundError as error:
         raise MissingFileError(

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.apps.recommend.names import FilmNames
 from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.store.index import REPEATED_COLUMNS, missing_column, stored_columns
 from pipeline.store.table import open_parquet, read_all_vectors
@@ -53,10 +54,11 @@ class TrackIndex:
         return pa.array(pairs).dictionary_encode().indices.to_numpy()
 
     @cached_property
-    def film_names(self) -> dict[int, dict[str, Any]]:
-        """The first track of each film or album by its number: its `fid`, `film` (title) and `year`."""
+    def film_names(self) -> FilmNames:
+        """The names of the films and albums, by numbers of `films`."""
         numbers, first = np.unique(self.films, return_index=True)
-        return dict(zip(numbers.tolist(), self.rows(first.tolist()), strict=True))
+        named = self.tracks.select(["fid", "film"]).take(pa.array(first))
+        return FilmNames(zip(numbers.tolist(), named["fid"].to_pylist(), named["film"].to_pylist(), strict=True))
 
     def rows(self, rows: Sequence[int]) -> list[dict[str, Any]]:
         """Return the tracks in `rows`, a dict each."""

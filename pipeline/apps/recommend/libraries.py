@@ -2,7 +2,8 @@
 
 import json
 import logging
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -50,6 +51,7 @@ class FilmLibrary:
     batch_size: int  # windows embedded at once
     device: torch.device
     name: str = FILMS
+    making: threading.Lock = field(default_factory=threading.Lock)  # one index at a time: each has all rows in memory
 
     def index(self, model: Model) -> TrackIndex:
         if not isinstance(model, Trained):
@@ -63,9 +65,10 @@ class FilmLibrary:
             index = _found(path)
             if index and index.about["variant"] == model.name and sources.items() <= index.about.items():
                 return index
-        log.info("indexing the data set with M-%s ...", model.name)
-        inputs = json.loads((model.folder / CONFIG).read_text(encoding="utf-8"))["inputs"]
-        index_films(self.folder, made, model.name, inputs, self.batch_size, self.device)
+        with self.making:
+            log.info("indexing the data set with M-%s ...", model.name)
+            inputs = json.loads((model.folder / CONFIG).read_text(encoding="utf-8"))["inputs"]
+            index_films(self.folder, made, model.name, inputs, self.batch_size, self.device)
         return open_index(made, "try again")
 
     def _sources(self, model: Trained) -> dict[str, str]:

@@ -24,6 +24,7 @@ from pipeline.encoders.text import TextEncoder, load_text_encoder
 from pipeline.media.pictures import BadPictureError, read_picture
 from pipeline.model.embed import Queries, embed_films
 from pipeline.model.retrieval import RetrievalModel
+from pipeline.model.store import BUILDING
 from pipeline.store.films import INPUT_TABLES, InputRows
 from pipeline.store.inputs import MAX_PIXELS, NEEDS, input_texts, needs_of, tags_plot_text
 from pipeline.store.raw import open_tokenizer, token_table
@@ -75,11 +76,12 @@ class Encoders:
         settings = {"encoder": spec["encoder"], "pooling": spec["pooling"]}
         key = (kind, *settings.values(), spec.get("max_tokens"))
         if key not in self._loaded:
-            if kind == "text":
-                params = TextFeatures(**settings, max_tokens=spec["max_tokens"])
-                self._loaded[key] = _Remembering(load_text_encoder(params, self.device, BATCH_SIZE))
-            else:
-                self._loaded[key] = load_image_encoder(ImageFeatures(**settings, crops=1), self.device, BATCH_SIZE)
+            with BUILDING:
+                if kind == "text":
+                    params = TextFeatures(**settings, max_tokens=spec["max_tokens"])
+                    self._loaded[key] = _Remembering(load_text_encoder(params, self.device, BATCH_SIZE))
+                else:
+                    self._loaded[key] = load_image_encoder(ImageFeatures(**settings, crops=1), self.device, BATCH_SIZE)
         encoder = self._loaded[key]
         for name in {**spec, **encoder.spec}:
             if name not in UNCOMPARED and encoder.spec.get(name) != spec.get(name):

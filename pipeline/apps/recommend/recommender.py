@@ -1,16 +1,11 @@
 """Recommendations: a query's model chosen, the query embedded, the library searched, and what moved each track told.
 
-Made for many threads at once: models, encoders and indexes are loaded once, and networks run in one thread of their
-own, in the order in which they are asked.
+Made for many threads at once: models, encoders and indexes are loaded once, and networks read queries in one thread of
+their own, in the order in which they are asked.
 """
 
-import difflib
-import logging
-import threading
-import unicodedata
-from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,18 +15,15 @@ import torch
 
 from pipeline.apps.recommend.index import TrackIndex
 from pipeline.apps.recommend.libraries import FILMS, FilmLibrary, SearchableLibrary
+from pipeline.apps.recommend.opened import Opened, OpenIndexes
 from pipeline.apps.recommend.query import Encoders, Query, QueryEncoder, TagsRule, tags_as_trained
-from pipeline.apps.recommend.search import ApproximateSearch, Search, open_search, recall_of
+from pipeline.apps.recommend.search import Search
 from pipeline.apps.recommend.trained import Model, Trained, choose, choose_similar, trained_models
 from pipeline.apps.recommend.zero_shot import WHY, ZeroShot, open_zero_shot
 from pipeline.core.errors import ModelError
 from pipeline.core.machine import choose_device
 from pipeline.model.store import load_model
 from pipeline.params import Params, Recommend
-
-log = logging.getLogger(__name__)
-
-OPEN_BYTES = 1_000_000_000  # of indexes that stay open; those that were asked for least lately are let go
 
 
 @dataclass(frozen=True)
@@ -58,12 +50,6 @@ class Answer:
     given: tuple[str, ...]  # parts of the query that are known
     unused: tuple[str, ...]  # parts of the query that it does not read
     tracks: list[dict[str, Any]]  # columns of `INDEX_KEYS` with rank, row, score and, for why, place and without
-
-
-@dataclass(frozen=True)
-class _Opened:
-    index: TrackIndex
-    search: Search
 
 
 class Recommender:
@@ -94,8 +80,7 @@ class Recommender:
             self.libraries[FILMS] = FilmLibrary(root, batch_size, device)
         self._encoders = Encoders(device)
         self._queries: dict[str, QueryEncoder] = {}
-        self._opened: OrderedDict[tuple[str, str], _Opened] = OrderedDict()
-        self._opening = threading.Lock()
+        self._indexes = OpenIndexes(params)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="networks")
 
     def recommend(self, request: Request) -> Answer:
@@ -103,11 +88,8 @@ class Recommender:
 
         Raises `ModelError` for a query, a variant, a library, a film or a number that cannot be used, saying why.
         """
-        self._check(request)
+        request = self._checked(request)
         query = request.query
-        if self.zero_shot is None:
-            query = replace(query, tags=tags_as_trained(query.tags or "", self.tags_rule))
-        request = replace(request, query=query)
         model, chosen = self.model_for(query, request.variant)
         opened = self.opened(request.library, model)
         index, search = opened.index, opened.search
@@ -141,38 +123,31 @@ class Recommender:
             return choose(self.trained, query.given, variant)
         return choose_similar(self.trained, variant, self.preferred)
 
-    def opened(self, library: str, model: Model) -> _Opened:
+    def opened(self, library: str, model: Model) -> Opened:
         """Return the index of a library by `model`, and its search; they stay open."""
+        return self._opening(library, model).result()
+
+    def opening(self, request: Request) -> Future[Opened]:
+        """Return the index that `request` is answered from, which is opened unless it is open.
+
+        Raises `ModelError` as `recommend` does; the future's own exceptions are those of the library.
+        """
+        request = self._checked(request)
+        model, _ = self.model_for(request.query, request.variant)
+        return self._opening(request.library, model)
+
+    def _opening(self, library: str, model: Model) -> Future[Opened]:
         if library not in self.libraries:
             allowed = ", ".join(self.libraries) or "none yet: name your own music with --library"
             raise ModelError(f"library: found {library!r}, allowed are {allowed}")
-        with self._opening:
-            key = (library, model.name)
-            if key not in self._opened:
-                index = self._worker.submit(self.libraries[library].index, model).result()
-                search = open_search(index, self.params)
-                if isinstance(search, ApproximateSearch):
-                    recall, count = recall_of(search)
-                    log.info(
-                        "%s: approximate search finds %.3f of what an exact one does (recall of the 20 nearest, "
-                        "measured with %d tracks as queries)",
-                        library,
-                        recall,
-                        count,
-                    )
-                self._opened[key] = _Opened(index, search)
-            self._opened.move_to_end(key)
-            while len(self._opened) > 1 and sum(item.index.bytes for item in self._opened.values()) > OPEN_BYTES:
-                self._opened.popitem(last=False)
-            return self._opened[key]
+        return self._indexes.get(library, self.libraries[library], model)
 
-    def _check(self, request: Request) -> None:
+    def _checked(self, request: Request) -> Request:
+        """Return `request` with its tags as models know them; raise `ModelError` where it cannot be answered."""
         if request.k < 1:
             raise ModelError(f"k: found {request.k}, at least 1 track can be asked for")
         if request.per_film is not None and request.per_film < 1:
             raise ModelError(f"per film: found {request.per_film}, at least 1")
-        if not (request.query.given or request.like or request.sounds):
-            raise ModelError("nothing is asked: give a plot, tags, an image, or a track to find similar ones")
         most = self.params.max_text_chars
         for part in ("tags", "plot"):
             text = getattr(request.query, part) or ""
@@ -182,6 +157,12 @@ class Recommender:
         if paragraphs > self.params.max_paragraphs:
             most = self.params.max_paragraphs
             raise ModelError(f"plot: {paragraphs} paragraphs, at most {most} (recommend.max_paragraphs)")
+        if self.zero_shot is None:
+            tags = tags_as_trained(request.query.tags or "", self.tags_rule)
+            request = replace(request, query=replace(request.query, tags=tags))
+        if not (request.query.given or request.like or request.sounds):
+            raise ModelError("nothing is asked: give a plot, tags, an image, or a track to find similar ones")
+        return request
 
     def _vectors(self, model: Model, index: TrackIndex, request: Request, parts: Sequence[str]) -> list[np.ndarray]:
         """Return the unit vector [e] to search with, and one without each of `parts`.
@@ -238,26 +219,15 @@ def excluded_films(index: TrackIndex, names: Sequence[str]) -> set[int]:
 
     Raises `ModelError` for one that is not there, naming similar ones.
     """
-    if not names:
-        return set()
-    known: dict[str, set[int]] = {}
-    for number, film in index.film_names.items():
-        for name in {film["fid"], _compared(film["film"])} - {""}:
-            known.setdefault(name, set()).add(number)
     found: set[int] = set()
     for name in names:
-        numbers = known.get(name) or known.get(_compared(name))
-        if numbers is None:
-            near = difflib.get_close_matches(_compared(name), known, n=3)
+        numbers = index.film_names.find(name)
+        if not numbers:
+            near = index.film_names.similar(name)
             advice = f"; similar are {', '.join(near)}" if near else ""
             raise ModelError(f"exclude: the library has no film or album {name!r}{advice}")
-        found |= numbers
+        found.update(numbers)
     return found
-
-
-def _compared(title: str) -> str:
-    """Return a title in the form in which titles are compared: composed, without case."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", title).casefold())
 
 
 def _explain(

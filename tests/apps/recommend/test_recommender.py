@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.apps.recommend import recommender as recommender_module
 from pipeline.apps.recommend.index import TrackIndex
 from pipeline.apps.recommend.query import Encoders, Query, QueryEncoder
 from pipeline.apps.recommend.recommender import Recommender, Request, excluded_films
@@ -131,6 +130,7 @@ def test_a_query_and_a_liked_track_meet_half_way(recommender, asked_root, query)
         ({"like": (10**12,)}, "like: found track 1000000000000"),
         ({"exclude": ("Film 22",)}, "exclude: the library has no film or album 'Film 22'; similar are film 2"),
         ({"query": Query(None, " ", "\n", None)}, "nothing is asked"),
+        ({"query": Query(None, " , ,", None, None)}, "nothing is asked"),
         ({"query": Query(None, "x" * 50001, None, None)}, "tags: 50001 characters, at most 50000"),
         ({"query": Query(None, None, "x" * 10**6, None)}, "plot: 1000000 characters"),
         ({"query": Query(None, None, "x\n" * 101, None)}, "plot: 101 paragraphs, at most 100"),
@@ -165,15 +165,6 @@ def test_films_are_told_apart_by_id_and_albums_by_title():
     assert excluded_films(index, ["AAB", "album"]) == set(index.films[[1, 3]].tolist())
 
 
-def test_indexes_that_are_too_large_together_are_let_go(asked_root, params, query, monkeypatch):
-    recommender = Recommender(asked_root, params.recommend, 4, CPU, "Text", "words")
-    monkeypatch.setattr(recommender_module, "OPEN_BYTES", 1)
-    first = index_of(recommender, "Words")
-    assert index_of(recommender, "Words") is first
-    index_of(recommender, "Story")
-    assert index_of(recommender, "Words") is not first
-
-
 def test_many_threads_get_the_answers_of_one(recommender, query):
     requests = [Request(query, k=3, variant=name) for name in ("Words", "Story", "Still", "Whole")] * 5
     alone = [rows(recommender.recommend(request)) for request in requests]
@@ -187,6 +178,15 @@ def test_many_threads_get_the_answers_of_one(recommender, query):
     for thread in threads:
         thread.join()
     assert [found[number] for number in range(len(requests))] == alone
+
+
+def test_index_is_opened_before_a_request_is_answered_and_refused_with_it(recommender, query):
+    request = Request(query, k=3)
+    assert recommender.opening(request).result(30).index is index_of(recommender, "Whole")
+    assert recommender.opening(replace(request, variant="Words")).result(30).index is index_of(recommender, "Words")
+    for changes in ({"k": 0}, {"variant": "Nope"}, {"library": "nowhere"}, {"query": Query(None, ",", None, None)}):
+        with pytest.raises(ModelError):
+            recommender.opening(replace(request, **changes))
 
 
 def test_an_approximate_search_says_what_it_finds(asked_root, params, query, caplog):
