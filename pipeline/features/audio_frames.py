@@ -1,8 +1,8 @@
 """The audio table as log-mel frames: a row a track, in the order of the data set.
 
-`vector` is the track's dB [max_frames · n_mels], frame by frame, float16 or uint8 codes; after the track's own
-`frames` it holds the floor. Always on the CPU, whose result does not depend on the machine's GPU: decoding takes the
-time.
+`vector` is the track's dB [frames · n_mels], frame by frame, float16 or uint8 codes. Always on the CPU, whose result
+does not depend on the machine's GPU: decoding takes the time. What is computed is kept as shards until the table is
+whole: while it is written there are two copies of the frames on the disk, and one when the stage has ended.
 """
 
 from collections.abc import Iterator
@@ -21,11 +21,12 @@ from pipeline.core.workers import batches, map_in_order
 from pipeline.encoders.audio import libraries_of
 from pipeline.encoders.log_mel import LogMel
 from pipeline.encoders.section import LogMelFeatures
-from pipeline.media.tracks import stated_samples, track_samples
+from pipeline.media.tracks import track_samples
 from pipeline.store.cache import FeatureCache, open_cache, versions, write_shard
-from pipeline.store.table import FRAME_KEYS, write_features
+from pipeline.store.frames import write_frames_table
 
-GROUP_ROWS = 64  # decoded and written at a time; 5 MB of vectors at the default settings, 49 MB at the paper's
+GROUP_ROWS = 64  # decoded and written at a time; 5 MB of frames at the default settings, 49 MB at the paper's
+GROUP_BYTES = 2**28  # written at a time, where tracks are long
 NEEDED = ("path", "seconds", "file_sha256")  # of a row, to compute its frames in another process
 
 Row = dict[str, Any]
@@ -42,10 +43,8 @@ def write_frames(root: Path, path: Path, dataset: list[Row], params: LogMelFeatu
     by_key = {row["file_sha256"]: {name: row[name] for name in NEEDED} for row in dataset}
     missing = [by_key[key] for key in cache.missing(by_key)]
     _compute_missing(root, cache, missing, params, machine.processes)
-    max_frames = max(log_mel.frame_count(stated_samples(row, params.sample_rate)) for row in dataset)
-    groups = _groups(cache, dataset, max_frames, log_mel)
-    dtype = np.float16 if params.dtype == "float16" else np.uint8
-    write_features(path, FRAME_KEYS, groups, max_frames * params.n_mels, dtype, about)
+    write_frames_table(path, _groups(cache, dataset), params.dtype, about)
+    cache.take_in(path)
     return len(missing)
 
 
@@ -71,15 +70,16 @@ def _compute(root: Path, folder: Path, params: LogMelFeatures, rows: list[Row]) 
     return write_shard(folder, frames)
 
 
-def _groups(
-    cache: FeatureCache, dataset: list[Row], max_frames: int, log_mel: LogMel
-) -> Iterator[tuple[list[Row], np.ndarray]]:
+def _groups(cache: FeatureCache, dataset: list[Row]) -> Iterator[tuple[list[Row], list[np.ndarray]]]:
     for rows in batches(dataset, GROUP_ROWS):
-        tracks = [cache.read(row["file_sha256"]) for row in rows]
-        vectors = np.full((len(rows), max_frames, log_mel.params.n_mels), log_mel.floor, tracks[0].dtype)
-        keys = []
-        for row, track, vector in zip(rows, tracks, vectors, strict=True):
-            vector[: len(track)] = track
+        keys: list[Row] = []
+        tracks: list[np.ndarray] = []
+        for row in rows:
+            track = cache.read(row["file_sha256"])
+            if keys and sum(one.nbytes for one in tracks) + track.nbytes > GROUP_BYTES:
+                yield keys, tracks
+                keys, tracks = [], []
             known = {"fid": row["fid"], "number": row["number"], "sha256": row["file_sha256"]}
             keys.append(known | {"frames": len(track)})
-        yield keys, vectors
+            tracks.append(track)
+        yield keys, tracks

@@ -1,9 +1,10 @@
 """The audio table as training, evaluation and publishing read it: any stretch of any track, without decoding.
 
 A track is an array [steps, width]: log-mel frames of so many bands, or the vectors of a pretrained encoder, a window
-each, which in the cache the probabilities of the encoder's tags follow. Rows of Parquet can only be had by the group,
-so tracks are read out of the cache, which is filled out of the table where the machine that computed it was another
-one. Memory holds only the keys and the tracks that are being read.
+each, which in the cache the probabilities of the encoder's tags follow. Tracks are read out of the cache. Frames lie in
+the table as they are read, and the cache links to it. Other rows of Parquet can only be had by the group, so the cache
+is filled out of the table where the machine that computed it was another one. Memory holds only the keys and the tracks
+that are being read.
 """
 
 from collections.abc import Iterator, Mapping
@@ -78,7 +79,10 @@ def open_audio(path: Path) -> AudioTable:
         keys = read_keys(file, path)
         cache = open_cache(path.parent, path.stem, {name: about[name] for name in ("spec", "versions")})
         if missing := set(cache.missing(keys["sha256"])):
-            _fill(cache, missing, file, path, keys, about)
+            if is_log_mel(about["spec"]["encoder"]):
+                cache.take_in(path)
+            else:
+                _fill(cache, missing, file, path, keys, about)
     firsts = np.flatnonzero(_begins(keys))
     sha256 = tuple(keys["sha256"][firsts])
     named = zip(keys["fid"][firsts].tolist(), keys["number"][firsts].tolist(), strict=True)
@@ -145,9 +149,5 @@ def _tracks(
         rows = slice(row, row + len(vectors))
         names = keys["sha256"][rows]
         row = rows.stop
-        if "frames" in keys:
-            tracks = vectors.reshape(len(vectors), -1, about["spec"]["n_mels"])
-            yield {name: track[:n] for name, track, n in zip(names, tracks, keys["frames"][rows], strict=True)}
-        else:
-            parts = np.split(vectors, np.flatnonzero(keys["window"][rows] == 0)[1:])
-            yield dict(zip(names[keys["window"][rows] == 0], parts, strict=True))
+        begins = keys["window"][rows] == 0
+        yield dict(zip(names[begins], np.split(vectors, np.flatnonzero(begins)[1:]), strict=True))

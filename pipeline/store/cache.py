@@ -2,20 +2,22 @@
 
     data/features/.cache/audio/3f…/about.json        the encoder's full specification and the libraries: for people
     data/features/.cache/audio/3f…/5c….safetensors   a shard: arrays [count, width] by key
+    data/features/.cache/audio/3f…/9a….parquet       a table of frames, a hard link: one copy of them for both
 
 A key is the SHA-256 of the content behind an array, a file's or a text's; another specification is another folder.
-A shard appears whole, so a killed run keeps what it had finished, and several processes may write at once. Rows are
-read with plain reads, not through a memory map, whose pages would count as memory of the process. All of it may be
-deleted at any time: it is filled again out of the tables, or computed again.
+A shard appears whole, so a killed run keeps what it had finished, and several processes may write at once. All of it
+may be deleted at any time: it is filled again out of the tables, or computed again.
+
+Shards of frames last until a table holds them. Its link stays when the table itself is removed, as DVC does before it
+runs a stage, and is never written to, so that who reads it is not disturbed by a table that takes its place.
 """
 
 import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,38 +25,30 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
+from pipeline.core.errors import MissingFileError
 from pipeline.core.files import whole_file, write_json
+from pipeline.core.workers import batches
+from pipeline.store.frames import check_frames, frame_places
+from pipeline.store.places import Place, shard_places
 
 FOLDER = ".cache"  # beside the tables
-DTYPES = {"F16": np.float16, "F32": np.float32, "U8": np.uint8}  # safetensors' names
 STRAY_SECONDS = 3600.0  # without a write, after which nobody is writing it any more
-LENGTH_BYTES = 8  # of the header's length, which a file of safetensors begins with
-
-
-@dataclass(frozen=True)
-class _Place:
-    path: Path
-    offset: int  # bytes
-    shape: tuple[int, int]
-    dtype: np.dtype
+SHARD, TABLE = ".safetensors", ".parquet"
+SHARD_ARRAYS = 64  # of a shard that is made of others
 
 
 class FeatureCache:
     """The arrays of one specification."""
 
     def __init__(self, folder: Path) -> None:
-        """Find what is in `folder`; what killed runs left, and a shard cut short by a power cut, are removed."""
+        """Find what is in `folder`; what killed runs left, and a file cut short by a power cut, are removed."""
         self.folder = folder
         for stray in folder.glob(".part-*"):
             with suppress(FileNotFoundError):  # renamed meanwhile
                 if time.time() - stray.stat().st_mtime > STRAY_SECONDS:
                     stray.unlink()
-        self._places: dict[str, _Place] = {}
-        for path in sorted(folder.glob("[!.]*.safetensors")):
-            try:
-                self._places |= _read_header(path)
-            except (ValueError, KeyError):
-                path.unlink(missing_ok=True)
+        self._places: dict[str, Place] = {}
+        self._find()
 
     def __contains__(self, key: str) -> bool:
         return key in self._places
@@ -65,7 +59,30 @@ class FeatureCache:
 
     def add(self, shard: Path) -> None:
         """Take in what `write_shard` wrote, in whatever process."""
-        self._places |= _read_header(shard)
+        try:
+            self._places |= shard_places(shard)
+        except FileNotFoundError:  # another process has put it into a table
+            self._find()
+
+    def take_in(self, table: Path) -> None:
+        """Hold the tracks of a table of frames, by a hard link to it; shards and tables that it holds are removed.
+
+        Where there can be no link its tracks are copied. Raises `MissingFileError` for a table that is damaged.
+        """
+        check_frames(table)
+        table = table.resolve()  # DVC may have left a symbolic link
+        about = table.stat()
+        link = self.folder / f"{about.st_ino:x}-{about.st_mtime_ns:x}.parquet"  # of this file alone
+        try:
+            os.link(table, link)
+        except FileExistsError:
+            pass
+        except OSError:  # another file system, one without hard links, or another user's file
+            self._copy({key: place for key, place in frame_places(table).items() if key not in self._places})
+            return
+        held = frame_places(link)
+        self._places |= held
+        self._remove_held(link, held)
 
     def count(self, key: str) -> int:
         """Return the rows of an array."""
@@ -88,11 +105,39 @@ class FeatureCache:
 
     def read_into(self, rows: np.ndarray, key: str, start: int) -> None:
         """Fill `rows` [n, width], contiguous and of the array's dtype, with the array's rows from `start` on."""
-        place = self._places[key]
-        with place.path.open("rb", buffering=0) as file:
-            file.seek(place.offset + start * place.shape[1] * place.dtype.itemsize)
-            if file.readinto(rows.reshape(-1).view(np.uint8).data) != rows.nbytes:
-                raise OSError(f"{place.path} has been cut short: remove it and run again")
+        try:
+            self._places[key].read_into(rows, start)
+        except FileNotFoundError:  # another process has put it into a table
+            self._find()
+            self._places[key].read_into(rows, start)
+
+    def _find(self) -> None:
+        for path in self._files():
+            with suppress(FileNotFoundError):  # removed meanwhile
+                try:
+                    self._places |= _places_in(path)
+                except (ValueError, KeyError, MissingFileError):
+                    path.unlink()
+
+    def _files(self) -> list[Path]:
+        return sorted(path for path in self.folder.glob("[!.]*") if path.suffix in (SHARD, TABLE))
+
+    def _copy(self, places: Mapping[str, Place]) -> None:
+        for keys in batches(places, SHARD_ARRAYS):
+            arrays = {key: np.empty(places[key].shape, places[key].dtype) for key in keys}
+            for key, array in arrays.items():
+                places[key].read_into(array, 0)
+            self.add(write_shard(self.folder, arrays))
+
+    def _remove_held(self, link: Path, held: Mapping[str, Place]) -> None:
+        """Remove other files of which `link` has all arrays, or most: the rest is copied before."""
+        for path in self._files():
+            with suppress(FileNotFoundError, MissingFileError):  # removed meanwhile
+                places = _places_in(path)
+                rest = {key: place for key, place in places.items() if key not in held}
+                if path != link and len(rest) * 2 < len(places):
+                    self._copy(rest)
+                    path.unlink()
 
 
 def open_cache(tables: Path, kind: str, about: Mapping[str, Any]) -> FeatureCache:
@@ -116,30 +161,11 @@ def versions(*packages: str) -> dict[str, str]:
 def write_shard(folder: Path, arrays: Mapping[str, np.ndarray]) -> Path:
     """Write `arrays` [count, width] by key as one shard, whole, and return its path, named by its keys."""
     name = hashlib.sha256("\n".join(sorted(arrays)).encode()).hexdigest()[:32]
-    path = folder / f"{name}.safetensors"
+    path = folder / f"{name}{SHARD}"
     with whole_file(path) as temporary:
         save_file({key: np.ascontiguousarray(array) for key, array in arrays.items()}, temporary)
     return path
 
 
-def _read_header(path: Path) -> dict[str, _Place]:
-    """Return where the arrays of a shard lie; raise `ValueError` or `KeyError` when it is not whole."""
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(LENGTH_BYTES), "little")
-        size = os.fstat(file.fileno()).st_size
-        if length > size:
-            raise ValueError(f"{path} has been cut short")
-        header = json.loads(file.read(length))
-    begin, end = LENGTH_BYTES + length, LENGTH_BYTES + length
-    places = {}
-    for key, item in _arrays(header):
-        first, last = item["data_offsets"]
-        places[key] = _Place(path, begin + first, tuple(item["shape"]), np.dtype(DTYPES[item["dtype"]]))
-        end = max(end, begin + last)
-    if end != size:
-        raise ValueError(f"{path} has been cut short")
-    return places
-
-
-def _arrays(header: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    return ((key, item) for key, item in header.items() if key != "__metadata__")
+def _places_in(path: Path) -> dict[str, Place]:
+    return frame_places(path) if path.suffix == TABLE else shard_places(path)

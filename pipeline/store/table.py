@@ -28,10 +28,7 @@ VECTOR = "vector"
 TAGS = "tag_probabilities"
 METADATA_KEY = b"soundtrack"
 
-FRAME_KEYS = pa.schema(  # audio: one row per track, its log-mel frames
-    [("fid", pa.string()), ("number", pa.int32()), ("frames", pa.int32()), ("sha256", pa.string())]
-)
-WINDOW_KEYS = pa.schema(  # audio: one row per window, its vector of a pretrained encoder
+WINDOW_KEYS = pa.schema(  # audio: one row per window, its vector of a pretrained encoder; frames are in `frames`
     [
         ("fid", pa.string()),
         ("number", pa.int32()),

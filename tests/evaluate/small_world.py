@@ -12,7 +12,8 @@ from pipeline.evaluate.section import Evaluate
 from pipeline.model.section import AudioTower, Model, Projector, QueryTower
 from pipeline.model.store import build_model, model_config, save_model
 from pipeline.store.films import open_store
-from pipeline.store.table import FRAME_KEYS, IMAGE_KEYS, TEXT_KEYS, write_features
+from pipeline.store.frames import write_frames_table
+from pipeline.store.table import IMAGE_KEYS, TEXT_KEYS, write_features
 
 TRACKS = {"train": [2, 1], "valid": [2], "eval": [1, 3, 2, 4, 1]}  # of each film of a split
 MELS, MAX_FRAMES = 8, 30
@@ -82,13 +83,14 @@ def make_world(
         {"fid": row["fid"], "number": row["number"], "frames": int(n), "sha256": row["file_sha256"]}
         for row, n in zip(rows, frames, strict=True)
     ]
-    audio = rng.normal(-40, 10, size=(len(rows), MAX_FRAMES * MELS))
+    audio = rng.normal(-40, 10, size=(len(rows), MAX_FRAMES, MELS)).astype(np.float16)
+    tracks = [track[:n] for track, n in zip(audio, frames, strict=True)]
     about = {
         "spec": {"encoder": "log-mel", "sample_rate": 100, "hop_length": 10, "n_mels": MELS},
         "versions": {},
     }
-    groups = [(keys[:5], audio[:5]), (keys[5:], audio[5:])]
-    write_features(folder / "audio.parquet", FRAME_KEYS, groups, MAX_FRAMES * MELS, np.float16, about)
+    groups = [(keys[:5], tracks[:5]), (keys[5:], tracks[5:])]
+    write_frames_table(folder / "audio.parquet", groups, "float16", about)
     about = {"spec": {"encoder": "test"}}
     squares = [{"fid": fid, "crop": n, "sha256": fid} for fid in fids for n in range(3 if fid == fids[-1] else 1)]
     image = [(squares, rng.normal(size=(len(squares), 10)))]

@@ -1,4 +1,9 @@
-"""Settings of features for small sounds."""
+"""Settings of features for small sounds, and how their table of frames is read whole."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
 
 from pipeline.encoders.section import LogMelFeatures, WindowFeatures
 
@@ -15,3 +20,13 @@ AUDIO = LogMelFeatures(
     dtype="float16",
 )
 WINDOWS = WindowFeatures(encoder="a folder", pooling="auto", window_seconds=0.5, window_hop_seconds=0.25)
+
+
+def read_frames(path: Path) -> list[tuple[dict, np.ndarray]]:
+    """Return the key columns and the frames [frames, n_mels] of each row of a table, as Parquet has them."""
+    rows = pq.read_table(path)
+    found = []
+    for key, vector in zip(rows.drop(["vector"]).to_pylist(), rows.to_pandas()["vector"], strict=True):
+        values = np.frombuffer(vector, np.uint8) if isinstance(vector, bytes) else vector
+        found.append((key, values.reshape(-1, AUDIO.n_mels)))
+    return found

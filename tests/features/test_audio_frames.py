@@ -4,17 +4,17 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
-import torch
 
 from pipeline.core.errors import MissingFileError
 from pipeline.core.files import sha256_of
-from pipeline.encoders.log_mel import FLOOR_DB, LogMel, decibels
+from pipeline.encoders.log_mel import LogMel
 from pipeline.features import audio_frames
 from pipeline.features.audio_frames import write_frames
 from pipeline.media.audio import mono, write_mp3
 from pipeline.store.audio_table import open_audio
-from pipeline.store.table import open_features
+from tests.features.small import read_frames
 from tests.small_machine import MACHINE
 
 
@@ -27,29 +27,42 @@ def test_rows_follow_the_data_set_and_hold_the_decoded_tracks(tmp_path, dataset,
     monkeypatch.setattr(audio_frames, "GROUP_ROWS", 3)
     params = dataclasses.replace(features.audio, dtype=dtype)
     assert write(tmp_path, dataset, params) == len(dataset)
-    table = open_features(tmp_path / "audio.parquet")
     log_mel = LogMel(params)
-    assert len(table) == len(dataset)
-    assert table.vectors.dtype == dtype
-    assert table.width == 16 * (1 + 30001 // 512), "the longest track decides"
-    for row, (key, vector) in enumerate(zip(dataset, table.vectors, strict=True)):
-        assert [table.keys[n][row] for n in ("fid", "number")] == [key["fid"], key["number"]]
-        assert table.keys["sha256"][row] == key["file_sha256"]
-        samples = np.concatenate(list(mono(tmp_path / key["path"], 22050))).astype(np.float32) / 32768
+    for row, (key, frames) in zip(dataset, read_frames(tmp_path / "audio.parquet"), strict=True):
+        samples = np.concatenate(list(mono(tmp_path / row["path"], 22050))).astype(np.float32) / 32768
         expected = log_mel.stored(log_mel(samples))
-        frames = table.keys["frames"][row]
-        assert frames == len(expected)
-        assert np.array_equal(vector.reshape(-1, 16)[:frames], expected)
-        assert (decibels(torch.from_numpy(vector.reshape(-1, 16)[frames:].copy()), log_mel.spec) == FLOOR_DB).all()
-    assert table.about["spec"] == log_mel.spec
-    assert set(table.about["versions"]) == {"torch", "torchaudio", "av"}
+        known = {"fid": row["fid"], "number": row["number"], "sha256": row["file_sha256"]}
+        assert key == known | {"frames": len(expected)}
+        assert frames.dtype == dtype
+        assert np.array_equal(frames, expected)
+    about = open_audio(tmp_path / "audio.parquet").about
+    assert about["spec"] == log_mel.spec
+    assert set(about["versions"]) == {"torch", "torchaudio", "av"}
+
+
+def test_one_copy_is_left(tmp_path, dataset, features, monkeypatch):
+    monkeypatch.setattr(audio_frames, "GROUP_ROWS", 2)
+    write(tmp_path, dataset, features.audio)
+    (kept,) = (tmp_path / ".cache").glob("audio/*/*.*[!n]")
+    assert kept.samefile(tmp_path / "audio.parquet")
+
+
+def test_a_row_group_holds_so_many_bytes_at_most_and_one_track_at_least(tmp_path, dataset, features, monkeypatch):
+    write(tmp_path, dataset, features.audio)
+    sizes = [frames.nbytes for _, frames in read_frames(tmp_path / "audio.parquet")]
+    for most, expected in ((sizes[1] + sizes[2], [1, 2, 1]), (1, [1, 1, 1, 1]), (10**9, [4])):
+        monkeypatch.setattr(audio_frames, "GROUP_BYTES", most)
+        write(tmp_path, dataset, features.audio)
+        file = pq.ParquetFile(tmp_path / "audio.parquet")
+        assert [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)] == expected
+        assert [key["fid"] for key, _ in read_frames(tmp_path / "audio.parquet")] == [row["fid"] for row in dataset]
 
 
 def test_another_rate_is_resampled(tmp_path, dataset, features):
     params = dataclasses.replace(features.audio, sample_rate=16000, f_max=8000.0)
     write(tmp_path, dataset, params)
-    frames = open_features(tmp_path / "audio.parquet").keys["frames"]
-    assert frames.tolist() == [1 + round(row["seconds"] * 16000) // 512 for row in dataset[:2]] + [2, 32]
+    frames = [key["frames"] for key, _ in read_frames(tmp_path / "audio.parquet")]
+    assert frames == [1 + round(row["seconds"] * 16000) // 512 for row in dataset[:2]] + [2, 32]
 
 
 @pytest.mark.slow
@@ -81,28 +94,31 @@ def test_only_what_is_new_is_computed(tmp_path, dataset, features, monkeypatch):
 
 def test_a_changed_file_or_setting_is_computed_again(tmp_path, dataset, features):
     write(tmp_path, dataset, features.audio)
-    before = open_features(tmp_path / "audio.parquet").vectors
+    before = read_frames(tmp_path / "audio.parquet")
     write_mp3(tmp_path / dataset[3]["path"], np.zeros(22050, np.int16), 22050, 96000)
     changed = [*dataset[:3], dataset[3] | {"file_sha256": sha256_of(tmp_path / dataset[3]["path"])}]
     assert write(tmp_path, changed, features.audio) == 1
-    after = open_features(tmp_path / "audio.parquet").vectors
-    assert [np.array_equal(*rows) for rows in zip(before, after, strict=True)] == [True, True, True, False]
+    after = read_frames(tmp_path / "audio.parquet")
+    alike = [np.array_equal(old, new) for (_, old), (_, new) in zip(before, after, strict=True)]
+    assert alike == [True, True, True, False]
     assert write(tmp_path, changed, dataclasses.replace(features.audio, n_fft=512)) == 4
 
 
 def test_tracks_of_one_content_are_computed_once(tmp_path, dataset, features):
     twin = dataset[0] | {"fid": "ABC"}
     assert write(tmp_path, [*dataset, twin], features.audio) == 4
-    vectors = open_features(tmp_path / "audio.parquet").vectors
-    assert np.array_equal(vectors[0], vectors[4]) and not np.array_equal(vectors[0], vectors[1])
-    assert open_audio(tmp_path / "audio.parquet").index["ABC", 0] == 4
+    frames = [of_track for _, of_track in read_frames(tmp_path / "audio.parquet")]
+    assert np.array_equal(frames[0], frames[4]) and not np.array_equal(frames[0], frames[1])
+    table = open_audio(tmp_path / "audio.parquet")
+    assert table.index["ABC", 0] == 4
+    assert np.array_equal(table.read(4), frames[0])
 
 
 def test_what_an_encoder_adds_to_a_track_is_cut(tmp_path, dataset, features):
     stated = [row | {"seconds": row["seconds"] - 0.05 * (row["fid"] == "AAC")} for row in dataset]
     for name, rows in (("all", dataset), ("cut", stated)):
         write_frames(tmp_path, tmp_path / name / "audio.parquet", rows, features.audio, MACHINE)
-    frames, cut = (open_features(tmp_path / name / "audio.parquet").keys["frames"][3] for name in ("all", "cut"))
+    frames, cut = (read_frames(tmp_path / name / "audio.parquet")[3][0]["frames"] for name in ("all", "cut"))
     assert (frames, cut) == (1 + 22050 // 512, 1 + round(0.95 * 22050) // 512)
 
 

@@ -14,6 +14,7 @@ from pipeline.features import audio_frames
 from pipeline.features.audio_frames import write_frames
 from pipeline.media.tracks import track_samples
 from pipeline.store.audio_table import AudioTable, open_audio
+from pipeline.store.frames import FRAME_KEYS
 from pipeline.store.table import WINDOW_KEYS, write_features
 from tests.small_machine import MACHINE
 
@@ -45,15 +46,26 @@ def test_any_stretch_of_any_track_can_be_read(tmp_path, dataset, features, monke
     assert len(list((tmp_path / ".cache/audio").iterdir())) == 1, "reading looks where writing wrote"
 
 
-def test_only_what_the_cache_lacks_is_taken_out_of_the_table(tmp_path, dataset, features, monkeypatch):
-    monkeypatch.setattr(audio_frames, "GROUP_ROWS", 2)
+def test_frames_that_came_without_a_cache_are_read_where_they_are(tmp_path, dataset, features):
     write_frames(tmp_path, tmp_path / "audio.parquet", dataset, features.audio, MACHINE)
-    shard, other = sorted((tmp_path / ".cache/audio").glob("*/*.safetensors"))
-    kept = other.stat().st_mtime_ns
-    shard.unlink()
+    shutil.rmtree(tmp_path / ".cache")
     table = open_audio(tmp_path / "audio.parquet")
-    assert shard.exists() and other.stat().st_mtime_ns == kept
-    assert all(np.isfinite(values_of(table, track, 0, 2)).all() for track in range(len(dataset)))
+    (found,) = table.cache.folder.glob("*[!n]")
+    assert found.samefile(tmp_path / "audio.parquet")
+    before = [table.read(track) for track in range(len(dataset))]
+    write_frames(tmp_path, tmp_path / "audio.parquet", dataset[::-1], features.audio, MACHINE)
+    (anew,) = table.cache.folder.glob("*[!n]")
+    assert anew.name != found.name
+    for track, frames in enumerate(before):
+        assert np.array_equal(table.read(track), frames), "who reads is not disturbed by a table that takes its place"
+
+
+def test_a_table_of_an_earlier_version_is_named(tmp_path):
+    about = {"spec": {"encoder": "log-mel", "n_mels": 2}, "versions": {}}
+    keys = [{"fid": "AAA", "number": 0, "frames": 1, "sha256": "a"}]
+    write_features(tmp_path / "audio.parquet", FRAME_KEYS, [(keys, np.zeros((1, 4)))], 4, np.float16, about)
+    with pytest.raises(MissingFileError, match=r"earlier version.*dvc repro features@audio"):
+        open_audio(tmp_path / "audio.parquet")
 
 
 @pytest.mark.parametrize("tracks_a_group", [1, 2, 3])

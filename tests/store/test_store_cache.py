@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from pipeline.core.errors import MissingFileError
 from pipeline.store.cache import FeatureCache, open_cache, write_shard
+from pipeline.store.frames import write_frames_table
 
 ABOUT = {"spec": {"encoder": "test"}, "versions": {"torch": "1"}}
 
@@ -98,3 +100,86 @@ def test_reading_keeps_no_file_open(tmp_path):
     for number in range(20):
         cache.read(f"k{number}")
     assert len(os.listdir("/dev/fd")) == before
+
+
+def table_of(path, tracks: dict[str, np.ndarray]):
+    """Write `tracks` as a table of frames and return its path."""
+    keys = [{"fid": "AAA", "number": n, "frames": len(t), "sha256": key} for n, (key, t) in enumerate(tracks.items())]
+    path.unlink(missing_ok=True)
+    write_frames_table(path, [(keys, list(tracks.values()))], "float16", {"spec": {"n_mels": 3}, "versions": {}})
+    return path
+
+
+def files(cache: FeatureCache) -> set[str]:
+    """Return the suffixes of its files."""
+    return {path.suffix for path in cache.folder.iterdir() if path.name != "about.json"}
+
+
+def test_a_table_takes_the_place_of_what_it_holds(tmp_path):
+    given, cache = arrays(a=5, b=1, c=2, d=3), open_cache(tmp_path, "audio", ABOUT)
+    for keys in ("ab", "cd"):
+        cache.add(write_shard(cache.folder, {key: given[key] for key in keys}))
+    other = open_cache(tmp_path, "audio", ABOUT)
+    table = table_of(tmp_path / "audio.parquet", {key: given[key] for key in "dabc"})
+    cache.take_in(table)
+    cache.take_in(table)
+    assert files(cache) == {".parquet"}
+    table.unlink()  # as DVC does before it runs the stage
+    for found in (cache, other, open_cache(tmp_path, "audio", ABOUT)):
+        assert found.missing("abcd") == []
+        assert all(np.array_equal(found.read(key), given[key]) for key in given)
+    longer = given | {"e": np.ones((4, 3), np.float16)}
+    cache.take_in(table_of(tmp_path / "audio.parquet", longer))
+    assert len(list(cache.folder.glob("*.parquet"))) == 1
+    assert all(np.array_equal(other.read(key), given[key]) for key in given)
+
+
+def test_what_a_table_lacks_is_kept(tmp_path):
+    """Copied where it is the less, else its file stays."""
+    given, cache = arrays(a=5, b=1, c=2, d=3, e=1), open_cache(tmp_path, "audio", ABOUT)
+    cache.take_in(table_of(tmp_path / "audio.parquet", given))
+    cache.take_in(table_of(tmp_path / "audio.parquet", {key: given[key] for key in "abc"}))
+    assert len(list(cache.folder.glob("*.parquet"))) == 1 and files(cache) == {".parquet", ".safetensors"}
+    cache.take_in(table_of(tmp_path / "audio.parquet", {"a": given["a"]}))
+    assert len(list(cache.folder.glob("*.parquet"))) == 2
+    found = open_cache(tmp_path, "audio", ABOUT)
+    assert all(np.array_equal(found.read(key), given[key]) for key in given)
+
+
+def test_without_hard_links_a_table_is_copied(tmp_path, monkeypatch):
+    def refusing(*_: object) -> None:
+        raise PermissionError("no links here")
+
+    monkeypatch.setattr(os, "link", refusing)
+    given, cache = arrays(a=5, b=1, c=2), open_cache(tmp_path, "audio", ABOUT)
+    shard = write_shard(cache.folder, {"a": given["a"]})
+    cache.add(shard)
+    cache.take_in(table_of(tmp_path / "audio.parquet", given))
+    assert files(cache) == {".safetensors"} and shard.exists()
+    found = open_cache(tmp_path, "audio", ABOUT)
+    assert all(np.array_equal(found.read(key), given[key]) for key in given)
+
+
+def test_a_table_that_is_damaged_is_not_taken_in(tmp_path):
+    given, cache = arrays(a=500), open_cache(tmp_path, "audio", ABOUT)
+    shard = write_shard(cache.folder, given)
+    cache.add(shard)
+    table = table_of(tmp_path / "audio.parquet", given)
+    data = bytearray(table.read_bytes())
+    data[len(data) // 3] ^= 1
+    table.write_bytes(data)
+    with pytest.raises(MissingFileError, match="damaged"):
+        cache.take_in(table)
+    assert shard.exists() and files(cache) == {".safetensors"}
+    (cache.folder / "1-1.parquet").write_bytes(bytes(data[:700]))  # a link to what a power cut cut short
+    assert open_cache(tmp_path, "audio", ABOUT).missing("a") == []
+    assert not (cache.folder / "1-1.parquet").exists()
+
+
+def test_a_link_that_dvc_left_is_followed(tmp_path):
+    given, cache = arrays(a=5), open_cache(tmp_path, "audio", ABOUT)
+    kept = table_of(tmp_path / "kept.parquet", given)
+    (tmp_path / "audio.parquet").symlink_to(kept)
+    cache.take_in(tmp_path / "audio.parquet")
+    kept.unlink()
+    assert np.array_equal(open_cache(tmp_path, "audio", ABOUT).read("a"), given["a"])

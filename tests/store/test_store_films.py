@@ -11,7 +11,8 @@ import torch
 from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.store.audio_table import hop_steps, steps_per_second, window_of, window_starts
 from pipeline.store.films import ABSENT, FeatureStore, films_of, open_store, readable, require_specs
-from pipeline.store.table import FRAME_KEYS, IMAGE_KEYS, TEXT_KEYS, WINDOW_KEYS, write_features
+from pipeline.store.frames import write_frames_table
+from pipeline.store.table import IMAGE_KEYS, TEXT_KEYS, WINDOW_KEYS, write_features
 
 CPU = torch.device("cpu")
 MELS, MAX_FRAMES = 2, 9
@@ -25,12 +26,12 @@ CROPS = [("AAB", 0), ("AAB", 1), ("AAA", 0), ("AAA", 1)]
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Tables whose values tell their place: frame l of a track holds l in both bands."""
-    track = np.repeat(np.arange(MAX_FRAMES), MELS)
+    track = np.repeat(np.arange(MAX_FRAMES, dtype=np.float16)[:, np.newaxis], MELS, axis=1)
     keys = [{"fid": f, "number": n, "frames": frames, "sha256": f"{f}{n}"} for (f, n), frames in FRAMES.items()]
     spec = {"encoder": "log-mel", "sample_rate": 100, "hop_length": 10, "n_mels": MELS}
     about = {"spec": spec, "versions": {}}
-    groups = [(keys, np.tile(track, (len(keys), 1)))]
-    write_features(tmp_path / "audio.parquet", FRAME_KEYS, groups, MAX_FRAMES * MELS, np.float16, about)
+    groups = [(keys, [track[:frames] for frames in FRAMES.values()])]
+    write_frames_table(tmp_path / "audio.parquet", groups, "float16", about)
     keys = [{"fid": fid, "crop": crop, "sha256": fid} for fid, crop in CROPS]
     about = {"spec": {"encoder": "eye"}}
     write_features(tmp_path / "image.parquet", IMAGE_KEYS, [(keys, np.eye(4, 5))], 5, np.float32, about)

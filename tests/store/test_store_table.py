@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.core.errors import MissingFileError
-from pipeline.store.table import FRAME_KEYS, IMAGE_KEYS, count_rows, open_features, write_features
+from pipeline.store.table import IMAGE_KEYS, WINDOW_KEYS, count_rows, open_features, write_features
 
 WIDTH = 6
 
@@ -22,11 +22,12 @@ def write(path: Path, dtype: type = np.float16, sizes: tuple[int, ...] = (3, 3, 
     """Write a table of random vectors in groups of `sizes` and return them."""
     vectors = np.random.default_rng(0).normal(50, 9, (sum(sizes), WIDTH)).astype(dtype)
     keys = [
-        {"fid": f"AA{chr(65 + row)}", "number": row, "frames": row + 1, "sha256": "0"} for row in range(len(vectors))
+        {"fid": f"AA{chr(65 + row % 26)}", "number": row, "window": 0, "start_seconds": row + 0.5, "sha256": "0"}
+        for row in range(len(vectors))
     ]
     ends = np.cumsum(sizes)
     groups = ((keys[end - size : end], vectors[end - size : end]) for end, size in zip(ends, sizes, strict=True))
-    write_features(path, FRAME_KEYS, groups, WIDTH, dtype, {"spec": {"encoder": "test"}})
+    write_features(path, WINDOW_KEYS, groups, WIDTH, dtype, {"spec": {"encoder": "test"}})
     return vectors
 
 
@@ -39,7 +40,7 @@ def test_what_is_written_is_read(tmp_path, dtype):
     assert (len(table), table.width) == (7, WIDTH)
     assert count_rows(tmp_path / "audio.parquet") == 7
     assert table.keys["fid"].tolist() == ["AAA", "AAB", "AAC", "AAD", "AAE", "AAF", "AAG"]
-    assert table.keys["frames"].tolist() == [1, 2, 3, 4, 5, 6, 7]
+    assert table.keys["start_seconds"].tolist() == [0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5]
     assert table.about["spec"] == {"encoder": "test"}
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.store.table import FRAME_KEYS, IMAGE_KEYS, TEXT_KEYS, write_features
+from pipeline.store.frames import write_frames_table
+from pipeline.store.table import IMAGE_KEYS, TEXT_KEYS, write_features
 
 MELS, MAX_FRAMES, TRACKS = 8, 20, 3
 
@@ -46,7 +47,11 @@ def features(tmp_path: Path, dataset: list[dict]) -> Path:
     ]
     spec = {"encoder": "log-mel", "sample_rate": 100, "hop_length": 10, "n_mels": MELS}
     about = {"spec": spec, "versions": {}}
-    write_features(folder / "audio.parquet", FRAME_KEYS, [(keys, audio)], MAX_FRAMES * MELS, np.float16, about)
+    tracks = [
+        of_track.reshape(MAX_FRAMES, MELS)[: key["frames"]].astype(np.float16)
+        for key, of_track in zip(keys, audio, strict=True)
+    ]
+    write_frames_table(folder / "audio.parquet", [(keys, tracks)], "float16", about)
     image = np.stack([noisy(fid, 10) for fid in fids])
     about = {"spec": {"encoder": "test"}}
     keys = [{"fid": fid, "crop": 0, "sha256": fid} for fid in fids]
