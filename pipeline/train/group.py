@@ -8,8 +8,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -17,6 +18,9 @@ from torch import Tensor, nn
 
 from pipeline.core.errors import ParamsError
 from pipeline.train.batch_norm import Network, synchronised
+from pipeline.train.reduction import summed
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -26,47 +30,48 @@ class Group:
     rank: int
     size: int
     device: torch.device
+    gradients: dist.ProcessGroup | None = None  # the same processes, for sums of gradients only; None: the default one
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that validates, reports and writes."""
+        """Whether this is the process that reports, writes, and reads what is resumed from."""
         return self.rank == 0
 
     def share(self, count: int, rank: int | None = None) -> tuple[int, int]:
-        """Return where the examples of a process (this one) begin and end in a batch of `count`."""
+        """Return where the part of a process (this one) begins and ends in `count` examples, or other things."""
         rank = self.rank if rank is None else rank
         return rank * count // self.size, (rank + 1) * count // self.size
 
-    def gather(self, rows: Tensor, count: int) -> Tensor:
-        """Return the rows [count, e] of all processes in order; gradients reach this one's own `rows`."""
+    def shares(self, count: int) -> list[tuple[int, int]]:
+        """Return `share` of every process, in order."""
+        return [self.share(count, rank) for rank in range(self.size)]
+
+    def gather(self, rows: Tensor, counts: Sequence[int]) -> Tensor:
+        """Return the rows [n, e] of all processes in order; gradients reach this one's own `rows`.
+
+        `counts` says how many rows each process has.
+        """
         if self.size == 1:
             return rows
-        sizes = [end - begin for begin, end in (self.share(count, rank) for rank in range(self.size))]
-        filled = rows.new_zeros(max(sizes), rows.shape[1])
+        filled = rows.new_zeros(max(counts), rows.shape[1])
         filled[: len(rows)] = rows.detach()
-        parts = [torch.empty_like(filled) for _ in sizes]
+        parts = [torch.empty_like(filled) for _ in counts]
         dist.all_gather(parts, filled)
-        parts = [part[:size] for part, size in zip(parts, sizes, strict=True)]
+        parts = [part[:count] for part, count in zip(parts, counts, strict=True)]
         parts[self.rank] = rows
         return torch.cat(parts)
 
-    def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Replace each gradient by its sum over all processes."""
-        if self.size == 1:
-            return
-        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
-        dist.all_reduce(flat)
-        for gradient, summed in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
-            gradient.copy_(summed.view_as(gradient))
+    def summing(self, parameters: Iterable[nn.Parameter]) -> AbstractContextManager:
+        """Return the context of a step's last backward pass: when it ends each gradient is the sum of all processes."""
+        return summed(parameters, self.gradients) if self.size > 1 else nullcontext()
 
-    def broadcast(self, values: Sequence[float]) -> list[float]:
-        """Return the first process's `values`."""
+    def broadcast(self, value: Value) -> Value:
+        """Return the first process's `value`, whatever can be pickled."""
         if self.size == 1:
-            return list(values)
-        sent = torch.tensor(values, dtype=torch.float64, device=self.device)
-        dist.broadcast(sent, 0)
-        return sent.tolist()
+            return value
+        values = [value]
+        dist.broadcast_object_list(values, 0, device=self.device)
+        return values[0]
 
     def prepare(self, model: Network) -> Network:
         """Return `model` on this process's device, with the first one's weights and statistics of the whole batch."""
@@ -90,7 +95,7 @@ def open_group(device: torch.device) -> Iterator[Group]:
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
-        yield Group(dist.get_rank(), size, device)
+        yield Group(dist.get_rank(), size, device, dist.new_group())
     finally:
         dist.destroy_process_group()
 

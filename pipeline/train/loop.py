@@ -20,7 +20,7 @@ from pipeline.tracking.progress import Progress
 from pipeline.train.group import Group
 from pipeline.train.loss import make_loss
 from pipeline.train.optimizer import make_optimizer
-from pipeline.train.resume import Resume
+from pipeline.train.resume import Resume, Saver, State
 from pipeline.train.sampling import Plan, ReadAhead, batch_count, epoch_plans, pinned
 from pipeline.train.schedule import Schedule, is_better
 from pipeline.train.section import Train
@@ -34,7 +34,6 @@ MIN_FILMS = 2  # one film alone has no negative
 FIGURES = {"loss": "valid_loss", "recall_at_10": "valid_recall_at_10"}  # of `train.monitor`
 
 Record = dict[str, float]
-State = dict[str, Any]
 
 
 class NotFiniteError(ModelError):
@@ -63,7 +62,7 @@ class Trainer:
         self.examples = len(self.films) if params.sampler == "films" else sum(len(f.track_rows) for f in self.films)
         _require(splits, self.examples, params, group)
         self.loss = make_loss(params)
-        self.validation = Validation(splits["valid"], store, config, params, self.loss) if group.first else None
+        self.validation = Validation(splits["valid"], store, config, params, self.loss, group)
         self.model = group.prepare(model)
         if compiled:
             for part in (model.audio_tower, *model.encoders.values()):
@@ -72,7 +71,7 @@ class Trainer:
         self.steps = batch_count(self.examples, params.batch_size)  # an epoch
         self.schedule = Schedule(params, params.epochs * self.steps)
         self.history: list[Record] = []
-        self.best: State = {}  # epoch, figure and weights, where the best epoch is kept
+        self.kept: State = {}  # epoch, figure and weights of what training leaves: the best epoch or the last
 
     def fit(self, resume: Resume, on_epoch: Callable[[Record], None]) -> list[Record]:
         """Train to the end and return a record an epoch (`HISTORY`).
@@ -82,26 +81,26 @@ class Trainer:
         with each record and how fast it went. Raises `NotFiniteError`, after which the model and `history` are those of
         the last good epoch, and `ModelError` when out of memory.
         """
-        if state := resume.load():
+        if state := self.group.broadcast(resume.load() if self.group.first else None):
             self._restore(state)
-            log.info("resuming after epoch %d, where a training with the same parameters had stopped", self._epoch)
         progress = Progress(self.params.epochs, self.examples, self._epoch) if self.group.first else None
-        while self._epoch < self.params.epochs and not self._out_of_patience():
-            try:
-                with out_of_memory_explained(self.params):
-                    record, speed = self._train_epoch(self._epoch + 1, progress)
-            except NotFiniteError:
-                if state := resume.load():
-                    self._restore(state)
-                    self._load_best()
-                raise
-            if progress:
-                on_epoch(record | speed)
-                progress.epoch(record | speed)
-                resume.save(self._state())
+        if progress and self._epoch:
+            log.info("resuming after epoch %d, where a training with the same parameters had stopped", self._epoch)
+        with Saver(resume) as saver:
+            while self._epoch < self.params.epochs and not self._out_of_patience():
+                try:
+                    with out_of_memory_explained(self.params):
+                        record, speed = self._train_epoch(self._epoch + 1, progress)
+                except NotFiniteError:
+                    self._load_kept()
+                    raise
+                if progress:
+                    on_epoch(record | speed)
+                    progress.epoch(record | speed)
+                    saver.offer(self._state)
         if progress:
             progress.close()
-        self._load_best()
+        self._load_kept()
         return self.history
 
     @property
@@ -125,10 +124,7 @@ class Trainer:
         losses: list[float] = torch.stack(steps).tolist()
         seconds = time.perf_counter() - begin
         self._require_finite(losses, f"epoch {epoch}, step {{}} of {len(losses)}")
-        figures = [0.0] * len(FIGURES)
-        if self.validation:
-            figures = list(self.validation(self.model, self.group.device, self.precision).values())
-        figures = self.group.broadcast(figures)
+        figures = list(self.validation(self.model, self.precision).values())
         self._require_finite(figures[:1], f"epoch {epoch}, on the validation split")
         rate = self.params.learning_rate * self.schedule.share((epoch - 1) * self.steps)  # at the epoch's beginning
         values = [epoch, float(np.mean(losses)), *figures, self.model.scale().item(), rate]
@@ -175,26 +171,28 @@ class Trainer:
                 )
 
     def _record_epoch(self, record: Record) -> None:
-        """Add an epoch to the history, to the schedule, and to what is best so far."""
+        """Add an epoch to the history and to the schedule, and keep its weights if they are what training leaves."""
         self.history.append(record)
         figure = record[FIGURES[self.params.monitor]]
         self.schedule.after_epoch(figure)
-        if self.params.patience is None:
-            return
-        if not self.best or is_better(figure, self.best["figure"], self.params):
-            weights = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-            self.best = {"epoch": record["epoch"], "figure": figure, "weights": weights}
+        if self.params.patience is None or not self.kept or is_better(figure, self.kept["figure"], self.params):
+            self._keep(record)
+
+    def _keep(self, record: Record) -> None:
+        weights = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        self.kept = {"epoch": record["epoch"], "figure": record[FIGURES[self.params.monitor]], "weights": weights}
 
     def _out_of_patience(self) -> bool:
-        return bool(self.best) and self._epoch - self.best["epoch"] >= self.params.patience
+        patience = self.params.patience
+        return bool(self.kept) and patience is not None and self._epoch - self.kept["epoch"] >= patience
 
-    def _load_best(self) -> None:
-        if self.best:
-            self.model.load_state_dict(self.best["weights"])
-            log.info("best of %d epochs: %d, %s %.4f", self._epoch, *self._best_figure())
-
-    def _best_figure(self) -> tuple[int, str, float]:
-        return self.best["epoch"], FIGURES[self.params.monitor], self.best["figure"]
+    def _load_kept(self) -> None:
+        if not self.kept:
+            return
+        self.model.load_state_dict(self.kept["weights"])
+        if self.group.first and self.params.patience is not None:
+            name = FIGURES[self.params.monitor]
+            log.info("best of %d epochs: %d, %s %.4f", self._epoch, self.kept["epoch"], name, self.kept["figure"])
 
     def _state(self) -> State:
         return {
@@ -202,7 +200,7 @@ class Trainer:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state(),
-            "best": self.best,
+            "best": {} if self.params.patience is None else self.kept,
         }
 
     def _restore(self, state: State) -> None:
@@ -210,7 +208,9 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.restore(state["schedule"])
-        self.best = state["best"]
+        self.kept = state["best"]
+        if self.params.patience is None:
+            self._keep(self.history[-1])
 
 
 @contextmanager

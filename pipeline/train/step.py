@@ -44,7 +44,8 @@ def backward(
             with precision():
                 pairs.append(_encoded(model, part()))
     query, audio = (torch.cat([pair[i].detach() for pair in pairs]).requires_grad_() for i in (0, 1))
-    every_query, every_audio = (group.gather(rows, len(films)) for rows in (query, audio))
+    counts = [end - begin for begin, end in group.shares(len(films))]
+    every_query, every_audio = (group.gather(rows, counts) for rows in (query, audio))
     with full_float32(group.device):
         loss = loss_of(every_query, every_audio, model.scale(), films)
         loss.backward()  # up to the embeddings, and into the temperature
@@ -59,9 +60,9 @@ def backward(
             with precision():
                 pair = _encoded(model, part())
         end = begin + len(pair[0])
-        torch.autograd.backward(pair, [query.grad[begin:end], audio.grad[begin:end]])
+        with nullcontext() if pairs else group.summing(model.parameters()):  # once a step, after the last part
+            torch.autograd.backward(pair, [query.grad[begin:end], audio.grad[begin:end]])
         begin = end
-    group.sum_gradients(model.parameters())
     return loss.detach()
 
 

@@ -1,7 +1,12 @@
-"""How well a model does on the validation split while it is trained: on the same examples at every epoch."""
+"""How well a model does on the validation split while it is trained: on the same examples at every epoch.
+
+All processes of a training take part. Windows and examples are encoded in the same batches as by one process, a share
+of the batches each; films are shared out before they are put into batches, so that their embeddings, and with them the
+recall, are those of one process but for rounding.
+"""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -10,8 +15,9 @@ import torch
 from torch import Tensor
 
 from pipeline.model.embed import embed_films, queries_of
-from pipeline.model.retrieval import RetrievalModel
+from pipeline.model.retrieval import Batch, RetrievalModel
 from pipeline.store.films import FeatureStore, FilmFeatures, Stored
+from pipeline.train.group import Group
 from pipeline.train.loss import Loss
 from pipeline.train.numerics import full_float32
 from pipeline.train.sampling import Plan, ReadAhead, batch_count, draw
@@ -26,8 +32,15 @@ class Validation:
     """The films of the validation split, and the draws of them that `train.seed` alone decides."""
 
     def __init__(
-        self, films: list[FilmFeatures], store: FeatureStore, config: dict[str, Any], params: Train, loss: Loss
+        self,
+        films: list[FilmFeatures],
+        store: FeatureStore,
+        config: dict[str, Any],
+        params: Train,
+        loss: Loss,
+        group: Group,
     ) -> None:
+        self.group = group
         self.films, self.store, self.config, self.params, self.loss = films, store, config, params, loss
         rng = np.random.default_rng(params.seed)
         numbers = np.array_split(np.arange(len(films)), batch_count(len(films), params.batch_size))
@@ -38,36 +51,65 @@ class Validation:
         ]
         self.tracks = _middles(films, store, config["window_steps"])
 
-    def __call__(self, model: RetrievalModel, device: torch.device, precision: Precision) -> dict[str, float]:
+    def __call__(self, model: RetrievalModel, precision: Precision) -> dict[str, float]:
         """Return `valid_loss`, and `valid_recall_at_10` among the tracks of all films, each by its middle window.
 
-        The loss is the mean over batches of films, as in training, of `train.valid_draws` draws.
+        The loss is the mean over batches of films, as in training, of `train.valid_draws` draws. All processes call
+        this, and all return what the first one finds.
         """
         model.eval()
         with torch.inference_mode(), precision():
-            loss = float(np.mean([self._loss(model, plan, device) for plan in self.plans]))
+            loss = self.group.broadcast(self._loss(model))
             if not math.isfinite(loss):
                 return {"valid_loss": loss, "valid_recall_at_10": math.nan}
-            queries = embed_films(model, queries_of(self.films, self.store), self.config, self._size, device)
-            tracks = torch.cat([model.encode_audio(batch) for batch in self._batches(self.tracks, device)])
-        found = recall_at(CUT, torch.from_numpy(queries) @ tracks.cpu().T, torch.from_numpy(self.tracks.films))
-        return {"valid_loss": loss, "valid_recall_at_10": found}
+            queries = self._queries(model)
+            (tracks,) = self._encoded([self.tracks], [model.encode_audio])
+        found = recall_at(CUT, queries.cpu() @ tracks.cpu().T, torch.from_numpy(self.tracks.films))
+        return {"valid_loss": loss, "valid_recall_at_10": self.group.broadcast(found)}
+
+    def _loss(self, model: RetrievalModel) -> float:
+        rows = self._encoded(self.plans, [model.encode_query, model.encode_audio])
+        of_plans = zip(*(of_tower.split([len(plan) for plan in self.plans]) for of_tower in rows), strict=True)
+        losses = []
+        for plan, (query, audio) in zip(self.plans, of_plans, strict=True):
+            films = torch.from_numpy(plan.films).to(self.group.device)
+            with full_float32(self.group.device):
+                losses.append(self.loss(query, audio, model.scale(), films).item())
+        return float(np.mean(losses))
+
+    def _encoded(self, plans: Sequence[Plan], towers: Sequence[Callable[[Batch], Tensor]]) -> list[Tensor]:
+        """Return what each of `towers` gives for the examples of `plans` in order, [n, e]; a process does its share."""
+        parts = [plan.part(begin, begin + self._size) for plan in plans for begin in range(0, len(plan), self._size)]
+        shares = [parts[begin:end] for begin, end in self.group.shares(len(parts))]
+        found: list[list[Tensor]] = [[self._none] for _ in towers]  # a process may have no part
+        for batch in self._batches(shares[self.group.rank]):
+            for rows, encode in zip(found, towers, strict=True):
+                rows.append(encode(batch))
+        counts = [sum(map(len, share)) for share in shares]
+        return [self.group.gather(torch.cat(rows), counts) for rows in found]
+
+    def _queries(self, model: RetrievalModel) -> Tensor:
+        """Return the embeddings of all films, [films, e]; a process does its share."""
+        shares, rows = self.group.shares(len(self.films)), self._none
+        begin, end = shares[self.group.rank]
+        if begin < end:
+            queries = queries_of(self.films[begin:end], self.store)
+            embeddings = embed_films(model, queries, self.config, self._size, self.group.device)
+            rows = torch.from_numpy(embeddings).to(self.group.device)
+        return self.group.gather(rows, [end - begin for begin, end in shares])
 
     @property
     def _size(self) -> int:
         return self.params.micro_batch_size or self.params.batch_size
 
-    def _loss(self, model: RetrievalModel, plan: Plan, device: torch.device) -> float:
-        pairs = [(model.encode_query(batch), model.encode_audio(batch)) for batch in self._batches(plan, device)]
-        query, audio = (torch.cat(of_tower) for of_tower in zip(*pairs, strict=True))
-        films = torch.from_numpy(plan.films).to(device)
-        with full_float32(device):
-            return self.loss(query, audio, model.scale(), films).item()
+    @property
+    def _none(self) -> Tensor:
+        """Return no embeddings, [0, e]."""
+        return torch.empty(0, self.config["model"]["embed_dim"], device=self.group.device)
 
-    def _batches(self, plan: Plan, device: torch.device) -> Iterator[dict[str, Stored]]:
-        parts = (plan.part(begin, begin + self._size) for begin in range(0, len(plan), self._size))
+    def _batches(self, parts: Sequence[Plan]) -> Iterator[dict[str, Stored]]:
         for _, stored in ReadAhead(parts, lambda part: part.read(self.store, self.config["window_steps"])):
-            yield self.store.batch(stored, device)
+            yield self.store.batch(stored, self.group.device)
 
 
 def recall_at(k: int, scores: Tensor, films: Tensor) -> float:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -13,7 +14,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from pipeline.core.errors import ModelError
 from pipeline.model.store import load_model
+from pipeline.train import loop, resume
 from tests.train.recipe import MODEL, TRAIN, train
 
 pytestmark = pytest.mark.slow
@@ -21,6 +24,12 @@ ROOT = Path(__file__).parents[2]
 FILES = ("model.safetensors", "config.json", "history.csv")
 DROPPED = replace(MODEL, audio=replace(MODEL.audio, dropout=0.2), projector=replace(MODEL.projector, dropout=0.2))
 LONG = replace(TRAIN, batch_size=3, epochs=10, patience=4, learning_rate=0.1, schedule="plateau")
+
+
+@pytest.fixture(autouse=True)
+def every_epoch(monkeypatch):
+    """Save the state of every epoch, whatever that takes."""
+    monkeypatch.setattr(resume, "SHARE", 1.0)
 
 
 class Killed(BaseException):
@@ -57,13 +66,40 @@ def test_interrupted_training_ends_as_an_undisturbed_one(features, dataset, tmp_
     assert list((parts / "models/.resume").iterdir()) == []
 
 
+def test_states_saved_seldom_lead_to_the_same_result(features, dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(resume, "SHARE", 0.0)  # that of the first epoch alone
+    train(tmp_path / "whole", dataset, LONG, model=DROPPED, features=features)
+    killed_at(5, tmp_path / "parts", dataset, LONG, model=DROPPED, features=features)
+    _, records = train(tmp_path / "parts", dataset, LONG, model=DROPPED, features=features)
+    assert records[0]["epoch"] == 2
+    assert left(tmp_path / "parts") == left(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("patience", [None, 4])
+def test_loss_that_is_not_finite_keeps_what_was_resumed_from(features, dataset, tmp_path, monkeypatch, patience):
+    params = replace(LONG, patience=patience)
+    killed_at(3, tmp_path, dataset, params, features=features)
+
+    def broken(model, *_):
+        model.logit_scale.data.fill_(math.nan)
+        return torch.tensor(math.nan)
+
+    monkeypatch.setattr(loop, "backward", broken)
+    with pytest.raises(ModelError, match=r"nan at epoch 3, step 1 .* after epoch 2"):
+        train(tmp_path, dataset, params, features=features)
+    model, _ = load_model(tmp_path / "models/All")
+    assert all(weight.isfinite().all() for weight in model.state_dict().values())
+
+
 RUN = """
 import json, sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
+from pipeline.train import resume
 from tests.train.recipe import train
 from tests.train.test_resume import DROPPED, LONG
+resume.SHARE = 1.0
 root, features, dataset = map(Path, sys.argv[1:])
 def on_epoch(record):
     print(record["epoch"], flush=True)

@@ -37,7 +37,7 @@ def figures_of(root, store, dataset, params=TRAIN, variant="All"):
     """Return the figures of a trained model on the validation split."""
     model, config = load_model(root / "models" / variant)
     films = films_of((row for row in dataset if row["split"] == "valid"), store)
-    return Validation(films, store, config, params, make_loss(params))(model, ALONE.device, torch.no_grad)
+    return Validation(films, store, config, params, make_loss(params), ALONE)(model, torch.no_grad)
 
 
 def test_training_learns_and_repeats_with_its_seed(features, dataset, tmp_path):

@@ -13,7 +13,7 @@ from pipeline.model.store import build_model, model_config
 from pipeline.store.films import films_of, open_store
 from pipeline.train.loss import make_loss
 from pipeline.train.validation import Validation, recall_at
-from tests.train.recipe import MODEL, TRAIN
+from tests.train.recipe import ALONE, MODEL, TRAIN
 
 CPU = torch.device("cpu")
 
@@ -41,14 +41,14 @@ def test_figures_repeat_and_leave_the_random_numbers_alone(features, dataset):
     config = model_config("x", store.inputs, MODEL, store.specs(), store.window_steps(0.8))
     torch.manual_seed(0)
     model = build_model(config)
-    validation = Validation(films, store, config, TRAIN, make_loss(TRAIN))
+    validation = Validation(films, store, config, TRAIN, make_loss(TRAIN), ALONE)
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    first, second = (validation(model, CPU, contextlib.nullcontext) for _ in range(2))
+    first, second = (validation(model, contextlib.nullcontext) for _ in range(2))
     assert first == second
     assert torch.equal(torch.get_rng_state(), before)
     assert list(first) == ["valid_loss", "valid_recall_at_10"]
-    again = Validation(films, store, config, TRAIN, make_loss(TRAIN))(model, CPU, contextlib.nullcontext)
+    again = Validation(films, store, config, TRAIN, make_loss(TRAIN), ALONE)(model, contextlib.nullcontext)
     assert again == first
 
 
@@ -57,7 +57,7 @@ def test_no_film_is_validated_alone(features, dataset):
     films = films_of(dataset, store)[:5]
     config = model_config("x", store.inputs, MODEL, store.specs(), store.window_steps(0.8))
     params = replace(TRAIN, batch_size=2)
-    validation = Validation(films, store, config, params, make_loss(params))
+    validation = Validation(films, store, config, params, make_loss(params), ALONE)
     assert [len(plan) for plan in validation.plans] == [3, 2] * params.valid_draws
 
 
@@ -69,6 +69,21 @@ def test_loss_is_computed_in_float32_whatever_the_precision(features, dataset):
         seen.append((query @ audio.T).dtype)
         return make_loss(TRAIN)(query, audio, scale, films)
 
-    validation = Validation(films_of(dataset, store), store, config, TRAIN, loss)
-    validation(build_model(config), CPU, lambda: torch.autocast("cpu", torch.bfloat16))
+    validation = Validation(films_of(dataset, store), store, config, TRAIN, loss, ALONE)
+    validation(build_model(config), lambda: torch.autocast("cpu", torch.bfloat16))
     assert set(seen) == {torch.float32}
+
+
+def test_examples_do_not_depend_on_what_else_is_in_their_batch(features, dataset):
+    store = open_store(features, ["plot", "image"])
+    config = model_config("x", store.inputs, MODEL, store.specs(), store.window_steps(0.8))
+    model = build_model(config)
+    films = films_of(dataset, store)
+    found = [
+        Validation(films, store, config, replace(TRAIN, micro_batch_size=size), make_loss(TRAIN), ALONE)(
+            model, contextlib.nullcontext
+        )
+        for size in (None, 5, 4)
+    ]
+    for figures in found[1:]:
+        assert figures == pytest.approx(found[0], abs=1e-6)

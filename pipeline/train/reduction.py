@@ -1,0 +1,93 @@
+"""Gradients summed over all processes while the backward pass goes on.
+
+Parameters lie in buckets, in the reverse of the order in which the model lists them: about the order in which a
+backward pass reaches them. The sum of a bucket starts once its last gradient is there. Buckets start in the same order
+in every process, also where a process's share of the batch gives a parameter no gradient: that counts as zeros. A
+parameter that no process has a gradient of is left without one, so that the optimiser passes over it as in one process.
+
+Not `DistributedDataParallel`: that averages what one call of one module's `forward` leads to, while a step here encodes
+with two methods, in several parts that are reduced once, and computes the loss of the whole batch in every process.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+BUCKET_BYTES = 25 * 2**20  # as of DistributedDataParallel: large enough for a network's full rate
+
+
+@contextmanager
+def summed(parameters: Iterable[nn.Parameter], processes: dist.ProcessGroup | None) -> Iterator[None]:
+    """Sum each gradient over all processes by the end of the block, which makes the last backward pass of a step.
+
+    Sums have `processes` to themselves: other communication, as that of batch normalisation, keeps its own order.
+    """
+    buckets = [_Bucket(chosen, processes) for chosen in _parted(parameters)]
+    waiting = deque(buckets)
+
+    def reached(bucket: _Bucket, parameter: Tensor) -> None:
+        bucket.awaited.discard(parameter)
+        while waiting and not waiting[0].awaited:
+            waiting.popleft().start()
+
+    hooks = [
+        parameter.register_post_accumulate_grad_hook(partial(reached, bucket))
+        for bucket in buckets
+        for parameter in bucket.parameters
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+    for bucket in waiting:
+        bucket.start()
+    for bucket in buckets:
+        bucket.finish()
+
+
+class _Bucket:
+    """Parameters whose gradients are summed at once."""
+
+    def __init__(self, parameters: Sequence[nn.Parameter], processes: dist.ProcessGroup | None) -> None:
+        self.parameters, self.processes = parameters, processes
+        self.awaited: set[Tensor] = set(parameters)  # whose gradient the pass has not reached yet
+
+    def start(self) -> None:
+        """Begin to sum the gradients, and how many processes have each."""
+        gradients = [parameter.grad for parameter in self.parameters]
+        flat = [torch.zeros_like(p) if g is None else g for p, g in zip(self.parameters, gradients, strict=True)]
+        had = flat[0].new_tensor([gradient is not None for gradient in gradients])
+        self.flat = torch.cat([*(gradient.reshape(-1) for gradient in flat), had])
+        self.work = dist.all_reduce(self.flat, group=self.processes, async_op=True)
+
+    def finish(self) -> None:
+        """Wait for the sums and make them the gradients."""
+        self.work.wait()
+        *sums, had = self.flat.split([*(parameter.numel() for parameter in self.parameters), len(self.parameters)])
+        for number, (parameter, found) in enumerate(zip(self.parameters, sums, strict=True)):
+            if parameter.grad is not None:
+                parameter.grad.copy_(found.view_as(parameter))
+            elif had[number] > 0:
+                parameter.grad = found.view_as(parameter).clone()
+
+
+def _parted(parameters: Iterable[nn.Parameter]) -> Iterator[list[nn.Parameter]]:
+    """Yield those that learn, from the last to the first, in lists of `BUCKET_BYTES` or little more."""
+    chosen: list[nn.Parameter] = []
+    size = 0
+    for parameter in reversed(list(parameters)):
+        if not parameter.requires_grad:
+            continue
+        chosen.append(parameter)
+        size += parameter.numel() * parameter.element_size()
+        if size >= BUCKET_BYTES:
+            yield chosen
+            chosen, size = [], 0
+    if chosen:
+        yield chosen
