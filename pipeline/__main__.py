@@ -14,8 +14,10 @@ try:
         preset,
         queue,
         recommend,
+        repro,
         serve,
         sync_mlflow,
+        train,
         ui,
     )
     from pipeline.core.errors import PipelineError
@@ -25,6 +27,8 @@ except ModuleNotFoundError as error:  # `doctor` is what one runs when something
 COMMANDS = (  # in the order of the help
     doctor,
     preset,
+    repro,
+    train,
     recommend,
     index,
     serve,

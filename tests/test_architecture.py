@@ -28,7 +28,7 @@ FLOORS = (  # packages and modules of pipeline/, from the top: imports point to 
 APPS = (  # packages of apps/, from the top
     ("web", "doctor"),
     ("library",),
-    ("recommend", "corpus", "checkpoint", "leaderboard", "sync", "ui.py", "presets.py", "experiments.py"),
+    ("recommend", "corpus", "checkpoint", "leaderboard", "sync", "parallel", "ui.py", "presets.py", "experiments.py"),
 )
 WATCHES = {"tracking": "MLflow and progress: they report what a stage does, and no output depends on them"}
 PIPELINE = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]

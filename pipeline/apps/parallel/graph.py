@@ -1,0 +1,131 @@
+"""DVC's part in a run: which stages there are, whether one is stale, what is restored, and what is recorded.
+
+Each function does what `dvc repro` does at that point of a stage, by DVC's own functions, so that a run leaves what
+`dvc repro` leaves. They are called in the one process that holds DVC's lock; dvc.lock has one writer.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.core.errors import ParamsError, PipelineError
+
+if TYPE_CHECKING:
+    from dvc.repo import Repo
+    from dvc.stage import Stage
+
+LOCK = "dvc.lock"
+TENSORS = "pipeline/encoders"  # what a stage that computes tensors depends on
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what DVC raises in the block into a `PipelineError`."""
+    from dvc.exceptions import DvcException
+
+    try:
+        yield
+    except DvcException as error:
+        raise PipelineError(" ".join(str(error.__cause__ or error).split())) from error
+
+
+def order(repo: "Repo", targets: Sequence[str]) -> "dict[Stage, set[Stage]]":
+    """Return the stages that `targets` (default: all) need, in the order of `dvc repro`, each with those it waits for.
+
+    Raises `ParamsError` naming the stages that there are.
+    """
+    from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
+    from dvc.stage.exceptions import StageFileDoesNotExistError, StageNotFound
+
+    graph = get_active_graph(repo.index.graph)
+    try:
+        wanted = collect_stages(repo, targets or ["dvc.yaml"])
+    except (StageFileDoesNotExistError, StageNotFound):
+        names = dict.fromkeys(name for stage in repo.index.stages for name in (stage.addressing, group_of(stage)))
+        unknown = [target for target in targets if target not in names]
+        raise ParamsError(f"found {', '.join(unknown)}, allowed are the stages {', '.join(names)}") from None
+    return {stage: set(graph.successors(stage)) for stage in plan_repro(graph, wanted)}
+
+
+def group_of(stage: "Stage") -> str:
+    """Return the name that a stage shares with the others of its `foreach`."""
+    return stage.addressing.partition("@")[0]
+
+
+def computes_tensors(stage: "Stage") -> bool:
+    """Return whether a stage imports PyTorch, and works on a GPU where there is one."""
+    return any(dep.def_path == TENSORS for dep in stage.deps)
+
+
+def settle(stage: "Stage", upstream: "set[Stage]") -> str | None:
+    """Return what DVC brought a stage up to date by, None where its command has to run; then its outputs are gone.
+
+    A stage without a command, or one that is frozen, is DVC's alone.
+    """
+    from dvc.stage.cache import RunCacheNotFoundError
+
+    if stage.frozen or not stage.cmd:
+        if not stage.reproduce(upstream=list(upstream)):
+            return "up to date"
+        stage.dump(update_pipeline=False)
+        return "done by DVC"
+    if not stage.changed(upstream=list(upstream)):
+        return "up to date"
+    stage.remove_outs(ignore_remove=False, force=False)  # but those that persist
+    try:
+        stage.repo.stage_cache.restore(stage)
+    except RunCacheNotFoundError:
+        stage.save_deps()
+        return None
+    record(stage)
+    return "restored from the run cache"
+
+
+@contextmanager
+def reserved(stage: "Stage") -> Iterator[None]:
+    """Keep other commands of DVC from what a stage reads and writes, while its own process works on it."""
+    from dvc.rwlock import rwlock
+
+    repo, command = stage.repo, " ".join(sys.argv)
+    hardlink = repo.config["core"].get("hardlink_lock", False)
+    read, write = ([item.fs_path for item in items] for items in (stage.deps, stage.outs))
+    with rwlock(repo.tmp_dir, repo.fs, command, read, write, hardlink):
+        yield
+
+
+def record(stage: "Stage") -> None:
+    """Put a stage's outputs into DVC's cache, and its state into dvc.lock."""
+    cached = all(out.use_cache or out.is_metric or out.is_plot for out in stage.outs)
+    stage.save(run_cache=cached)
+    stage.commit()
+    stage.dump(update_pipeline=False)
+
+
+def recorded(root: Path) -> list[str]:
+    """Return the names of the stages in dvc.lock, in its order."""
+    from dvc.utils.serialize import load_yaml
+
+    with suppress(FileNotFoundError):
+        return list(load_yaml(root / LOCK).get("stages", {}))
+    return []
+
+
+def sort_lock(root: Path, before: Sequence[str], names: Sequence[str]) -> None:
+    """Put what dvc.lock did not hold `before` into the order of `names`, in which `dvc repro` appends it."""
+    from dvc.utils.serialize import modify_yaml
+
+    now = recorded(root)
+    new = [name for name in names if name in now and name not in before]
+    if now[len(now) - len(new) :] == new:
+        return
+    with tempfile.TemporaryDirectory(dir=root / ".dvc/tmp") as folder:
+        copy = shutil.copy(root / LOCK, folder)
+        with modify_yaml(copy) as lock:
+            for name in new:
+                lock["stages"][name] = lock["stages"].pop(name)
+        os.replace(copy, root / LOCK)

@@ -1,0 +1,138 @@
+"""A process for one stage: it begins with what others have imported, and its output comes line by line.
+
+In a small run a stage that computes tensors spends most of its time on importing PyTorch and MLflow. On Linux its
+process is forked from one that has imported them and computed nothing (Python's fork server), and runs the stage's
+module as `python -m` does. Whatever a stage changes ends with its process. A process leads a group of its own: Ctrl-C
+reaches the scheduler alone, which ends the whole group, and where the scheduler is killed the group ends itself.
+"""
+
+import atexit
+import os
+import re
+import runpy
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from multiprocessing import connection, forkserver, get_context, parent_process
+from pathlib import Path
+
+from pipeline.tracking.store import QUIET
+
+PLAIN = re.compile(r"python -m (stages\.\w+)((?: [\w@%+=:,./-]+)*)")  # a command that needs no shell
+LIBRARIES = ("torch", "torch._dynamo", "mlflow", "mlflow.store.tracking.sqlalchemy_store", "pandas", "scipy.stats")
+GRACE_SECONDS = 10.0  # from Ctrl-C to the end of what does not heed it
+LAST_LINES_SECONDS = 1.0  # what a stage left running may hold its output open for longer
+
+
+def share_imports() -> None:
+    """Start the process that stages are forked from; it imports in the background."""
+    for name, value in QUIET.items():  # which MLflow reads when it is imported
+        os.environ.setdefault(name, value)
+    forkserver.set_forkserver_preload(list(LIBRARIES))
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: Ctrl-C must not end it while it imports
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+class StageProcess:
+    """The process of a stage; `show` gets each line of its output."""
+
+    def __init__(
+        self,
+        name: str,
+        root: Path,
+        commands: Sequence[str],
+        environment: Mapping[str, str],
+        forked: bool,
+        show: Callable[[str], None],
+    ) -> None:
+        context = get_context("forkserver" if forked else "spawn")
+        reader, writer = context.Pipe(duplex=False)
+        self.process = context.Process(target=_main, args=(root, commands, environment, writer), name=name)
+        self.process.start()
+        writer.close()
+        self.sentinel = self.process.sentinel
+        self._output = threading.Thread(target=_show_lines, args=(reader, show), daemon=True)
+        self._output.start()
+
+    def status(self) -> int:
+        """Wait for the end and return the exit status, negative for a signal."""
+        self.process.join()
+        self._output.join(LAST_LINES_SECONDS)
+        assert self.process.exitcode is not None, "it has been joined"
+        return self.process.exitcode
+
+    def interrupt(self) -> None:
+        """Send Ctrl-C to the process and to all that it has started."""
+        self._signal(signal.SIGINT)
+
+    def end(self) -> None:
+        """Wait for the end for a while, then kill the process and all that it has started."""
+        self.process.join(GRACE_SECONDS)
+        self._signal(signal.SIGKILL)
+        self.process.kill()  # one that had no time to lead a group
+        self.process.join()
+
+    def _signal(self, number: int) -> None:
+        with suppress(ProcessLookupError, PermissionError):  # gone; on macOS the latter
+            os.killpg(self.process.pid or 0, number)
+
+
+def run_stage(root: Path, commands: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a stage's commands in `root`, a plain one in this process itself, and return the exit status.
+
+    The process is the stage's from now on: directory, environment and arguments are changed.
+    """
+    os.chdir(root)
+    os.environ.update(environment)
+    plain = PLAIN.fullmatch(commands[0])
+    if plain and len(commands) == 1:
+        return _run_module(plain[1], shlex.split(plain[2]))
+    shell = os.environ.get("SHELL", "/bin/sh")  # as DVC runs them
+    bare = {"zsh": ["--no-rcs"], "bash": ["--noprofile", "--norc"]}.get(Path(shell).name, [])
+    statuses = (subprocess.run([shell, *bare, "-c", command], check=False).returncode for command in commands)
+    return next(filter(None, statuses), 0)
+
+
+def _run_module(module: str, arguments: Sequence[str]) -> int:
+    """Run a module as `python -m` does and return the exit status; an exception comes out."""
+    sys.argv[1:] = arguments
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        if isinstance(ended.code, str):
+            print(ended.code, file=sys.stderr)
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    finally:
+        atexit._run_exitfuncs()  # which a forked process ends without
+    return 0
+
+
+def _main(root: Path, commands: Sequence[str], environment: Mapping[str, str], output: connection.Connection) -> None:
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+        os.dup2(output.fileno(), number)
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    output.close()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    sys.exit(run_stage(root, commands, environment))
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None, "only called in a stage's process"
+    connection.wait([parent.sentinel])
+    os.killpg(0, signal.SIGKILL)
+
+
+def _show_lines(reader: connection.Connection, show: Callable[[str], None]) -> None:
+    with reader, os.fdopen(os.dup(reader.fileno()), errors="replace") as lines:
+        for line in lines:
+            show(line.rstrip("\n"))
