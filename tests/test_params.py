@@ -83,6 +83,10 @@ def test_missing_keys(load, key):
         ("corpus.folder", ""),
         ("corpus.serve", False),
         ("machine.device", "gpu"),
+        ("machine.audio_batch_size", 0),
+        ("machine.image_batch_size", 1.5),
+        ("machine.text_batch_size", True),
+        ("machine.embed_batch_size", "many"),
         ("features", []),
         ("model.query.dropout", 1.0),
     ],
@@ -90,6 +94,13 @@ def test_missing_keys(load, key):
 def test_mistyped_values_are_named_with_what_was_found(load, key, value):
     with pytest.raises(ParamsError, match=rf"params\.yaml: {key}: found "):
         load({key: value})
+
+
+def test_batch_sizes_are_auto_or_numbers(load):
+    machine = load({"machine.audio_batch_size": "auto", "machine.embed_batch_size": 100}).machine
+    assert (machine.audio_batch_size, machine.embed_batch_size) == ("auto", 100)
+    with pytest.raises(ParamsError, match=r"found 'many' \(str\), should be auto or a whole number of 1 or more$"):
+        load({"machine.embed_batch_size": "many"})
 
 
 def test_whole_numbers_do_for_decimals(load):

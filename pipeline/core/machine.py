@@ -3,9 +3,11 @@
 It holds what results do not depend on, so no stage of dvc.yaml lists it: another machine makes nothing stale.
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from pydantic import PlainValidator
 from pydantic.dataclasses import dataclass
+from pydantic_core import PydanticCustomError
 
 from pipeline.core.errors import ParamsError
 from pipeline.core.fields import STRICT, Count
@@ -14,6 +16,22 @@ if TYPE_CHECKING:
     import torch
 
 Device = Literal["auto", "cpu", "cuda"]
+Batched = Literal["audio", "image", "text", "embed"]  # windows, posters, texts; windows and films of a trained model
+
+# What `auto` stands for. A CPU is fastest with what its caches hold. A GPU's memory has room for so much of the largest
+# models known: windows of 30 s through wav2vec 2.0, ViT-L, texts of 512 tokens, windows through the paper's tower.
+CPU_BATCHES: dict[Batched, int] = {"audio": 1, "image": 4, "text": 32, "embed": 32}
+GPU_BATCHES: dict[Batched, int] = {"audio": 16, "image": 64, "text": 64, "embed": 32}  # per `GPU_SHARE`
+GPU_SHARE = 16 * 2**30  # bytes of memory
+
+
+def _checked(value: Any) -> Any:
+    if value == "auto" or (type(value) is int and value >= 1):
+        return value
+    raise PydanticCustomError("batch_size", "should be auto or a whole number of 1 or more")
+
+
+BatchSize = Annotated[int | Literal["auto"], PlainValidator(_checked)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -24,10 +42,10 @@ class Machine:
     processes: Count
     train_processes: Count
     compile: bool
-    audio_batch_size: Count
-    image_batch_size: Count
-    text_batch_size: Count
-    embed_batch_size: Count
+    audio_batch_size: BatchSize
+    image_batch_size: BatchSize
+    text_batch_size: BatchSize
+    embed_batch_size: BatchSize
 
 
 def choose_device(name: Device) -> "torch.device":
@@ -44,3 +62,14 @@ def choose_device(name: Device) -> "torch.device":
             "machine.device: found 'cuda', but PyTorch finds no CUDA device here; set it to auto or cpu in params.yaml"
         )
     return torch.device(name)
+
+
+def batch_size_on(device: "torch.device", of: Batched, wanted: BatchSize) -> int:
+    """Return how many `device` takes at once: the number `wanted`, or what `auto` stands for there."""
+    if wanted != "auto":
+        return wanted
+    if device.type == "cpu":
+        return CPU_BATCHES[of]
+    import torch
+
+    return GPU_BATCHES[of] * max(1, torch.cuda.get_device_properties(device).total_memory // GPU_SHARE)

@@ -10,8 +10,7 @@ what they pool to by maximum and by mean; `max`, `mean`, `penultimate` and `tags
 their tags follow every window's vector, for people to read.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,8 +22,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pipeline.core.ahead import ahead
 from pipeline.core.errors import ParamsError
+from pipeline.core.machine import BatchSize, batch_size_on
 from pipeline.core.workers import batches
+from pipeline.encoders.groups import Batch, encode_groups
 from pipeline.encoders.musicnn import CHECKPOINTS, SAMPLE_RATE, TAGS, Spectrogram, load_musicnn
 from pipeline.encoders.pretrained import (
     Poolings,
@@ -68,32 +70,53 @@ class AudioEncoder:
     def encode(self, windows: Sequence[np.ndarray]) -> np.ndarray:
         """Return float32 [len(windows), f + tags], in order, of float32 windows [t] in -1 … 1 at `sample_rate`.
 
-        A window's vector does not depend on the others. The threads that PyTorch may use on a CPU each take a batch of
-        their own, which is faster than to share each.
+        A window's vector does not depend on the others.
         """
+        return next(self.encode_groups([windows])) if windows else np.empty((0, self.columns), np.float32)
+
+    def encode_groups(self, groups: Iterable[Sequence[np.ndarray]]) -> Iterator[np.ndarray]:
+        """Yield what `encode` gives of each of `groups`, in order; none may be empty.
+
+        On a CPU the threads that PyTorch may use each take a batch of their own, which is faster than to share each; on
+        a GPU it goes as `pipeline.encoders.groups` has it.
+        """
+        if self.device.type == "cpu":
+            return map(self._encode_in_threads, groups)
+        return encode_groups(groups, self.plan, self.vectors, self.columns, self.device)
+
+    @property
+    def columns(self) -> int:
+        """f + tags"""
+        return self.width + len(self.tags)
+
+    def plan(self, windows: Sequence[np.ndarray]) -> Iterator[Batch]:
+        """Yield batches of windows of one length."""
         by_length = sorted(range(len(windows)), key=lambda i: len(windows[i]))
-        vectors = np.empty((len(windows), self.width + len(self.tags)), np.float32)
+        for _, alike in groupby(by_length, key=lambda i: len(windows[i])):
+            for rows in batches(alike, self.batch_size):
+                yield Batch(rows, partial(self.prepare, [windows[row] for row in rows]))
 
-        def encode(rows: list[int]) -> None:
-            inputs = self.prepare([windows[row] for row in rows])
-            with inference(self.device):
-                moved = {name: value.to(self.device) for name, value in inputs.items()}
-                vectors[rows] = self.vectors_of(moved).cpu().numpy()
+    def vectors(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Return float32 [n, f + tags] of what `prepare` gave, on `device`."""
+        with inference(self.device):
+            return self.vectors_of(inputs)
 
-        alike = (rows for _, rows in groupby(by_length, key=lambda i: len(windows[i])))
-        with _one_thread_each(self.device) as threads, ThreadPoolExecutor(threads) as pool:
-            for _ in pool.map(encode, [rows for of_length in alike for rows in batches(of_length, self.batch_size)]):
+    def _encode_in_threads(self, windows: Sequence[np.ndarray]) -> np.ndarray:
+        vectors = np.empty((len(windows), self.columns), np.float32)
+
+        def encode(batch: Batch) -> None:
+            vectors[batch.rows] = self.vectors(batch.prepare()).numpy()
+
+        with _one_thread_each() as threads:
+            for _ in ahead(encode, self.plan(windows), threads):
                 pass  # what one of them raises comes out here
         return vectors
 
 
 @contextmanager
-def _one_thread_each(device: torch.device) -> Iterator[int]:
-    """Yield how many threads may compute on `device`, each of which is one of those that PyTorch uses; on a GPU one."""
+def _one_thread_each() -> Iterator[int]:
+    """Yield how many threads may compute on the CPU, each of which is one of those that PyTorch uses."""
     threads = torch.get_num_threads()
-    if device.type != "cpu" or threads == 1:
-        yield 1
-        return
     torch.set_num_threads(1)
     try:
         yield threads
@@ -101,7 +124,7 @@ def _one_thread_each(device: torch.device) -> Iterator[int]:
         torch.set_num_threads(threads)
 
 
-def load_audio_encoder(params: WindowFeatures, device: torch.device, batch_size: int) -> AudioEncoder:
+def load_audio_encoder(params: WindowFeatures, device: torch.device, batch_size: BatchSize) -> AudioEncoder:
     """Return the encoder that `params.encoder` names, ready on `device`; it reads `batch_size` windows at once.
 
     Raises `ModelError` when it cannot be loaded or used, `ParamsError` when `params.pooling` or `params.window_seconds`
@@ -144,7 +167,8 @@ def load_audio_encoder(params: WindowFeatures, device: torch.device, batch_size:
             return _poolings(model, model(**inputs), head)[pooling]()
 
         prepare, rate = partial(inputs_of, extractor), extractor.sampling_rate
-        return AudioEncoder(prepare, vectors_of, device, batch_size, width, (), rate, spec)
+        size = batch_size_on(device, "audio", batch_size)
+        return AudioEncoder(prepare, vectors_of, device, size, width, (), rate, spec)
 
 
 def libraries_of(encoder: str) -> tuple[str, ...]:
@@ -181,7 +205,7 @@ def inputs_of(extractor: Any, windows: Sequence[np.ndarray]) -> dict[str, Tensor
     return {name: value.float() if value.is_floating_point() else value for name, value in inputs.items()}
 
 
-def _load_musicnn(params: WindowFeatures, device: torch.device, batch_size: int) -> AudioEncoder:
+def _load_musicnn(params: WindowFeatures, device: torch.device, batch_size: BatchSize) -> AudioEncoder:
     with explained(KEY, params.encoder, [LOG_MEL, *PACKAGED]):
         folders = [packaged_path(MUSICNN, name) for name in CHECKPOINTS]
         names = [TAGS[name] for name in CHECKPOINTS]
@@ -219,7 +243,8 @@ def _load_musicnn(params: WindowFeatures, device: torch.device, batch_size: int)
 
         width = ways[pooling].shape[1]
         tags = (*names[0], *names[1])
-        return AudioEncoder(prepare, vectors_of, device, batch_size, width, tags, SAMPLE_RATE, spec)
+        size = batch_size_on(device, "audio", batch_size)
+        return AudioEncoder(prepare, vectors_of, device, size, width, tags, SAMPLE_RATE, spec)
 
 
 def _at_least(window: np.ndarray, rate: int) -> np.ndarray:

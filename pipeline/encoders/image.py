@@ -4,8 +4,9 @@ The pooling `auto` is the class token after the last norm where a model has one 
 (SigLIP's pooling head). CLIP gives its projected embedding. EfficientNet-Lite0 has one way: the mean of its last map.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from pipeline.core.machine import BatchSize, batch_size_on
 from pipeline.core.workers import batches
+from pipeline.encoders.groups import Batch, encode_groups
 from pipeline.encoders.pixels import Preparation, read_preparation
 from pipeline.encoders.pretrained import Poolings, choose_pooling, digests, explained, inference, load_model, quiet
 from pipeline.encoders.section import ImageFeatures
@@ -47,20 +50,32 @@ class ImageEncoder:
 
     def encode(self, images: Sequence[Image.Image]) -> np.ndarray:
         """Return float32 [len(images), f], in order; a picture's vector does not depend on the others."""
-        vectors = np.empty((len(images), self.width), np.float32)
-        pooling = self.spec["pooling"]
+        return next(self.encode_groups([images])) if images else np.empty((0, self.width), np.float32)
+
+    def encode_groups(self, groups: Iterable[Sequence[Image.Image]]) -> Iterator[np.ndarray]:
+        """Yield what `encode` gives of each of `groups`, as `pipeline.encoders.groups` does; none may be empty."""
+        return encode_groups(groups, self._plan, self._vectors, self.width, self.device)
+
+    def _plan(self, images: Sequence[Image.Image]) -> Iterator[Batch]:
         for rows in batches(range(len(images)), self.batch_size):
-            pixels = torch.stack([self.preparation.pixels(images[row]) for row in rows]).to(self.device)
-            with inference(self.device):
-                vectors[rows] = image_poolings(self.model, pooling == "pooler", pixels)[pooling]().float().cpu().numpy()
-        return vectors
+            yield Batch(rows, partial(self._pixels, [images[row] for row in rows]))
+
+    def _pixels(self, images: Sequence[Image.Image]) -> Tensor:
+        """Return uint8 [n, size, size, 3], a quarter of what it becomes on the device."""
+        return torch.from_numpy(np.stack([self.preparation.pixels(image) for image in images]))
+
+    def _vectors(self, pixels: Tensor) -> Tensor:
+        pooling = self.spec["pooling"]
+        with inference(self.device):
+            values = self.preparation.values(pixels).contiguous()
+            return image_poolings(self.model, pooling == "pooler", values)[pooling]().float()
 
     def crops(self, image: Image.Image, count: int) -> list[Image.Image]:
         """Return at most `count` squares of a picture, as `encode` takes them: the centre, then the others."""
         return self.preparation.squares(image, count)
 
 
-def load_image_encoder(params: ImageFeatures, device: torch.device, batch_size: int) -> ImageEncoder:
+def load_image_encoder(params: ImageFeatures, device: torch.device, batch_size: BatchSize) -> ImageEncoder:
     """Return the encoder that `params.encoder` names, ready on `device`; it reads `batch_size` pictures at once.
 
     Raises `ModelError` when it cannot be loaded or used, `ParamsError` for a pooling that it does not have.
@@ -73,8 +88,8 @@ def load_image_encoder(params: ImageFeatures, device: torch.device, batch_size: 
         else:
             model, head = efficientnet(), False
             model.load_state_dict(torch.load(source.path, map_location="cpu", weights_only=True))
-            size = model.input_image_size
-            preparation = Preparation(size, size, BICUBIC, 1 / 255, EFFICIENTNET_MEAN, EFFICIENTNET_STD)
+            side = model.input_image_size
+            preparation = Preparation(side, side, BICUBIC, 1 / 255, EFFICIENTNET_MEAN, EFFICIENTNET_STD)
         with inference(torch.device("cpu")):
             ways = image_poolings(model, head, torch.zeros(2, 3, preparation.size, preparation.size))
             pooling = choose_pooling(
@@ -89,7 +104,8 @@ def load_image_encoder(params: ImageFeatures, device: torch.device, batch_size: 
             **asdict(preparation),
         }
         model.to(device, memory_format=torch.channels_last)  # convolutions are half as fast again
-        return ImageEncoder(model, preparation, device, batch_size, width, spec)
+        size = batch_size_on(device, "image", batch_size)
+        return ImageEncoder(model, preparation, device, size, width, spec)
 
 
 def efficientnet() -> Any:

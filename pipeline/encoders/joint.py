@@ -24,6 +24,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from pipeline.core.machine import BatchSize, batch_size_on
 from pipeline.encoders.audio import AudioEncoder, inputs_of, longest_seconds
 from pipeline.encoders.pretrained import PRECISION, digest_of, digests, explained, inference, load_model, quiet
 from pipeline.encoders.section import WindowFeatures
@@ -93,7 +94,7 @@ def direction(vectors: np.ndarray) -> np.ndarray:
     return (total / np.linalg.norm(total)).astype(np.float32)
 
 
-def load_joint(name: str, device: torch.device, batch_size: int) -> JointEncoder:
+def load_joint(name: str, device: torch.device, batch_size: BatchSize) -> JointEncoder:
     """Return the joint encoder `name`, ready on `device`; it reads `batch_size` texts or windows at once.
 
     Raises `ModelError` when it cannot be had or loaded, when its kind is none of `FAMILIES`, when it has no audio side,
@@ -130,10 +131,11 @@ def load_joint(name: str, device: torch.device, batch_size: int) -> JointEncoder
             "prompt": sides.prompt,
             "max_tokens": int(min(tokenizer.model_max_length, sides.max_tokens)),
         }
-        text = TextEncoder(tokenizer, sides.text, Dense([]), device, batch_size, width, spec | read)
+        size = batch_size_on(device, "audio", batch_size)
+        text = TextEncoder(tokenizer, sides.text, Dense([]), device, size, width, spec | read)
         _require_unlike(text.encode(UNLIKE))
         prepare = partial(inputs_of, extractor)
-        music = AudioEncoder(prepare, audio, device, batch_size, width, (), rate, spec | heard)
+        music = AudioEncoder(prepare, audio, device, size, width, (), rate, spec | heard)
         return JointEncoder(name, text, music, _image(sides, device), windows)
 
 

@@ -24,11 +24,9 @@ class Preparation:
     mean: list[float]  # of each channel, after that
     std: list[float]
 
-    def pixels(self, image: Image.Image) -> Tensor:
-        """Return float32 [3, size, size], the centre of an RGB picture of any shape."""
-        values = self.centre(self.squares(image, 1)[0]).astype(np.float32) * np.float32(self.factor)
-        mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
-        return torch.from_numpy((values - mean) / std).permute(2, 0, 1)
+    def pixels(self, image: Image.Image) -> np.ndarray:
+        """Return uint8 [size, size, 3], the centre of a picture of any shape."""
+        return self.centre(self.squares(image, 1)[0])
 
     def centre(self, square: Image.Image) -> np.ndarray:
         """Return uint8 [size, size, 3] of one of `squares`."""
@@ -36,7 +34,7 @@ class Preparation:
         return np.asarray(square.crop((edge, edge, edge + self.size, edge + self.size)))
 
     def values(self, stored: Tensor) -> Tensor:
-        """Return uint8 pictures [n, size, size, 3] as `pixels` gives them: float32 [n, 3, size, size]."""
+        """Return uint8 pictures [n, size, size, 3] as a model reads them: float32 [n, 3, size, size]."""
         mean, std = (torch.tensor(numbers, device=stored.device) for numbers in (self.mean, self.std))
         return ((stored.float() * self.factor - mean) / std).permute(0, 3, 1, 2)
 

@@ -6,7 +6,7 @@ its class token. `pooling` in params.yaml overrides the first of these alone. A 
 special tokens, than `max_tokens`, or than the model's own limit where that is less, loses its end.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,7 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipeline.core.errors import ParamsError
+from pipeline.core.machine import BatchSize, batch_size_on
 from pipeline.core.workers import batches
+from pipeline.encoders.groups import Batch, encode_groups
 from pipeline.encoders.pretrained import (
     Poolings,
     choose_pooling,
@@ -51,26 +53,38 @@ class TextEncoder:
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Return float32 [len(texts), f], in order; a text's vector does not depend on the others."""
-        if not texts:  # which tokenizers refuse
-            return np.empty((0, self.width), np.float32)
+        return next(self.encode_groups([texts])) if texts else np.empty((0, self.width), np.float32)
+
+    def encode_groups(self, groups: Iterable[Sequence[str]]) -> Iterator[np.ndarray]:
+        """Yield what `encode` gives of each of `groups`, as `pipeline.encoders.groups` does; none may be empty."""
+        return encode_groups(groups, self._plan, self._vectors, self.width, self.device)
+
+    def _plan(self, texts: Sequence[str]) -> Iterator[Batch]:
         texts = [self.spec.get("prompt", "") + text for text in texts]
         texts = [text.lower() for text in texts] if self.spec["lower_case"] else texts
         tokens = self.tokenizer(texts, truncation=True, max_length=self.spec["max_tokens"])["input_ids"]
         by_length = sorted(range(len(texts)), key=lambda i: len(tokens[i]))  # little padding in a batch
-        vectors = np.empty((len(texts), self.width), np.float32)
         for rows in batches(by_length, self.batch_size):
-            vectors[rows] = self._vectors([tokens[row] for row in rows])
-        return vectors
+            yield Batch(rows, partial(self._padded, [tokens[row] for row in rows]))
 
-    def _vectors(self, tokens: list[list[int]]) -> np.ndarray:
-        batch = self.tokenizer.pad({"input_ids": tokens}, padding_side="right", return_tensors="pt").to(self.device)
+    def _padded(self, tokens: list[list[int]]) -> dict[str, Tensor]:
+        """Return int64 [n, tokens] each; the tokenizer itself is at work in another thread, and far slower at this."""
+        padding = self.tokenizer.pad_token_id or 0  # of a tokenizer without one any token will do: it is masked
+        ids = np.full((len(tokens), max(map(len, tokens))), padding, np.int64)
+        mask = np.zeros_like(ids)
+        for row, of_text in enumerate(tokens):
+            ids[row, : len(of_text)] = of_text
+            mask[row, : len(of_text)] = 1
+        return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+
+    def _vectors(self, batch: dict[str, Tensor]) -> Tensor:
         with inference(self.device):
             output = self.model(**batch)
             pooling, normalised = self.spec["pooling"], self.spec["normalised"]
-            return text_vectors(output, batch["attention_mask"], pooling, self.dense, normalised).cpu().numpy()
+            return text_vectors(output, batch["attention_mask"], pooling, self.dense, normalised)
 
 
-def load_text_encoder(params: TextFeatures, device: torch.device, batch_size: int) -> TextEncoder:
+def load_text_encoder(params: TextFeatures, device: torch.device, batch_size: BatchSize) -> TextEncoder:
     """Return the encoder that `params.encoder` names, ready on `device`; it reads `batch_size` texts at once.
 
     Raises `ModelError` when it cannot be loaded or used, `ParamsError` when `params.max_tokens` or `params.pooling` do
@@ -103,7 +117,8 @@ def load_text_encoder(params: TextFeatures, device: torch.device, batch_size: in
         }
         with inference(torch.device("cpu")):
             width = sentence.dense(allowed[pooling]()).shape[1]
-        return TextEncoder(tokenizer, model.to(device), sentence.dense.to(device), device, batch_size, width, spec)
+        size = batch_size_on(device, "text", batch_size)
+        return TextEncoder(tokenizer, model.to(device), sentence.dense.to(device), device, size, width, spec)
 
 
 def text_vectors(output: Any, mask: Tensor, pooling: str, dense: nn.Module, normalised: bool) -> Tensor:

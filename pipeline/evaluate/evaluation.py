@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from pipeline.core.errors import StageError
+from pipeline.core.machine import BatchSize
 from pipeline.core.tables import digest_of_rows
 from pipeline.evaluate.bootstrap import confidence_intervals
 from pipeline.evaluate.candidates import Candidates, candidates_of
@@ -48,7 +49,7 @@ def evaluate_model(
     rows: list[Row],
     about: Mapping[str, Row],
     params: Evaluate,
-    batch_size: int,
+    batch_size: BatchSize,
     device: torch.device,
 ) -> tuple[dict[str, Any], list[Row]]:
     """Return the metrics file's content and the rows of `pipeline.evaluate.rankings`.
@@ -89,7 +90,7 @@ def embed_queries(
     films: list[FilmFeatures],
     config: dict[str, Any],
     params: Evaluate,
-    batch_size: int,
+    batch_size: BatchSize,
     device: torch.device,
     without: Collection[str] = (),
 ) -> Vectors:

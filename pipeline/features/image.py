@@ -1,18 +1,24 @@
 """The image table: a vector of each square cut out of a film's poster, films in the order of the data set.
 
-Square 0 is the centre; training may draw any, all else reads the centre.
+Square 0 is the centre; training may draw any, all else reads the centre. Posters are decoded in threads while others
+are encoded.
 """
 
+from collections import deque
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
+from pipeline.core.ahead import ahead
 from pipeline.core.errors import MissingFileError
 from pipeline.core.files import sha256_of
 from pipeline.core.machine import Machine, choose_device
+from pipeline.core.on_device import preparers
 from pipeline.core.workers import batches
 from pipeline.encoders.image import ImageEncoder, load_image_encoder
 from pipeline.encoders.section import ImageFeatures
@@ -39,19 +45,30 @@ def write_image_features(root: Path, path: Path, dataset: list[Row], params: Ima
     by_key = {digests[film["fid"]]: film for film in films}
     missing = cache.missing(by_key)
     with tqdm(total=len(missing), desc="posters", unit="", disable=None) as progress:
-        for keys in batches(missing, GROUP_FILMS):
-            vectors = _encode(root, encoder, [by_key[key] for key in keys], params.crops)
-            cache.add(write_shard(cache.folder, dict(zip(keys, vectors, strict=True))))
+        vectors = _encoded(root, encoder, [by_key[key] for key in missing], params.crops)
+        for keys, of_films in zip(batches(missing, GROUP_FILMS), vectors, strict=True):
+            cache.add(write_shard(cache.folder, dict(zip(keys, of_films, strict=True))))
             progress.update(len(keys))
     write_features(path, IMAGE_KEYS, _groups(cache, films, digests), encoder.width, np.float32, about)
     return len(missing)
 
 
-def _encode(root: Path, encoder: ImageEncoder, films: list[Row], crops: int) -> list[np.ndarray]:
-    """Return the vectors [squares, f] of each film's poster."""
-    squares = [encoder.crops(read_poster(root / film["image"]), crops) for film in films]
-    ends = np.cumsum([len(of_film) for of_film in squares])
-    return np.split(encoder.encode([square for of_film in squares for square in of_film]), ends[:-1])
+def _encoded(root: Path, encoder: ImageEncoder, films: list[Row], crops: int) -> Iterator[list[np.ndarray]]:
+    """Yield the vectors [squares, f] of each film's poster, those of `GROUP_FILMS` films at a time."""
+    ends: deque[np.ndarray] = deque()  # of the films' squares, of groups that are on their way
+
+    def groups() -> Iterator[list[Image.Image]]:
+        posters = ahead(partial(_squares, root, encoder, crops), films, preparers(encoder.device))
+        for group in batches(posters, GROUP_FILMS):
+            ends.append(np.cumsum([len(squares) for squares in group]))
+            yield [square for squares in group for square in squares]
+
+    for vectors in encoder.encode_groups(groups()):
+        yield np.split(vectors, ends.popleft()[:-1])
+
+
+def _squares(root: Path, encoder: ImageEncoder, crops: int, film: Row) -> list[Image.Image]:
+    return encoder.crops(read_poster(root / film["image"]), crops)
 
 
 def _groups(cache: FeatureCache, films: list[Row], digests: dict[str, str]) -> Iterator[tuple[list[Row], np.ndarray]]:

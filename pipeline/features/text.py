@@ -37,12 +37,13 @@ def write_text_features(path: Path, dataset: list[Row], params: TextFeatures, ma
     by_key = {key["sha256"]: text for key, text in texts}
     missing = cache.missing(by_key)
     with tqdm(total=len(missing), desc="texts", unit="", disable=None) as progress:
-        for keys in batches(missing, GROUP_TEXTS):
-            vectors = encoder.encode([by_key[key] for key in keys])
+        groups = list(batches(missing, GROUP_TEXTS))
+        encoded = encoder.encode_groups([by_key[key] for key in keys] for keys in groups)
+        for keys, vectors in zip(groups, encoded, strict=True):
             cache.add(write_shard(cache.folder, dict(zip(keys, vectors[:, np.newaxis], strict=True))))
             progress.update(len(keys))
-    groups = _groups(cache, [key for key, _ in texts])
-    write_features(path, TEXT_KEYS, groups, encoder.width, np.float32, about)
+    rows = _groups(cache, [key for key, _ in texts])
+    write_features(path, TEXT_KEYS, rows, encoder.width, np.float32, about)
     return len(missing)
 
 

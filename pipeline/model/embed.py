@@ -1,7 +1,13 @@
 """Films and tracks as unit vectors: what evaluation ranks, what publishing keeps, what training is watched by.
 
 Nothing is random: a track is the mean over all windows of a fixed grid, a film the mean over all its paragraphs, each
-normalised again. Memory holds one batch of windows and the tracks that they are of.
+normalised again. Memory holds a few batches of windows and the tracks that they are of.
+
+On a GPU batches are read ahead, and copied and fetched while others are computed: `pipeline.core.on_device`. Sums are
+taken on the CPU, in float64 and in order; a GPU's would differ each time. Towers compute in float32 (on a GPU with
+convolutions in TF32, PyTorch's default), not in bfloat16 where encoders of features do: a feature's settings tell its
+precision, while nothing would tell that of a ranking. So figures, rankings and indexes are the same for every batch
+size but for the rounding of float32. Only training sets another precision around the call, for its validation.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -14,11 +20,14 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from pipeline.core.ahead import drawn_ahead
 from pipeline.core.errors import ModelError
+from pipeline.core.machine import BatchSize, batch_size_on
+from pipeline.core.on_device import Inputs, computed, overlaps, pinned
 from pipeline.encoders.log_mel import decibels
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.store.audio_table import hop_steps, window_of, window_starts
-from pipeline.store.films import ABSENT, FeatureStore, FilmFeatures
+from pipeline.store.films import ABSENT, FeatureStore, FilmFeatures, Stored
 
 Place = TypeVar("Place")  # where one row of a batch is read
 
@@ -28,16 +37,17 @@ class Tracks:
     """Tracks to embed, one array in memory at a time."""
 
     names: Sequence[str]  # for messages
-    arrays: Iterable[np.ndarray]  # [steps, width] of each, as the features are stored; read once
+    arrays: Iterable[np.ndarray]  # [steps, width] of each, as the features are stored; read once, maybe in a thread
 
 
 @dataclass(frozen=True)
 class Queries:
-    """Queries to embed, and the function that reads their inputs."""
+    """Queries to embed, and the functions that read their inputs."""
 
     names: Sequence[str]  # for messages
     rows: Sequence[Mapping[str, Sequence[int]]]  # of each query: the rows of each of the inputs that it has
-    read: Callable[[Mapping[str, Sequence[int]], torch.device], dict[str, Any]]  # rows as a model reads them
+    read: Callable[[Mapping[str, Sequence[int]]], Mapping[str, Stored]]  # rows as they are stored; maybe in a thread
+    values: Callable[[Mapping[str, Stored], torch.device], Mapping[str, Any]]  # what a model reads of that
 
 
 def tracks_of(films: Sequence[FilmFeatures], store: FeatureStore) -> Tracks:
@@ -49,11 +59,11 @@ def tracks_of(films: Sequence[FilmFeatures], store: FeatureStore) -> Tracks:
 
 def queries_of(films: Sequence[FilmFeatures], store: FeatureStore) -> Queries:
     """Return `films` as queries, in order."""
-    return Queries([film.fid for film in films], [film.fixed_rows for film in films], store.query)
+    return Queries([film.fid for film in films], [film.fixed_rows for film in films], store.read_inputs, store.batch)
 
 
 def embed_tracks(
-    model: RetrievalModel, tracks: Tracks, config: dict[str, Any], batch_size: int, device: torch.device
+    model: RetrievalModel, tracks: Tracks, config: dict[str, Any], batch_size: BatchSize, device: torch.device
 ) -> np.ndarray:
     """Return the embedding [tracks, e], float32, of each of `tracks`; `config` is the model's.
 
@@ -67,12 +77,15 @@ def embed_tracks(
             for start in window_starts(len(array), length, hop):
                 yield number, window_of(array, start, length)
 
-    def encode(batch: Sequence[np.ndarray]) -> Tensor:
-        windows = torch.from_numpy(np.ascontiguousarray(np.stack(batch)))
-        return model.encode_audio({"audio": decibels(windows.to(device), spec)})
+    def read(batch: Sequence[np.ndarray]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(np.stack(batch)))
+
+    def encode(windows: Tensor) -> Tensor:
+        return model.encode_audio({"audio": decibels(windows, spec)})
 
     model.to(device).eval()
-    total = _sums(len(tracks.names), config["model"]["embed_dim"], places(), encode, batch_size)
+    size = batch_size_on(device, "embed", batch_size)
+    total = _sums(len(tracks.names), config["model"]["embed_dim"], places(), read, encode, size, device)
     return _directions(total, tracks.names)
 
 
@@ -80,7 +93,7 @@ def embed_films(
     model: RetrievalModel,
     queries: Queries,
     config: dict[str, Any],
-    batch_size: int,
+    batch_size: BatchSize,
     device: torch.device,
     without: Collection[str] = (),
 ) -> np.ndarray:
@@ -96,7 +109,7 @@ def embed_paragraphs(
     model: RetrievalModel,
     queries: Queries,
     config: dict[str, Any],
-    batch_size: int,
+    batch_size: BatchSize,
     device: torch.device,
     without: Collection[str] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -112,12 +125,16 @@ def embed_paragraphs(
         for row, (of_inputs, i) in enumerate(places):
             yield row, {name: of_input[i % len(of_input)] for name, of_input in of_inputs.items()}
 
-    def encode(places: Sequence[dict[str, int]]) -> Tensor:
-        rows = {name: [place.get(name, ABSENT) for place in places] for name in model.inputs if name not in without}
-        return model.encode_query(queries.read(rows, device), without)
+    def read(places: Sequence[dict[str, int]]) -> Mapping[str, Stored]:
+        names = [name for name in model.inputs if name not in without]
+        return queries.read({name: [place.get(name, ABSENT) for place in places] for name in names})
+
+    def encode(stored: Mapping[str, Stored]) -> Tensor:
+        return model.encode_query(queries.values(stored, device), without)
 
     model.to(device).eval()
-    rows = _sums(sum(numbers), config["model"]["embed_dim"], paragraphs(), encode, batch_size)
+    size = batch_size_on(device, "embed", batch_size)
+    rows = _sums(sum(numbers), config["model"]["embed_dim"], paragraphs(), read, encode, size, device)
     names = np.repeat(queries.names, numbers)
     return _directions(rows, names.tolist()), np.cumsum(numbers) - numbers
 
@@ -127,14 +144,24 @@ def _sums(
     count: int,
     embed_dim: int,
     places: Iterator[tuple[int, Place]],
-    encode: Callable[[Sequence[Place]], Tensor],
+    read: Callable[[Sequence[Place]], Inputs],
+    encode: Callable[[Any], Tensor],
     batch_size: int,
+    device: torch.device,
 ) -> np.ndarray:
-    """Return the sums [count, e] of the embeddings of `places`, each with the number of its track or film."""
+    """Return the sums [count, e] of the embeddings of `places`, each with the number of its track or film.
+
+    `read` gives what lies at the places of a batch, `encode` makes of that, on `device`, the embeddings [n, e].
+    """
+
+    def batches() -> Iterator[tuple[list[int], Inputs]]:
+        while batch := list(islice(places, batch_size)):
+            numbers, chosen = zip(*batch, strict=True)
+            yield list(numbers), pinned(read(chosen), device)
+
     total = np.zeros((count, embed_dim))
-    while batch := list(islice(places, batch_size)):
-        numbers, chosen = zip(*batch, strict=True)
-        np.add.at(total, list(numbers), encode(chosen).cpu().numpy())
+    for numbers, found in computed(drawn_ahead(batches()) if overlaps(device) else batches(), encode, device):
+        np.add.at(total, numbers, found)
     return total
 
 

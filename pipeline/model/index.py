@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from pipeline.core.files import sha256_of
+from pipeline.core.machine import BatchSize
 from pipeline.core.tables import DATASET, SEGMENTS, read_table
 from pipeline.core.variants import Input
 from pipeline.encoders.audio import likeliest
@@ -17,7 +18,7 @@ from pipeline.store.index import film_tracks, write_index
 
 
 def index_films(
-    root: Path, path: Path, variant: str, inputs: Sequence[Input], batch_size: int, device: torch.device
+    root: Path, path: Path, variant: str, inputs: Sequence[Input], batch_size: BatchSize, device: torch.device
 ) -> tuple[int, int]:
     """Write the index of the model of `variant` to `path`; return how many tracks of how many films it has.
 

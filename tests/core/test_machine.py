@@ -1,9 +1,12 @@
-"""The device that params.yaml asks for."""
+"""The device that params.yaml asks for, and how much it takes at once."""
+
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from pipeline.core.errors import ParamsError
-from pipeline.core.machine import choose_device
+from pipeline.core.machine import CPU_BATCHES, GPU_BATCHES, batch_size_on, choose_device
 
 
 @pytest.mark.parametrize(
@@ -19,3 +22,13 @@ def test_cuda_that_is_absent_is_not_replaced_in_silence(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(ParamsError, match=r"device: found 'cuda'.*auto or cpu"):
         choose_device("cuda")
+
+
+@pytest.mark.parametrize(("gigabytes", "times"), [(8, 1), (16, 1), (40, 2), (139, 8)])
+def test_auto_batches_are_sized_for_the_device_and_numbers_stay(monkeypatch, gigabytes, times):
+    facts = SimpleNamespace(total_memory=gigabytes * 2**30)
+    monkeypatch.setattr("torch.cuda.get_device_properties", lambda device: facts)
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    assert [batch_size_on(cpu, of, "auto") for of in CPU_BATCHES] == [1, 4, 32, 32]
+    assert [batch_size_on(gpu, of, "auto") for of in GPU_BATCHES] == [16 * times, 64 * times, 64 * times, 32 * times]
+    assert {batch_size_on(device, of, 7) for device in (cpu, gpu) for of in CPU_BATCHES} == {7}

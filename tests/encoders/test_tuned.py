@@ -156,8 +156,12 @@ def test_kind_that_the_library_lacks_is_refused():
         build_tuned("text", {"config": {"model_type": "quantum"}})
 
 
-def test_values_of_stored_pixels_are_the_preparations_own():
-    preparation = Preparation(40, 32, 3, 1 / 255, [0.5, 0.4, 0.3], [0.5, 0.2, 0.1])
+def test_values_of_stored_pixels_are_scaled_and_normalised():
+    mean, std = [0.5, 0.4, 0.3], [0.5, 0.2, 0.1]
+    preparation = Preparation(40, 32, 3, 1 / 255, mean, std)
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 50, 3), dtype=np.uint8))
-    stored = torch.tensor(preparation.centre(preparation.squares(picture, 1)[0]))[None]
-    torch.testing.assert_close(preparation.values(stored)[0], preparation.pixels(picture), rtol=1e-5, atol=1e-6)
+    pixels = preparation.pixels(picture)
+    assert (pixels.shape, pixels.dtype) == ((32, 32, 3), np.uint8)
+    expected = (pixels.astype(np.float32) * np.float32(1 / 255) - np.float32(mean)) / np.float32(std)
+    (found,) = preparation.values(torch.tensor(pixels)[None]).numpy()
+    assert np.array_equal(found, expected.transpose(2, 0, 1))

@@ -1,10 +1,13 @@
 """Embeddings of tracks and films: the mean over fixed windows and over paragraphs, whatever the batch."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
 
 from pipeline.core.errors import ModelError
+from pipeline.model import embed as embedding
 from pipeline.model.embed import Queries, Tracks, embed_films, embed_tracks, queries_of, tracks_of
 from pipeline.model.store import load_model
 from pipeline.store.films import films_of, open_store
@@ -123,12 +126,53 @@ def test_tracks_and_queries_need_no_store(opened):
     np.testing.assert_array_equal(found, embedded_tracks(model, store, [film], config, 4, CPU))
     vectors = {name: store.query({name: rows}, CPU)[name] for name, rows in film.fixed_rows.items()}
 
-    def read(rows, device):
-        return {name: vectors[name][of_input].to(device) for name, of_input in rows.items()}
+    def read(rows):
+        return {name: vectors[name][of_input] for name, of_input in rows.items()}
 
-    asked = Queries(["a film"], [{name: range(len(found)) for name, found in vectors.items()}], read)
+    rows = [{name: range(len(found)) for name, found in vectors.items()}]
+    asked = Queries(["a film"], rows, read, lambda stored, device: stored)
     found = embed_films(model, asked, config, 4, CPU)
     np.testing.assert_array_equal(found, embedded_films(model, store, [film], config, 4, CPU))
+
+
+@pytest.mark.parametrize("embed", [embedded_tracks, embedded_films])
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_reading_ahead_as_for_a_gpu_changes_no_bit(opened, embed, batch_size, monkeypatch):
+    expected = embed(*opened, batch_size, CPU)
+    monkeypatch.setattr(embedding, "overlaps", lambda device: True)
+    assert np.array_equal(embed(*opened, batch_size, CPU), expected)
+
+
+def test_a_gpu_has_tracks_read_in_a_thread_of_their_own_and_computed_by_the_caller(opened, monkeypatch):
+    model, store, films, config = opened
+    rows = [row for film in films for row in film.track_rows]
+    readers, callers = set(), set()
+
+    def arrays():
+        for row in rows:
+            readers.add(threading.get_ident())
+            yield store.audio.read(row)
+
+    encode = model.encode_audio
+    model.encode_audio = lambda batch: callers.add(threading.get_ident()) or encode(batch)
+    monkeypatch.setattr(embedding, "overlaps", lambda device: True)
+    embed_tracks(model, Tracks([""] * len(rows), arrays()), config, 2, CPU)
+    assert callers == {threading.get_ident()}  # where training has set a precision
+    assert len(readers) == 1 and not readers & callers
+
+
+@pytest.mark.parametrize("embed", [embedded_tracks, embedded_films])
+def test_auto_is_32_on_a_cpu(opened, embed):
+    assert np.array_equal(embed(*opened, "auto", CPU), embed(*opened, 32, CPU))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("embed", [embedded_tracks, embedded_films])
+def test_cuda_is_near_the_cpu_and_repeats(opened, embed):
+    expected, cuda = embed(*opened, 4, CPU), torch.device("cuda")
+    found = embed(*opened, 4, cuda)
+    np.testing.assert_allclose(found, expected, atol=2e-3)  # TF32
+    assert np.array_equal(embed(*opened, 4, cuda), found)
 
 
 def test_a_track_is_read_when_its_windows_are_due(opened):

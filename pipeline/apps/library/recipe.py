@@ -16,7 +16,7 @@ from pipeline.apps.library.segments import Cutting, cutting_of
 from pipeline.apps.recommend.trained import Model
 from pipeline.apps.recommend.zero_shot import ZeroShot
 from pipeline.core.errors import ModelError
-from pipeline.core.machine import choose_device
+from pipeline.core.machine import BatchSize, choose_device
 from pipeline.encoders.audio import AudioEncoder, libraries_of, likeliest, load_audio_encoder
 from pipeline.encoders.log_mel import LogMel
 from pipeline.encoders.pretrained import precision_of
@@ -75,7 +75,7 @@ def recipe_of(model: Model, params: Params) -> Recipe:
     return Recipe(spec, features, cutting)
 
 
-def load_encoder(recipe: Recipe, device: torch.device, batch_size: int) -> AudioEncoder | None:
+def load_encoder(recipe: Recipe, device: torch.device, batch_size: BatchSize) -> AudioEncoder | None:
     """Return the pretrained encoder of a recipe, None where it is the spectrogram; one that is loaded as it is.
 
     Raises `ModelError` when it cannot be loaded, or computes something else than what the models were trained on.

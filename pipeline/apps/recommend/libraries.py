@@ -12,6 +12,7 @@ import torch
 from pipeline.apps.recommend.index import TrackIndex, open_index
 from pipeline.apps.recommend.trained import PUBLISHED, Model, Trained
 from pipeline.core.errors import MissingFileError, ModelError
+from pipeline.core.machine import BatchSize
 from pipeline.model.index import index_films, sources_of
 from pipeline.model.store import CONFIG
 from pipeline.store.index import INDEX
@@ -48,7 +49,7 @@ class FilmLibrary:
     """
 
     folder: Path
-    batch_size: int  # windows embedded at once
+    batch_size: BatchSize  # windows embedded at once
     device: torch.device
     name: str = FILMS
     making: threading.Lock = field(default_factory=threading.Lock)  # one index at a time: each has all rows in memory

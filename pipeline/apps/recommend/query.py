@@ -25,7 +25,7 @@ from pipeline.media.pictures import BadPictureError, read_picture
 from pipeline.model.embed import Queries, embed_films
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.model.store import BUILDING
-from pipeline.store.films import INPUT_TABLES, InputRows
+from pipeline.store.films import INPUT_TABLES, InputRows, Stored
 from pipeline.store.inputs import MAX_PIXELS, NEEDS, input_texts, needs_of, tags_plot_text
 from pipeline.store.raw import open_tokenizer, token_table
 from pipeline.store.table import FeatureTable
@@ -152,10 +152,13 @@ class QueryEncoder:
                 )
         tables = {kind: self._tables[kind](found) for kind, found in items.items() if found}
 
-        def read(wanted: Mapping[str, Sequence[int]], device: torch.device) -> dict[str, Any]:
-            return {name: _values(tables[INPUT_TABLES[name]], of_input, device) for name, of_input in wanted.items()}
+        def read(wanted: Mapping[str, Sequence[int]]) -> dict[str, Stored]:
+            return {name: tables[INPUT_TABLES[name]].read(of_input) for name, of_input in wanted.items()}
 
-        asked = [Queries([name for name, _ in queries], of_part, read) for of_part in rows]
+        def values(stored: Mapping[str, Stored], device: torch.device) -> dict[str, Any]:
+            return {name: tables[INPUT_TABLES[name]].values(found) for name, found in stored.items()}
+
+        asked = [Queries([name for name, _ in queries], of_part, read, values) for of_part in rows]
         return np.stack(
             [
                 embed_films(self.model, of_part, self.config, BATCH_SIZE, self.device, [*lacking, *self._dropped(part)])
@@ -228,9 +231,7 @@ def _tuned(kind: str, settings: Config) -> Callable[[list[Any]], InputRows]:
         tokenizer = open_tokenizer(settings)
         return lambda texts: token_table(tokenizer, settings, {}, texts)
     preparation = Preparation(**settings["preparation"])
-    return lambda pictures: _Squares(
-        np.stack([preparation.centre(preparation.squares(picture, 1)[0]) for picture in pictures]), preparation
-    )
+    return lambda pictures: _Squares(np.stack([preparation.pixels(picture) for picture in pictures]), preparation)
 
 
 def _inputs(query: Query, pictures: list[Image.Image], without: str | None) -> dict[str, list[Any]]:
@@ -273,11 +274,3 @@ def opened_picture(name: str, path: Path | Image.Image) -> Image.Image:
 def _name(number: int, query: Query, count: int) -> str:
     name = "the query" if count == 1 else f"query {number}"
     return f"{name} ({query.title})" if query.title else name
-
-
-def _values(table: InputRows, rows: Sequence[int], device: torch.device) -> Any:
-    """Return rows of a table as a model reads them, on `device`."""
-    stored = table.read(rows)
-    if isinstance(stored, dict):
-        return table.values({name: value.to(device) for name, value in stored.items()})
-    return table.values(stored.to(device))

@@ -21,7 +21,7 @@ from pipeline.apps.recommend.search import Search
 from pipeline.apps.recommend.trained import Model, Trained, choose, choose_similar, trained_models
 from pipeline.apps.recommend.zero_shot import WHY, ZeroShot, open_zero_shot
 from pipeline.core.errors import ModelError
-from pipeline.core.machine import choose_device
+from pipeline.core.machine import BatchSize, choose_device
 from pipeline.model.store import load_model
 from pipeline.params import Params, Recommend
 
@@ -59,7 +59,7 @@ class Recommender:
         self,
         root: Path,
         params: Recommend,
-        batch_size: int,
+        batch_size: BatchSize,
         device: torch.device,
         preferred: str,
         tags_rule: TagsRule,

@@ -1,6 +1,7 @@
 """Vectors of one's own music beside those of the data set: one rule."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from pipeline.apps.library import embed
 from pipeline.apps.library.embed import embed_file
 from pipeline.apps.library.indexing import update_library
 from pipeline.apps.library.recipe import recipe_of
@@ -70,6 +72,40 @@ def test_a_segment_has_the_vector_of_a_file_of_its_own(root, settings, tmp_path)
     assert len(index) == 6
     assert np.array_equal(index.vectors[:3], index.vectors[3:])
     assert not np.allclose(index.vectors[0], index.vectors[1], atol=1e-4)
+
+
+def test_on_a_cpu_a_file_has_the_same_vectors_to_the_last_bit_in_any_company(
+    indexed_once, root, music_made, settings, tmp_path
+):
+    together = open_index(indexed_once / "tracks/Words.parquet", "")
+    for name in ("Dawn/02 calm.mp3", "Dusk/fire.mp3"):
+        folder, out = tmp_path / "alone" / Path(name).stem, tmp_path / "out" / Path(name).stem
+        folder.mkdir(parents=True)
+        shutil.copy(music_made / name, folder)
+        update_library(root, settings, folder, out, ["Words"])
+        alone = open_index(out / "tracks/Words.parquet", "")
+        assert len(alone) == len(together.find(name))
+        assert np.array_equal(alone.vectors, together.vectors[together.find(name)])
+
+
+def test_on_a_gpu_files_are_embedded_together_and_the_vectors_are_the_same_but_for_rounding(
+    indexed_once, root, folder, settings, tmp_path, monkeypatch
+):
+    calls = []
+    embed_tracks = embed.embed_tracks
+
+    def counted(model, tracks, *rest):
+        calls.append(len(tracks.names))
+        return embed_tracks(model, tracks, *rest)
+
+    monkeypatch.setattr(embed, "embed_tracks", counted)
+    monkeypatch.setattr(embed, "overlaps", lambda device: True)
+    monkeypatch.setattr(embed, "GROUP_FILES", 3)
+    update_library(root, settings, folder, tmp_path / "out", ["Words"])
+    alone, together = (open_index(path / "tracks/Words.parquet", "") for path in (indexed_once, tmp_path / "out"))
+    assert len(calls) == 2 and sum(calls) == len(together)  # of four files
+    assert together.rows(range(len(together))) == alone.rows(range(len(alone)))
+    np.testing.assert_allclose(together.vectors, alone.vectors, atol=1e-6)
 
 
 def test_a_file_is_the_mean_of_its_segments(indexed_once, music_made, models_made, settings):

@@ -1,0 +1,77 @@
+"""Work ahead of its use: order, bounds, and what is raised."""
+
+import threading
+from itertools import count
+
+import pytest
+
+from pipeline.core.ahead import DEPTH, ahead, drawn_ahead
+
+SECONDS = 10  # after which a thread that waits for another one fails the test
+
+
+def test_results_come_in_order_whoever_is_first():
+    second_done = threading.Event()
+
+    def work(item):
+        if item == 0:
+            assert second_done.wait(SECONDS)
+        elif item == 1:
+            second_done.set()
+        return item * item
+
+    assert list(ahead(work, range(20), 2)) == [item * item for item in range(20)]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_only_few_are_begun_before_they_are_asked_for(threads):
+    drawn = []
+    results = ahead(lambda item: item, (drawn.append(item) or item for item in count()), threads)
+    for expected in range(5):
+        assert next(results) == expected
+        assert len(drawn) == expected + 1 + DEPTH * threads
+    results.close()
+
+
+def test_what_work_raises_comes_out_in_its_place():
+    found = []
+    with pytest.raises(ZeroDivisionError):
+        found.extend(ahead(lambda item: 1 / (item - 3), range(10), 4))
+    assert found == [1 / -3, 1 / -2, 1 / -1]
+
+
+def test_whoever_stops_early_leaves_no_thread_behind():
+    before = threading.active_count()
+    results = drawn_ahead(ahead(lambda item: item, count(), 3))
+    assert next(results) == 0
+    results.close()
+    del results
+    assert threading.active_count() == before
+
+
+def test_a_source_is_drawn_by_one_thread_of_its_own_a_few_items_ahead():
+    threads, drawn = set(), []
+
+    def source():
+        for item in range(10):
+            threads.add(threading.get_ident())
+            drawn.append(item)
+            yield item
+
+    results = drawn_ahead(source())
+    assert next(results) == 0
+    assert len(drawn) <= 2 + DEPTH
+    assert list(results) == list(range(1, 10))
+    assert len(threads) == 1 and threading.get_ident() not in threads
+    assert list(drawn_ahead([])) == []
+
+
+def test_what_a_source_raises_comes_after_what_it_gave():
+    def source():
+        yield from (1, 2)
+        raise OSError("gone")
+
+    results = drawn_ahead(source())
+    assert [next(results), next(results)] == [1, 2]
+    with pytest.raises(OSError, match="gone"):
+        next(results)
