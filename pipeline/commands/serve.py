@@ -5,19 +5,21 @@ import errno
 import ipaddress
 import logging
 import os
+import secrets
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
 
 from pipeline.commands.index import ZERO_SHOT, require_library
 from pipeline.core.errors import ParamsError, PipelineError
 
 if TYPE_CHECKING:
     from pipeline.apps.recommend.recommender import Recommender
+    from pipeline.apps.web.access import Access
 
 log = logging.getLogger(__name__)
 
@@ -25,9 +27,14 @@ HOST, PORT = "127.0.0.1", 8000
 MAX_PORT = 65535
 WAITING = 128  # connections, until the server takes them
 GRACE_SECONDS = 2  # for what is being sent when the server ends
+PASSWORD = "SOUNDTRACK_PASSWORD"  # environment variable: other users of a machine see what stands in a command
+LEAST_CHARS = 8  # of a password that somebody chose; ten of them can be tried a minute
+SCHEMES = ("http", "https")
+OUTSIDE = {4: ("192.0.2.1", 9), 6: ("2001:db8::1", 9)}  # addresses for documentation (RFC 5737, RFC 3849)
 OPEN = (
-    "--host {host}: everybody who can reach this machine there can search its libraries and listen to their files; "
-    "there is no password. Music may be copyrighted: see that you may play it to them."
+    "Whoever has {key} can search these libraries and listen to their files, and so can who listens on the way where "
+    "it is plain HTTP: use it in a network that you trust, or behind a proxy with TLS (--address). Music may be "
+    "copyrighted: see that you may play it to them."
 )
 
 
@@ -37,10 +44,15 @@ def register(commands: Any) -> None:
         "serve",
         help="open a page to find music for a film on this machine; the same as an HTTP API",
         description="Serve a page on which one finds music for a film by its image, tags and plot, and the same as an "
-        "HTTP API, which /docs describes. Only this machine reaches it unless --host says otherwise.",
+        "HTTP API, which /docs describes. Only this machine reaches it unless --host says otherwise; others need a "
+        f"password, which is made up and printed, or is that of the environment variable {PASSWORD}.",
     )
     parser.add_argument("--host", default=HOST, help="address to listen at (default: %(default)s, this machine alone)")
     parser.add_argument("--port", type=int, default=PORT, help="port to listen at; 0: any (default: %(default)s)")
+    parser.add_argument("--password", action="store_true", help="ask for a password on this machine as well")
+    parser.add_argument(
+        "--address", default="", metavar="URL", help="where others reach it through a proxy: https://music.example"
+    )
     parser.add_argument(
         "--library",
         nargs="+",
@@ -84,20 +96,76 @@ def _unusable(host: str, port: int, error: OSError) -> str:
     return f"--host {host} --port {port}: cannot listen there ({error.strerror})"
 
 
-def greeting(server: socket.socket, host: str, names: Collection[str] | None) -> str:
-    """Return where the page is, and who else can see it when the server answers to any name."""
-    reached = HOST if _address(server).is_unspecified else host
-    reached = f"[{reached}]" if ":" in reached else reached
-    lines = [f"Soundtracks: http://{reached}:{server.getsockname()[1]} (Ctrl-C ends it)"]
-    return "\n".join(lines if names is not None else [*lines, OPEN.format(host=host)])
+def access_of(server: socket.socket, host: str, asked: bool, address: str) -> "tuple[Access, str]":
+    """Return who may ask a server that listens at `host`, and the password that was made up for it, "" where none was.
+
+    There is one wherever others could come in, where it is `asked` for, and where the environment has one. Raises
+    `ParamsError` for a password that is too short, and for an `address` that is none.
+    """
+    from pipeline.apps.web.access import LOOPBACK, Access, Keys
+
+    listening = _address(server)
+    names = {*LOOPBACK, str(listening), host.lower()} - {"0.0.0.0", "::"}
+    if not listening.is_loopback:
+        own = socket.gethostname().lower()
+        names |= {own, f"{own}.local"}
+    if address:
+        address = _origin(address)
+        names.add(str(urlsplit(address).hostname))
+    chosen = os.environ.get(PASSWORD, "")
+    if chosen and len(chosen) < LEAST_CHARS:
+        raise ParamsError(
+            f"{PASSWORD}: found {len(chosen)} characters, at least {LEAST_CHARS} are needed; without it one is made up"
+        )
+    needed = asked or bool(address) or not listening.is_loopback
+    made_up = secrets.token_urlsafe() if needed and not chosen else ""
+    password = chosen or made_up
+    keys = Keys(password) if password else None
+    return Access(frozenset(names), not listening.is_loopback, address, keys), made_up
 
 
-def names_of(server: socket.socket, host: str) -> set[str] | None:
-    """Return the names that the server may be called by: of loopback its own, else None, any."""
-    from pipeline.apps.web.app import LOOPBACK
+def _origin(address: str) -> str:
+    """Return the origin that `--address` names, as browsers write it."""
+    try:
+        parts = urlsplit(address.lower())
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in SCHEMES or not parts.hostname or parts.path not in ("", "/") or "@" in parts.netloc:
+        raise ParamsError(f"--address: found {address!r}, allowed is scheme and name, as in https://music.example:8443")
+    name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{name}" + (
+        f":{port}" if port not in (None, {"http": 80, "https": 443}[parts.scheme]) else ""
+    )
 
-    address = _address(server)
-    return {*LOOPBACK, str(address), host.lower()} if address.is_loopback else None
+
+def greeting(server: socket.socket, host: str, access: "Access", made_up: str) -> str:
+    """Return where the page is, with the password that was made up, and who can see it when others can."""
+    from pipeline.apps.web.access import url_of
+
+    address = access.address or url_of(_reached(server, host), server.getsockname()[1])
+    if made_up:
+        address = f"{address}/?token={quote(made_up)}"
+    lines = [f"Soundtracks: {address} (Ctrl-C ends it)"]
+    if access.keys is not None and not made_up:
+        lines.append(f"It asks for the password of {PASSWORD}.")
+    if access.address or not _address(server).is_loopback:
+        lines.append(OPEN.format(key="this address" if made_up else "the password"))
+    return "\n".join(lines)
+
+
+def _reached(server: socket.socket, host: str) -> str:
+    """Return an address at which others reach the server: where it listens at all of them, that which leads outside."""
+    listening = _address(server)
+    if not listening.is_unspecified:
+        return host
+    family = socket.AF_INET if listening.version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect(OUTSIDE[listening.version])  # sends nothing
+            return str(probe.getsockname()[0])
+    except OSError:  # there is no way outside
+        return HOST
 
 
 def _address(server: socket.socket) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
@@ -141,6 +209,7 @@ def _serve(options: argparse.Namespace, server: socket.socket) -> None:
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("pipeline").setLevel(logging.INFO)
+    access, made_up = access_of(server, options.host, options.password, options.address)
     root = Path()
     params = load_params(root / "params.yaml")
     recommender = open_recommender(root, params, options.zero_shot)
@@ -148,9 +217,8 @@ def _serve(options: argparse.Namespace, server: socket.socket) -> None:
         from pipeline.apps.library.opening import add_libraries
 
         add_libraries(recommender, root, params, options.library)
-    names = names_of(server, options.host)
-    app = create_app(recommender, params.recommend, root, names)
-    print(greeting(server, options.host, names), flush=True)
+    app = create_app(recommender, params.recommend, root, access)
+    print(greeting(server, options.host, access, made_up), flush=True)
     threading.Thread(target=warm_up, args=(recommender,), name="warm-up", daemon=True).start()
     config = uvicorn.Config(
         app,

@@ -1,49 +1,49 @@
 """The application: routes, guards and failures put together."""
 
-from collections.abc import Collection
 from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from pipeline.apps.recommend.recommender import Recommender
+from pipeline.apps.web.access import Access
 from pipeline.apps.web.described import describe
 from pipeline.apps.web.examples import read_examples
 from pipeline.apps.web.failures import answer_failures
 from pipeline.apps.web.files import file_routes
-from pipeline.apps.web.guards import BodyLimit, Hosts, SecurityHeaders, ServerErrors
+from pipeline.apps.web.guards import BodyLimit, Hosts, OwnPages, SecurityHeaders, ServerErrors
 from pipeline.apps.web.listing import listing_routes
 from pipeline.apps.web.page import page_routes
+from pipeline.apps.web.password import Password
 from pipeline.apps.web.search import search_routes
 from pipeline.apps.web.site import Site
 from pipeline.apps.web.tracks import Tracks
 from pipeline.params import Recommend
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 STATIC = Path(__file__).parent / "static"
 BYTES_A_CHAR = 4  # of UTF-8, at most
 OTHER_FIELDS_BYTES = 100_000  # bytes of a form beside its image, tags and plot
 ABOUT = (
     "Music for a film: give its image, tags and plot, and get the tracks of a library that fit it, the best first. "
     'A failure is answered with a status of 400 and more and with an object that says why: `{"error": "..."}`. '
-    "There is no password: whoever reaches this server can search its libraries and listen to them."
 )
+OPEN = "There is no password: whoever reaches this server can search its libraries and listen to them."
+PROTECTED = "Each request has the password of this server: `Authorization: Bearer PASSWORD`."
 
 
-def create_app(
-    recommender: Recommender, params: Recommend, root: Path, hosts: Collection[str] | None = LOOPBACK
-) -> FastAPI:
+def create_app(recommender: Recommender, params: Recommend, root: Path, access: Access | None = None) -> FastAPI:
     """Return the application that serves the page and the API.
 
-    `root` has the data set whose films are examples, if it is there. `hosts` are the names that this server may be
-    called by; None: any.
+    `root` has the data set whose films are examples, if it is there. `access` says who may ask; without it whoever
+    reaches loopback.
     """
-    site = Site(recommender, params, Tracks(recommender), read_examples(root))
+    access = access or Access()
+    site = Site(recommender, params, Tracks(recommender), read_examples(root), access)
     most = params.max_image_bytes + 2 * BYTES_A_CHAR * params.max_text_chars + OTHER_FIELDS_BYTES
     app = FastAPI(
         title="Soundtracks",
         version="1",
-        description=ABOUT,
+        description=ABOUT + (PROTECTED if access.keys else OPEN),
         docs_url=None,  # FastAPI's own pages load scripts from elsewhere; `page` shows the same
         redoc_url=None,
         form_limits={"max_part_size": most, "max_files": 1},  # so that the engine can say what is too long
@@ -59,8 +59,10 @@ def create_app(
         message=f"the request has more than {most} bytes; an image may have {params.max_image_bytes} "
         "(recommend.max_image_bytes)",
     )
-    if hosts is not None:
-        app.add_middleware(Hosts, names=hosts)
+    if access.keys is not None:
+        app.add_middleware(Password, keys=access.keys, secure=access.address.startswith("https:"))
+    app.add_middleware(OwnPages, access=access)
+    app.add_middleware(Hosts, access=access)
     app.add_middleware(ServerErrors)
     app.add_middleware(SecurityHeaders)  # the outermost
     return app

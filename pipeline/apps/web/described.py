@@ -8,7 +8,12 @@ from pipeline.apps.web.schema import Problem
 
 ORIGIN = "http://127.0.0.1:8000"  # of the examples
 WIDTH = 80  # characters of a command that stands on one line
-FAILURES = {404: "There is no such thing", 413: "More was sent than is allowed", 422: "It cannot be answered so"}
+FAILURES = {
+    403: "The form came from a page of another site",
+    404: "There is no such thing",
+    413: "More was sent than is allowed",
+    422: "It cannot be answered so",
+}
 
 
 def failures(*codes: int) -> dict[int | str, dict[str, Any]]:

@@ -52,7 +52,8 @@ def file_routes(site: Site) -> APIRouter:
     @api.get(
         "/export",
         summary="A list of tracks as a file",
-        description="CSV for a spreadsheet, M3U8 for a player (it holds addresses on this server), or JSON.",
+        description="CSV for a spreadsheet, M3U8 for a player (it holds addresses on this server, which open without a "
+        "password until the server ends), or JSON.",
         response_class=Response,
         responses={200: {"description": "The file", "content": {"text/csv": {}}}, **failures(404, 422)},
         openapi_extra=curl("/api/export?format=csv&row=348&row=115", "-O -J"),
@@ -75,7 +76,6 @@ def file_routes(site: Site) -> APIRouter:
             site.addressed(name, track) | {"rank": rank, "score": score[rank - 1] if score else None}
             for rank, track in enumerate(site.tracks.rows(name, row), start=1)
         ]
-        origin = str(request.base_url).rstrip("/")
-        return export(format, name, tracks, lambda track: origin + track["audio"])
+        return export(format, name, tracks, lambda track: site.access.link(request.scope, track["audio"]))
 
     return api

@@ -1,9 +1,11 @@
 """The route that finds music: a form in, tracks out."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, File, Form, UploadFile
+from PIL import Image
 from pydantic import StringConstraints
 
 from pipeline.apps.recommend.query import Query
@@ -17,6 +19,7 @@ FEW = 10  # tracks, unless more are asked for
 MAX_TRACKS = 200
 MAX_LIKED = 100
 MAX_EXCLUDED = 200
+UNREAD = Image.new("1", (1, 1))  # stands for an image until that is decoded
 Name = Annotated[str, StringConstraints(max_length=300)]  # of a film: similar ones are looked for
 
 
@@ -33,7 +36,7 @@ def search_routes(site: Site) -> APIRouter:
         description="Give what is known of the film (an image, tags, a plot), or tracks to find more of, or both. "
         "/api/models lists what each model reads. Without `variant`, of the models that read only what is "
         "given, the one that ranks best on the evaluation films answers. A file gives at most one segment.",
-        responses=failures(413, 422),
+        responses=failures(403, 413, 422),
         openapi_extra=curl(
             "/api/recommend",
             '-F tags="vampire horror german 1922"',
@@ -72,21 +75,25 @@ def search_routes(site: Site) -> APIRouter:
         if image is not None and example:
             raise Refused(422, "image: give a file or an example, not both")
 
-        def answer() -> dict[str, Any]:
-            source = image.file if image is not None else site.examples.poster(example) if example else None
-            query = Query(None, tags, plot.replace("\r\n", "\n"), picture(source) if source else None)
-            request = Request(
-                query,
-                k,
-                library=library or site.default,
-                variant=variant or None,
-                like=like,
-                per_film=per_film,
-                exclude=exclude,
-                why=why,
-            )
-            return site.recommend(request)
+        source = image.file if image is not None else site.examples.poster(example) if example else None
+        query = Query(None, tags, plot.replace("\r\n", "\n"), UNREAD if source else None)
+        request = Request(
+            query,
+            k,
+            library=library or site.default,
+            variant=variant or None,
+            like=like,
+            per_film=per_film,
+            exclude=exclude,
+            why=why,
+        )
 
+        def answer() -> dict[str, Any]:
+            if source is None:
+                return site.recommend(request)
+            return site.recommend(replace(request, query=replace(query, image=picture(source))))
+
+        await site.opened(request)
         return await to_thread.run_sync(answer, limiter=site.asking)
 
     return api

@@ -1,6 +1,7 @@
 """What the routes share: the engine, the tracks of its libraries, the example films."""
 
 import time
+from asyncio import wrap_future
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from PIL import Image
 
 from pipeline.apps.recommend.recommender import Recommender, Request
 from pipeline.apps.recommend.trained import Model
+from pipeline.apps.web.access import Access
 from pipeline.apps.web.examples import Examples
 from pipeline.apps.web.failures import Refused
 from pipeline.apps.web.tracks import Tracks, audio_url
@@ -32,6 +34,7 @@ class Site:
     params: Recommend
     tracks: Tracks
     examples: Examples
+    access: Access
     asking: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(AT_ONCE))
 
     @property
@@ -46,6 +49,10 @@ class Site:
     def libraries(self) -> list[Row]:
         """Return the libraries, the default one first."""
         return [{"name": name, "tracks": self.tracks.count(name)} for name in self.recommender.libraries]
+
+    async def opened(self, request: Request) -> None:
+        """Wait for the index that `request` is answered from, with no thread and no place of `asking` held."""
+        await wrap_future(self.recommender.opening(request))
 
     def recommend(self, request: Request) -> Row:
         """Return the answer to `request` as `schema.SearchAnswer` has it."""

@@ -1,6 +1,5 @@
 """The tracks of the libraries by row, and their files: none is opened that a library does not list."""
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -43,7 +42,6 @@ class Tracks:
     def __init__(self, recommender: Recommender) -> None:
         self._recommender = recommender
         self._tables: dict[str, pa.Table] = {}  # without vectors, so that those can be let go
-        self._opening = threading.Lock()
 
     def count(self, library: str) -> int | None:
         """Return how many tracks a library has, None while none of its indexes was open."""
@@ -78,9 +76,8 @@ class Tracks:
         if library not in self._recommender.libraries:
             known = ", ".join(self._recommender.libraries)
             raise Refused(404, f"library: found {library!r}, allowed are {known}")
-        with self._opening:
-            if library not in self._tables:
-                self.learn(library, self._with_index(library))
+        if library not in self._tables:
+            self.learn(library, self._with_index(library))
         return self._tables[library]
 
     def _with_index(self, library: str) -> Model:

@@ -1,8 +1,12 @@
 """The API: what it answers is what the engine finds, and what nobody can answer is refused in plain words."""
 
 import io
+import threading
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import requests
@@ -204,10 +208,6 @@ def test_image_over_the_limit(site_recommender, params, site_root):
 
 
 def test_few_pictures_are_decoded_at_once(client, monkeypatch):
-    import threading
-    import time
-    from concurrent.futures import ThreadPoolExecutor
-
     here, most, lock = 0, 0, threading.Lock()
 
     def counted(*arguments):
@@ -225,6 +225,32 @@ def test_few_pictures_are_decoded_at_once(client, monkeypatch):
         answers = list(pool.map(lambda _: client.recommend(jpeg(), k=1).status_code, range(12)))
     assert answers == [200] * 12
     assert most == site_module.AT_ONCE
+
+
+def test_index_that_is_being_made_holds_nobody_up_who_asks_for_another(client, site_recommender, monkeypatch):
+    made, asked = threading.Event(), threading.Semaphore(0)
+
+    def slow(model):
+        asked.release()
+        assert made.wait(30)
+        return site_recommender.libraries["films"].index(model)
+
+    libraries = site_recommender.libraries | {"slow": SimpleNamespace(index=slow, folder=client.root)}
+    monkeypatch.setattr(site_recommender, "libraries", libraries)
+    count = site_module.AT_ONCE + 1
+    with ThreadPoolExecutor(count) as pool:
+        waiting = [pool.submit(client.recommend, jpeg(), library="slow", k=1) for _ in range(count)]
+        try:
+            assert asked.acquire(timeout=30)
+            quick = [client.answer(jpeg(), k=1), client.answer(tags="war", variant="Words", k=1)]
+            audio = client.get(quick[0]["tracks"][0]["audio"])
+            assert not any(future.done() for future in waiting)
+        finally:
+            made.set()
+        answers = [future.result(30).json() for future in waiting]
+    assert audio.status_code == 200
+    assert [answer["tracks"][0]["path"] for answer in answers] == [quick[0]["tracks"][0]["path"]] * count
+    assert not asked.acquire(blocking=False), "the index was made more than once"
 
 
 def test_failure_that_nobody_foresaw(client, monkeypatch, caplog):

@@ -9,11 +9,13 @@ import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
-from pipeline.commands.serve import greeting, listen, names_of, warm_up
+from pipeline.apps.web.access import Access
+from pipeline.commands.serve import PASSWORD, access_of, greeting, listen, warm_up
 from pipeline.core.errors import MissingFileError, ParamsError
 
 pytestmark = pytest.mark.slow
@@ -56,25 +58,101 @@ def test_addresses_that_cannot_be(host, port, said, monkeypatch):
         listen(host, port)
 
 
-def test_loopback_answers_to_its_names_alone():
+@pytest.fixture(autouse=True)
+def without_password(monkeypatch):
+    monkeypatch.delenv(PASSWORD, raising=False)
+
+
+def listening(address: str, *more: int) -> SimpleNamespace:
+    """Return what looks like a socket that listens there."""
+    return SimpleNamespace(getsockname=lambda: (address, 8000, *more))
+
+
+def test_loopback_answers_to_its_names_alone_and_without_a_password():
     with listen("127.0.0.1", 0) as server:
-        assert names_of(server, "127.0.0.1") == {"localhost", "127.0.0.1", "::1"}
-        assert "this-machine" in names_of(server, "This-Machine")
+        access, made_up = access_of(server, "127.0.0.1", False, "")
+        assert (access, made_up) == (Access(), "")
+        assert "this-machine" in access_of(server, "This-Machine", False, "")[0].names
         port = server.getsockname()[1]
-        assert greeting(server, "127.0.0.1", {"localhost"}) == f"Soundtracks: http://127.0.0.1:{port} (Ctrl-C ends it)"
+        assert greeting(server, "127.0.0.1", access, "") == f"Soundtracks: http://127.0.0.1:{port} (Ctrl-C ends it)"
 
 
-def test_other_addresses_are_told_to_be_open():
-    server = SimpleNamespace(getsockname=lambda: ("0.0.0.0", 8000))
-    assert names_of(server, "0.0.0.0") is None
-    first, second = greeting(server, "0.0.0.0", None).splitlines()
-    assert first == "Soundtracks: http://127.0.0.1:8000 (Ctrl-C ends it)"
-    assert "everybody who can reach this machine" in second
-    assert "no password" in second
-    assert "copyrighted" in second
-    server = SimpleNamespace(getsockname=lambda: ("fe80::1%eth0", 8000, 0, 2))
-    assert names_of(server, "fe80::1") is None
-    assert greeting(server, "fe80::1", None).startswith("Soundtracks: http://[fe80::1]:8000 ")
+def test_password_on_loopback_where_it_is_asked_for():
+    access, made_up = access_of(listening("127.0.0.1"), "localhost", True, "")
+    assert access.keys.is_password(made_up.encode())
+    assert (access.names, access.any_address) == ({"localhost", "127.0.0.1", "::1"}, False)
+    (line,) = greeting(listening("127.0.0.1"), "localhost", access, made_up).splitlines()
+    assert line == f"Soundtracks: http://localhost:8000/?token={made_up} (Ctrl-C ends it)"
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "shown"),
+    [
+        (("192.0.2.7",), "studio", "http://studio:8000"),
+        (("fe80::1%eth0", 0, 2), "fe80::1", "http://[fe80::1]:8000"),
+    ],
+)
+def test_beyond_loopback_there_is_always_a_password(address, host, shown):
+    server = listening(address[0], *address[1:])
+    access, made_up = access_of(server, host, False, "")
+    assert len(made_up) >= 40
+    assert made_up != access_of(server, host, False, "")[1]
+    assert access.keys.is_password(made_up.encode())
+    assert access.any_address
+    assert {host, socket.gethostname().lower(), "localhost"} <= access.names
+    first, second = greeting(server, host, access, made_up).splitlines()
+    assert first == f"Soundtracks: {shown}/?token={made_up} (Ctrl-C ends it)"
+    for word in ("plain HTTP", "TLS", "copyrighted"):
+        assert word in second
+
+
+def test_at_all_addresses_one_is_told_that_leads_there():
+    with listen("0.0.0.0", 0) as server:
+        access, made_up = access_of(server, "0.0.0.0", False, "")
+        where = urlsplit(greeting(server, "0.0.0.0", access, made_up).split()[1])
+        assert access.is_name(where.netloc)
+        assert not access.is_name("0.0.0.0.example")
+        with socket.create_connection((where.hostname, where.port), timeout=10):
+            pass
+
+
+def test_password_of_the_environment_is_taken_everywhere_and_not_shown(monkeypatch):
+    monkeypatch.setenv(PASSWORD, "pässword & more")
+    for place in ("127.0.0.1", "192.0.2.7"):
+        access, made_up = access_of(listening(place), place, False, "")
+        assert access.keys.is_password("pässword & more".encode())
+        said = greeting(listening(place), place, access, made_up)
+        assert (made_up, "token" in said, "more" in said) == ("", False, False)
+        assert PASSWORD in said
+    monkeypatch.setenv(PASSWORD, "short")
+    with pytest.raises(ParamsError, match=f"{PASSWORD}: found 5 characters, at least 8"):
+        access_of(listening("127.0.0.1"), "127.0.0.1", False, "")
+
+
+@pytest.mark.parametrize(
+    ("address", "origin"),
+    [
+        ("https://Music.example/", "https://music.example"),
+        ("https://music.example:443", "https://music.example"),
+        ("http://music.example:443", "http://music.example:443"),
+        ("http://[::1]:80", "http://[::1]"),
+    ],
+)
+def test_address_of_a_proxy_is_told_in_its_place_and_needs_a_password(address, origin):
+    access, made_up = access_of(listening("127.0.0.1"), "127.0.0.1", False, address)
+    assert access.address == origin
+    assert access.is_name(urlsplit(origin).netloc)
+    assert access.keys.is_password(made_up.encode())
+    assert greeting(listening("127.0.0.1"), "127.0.0.1", access, made_up).startswith(f"Soundtracks: {origin}/?token=")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["music.example", "ftp://music.example", "https://", "https://a:x", "https://a/b", "https://u:p@a", "https://[a"],
+)
+def test_addresses_of_proxies_that_are_none(address):
+    with pytest.raises(ParamsError, match=r"--address: found .* https://music\.example:8443"):
+        access_of(listening("127.0.0.1"), "127.0.0.1", False, address)
 
 
 def test_warming_up_asks_once_and_never_fails(site_recommender, caplog):

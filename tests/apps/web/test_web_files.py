@@ -7,9 +7,11 @@ import json
 import pytest
 import requests
 
+from pipeline.apps.web.access import Access
+from pipeline.apps.web.app import create_app
 from pipeline.apps.web.examples import Examples
 from pipeline.apps.web.failures import Refused
-from tests.apps.web.small_site import HOSTILE
+from tests.apps.web.small_site import HOSTILE, Client, serving
 
 AUDIO = "/api/libraries/films/tracks/{}/audio"
 OWN = "/api/libraries/own%20music/tracks/{}/audio"
@@ -108,6 +110,19 @@ def test_playlist_for_a_player(client):
     ]
     assert sum(line.startswith("#EXTINF:") for line in lines) == 2, "a title broke a line"
     assert "#EXTVLCOPT:start-time=4" in lines
+
+
+def test_playlist_names_where_the_server_listens_whatever_it_is_called(client):
+    found = client.get("/api/export?format=m3u8&row=0", headers={"Host": "localhost:9"}).text.splitlines()
+    assert found[-1] == client.origin + AUDIO.format(0)
+    assert "localhost" not in client.get("/docs", headers={"Host": "localhost:9"}).text
+
+
+def test_playlist_names_the_address_of_a_proxy(site_recommender, params, site_root):
+    access = Access(address="https://music.example")
+    with serving(create_app(site_recommender, params.recommend, site_root, access)) as origin:
+        found = Client(origin, site_root).get("/api/export?format=m3u8&row=0").text.splitlines()
+    assert found[-1] == "https://music.example" + AUDIO.format(0)
 
 
 def test_list_for_programs(client):

@@ -1,4 +1,5 @@
-"""What stands before the application: headers, names of the server, the length of a request; and paths in messages."""
+"""What stands before the application: headers, names of the server, whose pages may send, the length of a request; and
+paths in messages."""
 
 import http.client
 import re
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from pipeline.apps.web.access import Access, url_of
 from pipeline.apps.web.app import create_app
 from pipeline.apps.web.failures import without_folders
 from pipeline.apps.web.guards import HEADERS
@@ -70,9 +72,106 @@ def test_other_names_are_refused(client, host):
     assert status_of(client.origin, host) == 400
 
 
-def test_any_name_where_that_was_asked_for(site_recommender, params, site_root):
-    with serving(create_app(site_recommender, params.recommend, site_root, None)) as origin:
+@pytest.mark.parametrize(
+    ("host", "is_name"),
+    [
+        ("music.example", True),
+        ("Music.example:8000", True),
+        ("192.168.0.7:8000", True),
+        ("[fe80::1]:8000", True),
+        ("localhost", False),
+        ("evil.example", False),
+        ("192.168.0.7.evil.example", False),
+        ("1234", False),
+        ("", False),
+    ],
+)
+def test_beyond_loopback_names_and_addresses_are_let_in(host, is_name):
+    assert Access(frozenset({"music.example"}), any_address=True).is_name(host) == is_name
+
+
+def test_refused_name_is_told_with_those_that_are_allowed(site_recommender, params, site_root):
+    access = Access(frozenset({"music.example"}), any_address=True)
+    with serving(create_app(site_recommender, params.recommend, site_root, access)) as origin:
         assert status_of(origin, "music.example") == 200
+        answer = requests.get(origin, headers={"Host": "evil.example"}, timeout=10)
+    assert answer.status_code == 400
+    for word in ("evil.example", "music.example", "any IP address", "--address"):
+        assert word in answer.json()["error"]
+
+
+def sent(client, headers: dict[str, str], path: str = "/api/recommend") -> requests.Response:
+    return requests.post(client.origin + path, data={"tags": "war", "k": 1}, headers=headers, timeout=30)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "{origin}"},
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": "{origin}", "Sec-Fetch-Site": "same-origin"},
+        {"Host": "localhost:99", "Origin": "http://localhost:99"},  # through a tunnel
+        {"Host": "LOCALHOST:99", "Origin": "http://localhost:99"},
+    ],
+)
+def test_forms_of_own_pages_and_of_programs_are_answered(client, headers):
+    answer = sent(client, {name: value.format(origin=client.origin) for name, value in headers.items()})
+    assert len(answer.json()["tracks"]) == 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": ""},
+        {"Origin": "{origin}1"},
+        {"Origin": "{origin}.evil.example"},
+        {"Origin": "http://127.0.0.1"},  # another server of this machine
+        {"Origin": "http://localhost:99", "Host": "localhost:98"},
+        {"Origin": "https://127.0.0.1:98", "Host": "127.0.0.1:98"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": ""},
+        {"Sec-Fetch-Site": "same-origin", "Origin": "http://evil.example"},
+        {"Sec-Fetch-Site": "cross-site", "Origin": "{origin}"},
+    ],
+)
+def test_forms_of_other_sites_are_refused(client, headers):
+    headers = {name: value.format(origin=client.origin) for name, value in headers.items()}
+    for path in ("/api/recommend", "/api/nothing"):
+        answer = sent(client, headers, path)
+        assert (answer.status_code, list(answer.json())) == (403, ["error"])
+    assert requests.get(f"{client.origin}/api/models", headers=headers, timeout=10).status_code == 200
+
+
+def test_refused_form_is_read_so_that_the_browser_comes_to_hear_why(client):
+    answer = requests.post(
+        f"{client.origin}/api/recommend", data=b"x" * 15_000_000, headers={"Origin": "null"}, timeout=30
+    )
+    assert answer.status_code == 403
+
+
+def test_origin_of_a_proxy_is_own(client):
+    access = Access(address="https://music.example")
+    assert access.is_own("https://Music.example", "127.0.0.1:8000")
+    assert not access.is_own("https://evil.example", "127.0.0.1:8000")
+    assert not Access().is_own("https://music.example", "127.0.0.1:8000")
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:80"),
+        ("::1", "http://[::1]:80"),
+        ("::ffff:10.0.0.1", "http://10.0.0.1:80"),
+        ("studio", "http://studio:80"),
+    ],
+)
+def test_address_of_a_server(host, url):
+    assert url_of(host, 80) == url
 
 
 def test_body_that_says_how_long_it_is(client, params):

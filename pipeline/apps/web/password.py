@@ -1,0 +1,148 @@
+"""The password before everything: nothing is answered without it but the page that asks for it.
+
+A browser gives it once, in a form or in the address that the server printed, and gets a cookie. Programs send it with
+each request (`Authorization: Bearer ...`). An address in a playlist has a key of its own, which opens one file.
+"""
+
+from collections import OrderedDict, deque
+from time import monotonic
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from pipeline.apps.web.access import Keys
+from pipeline.apps.web.guards import drain, problem
+from pipeline.apps.web.rendering import render
+
+LOGIN = "/login"
+OPEN = ("/static/page.css", "/static/icon.svg")  # what the form looks like
+TOKEN = "token"  # of the address that is printed
+KEY = "key"  # of an address in a playlist
+LOOKS = ("GET", "HEAD")
+BEARER = b"bearer "
+FORM_BYTES = 10_000
+ATTEMPTS = 10  # wrong passwords from one address, after which ...
+SECONDS = 60  # ... it has to wait until the first of them is so long ago
+
+NEEDED = (
+    "password: this server asks for one; open the address that it printed when it started, or send "
+    "`Authorization: Bearer PASSWORD`"
+)
+WRONG = "password: it is another one; see what the server printed when it started"
+WAIT = "password: {count} wrong ones came from your address; try again in {seconds} s"
+
+
+class Attempts:
+    """Wrong passwords of late, by the address that they came from."""
+
+    def __init__(self) -> None:
+        self._wrong: OrderedDict[str, deque[float]] = OrderedDict()  # times, those who failed last at the end
+
+    def wait(self, who: str) -> float:
+        """Return for how many seconds nothing more is taken from `who`."""
+        times = self._wrong.get(who, deque())
+        return max(0.0, times[0] + SECONDS - monotonic()) if len(times) == ATTEMPTS else 0.0
+
+    def failed(self, who: str) -> None:
+        """Count one more; what is long ago is forgotten."""
+        now = monotonic()
+        self._wrong.setdefault(who, deque(maxlen=ATTEMPTS)).append(now)
+        self._wrong.move_to_end(who)
+        while next(iter(self._wrong.values()))[-1] < now - SECONDS:
+            self._wrong.popitem(last=False)
+
+
+class Password:
+    """Lets only those in who have one of `keys`."""
+
+    def __init__(self, app: ASGIApp, keys: Keys, secure: bool) -> None:
+        """`secure` says that browsers reach the server by HTTPS alone."""
+        self.app, self.keys, self.secure, self.attempts = app, keys, secure, Attempts()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        request = Request(scope, receive)
+        answer = await self._answer(request)
+        if answer is None:
+            return await self.app(scope, receive, send)
+        if scope["path"] != LOGIN:
+            await drain(request.headers, receive)
+        await answer(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response | None:
+        """Return the answer in the place of the application; None: the request may pass."""
+        if request.scope["path"] in OPEN:
+            return None
+        given, by_page = await self._given(request)
+        if given is None:
+            if self._is_known(request):
+                return None
+            return _refusal(request, 401, NEEDED) if request.scope["path"] != LOGIN else _form("", 200)
+        who = request.client.host if request.client else ""
+        if wait := self.attempts.wait(who):
+            seconds = int(wait) + 1
+            answer = _refusal(request, 429, WAIT.format(count=ATTEMPTS, seconds=seconds))
+            answer.headers["Retry-After"] = str(seconds)
+            return answer
+        if not self.keys.is_password(given):
+            self.attempts.failed(who)
+            return _refusal(request, 401, WRONG)
+        return self._entered(request) if by_page else None
+
+    async def _given(self, request: Request) -> tuple[bytes | None, bool]:
+        """Return the password that a request gives, None where it gives none, and whether a page is to follow."""
+        path, method = request.scope["path"], request.method
+        if path == LOGIN and method == "POST":
+            return await _of_form(request), True
+        if path == "/" and method in LOOKS and TOKEN in request.query_params:
+            return request.query_params[TOKEN].encode(), True
+        headers = dict(request.scope["headers"])  # in bytes: a password may have any letters
+        found = headers.get(b"authorization", b"")
+        return (found[len(BEARER) :].strip() if found[: len(BEARER)].lower() == BEARER else None), False
+
+    def _is_known(self, request: Request) -> bool:
+        if self.keys.is_session(request.cookies.get(_cookie(request), "")):
+            return True
+        key, path = request.query_params.get(KEY), request.scope["path"]
+        return key is not None and request.method in LOOKS and self.keys.is_signature(key, path)
+
+    def _entered(self, request: Request) -> Response:
+        """Return the answer that gives the browser its cookie and leads to the page.
+
+        It is no redirect: behind a link in a mail, a browser would follow that without a cookie that is `Strict`.
+        """
+        answer = HTMLResponse(render("entered.html.j2"), headers={"Refresh": "0; url=/", "Cache-Control": "no-store"})
+        answer.set_cookie(_cookie(request), self.keys.session, secure=self.secure, httponly=True, samesite="strict")
+        return answer
+
+
+def _cookie(request: Request) -> str:
+    """Return the name of the cookie: browsers send it to every port of this machine."""
+    return f"soundtracks-{request.scope['server'][1]}"
+
+
+async def _of_form(request: Request) -> bytes:
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > FORM_BYTES:
+            return b""
+    return parse_qs(body.decode("ascii", "replace")).get("password", [""])[0].encode()
+
+
+def _refusal(request: Request, status: int, message: str) -> Response:
+    """Return the form to a browser that wants a page, and to others why they are refused."""
+    is_page = request.scope["path"] == LOGIN or (
+        request.method in LOOKS and "text/html" in request.headers.get("accept", "")
+    )
+    answer = _form("" if message == NEEDED else message, status) if is_page else problem(status, message)
+    if status == 401:
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
+
+
+def _form(message: str, status: int) -> Response:
+    return HTMLResponse(render("login.html.j2", action=LOGIN, message=message), status)
