@@ -36,8 +36,8 @@ def params() -> Params:
 
 @pytest.fixture(autouse=True)
 def no_outside_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let neither the environment of the tests nor an earlier test name a store of MLflow, or an experiment of DVC."""
-    for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME", "DVC_STAGE"):
+    """Let neither the environment nor an earlier test name a store of MLflow, an experiment of DVC, or a cluster."""
+    for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME", "DVC_STAGE", "SOUNDTRACK_ENGINE", "RAY_ADDRESS"):
         monkeypatch.delenv(name, raising=False)
 
 

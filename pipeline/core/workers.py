@@ -1,41 +1,183 @@
 """Work in batches, and shared among processes: results in the order of the items, whatever their number.
 
-A process whose parent is gone, killed too, ends at once, so that it does not write into the next run's files.
+Where the work runs is not a parameter, since no result depends on it: it is the machine's own processes, or a Ray
+cluster where the environment says so (`SOUNDTRACK_ENGINE=ray`, or `RAY_ADDRESS`).
+
+    map_in_order    functions of one item: parsing a page, cutting a film, computing spectrograms
+    residents       functions of a model and an item: the model is loaded once and stays, one per GPU of a cluster
+
+A process that dies costs its item another attempt, by itself, and then the item: the others go on. A process whose
+parent is gone, killed too, ends at once, so that it does not write into the next run's files.
 """
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from multiprocessing import connection, get_context, parent_process
-from typing import TypeVar
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Generic, Protocol, TypeVar
+
+from pipeline.core.errors import ParamsError, PipelineError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Model = TypeVar("Model")
 
+ENGINE, ADDRESS = "SOUNDTRACK_ENGINE", "RAY_ADDRESS"  # variables of the environment
+ENGINES = ("local", "ray")
 CHUNKS = 8  # a process, at least, so that none waits long for the slowest
 MAX_CHUNK = 32  # items
+WINDOW = 4  # chunks per process that are on their way at once
+ATTEMPTS = 3  # at an item on which a process dies
+
+
+class WorkerDiedError(PipelineError):
+    """A process died at every attempt at one item."""
+
+    def __init__(self, item: Any) -> None:
+        super().__init__(f"a process died {ATTEMPTS} times on one item, perhaps out of memory")
+        self.item = item
+
+
+def engine() -> str:
+    """Return where work runs, one of `ENGINES`; raise `ParamsError` when the environment names another."""
+    name = os.environ.get(ENGINE) or ("ray" if os.environ.get(ADDRESS) else "local")
+    if name not in ENGINES:
+        raise ParamsError(f"{ENGINE}: found {name!r}, allowed are {', '.join(ENGINES)}; set it in the environment")
+    return name
 
 
 def map_in_order(
-    work: Callable[[Item], Result], items: Sequence[Item], processes: int, max_chunk: int = MAX_CHUNK
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    processes: int,
+    max_chunk: int = MAX_CHUNK,
+    on_death: Callable[[Item], Result] | None = None,
+    folders: Sequence[Path] = (),
 ) -> Iterator[Result]:
     """Yield `work(item)` of each item; with one process, or one item, in this process.
 
     A process takes up to `max_chunk` items at a time, 1 where an item is work for seconds. `work` must be importable
-    by a new process. Raises `BrokenProcessPool` when a process dies.
+    by a new process; an exception that it raises comes out. `on_death` gives the result of an item on which a process
+    died `ATTEMPTS` times; without it that raises `WorkerDiedError`. On a cluster `processes` is as many as it has
+    CPUs, and each node must see `folders`, beside the working directory.
     """
-    processes = min(processes, len(items))
-    if processes <= 1:
+    opened: AbstractContextManager[Crew[Item, Result]]
+    if engine() == "ray" and items:
+        from pipeline.core.cluster import Tasks  # Ray is an extra
+
+        opened = Tasks(work, folders)
+    elif min(processes, len(items)) <= 1:
         yield from map(work, items)
         return
-    chunk = max(1, min(max_chunk, len(items) // (processes * CHUNKS)))
-    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_end_with_parent)
-    try:
-        yield from pool.map(work, items, chunksize=chunk)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    else:
+        opened = _Pool(work, min(processes, len(items)))
+    with opened as crew:
+        chunk = max(1, min(max_chunk, len(items) // (crew.size() * CHUNKS)))
+        yield from in_order(crew, batches(items, chunk), on_death)
+
+
+@dataclass(frozen=True)
+class Resident(Generic[Model]):
+    """A model that stays in a process, and whose turn it is to compute: several threads bring it their items."""
+
+    model: Model
+    turn: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Residents(Protocol[Model]):
+    """The processes that a model stays in."""
+
+    def ask(self, question: Callable[[Model], Result]) -> Result:
+        """Return `question(model)`, the same wherever the model is."""
+        ...
+
+    def map(self, work: Callable[[Resident[Model], Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """Yield `work(resident, item)` of each item, in order, several at once in threads."""
+        ...
+
+
+@contextmanager
+def residents(
+    load: Callable[[], Model], threads: int, gpu: bool, folders: Sequence[Path] = ()
+) -> Iterator[Residents[Model]]:
+    """Yield the processes that hold `load()`: this one; on a cluster one per GPU, or some per node without `gpu`.
+
+    In each, `threads` items are worked on at once, so that reading goes on while the model computes; `work` holds
+    `resident.turn` while it does. `load` must be importable by a new process, as must what is asked of the residents.
+    `folders` as in `map_in_order`.
+    """
+    if engine() == "ray":
+        from pipeline.core.cluster import Actors
+
+        with Actors(load, threads, gpu, folders) as actors:
+            yield actors
+    else:
+        yield _Here(Resident(load()), threads)
+
+
+class Crew(Protocol[Item, Result]):
+    """Processes that take chunks of items."""
+
+    def size(self) -> int:
+        """Return how many chunks are worked on at once."""
+        ...
+
+    def submit(self, chunk: list[Item]) -> Future[list[Result]]:
+        """Begin the work on `chunk`."""
+        ...
+
+    def was_lost(self, future: Future[Any]) -> bool:
+        """Return whether a process died on what was submitted, or on what would have come before it."""
+        ...
+
+    def alone(self, item: Item) -> Future[list[Result]]:
+        """Begin the work on `item` in a process that works on nothing else."""
+        ...
+
+    def restart(self) -> None:
+        """Make sure that there are processes to submit to, after one has died."""
+        ...
+
+
+def in_order(
+    crew: "Crew[Item, Result]", chunks: Iterable[list[Item]], on_death: Callable[[Item], Result] | None
+) -> Iterator[Result]:
+    """Yield the results of all items of `chunks`, of which only so many are on their way at once.
+
+    Where a process died, the first chunk that was lost is worked on item by item, with all memory for itself, and what
+    was lost beside it is submitted again: whose item it was shows in time, and each time at least one chunk is done.
+    """
+    waiting: deque[tuple[list[Item], Future[list[Result]]]] = deque()
+
+    def first() -> list[Result]:
+        chunk, future = waiting.popleft()
+        try:
+            return future.result()
+        except Exception:
+            if not crew.was_lost(future):
+                raise
+        crew.restart()
+        results = [_alone(crew, item, on_death) for item in chunk]
+        for place, (others, of_others) in enumerate(waiting):
+            if crew.was_lost(of_others):
+                waiting[place] = others, crew.submit(others)
+        return results
+
+    for chunk in chunks:
+        while len(waiting) >= WINDOW * crew.size():
+            yield from first()
+        waiting.append((chunk, crew.submit(chunk)))
+    while waiting:
+        yield from first()
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -43,6 +185,87 @@ def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch
+
+
+def of_each(work: Callable[[Item], Result], chunk: list[Item]) -> list[Result]:
+    """Return `work(item)` of each item of a chunk."""
+    return [work(item) for item in chunk]
+
+
+def _alone(crew: "Crew[Item, Result]", item: Item, on_death: Callable[[Item], Result] | None) -> Result:
+    for _ in range(1, ATTEMPTS):  # the first attempt was in its chunk
+        future = crew.alone(item)
+        try:
+            return future.result()[0]
+        except Exception:
+            if not crew.was_lost(future):
+                raise
+    if on_death is None:
+        raise WorkerDiedError(item) from None
+    return on_death(item)
+
+
+class _Pool:
+    """Processes of this machine."""
+
+    def __init__(self, work: Callable[[Any], Any], processes: int) -> None:
+        self.work, self.processes = work, processes
+        self.pool = self._open(processes)
+
+    def __enter__(self) -> "_Pool":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.pool.shutdown(cancel_futures=True)
+
+    def size(self) -> int:
+        return self.processes
+
+    def submit(self, chunk: list[Any]) -> Future[list[Any]]:
+        try:
+            return self.pool.submit(of_each, self.work, chunk)
+        except BrokenProcessPool as error:  # a process died a moment ago
+            lost: Future[list[Any]] = Future()
+            lost.set_exception(error)
+            return lost
+
+    def was_lost(self, future: Future[Any]) -> bool:
+        return future.done() and isinstance(future.exception(), BrokenProcessPool)
+
+    def alone(self, item: Any) -> Future[list[Any]]:
+        with self._open(1) as pool:
+            return pool.submit(of_each, self.work, [item])
+
+    def restart(self) -> None:
+        self.pool.shutdown()
+        self.pool = self._open(self.processes)
+
+    def _open(self, processes: int) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_end_with_parent)
+
+
+@dataclass(frozen=True)
+class _Here(Generic[Model]):
+    """This process alone."""
+
+    resident: Resident[Model]
+    threads: int
+
+    def ask(self, question: Callable[[Model], Result]) -> Result:
+        return question(self.resident.model)
+
+    def map(self, work: Callable[[Resident[Model], Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        waiting: deque[Future[Result]] = deque()
+        pool = ThreadPoolExecutor(self.threads)
+        try:
+            for item in items:
+                if len(waiting) > self.threads:
+                    yield waiting.popleft().result()
+                waiting.append(pool.submit(partial(work, self.resident), item))
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _end_with_parent() -> None:

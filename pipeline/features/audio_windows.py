@@ -1,19 +1,21 @@
 """The audio table as vectors of a pretrained encoder: a row a window, tracks in the order of the data set.
 
 Windows lie on a fixed grid, every `window_hop_seconds`, the last one ending with the track; a track shorter than a
-window is one window. Tracks are decoded in threads while the encoder is at work.
+window is one window. Tracks are decoded in threads while the encoder is at work on others, here or on the GPUs of a
+cluster.
 """
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
+from pipeline.core.errors import ModelError
 from pipeline.core.machine import Machine, choose_device
-from pipeline.core.workers import batches
+from pipeline.core.workers import Resident, batches, residents
 from pipeline.encoders.audio import AudioEncoder, libraries_of, load_audio_encoder
 from pipeline.encoders.section import WindowFeatures
 from pipeline.media.tracks import stated_samples, track_samples
@@ -21,7 +23,7 @@ from pipeline.store.audio_table import window_starts
 from pipeline.store.cache import FeatureCache, open_cache, versions, write_shard
 from pipeline.store.table import WINDOW_KEYS, write_features
 
-GROUP_TRACKS = 32  # decoded ahead, encoded and kept at a time
+GROUP_TRACKS = 32  # decoded, encoded and kept at a time
 GROUP_ROWS = 1024  # tracks whose windows are a row group
 
 Row = dict[str, Any]
@@ -33,34 +35,57 @@ def write_windows(root: Path, path: Path, dataset: list[Row], params: WindowFeat
     Raises `MissingFileError` for a track that is missing, damaged, or not as long as `dataset` says, `ModelError` for
     an encoder that cannot be used.
     """
-    encoder = load_audio_encoder(params, choose_device(machine.device), machine.audio_batch_size)
-    about = {"spec": encoder.spec, "versions": versions(*libraries_of(params.encoder))}
-    cache = open_cache(path.parent, path.stem, about)
-    by_key = {row["file_sha256"]: row for row in dataset}
-    missing = [by_key[key] for key in cache.missing(by_key)]
-    progress = tqdm(total=len(missing), desc="tracks", unit="", disable=None)
-    with ThreadPoolExecutor(machine.processes) as pool, progress:
-        for rows, tracks in _decoded(pool, root, missing, encoder.sample_rate):
-            vectors = _encode(encoder, tracks, params)
-            cache.add(write_shard(cache.folder, {r["file_sha256"]: v for r, v in zip(rows, vectors, strict=True)}))
-            progress.update(len(rows))
-    groups = _groups(cache, dataset, params, encoder.sample_rate)
-    write_features(path, WINDOW_KEYS, groups, encoder.width, np.float32, about, encoder.tags)
+    load = partial(_load, params, machine)
+    with residents(load, machine.processes + 1, machine.device != "cpu") as encoders:
+        known = encoders.ask(_known)
+        about = {"spec": known.spec, "versions": versions(*libraries_of(params.encoder))}
+        cache = open_cache(path.parent, path.stem, about)
+        by_key = {row["file_sha256"]: row for row in dataset}
+        missing = [by_key[key] for key in cache.missing(by_key)]
+        groups = list(batches(missing, GROUP_TRACKS))
+        done = encoders.map(partial(_compute, root, cache.folder, params, known.spec), groups)
+        with tqdm(total=len(missing), desc="tracks", unit="", disable=None) as progress:
+            for group, shard in zip(groups, done, strict=True):
+                cache.add(shard)
+                progress.update(len(group))
+    rows = _groups(cache, dataset, params, known.sample_rate)
+    write_features(path, WINDOW_KEYS, rows, known.width, np.float32, about, known.tags)
     return len(missing)
 
 
-def _decoded(
-    pool: ThreadPoolExecutor, root: Path, rows: list[Row], sample_rate: int
-) -> Iterator[tuple[list[Row], list[np.ndarray]]]:
-    """Yield groups of rows with their samples, the next group being decoded meanwhile."""
-    waiting = None
-    for group in batches(rows, GROUP_TRACKS):
-        futures = [pool.submit(track_samples, root, row, sample_rate) for row in group]
-        if waiting:
-            yield waiting[0], [future.result() for future in waiting[1]]
-        waiting = group, futures
-    if waiting:
-        yield waiting[0], [future.result() for future in waiting[1]]
+class _Known(NamedTuple):
+    """What the table must know of the encoder, wherever that is."""
+
+    spec: dict[str, Any]
+    sample_rate: int
+    width: int
+    tags: Sequence[str]
+
+
+def _load(params: WindowFeatures, machine: Machine) -> AudioEncoder:
+    return load_audio_encoder(params, choose_device(machine.device), machine.audio_batch_size)
+
+
+def _known(encoder: AudioEncoder) -> _Known:
+    return _Known(encoder.spec, encoder.sample_rate, encoder.width, encoder.tags)
+
+
+def _compute(
+    root: Path,
+    folder: Path,
+    params: WindowFeatures,
+    spec: dict[str, Any],
+    resident: Resident[AudioEncoder],
+    rows: list[Row],
+) -> Path:
+    """Write the vectors of the tracks of `rows` as a shard of the cache and return its path."""
+    encoder = resident.model
+    if encoder.spec != spec:
+        raise ModelError("features.audio: the nodes compute in different precisions: set machine.device to cpu")
+    tracks = [track_samples(root, row, encoder.sample_rate) for row in rows]
+    with resident.turn:
+        vectors = _encode(encoder, tracks, params)
+    return write_shard(folder, {row["file_sha256"]: vector for row, vector in zip(rows, vectors, strict=True)})
 
 
 def _encode(encoder: AudioEncoder, tracks: list[np.ndarray], params: WindowFeatures) -> list[np.ndarray]:

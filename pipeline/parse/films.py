@@ -1,29 +1,22 @@
 """All films, several at a time."""
 
-from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 
-from pipeline.core.errors import StageError
-from pipeline.core.workers import map_in_order
+from pipeline.core.workers import ATTEMPTS, map_in_order
 from pipeline.corpus import Film
 from pipeline.parse.film import IMAGES_FOLDER, Row, film_row
 from pipeline.parse.section import Parse
 
 
 def parse_films(root: Path, films: list[Film], pages: list[Row], parse: Parse, processes: int) -> list[Row]:
-    """Return a row a film and write the images; remove the files in their folder that no row names."""
+    """Return one row per film and write the images; remove the files in their folder that no row names."""
     by_fid = {page["fid"]: page for page in pages}
     items = [(film, by_fid.get(film.fid, {})) for film in films]
-    try:
-        results = map_in_order(partial(_row, root, parse), items, processes)
-        rows = list(tqdm(results, "films", total=len(items), unit="film", disable=None))
-    except BrokenProcessPool:
-        raise StageError(
-            f"parse: a process died, perhaps out of memory; lower machine.processes ({processes})"
-        ) from None
+    results = map_in_order(partial(_row, root, parse), items, processes, on_death=partial(_given_up, root, parse))
+    rows = list(tqdm(results, "films", total=len(items), unit="film", disable=None))
     wanted = {row["image"] for row in rows}
     for path in (root / IMAGES_FOLDER).glob("*"):
         if f"{IMAGES_FOLDER}/{path.name}" not in wanted:
@@ -33,3 +26,9 @@ def parse_films(root: Path, films: list[Film], pages: list[Row], parse: Parse, p
 
 def _row(root: Path, parse: Parse, item: tuple[Film, Row]) -> Row:
     return film_row(root, parse, *item)
+
+
+def _given_up(root: Path, parse: Parse, item: tuple[Film, Row]) -> Row:
+    """Return the row of a film on whose page processes die: what the corpus gives, and nothing of the page."""
+    reason = f"a process died {ATTEMPTS} times on its page, perhaps out of memory: lower machine.processes"
+    return film_row(root, parse, item[0], {}) | {"status": "crashed", "reason": reason}

@@ -14,6 +14,7 @@ the disk refuses ends the stage.
 
 import hashlib
 import os
+import shutil
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ import numpy as np
 
 from pipeline.core.errors import disk_error
 from pipeline.core.files import sha256_of
+from pipeline.core.workers import ATTEMPTS
 from pipeline.media.audio import NotAudioError
 from pipeline.media.loudness import loudness_lufs, peak_dbfs
 from pipeline.media.sandbox import mono
@@ -70,6 +72,15 @@ def segment_film(root: Path, settings: Segment, base: str, film: FilmRecordings)
         return work.done(base)
     except OSError as error:
         raise disk_error(error, work.folder, RUN) from error
+
+
+def give_up(root: Path, base: str, film: FilmRecordings) -> FilmState:
+    """Return the state of a film on which processes die: its recordings are rows, and the next run tries again."""
+    shutil.rmtree(root / FOLDER.joinpath(*film.fid), ignore_errors=True)
+    reason = f"a process died {ATTEMPTS} times on this film, perhaps out of memory: lower machine.processes"
+    state = FilmState(rows=[row_of(recording, status="crashed", reason=reason) for recording in film.recordings])
+    write_journal(root, base, film.fid, state)
+    return state
 
 
 class _Work:

@@ -3,7 +3,6 @@
 import logging
 import shutil
 from collections.abc import Iterable
-from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -12,9 +11,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from pipeline.core.errors import StageError, disk_error
+from pipeline.core.errors import disk_error
 from pipeline.core.workers import map_in_order
-from pipeline.segment.film import RUN, FilmRecordings, segment_film
+from pipeline.segment.film import RUN, FilmRecordings, give_up, segment_film
 from pipeline.segment.rows import FOLDER
 from pipeline.segment.section import Segment
 from pipeline.segment.state import TABLE, FilmState, digest_of, load, save
@@ -29,8 +28,8 @@ def segment_all(
 ) -> list[dict[str, Any]]:
     """Bring `data/audio` and the segments table in line with the downloads that are ok; return the table's rows.
 
-    A film from which and from whose settings nothing has changed is left as it is. Raises `StageError` when a process
-    dies, and for a file that cannot be read or written.
+    A film from which and from whose settings nothing has changed is left as it is. Where processes die on a film, its
+    recordings have the status `crashed`. Raises `StageError` for a file that cannot be read or written.
     """
     try:
         return _segment_all(root, downloads, settings, processes)
@@ -64,17 +63,12 @@ def _segment_all(
         log.info("segment: %d of %d films are as they were", len(films) - len(stale), len(films))
     states = {film.fid: film.before for film in films}
     _remove_others(root, states)
-    work = map_in_order(partial(segment_film, root, settings, base), stale, processes, max_chunk=1)
-    try:
-        with tqdm(total=sum(len(film.recordings) for film in stale), unit="recording", disable=None) as progress:
-            for film, state in zip(stale, work, strict=True):
-                states[film.fid] = state
-                progress.update(len(film.recordings))
-    except BrokenProcessPool:
-        raise StageError(
-            "segment: a process died, perhaps out of memory; "
-            f"lower machine.processes ({processes}) or segment.seconds ({settings.seconds:g})"
-        ) from None
+    work, given_up = partial(segment_film, root, settings, base), partial(give_up, root, base)
+    done = map_in_order(work, stale, processes, max_chunk=1, on_death=given_up)
+    with tqdm(total=sum(len(film.recordings) for film in stale), unit="recording", disable=None) as progress:
+        for film, state in zip(stale, done, strict=True):
+            states[film.fid] = state
+            progress.update(len(film.recordings))
     save(root, states)
     return [row for state in states.values() for row in state.rows]
 

@@ -3,12 +3,14 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from pipeline.core.workers import map_in_order
+from pipeline.core import workers
+from pipeline.core.errors import ParamsError, PipelineError
+from pipeline.core.workers import ATTEMPTS, WINDOW, WorkerDiedError, engine, map_in_order, residents
 
 ROOT = Path(__file__).parents[2]
 WORK = """
@@ -35,8 +37,23 @@ def fails_at_three(number):
     return number
 
 
-def dies(number):
-    os._exit(1)
+def dies_at(deadly, folder, number):
+    with (folder / str(number)).open("a") as file:
+        file.write("x")
+    if number in deadly:
+        os._exit(1)
+    return number
+
+
+def dies_once(folder, number):
+    if number == 5 and not (folder / "died").exists():
+        (folder / "died").touch()
+        os._exit(1)
+    return number
+
+
+def minus(number):
+    return -number
 
 
 def test_order_is_kept_and_several_processes_work():
@@ -57,9 +74,92 @@ def test_an_error_comes_out(processes):
         list(results)
 
 
-def test_a_process_that_dies_is_an_error():
-    with pytest.raises(BrokenProcessPool):
-        list(map_in_order(dies, range(4), 2))
+@pytest.mark.parametrize("max_chunk", [1, 32])
+def test_an_item_on_which_processes_die_costs_itself_alone(max_chunk, tmp_path):
+    work = partial(dies_at, (3, 50), tmp_path)
+    results = list(map_in_order(work, range(64), 2, max_chunk, on_death=minus))
+    assert results == [-n if n in (3, 50) else n for n in range(64)]
+    assert len((tmp_path / "50").read_text()) >= ATTEMPTS
+
+
+def test_without_a_result_for_it_a_death_is_an_error_that_has_the_item(tmp_path):
+    with pytest.raises(WorkerDiedError) as info:
+        list(map_in_order(partial(dies_at, (2,), tmp_path), range(4), 2))
+    assert info.value.item == 2
+    assert len((tmp_path / "2").read_text()) >= ATTEMPTS
+
+
+def test_a_process_that_dies_once_costs_nothing(tmp_path):
+    assert list(map_in_order(partial(dies_once, tmp_path), range(40), 2, 1)) == list(range(40))
+
+
+def test_only_so_much_is_on_its_way_at_once(monkeypatch):
+    """A list of millions is not submitted before the first result is taken."""
+    submitted = []
+
+    class Pool(workers._Pool):
+        def submit(self, chunk):
+            submitted.append(chunk)
+            return super().submit(chunk)
+
+    monkeypatch.setattr(workers, "_Pool", Pool)
+    results = map_in_order(minus, range(10_000), 2, 1)
+    assert next(results) == 0
+    assert len(submitted) <= WINDOW * 2 + 1
+    results.close()
+
+
+def test_residents_load_once_and_keep_the_order():
+    loads = []
+
+    def load():
+        loads.append(1)
+        return {"factor": 10}
+
+    def times(resident, number):
+        time.sleep(0.01 * (number % 3))  # later ones end earlier
+        with resident.turn:
+            return resident.model["factor"] * number
+
+    with residents(load, 3, gpu=True) as models:
+        assert models.ask(lambda model: model["factor"]) == 10
+        assert list(models.map(times, range(20))) == [10 * number for number in range(20)]
+    assert loads == [1]
+
+
+def test_an_error_of_a_resident_comes_out():
+    with residents(dict, 2, gpu=False) as models, pytest.raises(KeyError, match="factor"):
+        list(models.map(lambda resident, number: resident.model["factor"], range(3)))
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, "local"),
+        ({"SOUNDTRACK_ENGINE": ""}, "local"),
+        ({"SOUNDTRACK_ENGINE": "ray"}, "ray"),
+        ({"RAY_ADDRESS": "a:1"}, "ray"),
+        ({"RAY_ADDRESS": "a:1", "SOUNDTRACK_ENGINE": "local"}, "local"),
+    ],
+)
+def test_the_environment_says_where_work_runs(variables, expected, monkeypatch):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert engine() == expected
+
+
+def test_an_unknown_engine_is_named(monkeypatch):
+    monkeypatch.setenv("SOUNDTRACK_ENGINE", "dask")
+    with pytest.raises(ParamsError, match=r"SOUNDTRACK_ENGINE.*'dask'.*local, ray"):
+        list(map_in_order(minus, range(3), 2))
+
+
+def test_without_ray_the_variable_is_an_error_that_says_what_to_install(monkeypatch):
+    monkeypatch.setenv("SOUNDTRACK_ENGINE", "ray")
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "pipeline.core.cluster", raising=False)
+    with pytest.raises(PipelineError, match=r"SOUNDTRACK_ENGINE.*requirements-ray\.txt"):
+        list(map_in_order(minus, range(3), 2))
 
 
 def test_processes_end_with_a_killed_parent(tmp_path):

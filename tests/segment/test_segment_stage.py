@@ -18,6 +18,7 @@ from pipeline.core.errors import MissingFileError, StageError
 from pipeline.core.sharing import unpacked
 from pipeline.core.tables import DOWNLOADS, SEGMENTS, read_table, write_table
 from pipeline.segment import film, films
+from pipeline.segment.film import segment_film
 from pipeline.segment.films import by_recording
 from pipeline.segment.state import load, write_journal
 from stages.segment import main
@@ -317,14 +318,28 @@ def test_a_recording_counts_when_it_could_be_cut():
     ]
 
 
-def dies(root, settings, base, film):
-    os._exit(1)
+def dies_at_aab(root, settings, base, film):
+    if film.fid == "AAB":
+        (root / "data/audio/A/A/B").mkdir(parents=True, exist_ok=True)
+        (root / "data/audio/A/A/B/.part-0.mp3").touch()
+        os._exit(1)
+    return segment_film(root, settings, base, film)
 
 
-def test_a_process_that_dies_is_an_error_that_says_what_to_lower(three, stage, monkeypatch):
-    monkeypatch.setattr(films, "segment_film", dies)
-    with pytest.raises(StageError, match=r"segment: a process died.*lower machine.processes \(2\)"):
-        stage(three, processes=2)
+def test_a_film_on_which_processes_die_is_rows_and_is_tried_again(three, stage, tmp_path, monkeypatch):
+    stage(three)
+    expected = left(tmp_path)
+    shutil.rmtree(tmp_path / "data/audio")
+    (tmp_path / "data/segments.parquet").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(films, "segment_film", dies_at_aab)
+        stage(three, processes=2, min_success_rate=0.1)
+    assert {row["fid"] for row in rows(tmp_path) if row["status"] == "ok"} == {"AAA", "AAC"}
+    (crashed,) = [row for row in rows(tmp_path) if row["fid"] == "AAB"]
+    assert crashed["status"] == "crashed" and "machine.processes" in crashed["reason"]
+    assert files(tmp_path) == {name: data for name, data in expected[0].items() if "/A/A/B/" not in name}
+    stage(three, processes=2)
+    assert left(tmp_path) == expected
 
 
 def test_without_downloads_the_message_says_what_to_run(settings, tmp_path):

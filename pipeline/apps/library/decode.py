@@ -7,9 +7,8 @@ facts are here is whole. A file that cannot be used has facts as well, and is no
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -23,9 +22,8 @@ from pipeline.apps.library.segments import UnusableError, cut_file
 from pipeline.apps.library.table import OK, Row
 from pipeline.apps.library.tags import tags_of
 from pipeline.apps.library.walk import stamp
-from pipeline.core.errors import StageError
-from pipeline.core.machine import Machine
-from pipeline.core.workers import batches, map_in_order
+from pipeline.core.machine import Machine, choose_device
+from pipeline.core.workers import ATTEMPTS, Resident, batches, map_in_order, residents
 from pipeline.encoders.audio import AudioEncoder
 from pipeline.store.cache import FeatureCache, write_shard
 
@@ -63,52 +61,91 @@ def read_facts(cache: FeatureCache, sha256: str) -> Row:
     return json.loads(cache.read(sha256).tobytes())
 
 
-def decode_files(
-    folder: Path, rows: Sequence[Row], recipe: Recipe, cache: FeatureCache, machine: Machine, device: torch.device
-) -> Trouble:
+def decode_files(folder: Path, rows: Sequence[Row], recipe: Recipe, cache: FeatureCache, machine: Machine) -> Trouble:
     """Decode the files of `rows` below `folder` and keep what they hold in `cache`; return those that cannot be read.
 
-    Spectrograms are computed in processes of their own, a pretrained encoder works on `device` in this one. Raises
-    `ModelError` as `load_encoder` does, `StageError` when a process dies.
+    Spectrograms are computed in processes of their own; a pretrained encoder stays in this one, or on the GPUs of a
+    cluster, and files are read meanwhile. A file on which a process dies `ATTEMPTS` times has the status `crashed`.
+    Raises `ModelError` as `load_encoder` does.
     """
-    encoder = load_encoder(recipe, device, machine.audio_batch_size)
     groups = list(batches(rows, GROUP_FILES))
-    work = partial(_hear, folder, cache.folder, recipe, encoder)
+    places = folder.absolute(), cache.folder.absolute()
+    with ExitStack() as stack:
+        if recipe.is_log_mel:
+            _load(recipe, machine)  # only to see that it is what the models were trained on
+            work = partial(_frames_of, *places, recipe)
+            given_up = partial(_file_by_file, work, machine.processes, places)
+            done = map_in_order(work, groups, machine.processes, max_chunk=1, on_death=given_up, folders=places)
+        else:
+            load, on_gpu = partial(_load, recipe, machine), choose_device(machine.device).type == "cuda"
+            encoders = stack.enter_context(residents(load, machine.processes, on_gpu, places))
+            done = encoders.map(partial(_vectors_of, *places, recipe), groups)
+        return _kept(rows, groups, done, cache)
+
+
+def _kept(rows: Sequence[Row], groups: Sequence[list[Row]], done: Iterator[Done], cache: FeatureCache) -> Trouble:
     trouble: Trouble = {}
-    try:
-        with tqdm(total=len(rows), desc="files decoded", unit="", disable=None) as progress:
-            done = map_in_order(work, groups, 1 if encoder else machine.processes, max_chunk=1)
-            for group, found in zip(groups, done, strict=True):
-                for shard in found.shards:
-                    cache.add(shard)
-                trouble |= found.trouble
-                progress.update(len(group))
-    except BrokenProcessPool:
-        raise StageError(
-            f"index: a process died, perhaps out of memory; lower machine.processes ({machine.processes}) and run "
-            "again: it goes on where it was"
-        ) from None
+    with tqdm(total=len(rows), desc="files decoded", unit="", disable=None) as progress:
+        for group, found in zip(groups, done, strict=True):
+            for shard in found.shards:
+                cache.add(shard)
+            trouble |= found.trouble
+            progress.update(len(group))
     return trouble
 
 
-def _hear(folder: Path, cache: Path, recipe: Recipe, encoder: AudioEncoder | None, rows: Sequence[Row]) -> Done:
+def _load(recipe: Recipe, machine: Machine) -> AudioEncoder | None:
+    return load_encoder(recipe, choose_device(machine.device), machine.audio_batch_size)
+
+
+def _frames_of(folder: Path, cache: Path, recipe: Recipe, rows: Sequence[Row]) -> Done:
+    with threads(1):  # a spectrogram is the same in any process
+        return _hear(folder, cache, recipe, extractor(recipe, None), rows)
+
+
+def _vectors_of(
+    folder: Path, cache: Path, recipe: Recipe, resident: Resident[AudioEncoder], rows: Sequence[Row]
+) -> Done:
+    vectors = extractor(recipe, resident.model)
+
+    def extract(samples: np.ndarray) -> tuple[np.ndarray, str]:
+        with resident.turn:
+            return vectors(samples)
+
+    return _hear(folder, cache, recipe, extract, rows)
+
+
+def _file_by_file(work: Callable[[list[Row]], Done], processes: int, places: Sequence[Path], rows: list[Row]) -> Done:
+    """Return what becomes of files of a group on which processes died, the others being decoded all the same."""
+    shards: list[Path] = []
+    trouble: Trouble = {}
+    for done in map_in_order(work, [[row] for row in rows], processes, 1, _crashed, places):
+        shards += done.shards
+        trouble |= done.trouble
+    return Done(shards, trouble)
+
+
+def _crashed(rows: list[Row]) -> Done:
+    reason = f"a process died {ATTEMPTS} times on it, perhaps out of memory: lower machine.processes"
+    return Done([], {row["sha256"]: ("crashed", reason) for row in rows})
+
+
+def _hear(folder: Path, cache: Path, recipe: Recipe, extract: Extract, rows: Sequence[Row]) -> Done:
     """Hear some files and write what they hold as shards."""
     group, trouble = _Shards(cache), {}
-    with threads(1 if encoder is None else torch.get_num_threads()):  # a spectrogram is the same in any process
-        extract = extractor(recipe, encoder)
-        for row in rows:
-            path, sha256, own = folder / row["path"], row["sha256"], _Shards(cache)
-            facts = _facts(path, sha256, recipe, extract, own)
-            if facts["status"] == "unreadable" or not _is_as_listed(path, row):
-                own.remove()
-                why = facts["reason"] or "it was changed or taken away while it was read: run again"
-                trouble[sha256] = ("unreadable", why)
-                continue
-            if facts["status"] != OK:
-                own.remove()
-            group.take(own)
-            group.put(sha256, np.frombuffer(json.dumps(facts).encode(), np.uint8)[np.newaxis])
-        group.write()
+    for row in rows:
+        path, sha256, own = folder / row["path"], row["sha256"], _Shards(cache)
+        facts = _facts(path, sha256, recipe, extract, own)
+        if facts["status"] == "unreadable" or not _is_as_listed(path, row):
+            own.remove()
+            why = facts["reason"] or "it was changed or taken away while it was read: run again"
+            trouble[sha256] = ("unreadable", why)
+            continue
+        if facts["status"] != OK:
+            own.remove()
+        group.take(own)
+        group.put(sha256, np.frombuffer(json.dumps(facts).encode(), np.uint8)[np.newaxis])
+    group.write()
     return Done(group.paths, trouble)
 
 

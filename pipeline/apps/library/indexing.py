@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
 
-import torch
-
 from pipeline.apps.library.decode import Trouble, decode_files, read_facts
 from pipeline.apps.library.embed import embed_all
 from pipeline.apps.library.identify import identified
@@ -77,7 +75,7 @@ def _update(
     segments: dict[str, int] = {}
     for recipe, of_recipe in _by_recipe(models, params):
         features = open_cache(place, "audio", recipe.about)
-        facts, trouble = _facts(place, music, rows, recipe, features, params.machine, device)
+        facts, trouble = _facts(place, music, rows, recipe, features, params.machine)
         files = _told(rows, facts, trouble, music)
         file_rows = file_rows or files
         if not any(row["status"] == OK for row in files):
@@ -127,7 +125,6 @@ def _facts(
     recipe: Recipe,
     features: FeatureCache,
     machine: Machine,
-    device: torch.device,
 ) -> tuple[dict[str, Row], Trouble]:
     """Return what is found in each file, by digest, decoding what is new; and which files cannot be read."""
     first = {row["sha256"]: row for row in reversed(rows) if not row["status"]}
@@ -136,7 +133,7 @@ def _facts(
     if not missing:
         return facts, {}
     write_files(place, _told(rows, facts, {}, music))  # their digests need not be taken again after a kill
-    trouble = decode_files(music, missing, recipe, features, machine, device)
+    trouble = decode_files(music, missing, recipe, features, machine)
     decoded = [row["sha256"] for row in missing if row["sha256"] not in trouble]
     return facts | {sha256: read_facts(features, sha256) for sha256 in decoded}, trouble
 

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import unicodedata
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
@@ -467,7 +466,7 @@ def test_several_processes_make_the_same(root, settings, folder, out, indexed_on
     def packed(value):
         return ForkingPickler.loads(ForkingPickler.dumps(value))
 
-    def map_in_order(work, items, processes, max_chunk):
+    def map_in_order(work, items, processes, max_chunk, on_death, folders):
         asked.append((len(items), processes, max_chunk))
         return (packed(packed(work)(packed(item))) for item in items)
 
@@ -479,19 +478,26 @@ def test_several_processes_make_the_same(root, settings, folder, out, indexed_on
     assert stripped(out) == stripped(indexed_once)
 
 
-def test_a_process_that_dies_is_an_error_and_the_next_run_goes_on(update, out, indexed_once, monkeypatch, heard):
-    def map_in_order(work, items, processes, max_chunk):
-        yield work(items[0])
-        raise BrokenProcessPool
+def test_a_file_on_which_processes_die_is_a_row_and_the_next_run_tries_again(
+    update, out, indexed_once, monkeypatch, heard
+):
+    deadly = []
+
+    def map_in_order(work, items, processes, max_chunk, on_death, folders):
+        """Do as if the processes died of each group that holds one file."""
+        for group in items:
+            deadly[:] = deadly or [group[0]["sha256"]]
+            yield on_death(group) if group[0]["sha256"] in deadly else work(group)
 
     with monkeypatch.context() as patch:
-        patch.setattr(decode, "GROUP_FILES", 1)
+        patch.setattr(decode, "GROUP_FILES", 2)
         patch.setattr(decode, "map_in_order", map_in_order)
-        with pytest.raises(StageError, match=r"lower machine\.processes \(1\)"):
-            update()
+        rows = update().rows
+    (crashed,) = [row for row in rows if row["status"] == "crashed"]
+    assert "machine.processes" in crashed["reason"] and crashed["sha256"] == ""
     heard.clear()
     update()
-    assert stripped(out) == stripped(indexed_once) and len(heard) == len(LIBRARY) - 1
+    assert stripped(out) == stripped(indexed_once) and len(heard) == 1
 
 
 def test_the_library_may_lie_in_the_folder(root, settings, folder):
