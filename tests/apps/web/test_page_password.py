@@ -1,0 +1,108 @@
+"""The page behind a password in a browser: what opens it, and what a link or a form on another site does."""
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
+
+from pipeline.apps.web.access import Access, Keys
+from pipeline.apps.web.app import create_app
+from tests.apps.web.small_site import serving
+from tests.apps.web.test_page import CHROMIUM, OPTIONS, heading
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (requirements-dev.txt)")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on PATH")]
+
+PASSWORD = "a pässword & more"
+
+
+@pytest.fixture(scope="module")
+def origin(site_recommender, params, site_root) -> Iterator[str]:
+    """The address of a server with a password."""
+    with serving(create_app(site_recommender, params.recommend, site_root, Access(keys=Keys(PASSWORD)))) as origin:
+        yield origin
+
+
+@pytest.fixture(scope="module")
+def elsewhere(origin) -> Iterator[str]:
+    """The address of a page of another site with a link to the server and a form that asks it."""
+    app = FastAPI()
+
+    @app.get("/", response_class=HTMLResponse)
+    def page() -> str:
+        form = '<input name="tags" value="war"><button>send</button>'
+        return f"""<a href="{origin}/?token=a p%C3%A4ssword %26 more">link</a>
+            <form method="post" action="{origin}/api/recommend">{form}</form>"""
+
+    with serving(app) as found:
+        yield found.replace("127.0.0.1", "localhost")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["sync_api.Browser"]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser) -> Iterator["sync_api.Page"]:
+    """A page of a browser that knows nothing yet."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    yield page
+    context.close()
+
+
+def searched(page) -> None:
+    """Search, and play a track of what is found."""
+    page.fill("#tags", "war dog")
+    page.press("#tags", "Enter")
+    heading(page, "10 tracks for your film")
+    page.evaluate("document.querySelector('audio').play()")
+    page.wait_for_function("() => document.querySelector('audio').currentTime > 0.05")
+
+
+def test_form_lets_in_who_knows_the_password(page, origin):
+    assert page.goto(origin).status == 401
+    sync_api.expect(page.get_by_label("Password")).to_be_focused()
+    page.keyboard.type("a guess")
+    page.keyboard.press("Enter")
+    sync_api.expect(page.get_by_role("alert")).to_contain_text("another one")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Open").click()
+    heading(page, "Nothing searched yet")
+    assert page.url == f"{origin}/"
+    searched(page)
+    assert page.goto(f"{origin}/docs").status == 200
+
+
+def test_link_on_another_site_lets_in_and_leaves_no_password_behind(page, origin, elsewhere):
+    page.goto(elsewhere)
+    page.get_by_role("link").click()
+    heading(page, "Nothing searched yet")
+    assert page.url == f"{origin}/"
+    assert page.evaluate("document.cookie") == ""
+    searched(page)
+
+
+def test_form_of_another_site_is_refused_with_the_cookie(page, origin, elsewhere):
+    page.goto(f"{origin}/?token=a p%C3%A4ssword %26 more")
+    heading(page, "Nothing searched yet")
+    page.goto(elsewhere)
+    with page.expect_navigation() as sent:
+        page.get_by_role("button").click()
+    assert sent.value.status == 403
+    assert "error" in sent.value.json()
+
+
+def test_page_says_so_when_the_server_has_started_anew(page, origin):
+    page.goto(f"{origin}/?token=a p%C3%A4ssword %26 more")
+    heading(page, "Nothing searched yet")
+    page.context.clear_cookies()
+    page.fill("#tags", "war dog")
+    page.press("#tags", "Enter")
+    sync_api.expect(page.get_by_role("alert")).to_contain_text("password")
