@@ -14,6 +14,7 @@ from pipeline.core.machine import Machine, choose_device
 from pipeline.core.stage import launch
 from pipeline.core.tables import DATASET, FILMS, read_table
 from pipeline.core.variants import Variants, apart, variant_of
+from pipeline.core.workers import run_on_a_node
 from pipeline.evaluate.baselines import evaluate_baselines
 from pipeline.evaluate.evaluation import evaluate_model, pool_of
 from pipeline.evaluate.rankings import write_rankings
@@ -29,25 +30,24 @@ log = logging.getLogger(__name__)
 def main(
     root: Path, variant: str, variants: Variants, evaluate: Evaluate, baselines: Baselines, machine: Machine
 ) -> None:
-    """Write the metrics and rankings of `variant`."""
+    """Write the metrics and rankings of `variant`, here or on a node of a cluster."""
+    if (status := run_on_a_node("stages.evaluate", ["--variant", variant], 1, machine.device != "cpu")) is not None:
+        raise SystemExit(status)
     dataset = read_table(root / "data/dataset.parquet", DATASET, "split")
     rows, training = pool_of(dataset, evaluate.pool), [row for row in dataset if row["split"] == "train"]
     about = {film["fid"]: film for film in read_table(root / "data/films.parquet", FILMS, "parse")}
-    folder = root / "models" / variant
+    folder, inputs = root / "models" / variant, variant_of(variants, variant).inputs
     model, config = load_model(folder)
-    inputs = variant_of(variants, variant).inputs
     store = open_for_model(root, rows, variant, inputs, config)
-    device, batch_size = choose_device(machine.device), machine.embed_batch_size
+    batch_size, device = machine.embed_batch_size, choose_device(machine.device)
     metrics, rankings = evaluate_model(model, config, store, rows, about, evaluate, batch_size, device)
     features = open_store(root / "data/features", apart(inputs))
     metrics["baselines"] = evaluate_baselines(baselines, features, training, rows, rankings, evaluate)
-    films = films_of(rows, features)
-    metrics["baselines"] |= evaluate_zero_shot(root, inputs, films, rankings, evaluate, machine)
+    metrics["baselines"] |= evaluate_zero_shot(root, inputs, films_of(rows, features), rankings, evaluate, machine)
     metrics["model"] = {name: sha256_of(folder / name) for name in ("model.safetensors", "history.csv")}
     write_rankings(root / f"metrics/rankings/{variant}.parquet", rankings)
     write_json(root / f"metrics/evaluate/{variant}.json", metrics)
-    whose = {"eval": "the evaluation split", "all": "all splits"}[evaluate.pool]
-    log.info("%s: %d films, %d tracks of %s", variant, metrics["queries"], metrics["candidates"], whose)
+    log.info("%s: %d films, %d tracks (%s)", variant, metrics["queries"], metrics["candidates"], evaluate.pool)
     for name, (low, high) in metrics["ci95"].items():
         log.info("%16s %8.3f  [%.3f, %.3f]  chance %.3f", name, metrics[name], low, high, metrics["chance"][name])
     log_evaluation(root, folder, metrics)

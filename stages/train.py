@@ -41,13 +41,12 @@ def main(
     image: ImageFeatures,
     machine: Machine,
 ) -> None:
-    """Train `variant` and write its folder, in this process or in as many as `machine.train_processes` says."""
-    row, where = variant_of(variants, variant), choose_device(machine.device)
-    status = start_processes(machine.train_processes, where, "stages.train", ["--variant", variant])
-    if status is not None:
+    """Train `variant` and write its folder, here or on a node, in as many processes as `machine.train_processes`."""
+    row = variant_of(variants, variant)
+    if (status := start_processes(machine, "stages.train", ["--variant", variant])) is not None:
         sys.exit(status)
     dataset = read_table(root / "data/dataset.parquet", DATASET, "split")
-    with open_group(where) as group:
+    with open_group(choose_device(machine.device)) as group:
         material = open_material(root, dataset, row, text, image, train)
         digest, params = material.store.audio.about["digest"], read_params(root / "params.yaml")
         with training_run(root, variant, params, digest, group.first, group.device.type == "cuda") as run:

@@ -72,7 +72,7 @@ def map_in_order(
     """
     opened: AbstractContextManager[Crew[Item, Result]]
     if engine() == "ray" and items:
-        from pipeline.core.cluster import Tasks  # Ray is an extra
+        from pipeline.core.cluster.tasks import Tasks  # Ray is an extra
 
         opened = Tasks(work, folders)
     elif min(processes, len(items)) <= 1:
@@ -83,6 +83,19 @@ def map_in_order(
     with opened as crew:
         chunk = max(1, min(max_chunk, len(items) // (crew.size() * CHUNKS)))
         yield from in_order(crew, batches(items, chunk), on_death)
+
+
+def run_on_a_node(module: str, arguments: Sequence[str], processes: int, gpu: bool) -> int | None:
+    """Run `python -m module arguments` on a node of the cluster and return the exit status.
+
+    It has `processes` CPUs, and with `gpu` as many GPUs, where the cluster has any. Returns None where there is no
+    cluster, and in a process that `torchrun` has started.
+    """
+    if engine() != "ray" or "WORLD_SIZE" in os.environ:
+        return None
+    from pipeline.core.cluster.tasks import run_module
+
+    return run_module(module, arguments, processes, gpu)
 
 
 @dataclass(frozen=True)
@@ -116,7 +129,7 @@ def residents(
     `folders` as in `map_in_order`.
     """
     if engine() == "ray":
-        from pipeline.core.cluster import Actors
+        from pipeline.core.cluster.actors import Actors
 
         with Actors(load, threads, gpu, folders) as actors:
             yield actors

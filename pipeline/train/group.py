@@ -17,6 +17,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from pipeline.core.errors import ParamsError
+from pipeline.core.machine import Machine, choose_device
+from pipeline.core.workers import run_on_a_node
 from pipeline.train.batch_norm import Network, synchronised
 from pipeline.train.reduction import summed
 
@@ -100,14 +102,17 @@ def open_group(device: torch.device) -> Iterator[Group]:
         dist.destroy_process_group()
 
 
-def start_processes(processes: int, device: torch.device, module: str, arguments: Sequence[str]) -> int | None:
-    """Run `python -m module arguments` in `processes` processes and return the exit status.
+def start_processes(machine: Machine, module: str, arguments: Sequence[str]) -> int | None:
+    """Run `python -m module arguments` on a node of a cluster, or in several processes, and return the exit status.
 
-    Returns None where there is nothing to start: for one process, or in one that `torchrun` has started. Raises
+    Returns None where there is nothing to start: for one process here, or in one that `torchrun` has started. Raises
     `ParamsError` when there are not as many GPUs.
     """
-    if processes == 1 or "WORLD_SIZE" in os.environ:
-        return None
+    processes = machine.train_processes
+    status = run_on_a_node(module, arguments, processes, machine.device != "cpu")
+    if status is not None or processes == 1 or "WORLD_SIZE" in os.environ:
+        return status
+    device = choose_device(machine.device)
     if device.type == "cuda" and processes > torch.cuda.device_count():
         raise ParamsError(
             f"machine.train_processes: found {processes}, there are {torch.cuda.device_count()} GPUs here; lower it, "

@@ -20,9 +20,9 @@ from typing import Any
 import ray
 from ray.cluster_utils import Cluster
 
-from pipeline.core import cluster as engine
+from pipeline.core.cluster import connection
 from pipeline.core.errors import PipelineError
-from pipeline.core.workers import ADDRESS, map_in_order, residents
+from pipeline.core.workers import ADDRESS, map_in_order, residents, run_on_a_node
 from tests.core import cluster_work as work
 
 STORE = 80 * 2**20  # bytes, of each node
@@ -55,6 +55,7 @@ def main(folder: Path) -> None:
         "another version": refused("versions", {"torch": "1.0"}),
         "another folder": refused("listings", {"/": "another"}),
     }
+    found["module"] = [run_on_a_node("tests.core.cluster_work", [word], 1, gpu=True) for word in ("3", "raise")]
     killed, root, removed = folder / "killed", folder / "root", []
 
     def kill(process: subprocess.Popen[bytes]) -> None:
@@ -100,18 +101,18 @@ def outcome(call: Any) -> str:
 
 def refused(name: str, value: Any) -> str:
     """Return what becomes of work where the driver sees something else than the nodes."""
-    true = engine.evidence_of
+    true = connection.evidence_of
 
     @contextmanager
     def forged(folders: Any) -> Iterator[Any]:
         with true(folders) as evidence:
             yield replace(evidence, **{name: value})
 
-    engine.evidence_of = forged
+    connection.evidence_of = forged
     try:
         return outcome(lambda: list(map_in_order(work.square, range(3), 2)))
     finally:
-        engine.evidence_of = true
+        connection.evidence_of = true
 
 
 def stage(root: Path, *words: str, during: Callable[[subprocess.Popen[bytes]], None] = lambda process: None) -> int:

@@ -1,6 +1,7 @@
 """What the nodes of the tests' cluster work on, importable by their processes."""
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -62,3 +63,10 @@ def dies_once(folder, resident, number):
         mark.touch()
         os._exit(1)
     return resident.model["factor"] * number
+
+
+if __name__ == "__main__":
+    print(f"told by {__name__} with {sys.argv[1]}")
+    if sys.argv[1] == "raise":
+        raise ValueError("raised")
+    sys.exit(int(sys.argv[1]))

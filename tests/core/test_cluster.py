@@ -49,7 +49,7 @@ def found(folder: Path) -> dict[str, Any]:
         environment = os.environ | {"RAY_TMPDIR": files}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return json.loads((folder / "found.json").read_text())
+    return json.loads((folder / "found.json").read_text()) | {"printed": done.stderr}
 
 
 def test_order_is_kept_and_both_nodes_work(found):
@@ -83,6 +83,11 @@ def test_what_a_dead_actor_was_at_work_on_is_done_by_another(found):
 
 def test_an_error_in_loading_a_model_comes_out(found):
     assert found["no model"] == "ValueError: no such model"
+
+
+def test_a_module_runs_on_a_node_and_its_output_and_status_come_back(found):
+    assert found["module"] == [3, 1]
+    assert found["printed"].count("told by __main__ with 3") == 1 and "ValueError: raised" in found["printed"]
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def test_an_unknown_engine_is_named(monkeypatch):
 def test_without_ray_the_variable_is_an_error_that_says_what_to_install(monkeypatch):
     monkeypatch.setenv("SOUNDTRACK_ENGINE", "ray")
     monkeypatch.setitem(sys.modules, "ray", None)
-    monkeypatch.delitem(sys.modules, "pipeline.core.cluster", raising=False)
+    monkeypatch.delitem(sys.modules, "pipeline.core.cluster.connection", raising=False)
     with pytest.raises(PipelineError, match=r"SOUNDTRACK_ENGINE.*requirements-ray\.txt"):
         list(map_in_order(minus, range(3), 2))
 

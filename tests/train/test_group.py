@@ -26,10 +26,12 @@ from pipeline.train.loss import contrastive_loss, make_loss
 from pipeline.train.sampling import draw
 from pipeline.train.step import backward
 from pipeline.train.validation import Validation
+from tests.small_machine import MACHINE
 from tests.train.recipe import ALONE, MODEL, TRAIN, train
 
 pytestmark = pytest.mark.slow
 CPU = torch.device("cpu")
+TWO = replace(MACHINE, train_processes=2)
 EXAMPLES = 11  # which two and three processes cannot share evenly
 
 
@@ -212,7 +214,7 @@ def test_one_process_needs_no_group(monkeypatch):
     with open_group(CPU) as group:
         assert (group.rank, group.size, group.first) == (0, 1, True)
         assert not torch.distributed.is_initialized()
-    assert start_processes(1, CPU, "stages.train", []) is None
+    assert start_processes(MACHINE, "stages.train", []) is None
 
 
 def test_gpu_is_chosen_by_the_place_on_the_node(monkeypatch):
@@ -231,7 +233,7 @@ def test_gpu_is_chosen_by_the_place_on_the_node(monkeypatch):
 
 def test_process_that_torchrun_started_starts_no_others(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert start_processes(2, CPU, "stages.train", []) is None
+    assert start_processes(TWO, "stages.train", []) is None
 
 
 def test_processes_are_started_by_torchrun(monkeypatch):
@@ -242,7 +244,7 @@ def test_processes_are_started_by_torchrun(monkeypatch):
         returncode = 3
 
     monkeypatch.setattr(groups.subprocess, "run", lambda command, check: called.append(command) or Done)
-    assert start_processes(2, CPU, "stages.train", ["--variant", "Im"]) == 3
+    assert start_processes(TWO, "stages.train", ["--variant", "Im"]) == 3
     assert called[0][1:] == [
         *("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"),
         *("-m", "stages.train", "--variant", "Im"),
@@ -251,6 +253,7 @@ def test_processes_are_started_by_torchrun(monkeypatch):
 
 def test_more_processes_than_gpus_are_refused(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(ParamsError, match=r"machine\.train_processes: found 2"):
-        start_processes(2, torch.device("cuda"), "stages.train", [])
+        start_processes(replace(TWO, device="cuda"), "stages.train", [])
