@@ -30,7 +30,7 @@ NEEDED = (
     "password: this server asks for one; open the address that it printed when it started, or send "
     "`Authorization: Bearer PASSWORD`"
 )
-WRONG = "password: it is another one; see what the server printed when it started"
+WRONG = "password: this one is wrong; see what the server printed when it started"
 WAIT = "password: {count} wrong ones came from your address; try again in {seconds} s"
 
 

@@ -71,7 +71,7 @@ def test_form_lets_in_who_knows_the_password(page, origin):
     sync_api.expect(page.get_by_label("Password")).to_be_focused()
     page.keyboard.type("a guess")
     page.keyboard.press("Enter")
-    sync_api.expect(page.get_by_role("alert")).to_contain_text("another one")
+    sync_api.expect(page.get_by_role("alert")).to_be_visible()
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Open").click()
     heading(page, "Nothing searched yet")
