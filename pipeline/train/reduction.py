@@ -71,10 +71,10 @@ class _Bucket:
         self.work.wait()
         *sums, had = self.flat.split([*(parameter.numel() for parameter in self.parameters), len(self.parameters)])
         for number, (parameter, found) in enumerate(zip(self.parameters, sums, strict=True)):
+            if parameter.grad is None and had[number] > 0:
+                parameter.grad = torch.empty_like(parameter)
             if parameter.grad is not None:
                 parameter.grad.copy_(found.view_as(parameter))
-            elif had[number] > 0:
-                parameter.grad = found.view_as(parameter).clone()
 
 
 def _parted(parameters: Iterable[nn.Parameter]) -> Iterator[list[nn.Parameter]]:

@@ -102,24 +102,21 @@ def test_failure_in_the_block_waits_for_nobody(network):
 
 
 def differing(rank: int, port: int, folder) -> None:
-    """Take a step with three weights, the middle one of which only the first process reaches; save the gradients."""
+    """Take a step with four weights, of which `only` is reached by the first process alone; save the gradients."""
     torch.set_num_threads(1)
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     reduction.BUCKET_BYTES = 1
-    first, middle, last, unused = (nn.Parameter(torch.tensor([value])) for value in (2.0, 3.0, 5.0, 7.0))
+    _, first, last, only = weights = [nn.Parameter(torch.tensor([value])) for value in (7.0, 2.0, 5.0, 3.0)]
     with open_group(torch.device("cpu")) as group:
-        x = first * (1.0 + rank)
-        x = x * middle if rank == 0 else x
-        x = all_reduce(x)  # whose gradient is another communication, which the processes come to with other sums begun
-        with group.summing([first, middle, last, unused]):
-            (x * last).sum().backward()
-    torch.save([weight.grad for weight in (first, middle, last, unused)], folder / f"{rank}.pt")
+        x = all_reduce(first * (1.0 + rank))  # one process communicates its gradient after that of `only`
+        with group.summing(weights):
+            (x * last * only if rank == 0 else x * last).sum().backward()
+    torch.save([weight.grad for weight in weights], folder / f"{rank}.pt")
 
 
 @pytest.mark.slow
 def test_weights_that_only_some_processes_reach_are_summed_and_nothing_hangs(tmp_path):
     mp.spawn(differing, (free_port(), tmp_path), nprocs=2)
-    for rank in range(2):  # both compute 5 · (2 · 3 + 2 · 2), and each the gradients of both losses
+    for rank in range(2):  # the losses are 6 · 5 · 3 and 6 · 5, the 6 being 2 · 1 + 2 · 2
         found = torch.load(tmp_path / f"{rank}.pt")
-        assert found[:3] == [10.0 * 3 + 10.0 * 2, 10.0 * 2, 2 * (6.0 + 4.0)]
-        assert found[3] is None
+        assert found == [None, (5.0 * 3 + 5) * (1 + 2), 6.0 * 3 + 6, 6.0 * 5]

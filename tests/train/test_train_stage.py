@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from pipeline.core.fields import load_sections
 from pipeline.core.tables import DATASET, write_table
 from tests.evaluate.small_world import dataset_rows
 from tests.train.recipe import MODEL
+from tests.train.test_group import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -75,6 +78,25 @@ def run(root, *command):
     return subprocess.run([sys.executable, *command], cwd=root, env=environment, capture_output=True, text=True)
 
 
+def two_nodes(first, second, *command):
+    """Run a process in each of the folders as torchrun does on a node each; return what they said."""
+    launcher = [
+        *(sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1"),
+        *("--master-addr=127.0.0.1", f"--master-port={free_port()}"),
+    ]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    nodes = [
+        subprocess.Popen(
+            [*launcher, f"--node-rank={rank}", *command], cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
+        )
+        for rank, folder in enumerate((first, second))
+    ]
+    with ThreadPoolExecutor(2) as pool:  # each reads until its node has ended
+        ended = list(pool.map(lambda node: node.communicate()[1], nodes))
+    assert [node.returncode for node in nodes] == [0, 0], ended
+    return ended
+
+
 def runs(root):
     from mlflow import MlflowClient
 
@@ -91,13 +113,22 @@ def test_stage_trains_and_tracks_each_epoch(root):
         assert [point.step for point in client.get_metric_history(found.info.run_id, name)] == [1, 2, 3]
 
 
-def test_two_processes_write_one_model_and_one_run(root):
+def test_two_processes_and_two_nodes_write_the_same_model_and_a_run_each(root):
     changed(root, "machine", train_processes=2)
+    other = root / "other"  # of the second node, that shares no disk with the first one
+    shutil.copytree(root / "data", other / "data")
+    shutil.copy(root / "params.yaml", other)
     done = run(root, "-m", "stages.train", "--variant", "Im")
     assert done.returncode == 0, done.stderr
     assert "on cpu of 2 processes" in done.stderr
-    assert all((root / "models/Im" / name).is_file() for name in FILES)
     assert len(runs(root)[1]) == 1
+    expected = {name: (root / "models/Im" / name).read_bytes() for name in FILES}
+    shutil.rmtree(root / "models/Im")
+    ended = two_nodes(root, other, "-m", "stages.train", "--variant", "Im")
+    assert "on cpu of 2 processes" in ended[0]
+    assert {name: (root / "models/Im" / name).read_bytes() for name in FILES} == expected
+    assert {path.name for path in other.iterdir()} == {"data", "params.yaml"}
+    assert len(runs(root)[1]) == 2
 
 
 def test_what_is_wrong_in_several_processes_is_said_and_is_the_exit_status(root):
