@@ -1,4 +1,4 @@
-# make run     build everything on the embedded corpus: dvc repro
+# make run     build everything on the embedded corpus, as many stages at once as there are cores; then dvc repro
 # make test    every test, in two processes; the quick ones: .venv/bin/pytest -n 2 -m "not slow"
 # make ui      MLflow's pages on this machine
 # make lint    ruff (check and format) and mypy; .pre-commit-config.yaml has the same
@@ -10,7 +10,8 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 .PHONY: run test ui lint
 
 run: $(VENV)/.installed
-	dvc repro
+	python -m pipeline repro
+	dvc repro  # finds everything up to date
 
 test: $(VENV)/.installed-dev
 	pytest --numprocesses 2 --dist loadfile

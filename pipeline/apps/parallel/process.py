@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing import connection, forkserver, get_context, parent_process
+from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
 
 from pipeline.tracking.store import QUIET
@@ -52,7 +53,7 @@ class StageProcess:
         forked: bool,
         show: Callable[[str], None],
     ) -> None:
-        context = get_context("forkserver" if forked else "spawn")
+        context: ForkServerContext | SpawnContext = get_context("forkserver") if forked else get_context("spawn")
         reader, writer = context.Pipe(duplex=False)
         self.process = context.Process(target=_main, args=(root, commands, environment, writer), name=name)
         self.process.start()

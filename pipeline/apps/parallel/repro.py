@@ -121,10 +121,8 @@ class Run:
         counts = ", ".join(f"{count} {what}" for what, count in self.counts.items())
         print(f"{len(self.done)} stages in {time.monotonic() - self.started:.0f} s: {counts or 'nothing to do'}")
         if self.failed:
-            skipped = ", ".join(stage.addressing for stage in self.waiting)
-            raise StageError(
-                f"failed: {', '.join(self.failed)}" + (f"; not run for that: {skipped}" if skipped else "")
-            )
+            skipped = ", ".join(stage.addressing for stage in self.waiting) or "none"
+            raise StageError(f"failed: {', '.join(self.failed)}; not run for that reason: {skipped}")
 
     def _begin(self, stage: "Stage", gpus: str | None) -> None:
         """Let DVC settle a stage, or start its process."""
@@ -191,7 +189,7 @@ class Run:
 def stop_signals() -> Iterator[connection.Connection]:
     """Yield what becomes ready at Ctrl-C or SIGTERM, which thus break into no writing; the next one ends at once."""
     reader, writer = Pipe(duplex=False)
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def stop(number: int, _: Any) -> None:
         signal.signal(number, before[number])
