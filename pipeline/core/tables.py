@@ -8,7 +8,7 @@ number that is not known is null.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -130,19 +130,23 @@ def write_table(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema) -
         pq.write_table(table, temporary, compression="zstd", dictionary_pagesize_limit=DICTIONARY_BYTES)
 
 
-def read_table(path: Path, schema: pa.Schema, stage: str) -> list[dict[str, Any]]:
-    """Return the rows of `path`, which `stage` writes; raise `MissingFileError` when missing or not of `schema`."""
-    texts = [field.name for field in schema if field.type == pa.string()]
+def read_table(path: Path, schema: pa.Schema, stage: str, without: Collection[str] = ()) -> list[dict[str, Any]]:
+    """Return the rows of `path`, which `stage` writes, with all columns but those of `without`, which take no memory.
+
+    Raises `MissingFileError` when it is missing or not of `schema`.
+    """
+    names = [name for name in schema.names if name not in without]
+    texts = [name for name in names if schema.field(name).type == pa.string()]
     try:
         if not pq.read_schema(path).equals(schema):
             raise MissingFileError(f"{path} has other columns than expected: remove it and run `dvc repro {stage}`")
-        table = pq.read_table(path, read_dictionary=texts)
+        table = pq.read_table(path, columns=names, read_dictionary=texts)
     except FileNotFoundError:
         raise MissingFileError(f"{path} is missing: run `dvc repro {stage}`") from None
     except pa.ArrowInvalid as error:
         raise MissingFileError(f"{path} cannot be read ({error}): remove it and run `dvc repro {stage}`") from None
-    columns = [_values(table.column(name)) for name in schema.names]
-    return [dict(zip(schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
+    columns = [_values(table.column(name)) for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:

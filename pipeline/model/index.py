@@ -25,7 +25,7 @@ def index_films(
     Raises `MissingFileError` and `ModelError` as `pipeline.model.store` does.
     """
     rows = read_table(root / "data/dataset.parquet", DATASET, "split")
-    segments = read_table(root / "data/segments.parquet", SEGMENTS, "segment")
+    segments = read_table(root / "data/segments.parquet", SEGMENTS, "segment", without=["landmarks"])
     model, config = load_model(root / "models" / variant)
     store = open_for_model(root, rows, variant, inputs, config)
     films = films_of(rows, store)

@@ -31,6 +31,14 @@ def test_equal_texts_are_stored_and_held_once(tmp_path):
     assert column.total_uncompressed_size < 2 * sum(map(len, plots))
 
 
+def test_columns_can_be_left_out(tmp_path):
+    write_table(tmp_path / "t.parquet", ROWS, SCHEMA)
+    assert read_table(tmp_path / "t.parquet", SCHEMA, "scrape", without=["number"]) == [
+        {"fid": "AAA", "status": "ok"},
+        {"fid": "AAB", "status": "x"},
+    ]
+
+
 def test_empty_table_keeps_its_columns(tmp_path):
     write_table(tmp_path / "t.parquet", [], SCHEMA)
     assert read_table(tmp_path / "t.parquet", SCHEMA, "scrape") == []
