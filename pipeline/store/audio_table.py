@@ -78,11 +78,10 @@ def open_audio(path: Path) -> AudioTable:
     with open_parquet(path) as (file, about):
         keys = read_keys(file, path)
         cache = open_cache(path.parent, path.stem, {name: about[name] for name in ("spec", "versions")})
-        if missing := set(cache.missing(keys["sha256"])):
-            if is_log_mel(about["spec"]["encoder"]):
-                cache.take_in(path)
-            else:
-                _fill(cache, missing, file, path, keys, about)
+        if is_log_mel(about["spec"]["encoder"]):
+            cache.take_in(path)
+        elif missing := set(cache.missing(keys["sha256"])):
+            _fill(cache, missing, file, path, keys, about)
     firsts = np.flatnonzero(_begins(keys))
     sha256 = tuple(keys["sha256"][firsts])
     named = zip(keys["fid"][firsts].tolist(), keys["number"][firsts].tolist(), strict=True)

@@ -67,19 +67,24 @@ class FeatureCache:
     def take_in(self, table: Path) -> None:
         """Hold the tracks of a table of frames, by a hard link to it; shards and tables that it holds are removed.
 
-        Where there can be no link its tracks are copied. Raises `MissingFileError` for a table that is damaged.
+        Where there can be no link its tracks are copied. Raises `MissingFileError` for a table that is damaged, which
+        is looked for when this file comes for the first time.
         """
-        check_frames(table)
         table = table.resolve()  # DVC may have left a symbolic link
         about = table.stat()
-        link = self.folder / f"{about.st_ino:x}-{about.st_mtime_ns:x}.parquet"  # of this file alone
-        try:
-            os.link(table, link)
-        except FileExistsError:
-            pass
-        except OSError:  # another file system, one without hard links, or another user's file
-            self._copy({key: place for key, place in frame_places(table).items() if key not in self._places})
-            return
+        link = self.folder / f"{about.st_ino:x}-{about.st_mtime_ns:x}{TABLE}"  # of this file alone
+        if not link.exists():
+            try:
+                with whole_file(link) as temporary:
+                    temporary.unlink()
+                    os.link(table, temporary)
+                    check_frames(table)
+            except OSError:  # another file system, one without hard links, or another user's file
+                places = {key: place for key, place in frame_places(table).items() if key not in self._places}
+                if places:
+                    check_frames(table)
+                    self._copy(places)
+                return
         held = frame_places(link)
         self._places |= held
         self._remove_held(link, held)
@@ -130,12 +135,17 @@ class FeatureCache:
             self.add(write_shard(self.folder, arrays))
 
     def _remove_held(self, link: Path, held: Mapping[str, Place]) -> None:
-        """Remove other files of which `link` has all arrays, or most: the rest is copied before."""
+        """Remove other files of which `link` has all arrays, or most: the rest is copied before.
+
+        A table that has a name elsewhere, in DVC's cache, takes no room here and stays.
+        """
         for path in self._files():
             with suppress(FileNotFoundError, MissingFileError):  # removed meanwhile
+                if path == link or path.stat().st_nlink > 1:
+                    continue
                 places = _places_in(path)
                 rest = {key: place for key, place in places.items() if key not in held}
-                if path != link and len(rest) * 2 < len(places):
+                if len(rest) * 2 < len(places):
                     self._copy(rest)
                     path.unlink()
 

@@ -134,6 +134,22 @@ def test_a_table_takes_the_place_of_what_it_holds(tmp_path):
     assert all(np.array_equal(other.read(key), given[key]) for key in given)
 
 
+def test_the_copy_that_dvc_made_takes_the_place_of_the_table_written(tmp_path):
+    given, cache = arrays(a=5, b=1), open_cache(tmp_path, "audio", ABOUT)
+    table, kept = table_of(tmp_path / "audio.parquet", given), tmp_path / "dvc"
+    for _ in range(2):  # a stage that runs again writes the same
+        cache.take_in(table)
+        kept.exists() or kept.write_bytes(table.read_bytes())
+        table.unlink()
+        os.link(kept, table)
+        cache.take_in(table)
+        (link,) = cache.folder.glob("*.parquet")
+        assert link.samefile(kept)
+        table = table_of(tmp_path / "audio.parquet", given)
+    cache.take_in(table_of(tmp_path / "audio.parquet", given))
+    assert link.exists(), "it takes no room"
+
+
 def test_what_a_table_lacks_is_kept(tmp_path):
     """Copied where it is the less, else its file stays."""
     given, cache = arrays(a=5, b=1, c=2, d=3, e=1), open_cache(tmp_path, "audio", ABOUT)
