@@ -3,6 +3,8 @@
 It holds what results do not depend on, so no stage of dvc.yaml lists it: another machine makes nothing stale.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import PlainValidator
@@ -62,6 +64,19 @@ def choose_device(name: Device) -> "torch.device":
             "machine.device: found 'cuda', but PyTorch finds no CUDA device here; set it to auto or cpu in params.yaml"
         )
     return torch.device(name)
+
+
+@contextmanager
+def cpu_threads(count: int) -> Iterator[None]:
+    """Let PyTorch compute in `count` threads of the CPU within the block: with another number its sums differ."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def batch_size_on(device: "torch.device", of: Batched, wanted: BatchSize) -> int:

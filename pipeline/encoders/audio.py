@@ -11,7 +11,6 @@ their tags follow every window's vector, for people to read.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -22,11 +21,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline.core.ahead import ahead
 from pipeline.core.errors import ParamsError
 from pipeline.core.machine import BatchSize, batch_size_on
 from pipeline.core.workers import batches
-from pipeline.encoders.groups import Batch, encode_groups
+from pipeline.encoders.groups import Batch, encode_groups, encode_in_threads
 from pipeline.encoders.musicnn import CHECKPOINTS, SAMPLE_RATE, TAGS, Spectrogram, load_musicnn
 from pipeline.encoders.pretrained import (
     Poolings,
@@ -77,11 +75,10 @@ class AudioEncoder:
     def encode_groups(self, groups: Iterable[Sequence[np.ndarray]]) -> Iterator[np.ndarray]:
         """Yield what `encode` gives of each of `groups`, in order; none may be empty.
 
-        On a CPU the threads that PyTorch may use each take a batch of their own, which is faster than to share each; on
-        a GPU it goes as `pipeline.encoders.groups` has it.
+        It goes as `pipeline.encoders.groups` has it.
         """
         if self.device.type == "cpu":
-            return map(self._encode_in_threads, groups)
+            return encode_in_threads(groups, self.plan, self.vectors, self.columns)
         return encode_groups(groups, self.plan, self.vectors, self.columns, self.device)
 
     @property
@@ -100,28 +97,6 @@ class AudioEncoder:
         """Return float32 [n, f + tags] of what `prepare` gave, on `device`."""
         with inference(self.device):
             return self.vectors_of(inputs)
-
-    def _encode_in_threads(self, windows: Sequence[np.ndarray]) -> np.ndarray:
-        vectors = np.empty((len(windows), self.columns), np.float32)
-
-        def encode(batch: Batch) -> None:
-            vectors[batch.rows] = self.vectors(batch.prepare()).numpy()
-
-        with _one_thread_each() as threads:
-            for _ in ahead(encode, self.plan(windows), threads):
-                pass  # what one of them raises comes out here
-        return vectors
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[int]:
-    """Yield how many threads may compute on the CPU, each of which is one of those that PyTorch uses."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield threads
-    finally:
-        torch.set_num_threads(threads)
 
 
 def load_audio_encoder(params: WindowFeatures, device: torch.device, batch_size: BatchSize) -> AudioEncoder:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from pipeline.core.machine import BatchSize, batch_size_on
 from pipeline.core.workers import batches
-from pipeline.encoders.groups import Batch, encode_groups
+from pipeline.encoders.groups import Batch, encode_groups, encode_in_threads
 from pipeline.encoders.pixels import Preparation, read_preparation
 from pipeline.encoders.pretrained import Poolings, choose_pooling, digests, explained, inference, load_model, quiet
 from pipeline.encoders.section import ImageFeatures
@@ -54,6 +54,8 @@ class ImageEncoder:
 
     def encode_groups(self, groups: Iterable[Sequence[Image.Image]]) -> Iterator[np.ndarray]:
         """Yield what `encode` gives of each of `groups`, as `pipeline.encoders.groups` does; none may be empty."""
+        if self.device.type == "cpu":
+            return encode_in_threads(groups, self._plan, self._vectors, self.width)
         return encode_groups(groups, self._plan, self._vectors, self.width, self.device)
 
     def _plan(self, images: Sequence[Image.Image]) -> Iterator[Batch]:

@@ -6,7 +6,6 @@ whole: while it is written there are two copies of the frames on the disk, and o
 """
 
 from collections.abc import Iterator
-from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from tqdm import tqdm
 
 from pipeline.core.errors import StageError
 from pipeline.core.machine import Machine
-from pipeline.core.workers import batches, map_in_order
+from pipeline.core.workers import WorkerDiedError, batches, map_in_order
 from pipeline.encoders.audio import libraries_of
 from pipeline.encoders.log_mel import LogMel
 from pipeline.encoders.section import LogMelFeatures
@@ -56,9 +55,9 @@ def _compute_missing(root: Path, cache: FeatureCache, rows: list[Row], params: L
             for group, shard in zip(groups, map_in_order(compute, groups, processes, max_chunk=1), strict=True):
                 cache.add(shard)
                 progress.update(len(group))
-    except BrokenProcessPool:
+    except WorkerDiedError as error:
         raise StageError(
-            f"features: a process died, perhaps out of memory; lower machine.processes ({processes})"
+            f"features: {error} ({error.item[0]['path']} and others); lower machine.processes ({processes})"
         ) from None
 
 

@@ -6,6 +6,8 @@ training films, scaled to a mean variance of one. Both sides are then turned to 
 together, the stronger ones counting more. The ridge that is added to the covariances is chosen by cross-validation over
 the training films.
 
+Everything is computed in one thread by PyTorch, whose sums do not depend on how many cores there are then; NumPy's do.
+
 Axes: f values of a vector, r component, e embedding width.
 """
 
@@ -13,6 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+
+from pipeline.core.machine import cpu_threads
 
 SAMPLE = 4096  # rows that principal components are taken of, evenly spaced over all
 RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0)  # times the mean variance of a component; twice that on the audio side
@@ -32,7 +36,7 @@ class Components:
 
     def of(self, rows: np.ndarray) -> np.ndarray:
         """Return [n, r] of vectors [n, f]."""
-        return (rows - self.mean) @ self.axes
+        return _product(rows - self.mean, self.axes)
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Side:
 
     def of(self, rows: np.ndarray) -> np.ndarray:
         """Return [n, e] of components [n, r]."""
-        return rows @ self.weights + self.bias
+        return _product(rows, self.weights) + self.bias
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class LinearMap:
     ridge: float
 
 
+@cpu_threads(1)
 def components_of(rows: np.ndarray, most: int, scaled: bool) -> Components:
     """Return the first principal components of vectors [n, f], `most` at the most, of a mean variance of one.
 
@@ -72,6 +77,7 @@ def components_of(rows: np.ndarray, most: int, scaled: bool) -> Components:
     return Components(mean, axes[:kept].T / scales[:, np.newaxis] / np.sqrt(max(variance, np.finfo(np.float64).tiny)))
 
 
+@cpu_threads(1)
 def fit_linear(x: np.ndarray, y: np.ndarray, films: np.ndarray, embed_dim: int) -> LinearMap:
     """Return the maps that are fitted to training films, of `embed_dim` directions at the most.
 
@@ -94,27 +100,33 @@ def _correlated(x: np.ndarray, y: np.ndarray, films: np.ndarray, ridge: float, e
     """
     weights = 1.0 / np.bincount(films, minlength=len(x))[films]
     weights /= weights.sum()
-    mean_x, mean_y = weights @ x[films], weights @ y
+    mean_x, mean_y = _product(weights, x[films]), _product(weights, y)
     pairs, y = x[films] - mean_x, y - mean_y
     weighted = pairs * weights[:, np.newaxis]
-    root_x = _inverse_root(weighted.T @ pairs, ridge)
-    root_y = _inverse_root((y * weights[:, np.newaxis]).T @ y, 2 * ridge)
-    left, correlations, right = _svd(root_x @ (weighted.T @ y) @ root_y)
-    to_x, to_y = (root_x @ left * correlations)[:, :embed_dim], (root_y @ right.T)[:, :embed_dim]
-    return Side(to_x, -mean_x @ to_x), Side(to_y, -mean_y @ to_y)
+    root_x = _inverse_root(_product(weighted.T, pairs), ridge)
+    root_y = _inverse_root(_product((y * weights[:, np.newaxis]).T, y), 2 * ridge)
+    left, correlations, right = _svd(_product(_product(root_x, _product(weighted.T, y)), root_y))
+    to_x = _product(root_x, left)[:, :embed_dim] * correlations[:embed_dim]
+    to_y = _product(root_y, right.T)[:, :embed_dim]
+    return Side(to_x, -_product(mean_x, to_x)), Side(to_y, -_product(mean_y, to_y))
 
 
 def _inverse_root(covariance: np.ndarray, ridge: float) -> np.ndarray:
     """Return (covariance + ridge · mean variance · 1) to the power −1/2."""
     values, vectors = (found.numpy() for found in torch.linalg.eigh(torch.from_numpy(covariance)))
     lifted = np.maximum(values, 0.0) + ridge * max(values.mean(), np.finfo(np.float64).tiny)
-    return (vectors / np.sqrt(lifted)) @ vectors.T
+    return _product(vectors / np.sqrt(lifted), vectors.T)
 
 
 def _svd(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the thin decomposition, by PyTorch, which keeps to the number of threads that it is given."""
+    """Return the thin decomposition."""
     left, singular, right = torch.linalg.svd(torch.from_numpy(matrix), full_matrices=False)
     return left.numpy(), singular.numpy(), right.numpy()
+
+
+@cpu_threads(1)
+def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return (torch.from_numpy(np.ascontiguousarray(a)) @ torch.from_numpy(np.ascontiguousarray(b))).numpy()
 
 
 def _best_ridge(x: np.ndarray, y: np.ndarray, films: np.ndarray, embed_dim: int) -> float:
@@ -128,7 +140,7 @@ def _best_ridge(x: np.ndarray, y: np.ndarray, films: np.ndarray, embed_dim: int)
         stays = ~out[films]
         for ridge, recalls in found.items():
             query, audio = _correlated(x[~out], y[stays], numbers[films[stays]], ridge, embed_dim)
-            scores = unit(query.of(x[out])) @ unit(audio.of(y[~stays])).T
+            scores = _product(unit(query.of(x[out])), unit(audio.of(y[~stays])).T)
             own = films[~stays] == np.flatnonzero(out)[:, np.newaxis]
             places = (-scores).argsort(axis=1, kind="stable").argsort(axis=1)
             recalls[out] = ((places < CUT) & own).sum(1) / np.maximum(own.sum(1), 1)

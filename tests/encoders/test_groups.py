@@ -6,8 +6,10 @@ from itertools import count
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from pipeline.core.ahead import DEPTH
+from pipeline.core.machine import cpu_threads
 from pipeline.core.workers import batches
 from pipeline.encoders import groups
 from pipeline.encoders.groups import Batch, encode_groups
@@ -90,8 +92,6 @@ def test_on_a_cpu_the_caller_computes():
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["text", "image", "wav2vec2", "clap"])
 def test_every_kind_of_encoder_gives_the_same_bits_with_a_gpus_threads(kind, tiny, tiny_bert, tiny_vit, monkeypatch):
-    from PIL import Image
-
     from pipeline.encoders.audio import load_audio_encoder
 
     rng = np.random.default_rng(0)
@@ -107,8 +107,23 @@ def test_every_kind_of_encoder_gives_the_same_bits_with_a_gpus_threads(kind, tin
     expected = [encoder.encode(items), encoder.encode(items[:3])]
     monkeypatch.setattr(groups, "overlaps", lambda device: True)
     monkeypatch.setattr(groups, "preparers", lambda device: 4)
-    if kind in ("text", "image"):
+    if kind == "text":
         found = encoder.encode_groups([items, items[:3]])
-    else:  # which on a CPU has a way of its own
+    elif kind == "image":  # which on a CPU has a way of its own, as has music
+        found = encode_groups([items, items[:3]], encoder._plan, encoder._vectors, encoder.width, CPU)
+    else:
         found = encode_groups([items, items[:3]], encoder.plan, encoder.vectors, encoder.columns, CPU)
     assert all(np.array_equal(*pair) for pair in zip(found, expected, strict=True))
+
+
+@pytest.mark.slow
+def test_the_number_of_cores_does_not_change_a_bit_of_a_convolution(params):
+    rng = np.random.default_rng(0)
+    pictures = [Image.fromarray(rng.integers(0, 256, (240, 240, 3), dtype=np.uint8)) for _ in range(6)]
+    encoder = load_image_encoder(params.features.image, CPU, 4)
+    found = []
+    for threads in (1, 2, 3):
+        with cpu_threads(threads):
+            found.append(encoder.encode(pictures))
+            assert torch.get_num_threads() == threads
+    assert np.array_equal(found[0], found[1]) and np.array_equal(found[0], found[2])

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy.linalg import eigh
+from threadpoolctl import threadpool_limits
 
 from pipeline.model import linear
 from pipeline.model.linear import RIDGES, components_of, fit_linear, unit
@@ -56,6 +58,24 @@ def test_films_that_were_not_seen_find_their_music():
     inputs, music, whose = generated(80)
     unrelated = Fitted({name: rng.permutation(rows) for name, rows in inputs.items()}, music, whose)
     assert recall(unrelated, *generated(40, seed=1)) < 0.2, "pairs that belong together are what it learns from"
+
+
+def test_the_number_of_cores_does_not_change_a_bit():
+    """Also where matrices are large enough for libraries to share them among threads."""
+    inputs, music, whose = generated(300, width=400)
+    found = []
+    for threads in (1, 2, 4):
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        try:
+            with threadpool_limits(threads):
+                fitted = Fitted(inputs, music, whose)
+                found.append([fitted.queries(inputs), fitted.tracks(music)])
+                assert torch.get_num_threads() == threads
+        finally:
+            torch.set_num_threads(before)
+    for sides in found[1:]:
+        assert all(np.array_equal(side, alone) for side, alone in zip(sides, found[0], strict=True))
 
 
 def test_the_first_direction_is_the_one_of_the_highest_correlation(monkeypatch):

@@ -8,13 +8,12 @@ facts are here is whole. A file that cannot be used has facts as well, and is no
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from pipeline.apps.library.recipe import Extract, Recipe, extractor, load_encoder
@@ -22,7 +21,7 @@ from pipeline.apps.library.segments import UnusableError, cut_file
 from pipeline.apps.library.table import OK, Row
 from pipeline.apps.library.tags import tags_of
 from pipeline.apps.library.walk import stamp
-from pipeline.core.machine import Machine, choose_device
+from pipeline.core.machine import Machine, choose_device, cpu_threads
 from pipeline.core.workers import ATTEMPTS, Resident, batches, map_in_order, residents
 from pipeline.encoders.audio import AudioEncoder
 from pipeline.store.cache import FeatureCache, write_shard
@@ -38,17 +37,6 @@ class Done(NamedTuple):
 
     shards: list[Path]
     trouble: Trouble
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Let PyTorch compute in `count` threads of the CPU within the block: with another number its sums differ."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def segment_key(sha256: str, start: int) -> str:
@@ -99,7 +87,7 @@ def _load(recipe: Recipe, machine: Machine) -> AudioEncoder | None:
 
 
 def _frames_of(folder: Path, cache: Path, recipe: Recipe, rows: Sequence[Row]) -> Done:
-    with threads(1):  # a spectrogram is the same in any process
+    with cpu_threads(1):  # a spectrogram is the same in any process
         return _hear(folder, cache, recipe, extractor(recipe, None), rows)
 
 

@@ -7,13 +7,14 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pipeline.apps.library.decode import segment_key, threads
+from pipeline.apps.library.decode import segment_key
 from pipeline.apps.library.recipe import Recipe, extractor, load_encoder, recipe_of
 from pipeline.apps.library.segments import UnusableError, cut_file
 from pipeline.apps.library.table import Row
 from pipeline.apps.recommend.trained import Model
 from pipeline.apps.recommend.zero_shot import ZeroShot
 from pipeline.core.errors import ModelError
+from pipeline.core.machine import cpu_threads
 from pipeline.core.on_device import overlaps
 from pipeline.core.workers import batches
 from pipeline.encoders.joint import direction
@@ -84,7 +85,7 @@ def _embedder(model: Model, params: Params, device: torch.device) -> Callable[[T
     network, config = load_model(model.folder)
 
     def embed(segments: Tracks) -> np.ndarray:
-        with threads(params.train.threads):
+        with cpu_threads(params.train.threads):
             return embed_tracks(network, segments, config, params.machine.embed_batch_size, device)
 
     return embed
