@@ -2,7 +2,7 @@
 
 All is generated: films with tags and a plot of four paragraphs, tracks of 30 s with as many landmarks as music has, one
 film in a hundred with a segment of another's; vectors are random, of `WIDTH` values where the default encoder has
-3,060. The stages' own code runs on them, each in a process of its own, which reports the processor's seconds and its
+3,012. The stages' own code runs on them, each in a process of its own, which reports the processor's seconds and its
 highest memory, in which PyTorch and other libraries have some 650 MB; generating counts for none. What is linear in the
 tracks takes ten times as long at ten times the size; the pairs of films and tracks that an evaluation ranks are a
 hundred times as many.

@@ -27,6 +27,7 @@ from pipeline.encoders.audio import AudioEncoder
 from pipeline.store.cache import FeatureCache, write_shard
 
 GROUP_FILES = 16  # that a process takes at a time; what a kill loses
+TOGETHER = 32  # segments of a file that an encoder is given at a time
 SHARD_BYTES = 1 << 25  # of features, after which a shard is written, also within a file
 
 Trouble = dict[str, tuple[str, str]]  # status and reason by digest, of files that could not be read
@@ -96,9 +97,9 @@ def _vectors_of(
 ) -> Done:
     vectors = extractor(recipe, resident.model)
 
-    def extract(samples: np.ndarray) -> tuple[np.ndarray, str]:
+    def extract(segments: Sequence[np.ndarray]) -> list[tuple[np.ndarray, str]]:
         with resident.turn:
-            return vectors(samples)
+            return vectors(segments)
 
     return _hear(folder, cache, recipe, extract, rows)
 
@@ -140,15 +141,24 @@ def _hear(folder: Path, cache: Path, recipe: Recipe, extract: Extract, rows: Seq
 def _facts(path: Path, sha256: str, recipe: Recipe, extract: Extract, own: "_Shards") -> Row:
     """Return the facts of a file, and put the features of its segments into `own`."""
     segments: list[tuple[int, int, str]] = []
+    waiting: list[tuple[int, np.ndarray]] = []
+
+    def extract_waiting() -> None:
+        found = extract([samples for _, samples in waiting]) if waiting else []
+        for (start, samples), (features, music_tags) in zip(waiting, found, strict=True):
+            own.put(segment_key(sha256, start), features)
+            segments.append((start, len(samples), music_tags))
+        waiting.clear()
 
     def keep(start: int, samples: np.ndarray) -> None:
-        features, music_tags = extract(samples)
-        own.put(segment_key(sha256, start), features)
-        segments.append((start, len(samples), music_tags))
+        waiting.append((start, samples.copy()))
+        if len(waiting) == TOGETHER:
+            extract_waiting()
 
     facts: Row = {"status": OK, "reason": "", "seconds": None, "tags": {}, "segments": []}
     try:
         seconds = cut_file(path, recipe.cutting, keep)
+        extract_waiting()
     except UnusableError as error:
         return facts | {"status": error.status, "reason": error.reason}
     return facts | {"seconds": seconds, "tags": tags_of(path), "segments": segments}

@@ -67,7 +67,7 @@ def embed_file(path: Path, model: Model, params: Params, device: torch.device) -
     extract = extractor(recipe, load_encoder(recipe, device, params.machine.audio_batch_size))
     arrays: list[np.ndarray] = []
     try:
-        cut_file(path, recipe.cutting, lambda start, samples: arrays.append(extract(samples)[0]))
+        cut_file(path, recipe.cutting, lambda start, samples: arrays.append(extract([samples])[0][0]))
     except UnusableError as error:
         raise ModelError(f"{path} cannot be used: {error.reason}") from None
     total = _embedder(model, params, device)(Tracks([str(path)] * len(arrays), arrays)).sum(axis=0)

@@ -4,7 +4,7 @@ Models that were trained on other features have another recipe; what it makes is
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -30,7 +30,8 @@ from pipeline.store.cache import versions
 VERSION = 3  # raise when the same file would give other segments or tags, which are kept by it
 ORIGIN_KEYS = ("encoder", "revision", "width")  # of a spec: where it came from, not what it computes
 
-Extract = Callable[[np.ndarray], tuple[np.ndarray, str]]  # int16 samples [t] of a segment: features, tags of the music
+# Of int16 samples [t] of each segment: its features, and tags of the music.
+Extract = Callable[[Sequence[np.ndarray]], list[tuple[np.ndarray, str]]]
 
 
 @dataclass(frozen=True)
@@ -97,25 +98,32 @@ def load_encoder(recipe: Recipe, device: torch.device, batch_size: BatchSize) ->
 
 
 def extractor(recipe: Recipe, encoder: AudioEncoder | None) -> Extract:
-    """Return the function from a segment to its features [steps, width], as they are stored, and its likeliest tags."""
+    """Return the function from segments to the features [steps, width] of each, as stored, and its likeliest tags."""
     if isinstance(recipe.audio, LogMelFeatures):
         return partial(_frames, LogMel(recipe.audio))
     assert encoder is not None, "`load_encoder` gives one"
     return partial(_vectors, recipe.audio, encoder)
 
 
-def _frames(log_mel: LogMel, samples: np.ndarray) -> tuple[np.ndarray, str]:
-    return log_mel.stored(log_mel(_scaled(samples))), ""
+def _frames(log_mel: LogMel, segments: Sequence[np.ndarray]) -> list[tuple[np.ndarray, str]]:
+    return [(log_mel.stored(log_mel(_scaled(samples))), "") for samples in segments]
 
 
-def _vectors(audio: WindowFeatures, encoder: AudioEncoder, samples: np.ndarray) -> tuple[np.ndarray, str]:
-    """Return a vector a window of the grid that `pipeline.features.audio_windows` lays."""
+def _vectors(
+    audio: WindowFeatures, encoder: AudioEncoder, segments: Sequence[np.ndarray]
+) -> list[tuple[np.ndarray, str]]:
+    """Return one vector per window of the grid that `pipeline.features.audio_windows` lays."""
     length, hop = (round(s * encoder.sample_rate) for s in (audio.window_seconds, audio.window_hop_seconds))
-    starts = window_starts(len(samples), length, max(1, hop))
-    scaled = _scaled(samples)
-    values = encoder.encode([scaled[start : start + length] for start in starts])
-    vectors, probabilities = np.split(values, [encoder.width], axis=1)
-    return vectors, likeliest(encoder.tags, probabilities.mean(0))
+    windows, ends = [], []
+    for samples in segments:
+        scaled = _scaled(samples)
+        windows += [scaled[s : s + length] for s in window_starts(len(scaled), length, max(1, hop))]
+        ends.append(len(windows))
+    found = []
+    for values in np.split(encoder.encode(windows), ends[:-1]):
+        vectors, probabilities = np.split(values, [encoder.width], axis=1)
+        found.append((vectors, likeliest(encoder.tags, probabilities.mean(0))))
+    return found
 
 
 def _scaled(samples: np.ndarray) -> np.ndarray:

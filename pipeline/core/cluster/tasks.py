@@ -76,7 +76,7 @@ def run_module(module: str, arguments: Sequence[str], processes: int, gpu: bool)
     """
     with proven(()) as evidence, TemporaryDirectory(prefix=".node-", dir=Path(evidence.token).parent) as folder:
         gpus = processes if gpu and count_of("GPU") else 0
-        options = {"num_cpus": processes, "num_gpus": gpus, "max_retries": ATTEMPTS - 1, "max_calls": 1}
+        options: dict[str, Any] = {"num_cpus": processes, "num_gpus": gpus, "max_retries": ATTEMPTS - 1, "max_calls": 1}
         task = ray.remote(**options, scheduling_strategy="SPREAD")(_run_module)
         shown = Path(folder) / "output"
         shown.touch()
