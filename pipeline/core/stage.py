@@ -1,8 +1,9 @@
 """How a stage script starts: its sections of the parameters, logging, and errors without a traceback."""
 
 import logging
+import runpy
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,3 +22,15 @@ def launch(run: Callable[..., None], sections: Mapping[str, Any], *arguments: st
         run(root, *arguments, *load_sections(root / "params.yaml", sections))
     except PipelineError as error:
         sys.exit(f"ERROR: {error}")
+
+
+def run_module(module: str, arguments: Sequence[str]) -> int:
+    """Run a module in this process as `python -m` does and return the exit status; an exception comes out."""
+    sys.argv[1:] = arguments
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        if isinstance(ended.code, str):
+            print(ended.code, file=sys.stderr)
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return 0

@@ -125,7 +125,7 @@ def residents(
     """Yield the processes that hold `load()`: this one; on a cluster one per GPU, or some per node without `gpu`.
 
     In each, `threads` items are worked on at once, so that reading goes on while the model computes; `work` holds
-    `resident.turn` while it does. `load` must be importable by a new process, as must what is asked of the residents.
+    `resident.turn` while it does. A new process must be able to import `load`, the questions and the work.
     `folders` as in `map_in_order`.
     """
     if engine() == "ray":

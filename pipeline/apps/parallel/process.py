@@ -9,7 +9,6 @@ reaches the scheduler alone, which ends the whole group, and where the scheduler
 import atexit
 import os
 import re
-import runpy
 import shlex
 import signal
 import subprocess
@@ -21,6 +20,7 @@ from multiprocessing import connection, forkserver, get_context, parent_process
 from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
 
+from pipeline.core.stage import run_module
 from pipeline.tracking.store import QUIET
 
 PLAIN = re.compile(r"python -m (stages\.\w+)((?: [\w@%+=:,./-]+)*)")  # a command that needs no shell
@@ -94,25 +94,14 @@ def run_stage(root: Path, commands: Sequence[str], environment: Mapping[str, str
     os.environ.update(environment)
     plain = PLAIN.fullmatch(commands[0])
     if plain and len(commands) == 1:
-        return _run_module(plain[1], shlex.split(plain[2]))
+        try:
+            return run_module(plain[1], shlex.split(plain[2]))
+        finally:
+            atexit._run_exitfuncs()  # which a forked process ends without
     shell = os.environ.get("SHELL", "/bin/sh")  # as DVC runs them
     bare = {"zsh": ["--no-rcs"], "bash": ["--noprofile", "--norc"]}.get(Path(shell).name, [])
     statuses = (subprocess.run([shell, *bare, "-c", command], check=False).returncode for command in commands)
     return next(filter(None, statuses), 0)
-
-
-def _run_module(module: str, arguments: Sequence[str]) -> int:
-    """Run a module as `python -m` does and return the exit status; an exception comes out."""
-    sys.argv[1:] = arguments
-    try:
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
-    except SystemExit as ended:
-        if isinstance(ended.code, str):
-            print(ended.code, file=sys.stderr)
-        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    finally:
-        atexit._run_exitfuncs()  # which a forked process ends without
-    return 0
 
 
 def _main(root: Path, commands: Sequence[str], environment: Mapping[str, str], output: connection.Connection) -> None:

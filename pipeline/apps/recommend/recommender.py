@@ -161,7 +161,7 @@ class Recommender:
             tags = tags_as_trained(request.query.tags or "", self.tags_rule)
             request = replace(request, query=replace(request.query, tags=tags))
         if not (request.query.given or request.like or request.sounds):
-            raise ModelError("nothing is asked: give a plot, tags, an image, or a track to find similar ones")
+            raise ModelError("the query is empty: give a plot, tags, an image, or a track to find similar ones")
         return request
 
     def _vectors(self, model: Model, index: TrackIndex, request: Request, parts: Sequence[str]) -> list[np.ndarray]:

@@ -32,7 +32,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",  # no other page plays the music or shows the posters
     "Cache-Control": "no-cache",
 }
-SAFE = ("GET", "HEAD", "OPTIONS")  # methods by which nothing is asked that costs much
+SAFE = ("GET", "HEAD", "OPTIONS")  # methods that neither change anything nor cost much
 OWN_SITES = ("same-origin", "none")  # of `Sec-Fetch-Site`: a page of this server, or none (an address typed in)
 SHOWN = 100  # characters of a header
 DRAINED_BYTES = 80_000_000  # are read and thrown away, so that the client comes to hear why it is refused

@@ -34,7 +34,7 @@ TRACK = {
 class Problem(BaseModel):
     """Why a request was not answered."""
 
-    error: Annotated[str, Field(examples=["nothing is asked: give a plot, tags, an image, or a track"])]
+    error: Annotated[str, Field(examples=["the query is empty: give a plot, tags, an image, or a track"])]
 
 
 class Variant(BaseModel):

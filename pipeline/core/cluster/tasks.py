@@ -1,7 +1,6 @@
 """Functions of one item as tasks of Ray, and modules as one task each."""
 
 import os
-import runpy
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
+from pipeline.core import stage
 from pipeline.core.cluster.connection import count_of, future_of, proven, ray, require_same, was_lost
 from pipeline.core.cluster.node import Evidence
 from pipeline.core.errors import PipelineError
@@ -110,14 +110,8 @@ def _run_module(evidence: Evidence, shown: str, module: str, arguments: list[str
         os.environ.pop(OMP, None)
     os.environ.update(environment)
     sys.path.insert(0, evidence.place)
-    sys.argv[1:] = arguments
     try:
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
-    except SystemExit as ended:
-        if isinstance(ended.code, str):
-            print(ended.code, file=sys.stderr)
-        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        return stage.run_module(module, arguments)
     except Exception:
         traceback.print_exc()
         return 1
-    return 0

@@ -113,7 +113,7 @@ def test_plot_is_read_from_a_pipe(root, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "nothing is asked: give a plot, tags, an image"),
+        ([], "the query is empty: give a plot, tags, an image"),
         (["--plot", "no.txt"], "--plot: no.txt cannot be read (No such file or directory)"),
         (["--plot", "binary.txt"], "--plot: binary.txt is no text in UTF-8"),
         (["--image", "no.jpg"], "the query: there is no image no.jpg"),

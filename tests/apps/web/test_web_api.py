@@ -99,8 +99,8 @@ def test_form_without_files_may_be_urlencoded(client):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({}, "nothing is asked"),
-        ({"tags": "  ", "plot": "\n"}, "nothing is asked"),
+        ({}, "the query is empty"),
+        ({"tags": "  ", "plot": "\n"}, "the query is empty"),
         ({"plot": "a dog"}, "no model can do with what is given (plot)"),
         ({"tags": "war", "variant": "Nobody"}, "variant: found 'Nobody', trained are"),
         ({"tags": "war", "variant": "../../etc"}, "variant: found '../../etc', trained are"),
