@@ -21,6 +21,7 @@ try:
         ui,
     )
     from pipeline.core.errors import PipelineError
+    from pipeline.core.output import standard_output
 except ModuleNotFoundError as error:  # `doctor` is what one runs when something is missing
     sys.exit(f"ERROR: {error.name} is not installed: run `make run`, or `pip install -r requirements.txt`")
 
@@ -48,9 +49,10 @@ def main(arguments: list[str]) -> int:
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.register(subparsers)
-    options = parser.parse_args(arguments)
     try:
-        status: int = options.run(options)
+        with standard_output():
+            options = parser.parse_args(arguments)
+            status: int = options.run(options)
     except PipelineError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 1

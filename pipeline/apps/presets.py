@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from ruamel.yaml import YAML
 
 from pipeline.core.errors import ParamsError
-from pipeline.core.files import whole_file
+from pipeline.core.files import edited_file
 from pipeline.params import load_params
 
 NULL_TAG = "tag:yaml.org,2002:null"
@@ -38,7 +38,7 @@ def apply_preset(root: Path, name: str) -> list[Change]:
     params = yaml.load((root / "params.yaml").read_text(encoding="utf-8"))
     preset = yaml.load((root / "presets" / f"{name}.yaml").read_text(encoding="utf-8"))
     changes = list(_merge(params, preset, ""))
-    with whole_file(root / "params.yaml") as temporary:
+    with edited_file(root / "params.yaml") as temporary:
         with temporary.open("w", encoding="utf-8") as file:
             yaml.dump(params, file)
         load_params(temporary)  # an invalid preset leaves params.yaml as it was

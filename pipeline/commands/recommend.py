@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.index import ZERO_SHOT, require_library
 from pipeline.core.errors import ModelError
-from pipeline.core.files import write_bytes
+from pipeline.core.output import write_output
 
 if TYPE_CHECKING:
     from pipeline.apps.recommend.index import TrackIndex
@@ -153,7 +153,7 @@ def _write(answer: "Answer", request: "Request", folder: Path, options: argparse
         text = as_csv(answer.tracks, near) if chosen == "csv" else as_m3u(answer.tracks, absolute)
     target = getattr(options, chosen)
     if target == STANDARD:
-        sys.stdout.write(text)
+        print(text, end="")
     else:
-        write_bytes(Path(target), text.encode())
+        write_output(f"--{chosen}", Path(target), text.encode())
         print(f"{len(answer.tracks)} tracks: {target}", file=sys.stderr)

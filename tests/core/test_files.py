@@ -5,7 +5,15 @@ import stat
 
 import pytest
 
-from pipeline.core.files import BLOCK_BYTES, sha256_of, whole_file, write_bytes, write_json
+from pipeline.core.files import (
+    BLOCK_BYTES,
+    edited_file,
+    remove_strays,
+    sha256_of,
+    whole_file,
+    write_bytes,
+    write_json,
+)
 
 
 def test_file_appears_whole_with_its_folder(tmp_path):
@@ -32,6 +40,45 @@ def test_failure_leaves_the_old_file_and_nothing_else(tmp_path, error):
 def test_others_may_read_it(tmp_path):
     write_bytes(tmp_path / "a", b"x")
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o644
+
+
+def test_content_and_name_are_on_the_disk_before_and_after_the_renaming(tmp_path, monkeypatch):
+    events: list[str] = []
+    sync, replace = os.fsync, os.replace
+
+    def noted_sync(handle: int) -> None:
+        path = os.readlink(f"/proc/self/fd/{handle}")
+        events.append("folder" if path == str(tmp_path) else f"file of {os.stat(path).st_size} bytes")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted_sync)
+    monkeypatch.setattr(os, "replace", lambda *paths: (events.append("renamed"), replace(*paths)))
+    write_bytes(tmp_path / "a", b"abc")
+    assert events == ["file of 3 bytes", "renamed", "folder"]
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "é" * 127, "a[1]*.bin"])
+def test_names_may_be_long_and_strays_of_others_stay(tmp_path, name):
+    (tmp_path / ".part-a1.bin-x.bin").touch()
+    with pytest.raises(ValueError), whole_file(tmp_path / name) as temporary:
+        stray = temporary.with_name(f"{temporary.name[:-1]}_")
+        stray.touch()
+        raise ValueError
+    remove_strays(tmp_path / name)
+    write_bytes(tmp_path / name, b"x")
+    assert sorted(os.listdir(tmp_path)) == sorted([".part-a1.bin-x.bin", name])
+
+
+def test_a_users_file_is_edited_where_it_is_and_keeps_its_mode(tmp_path):
+    (tmp_path / "real").write_bytes(b"old")
+    (tmp_path / "real").chmod(0o600)
+    (tmp_path / "link").symlink_to("real")
+    for name, mode in {"link": 0o600, "new": 0o644}.items():
+        with edited_file(tmp_path / name) as temporary:
+            temporary.write_bytes(b"new")
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == mode
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"new"
 
 
 def test_json(tmp_path):

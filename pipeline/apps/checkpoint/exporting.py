@@ -13,7 +13,7 @@ from torch import Tensor
 from pipeline.apps.checkpoint.published import ARCHITECTURE, AUDIO, ENCODER_WIDTH, KINDS, WINDOW_STEPS
 from pipeline.apps.checkpoint.tensors import HEADS, LOGIT_SCALE, Names, constants, reference_shape
 from pipeline.core.errors import ModelError
-from pipeline.core.files import whole_file
+from pipeline.core.output import output_file
 from pipeline.encoders.log_mel import SETTINGS
 from pipeline.encoders.section import LOG_MEL, is_log_mel
 from pipeline.model.store import WEIGHTS, load_model
@@ -60,8 +60,8 @@ def export_reference(folder: Path, path: Path) -> int:
         "loss_details": {},
         "best_loss": best_loss,
     }
-    with whole_file(path) as temporary:
-        torch.save(whole, temporary)
+    with output_file("--out", path) as file:
+        torch.save(whole, file)
     return len(state)
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 from pipeline.apps.corpus.article import Article, NotAnArticleError, article_of, why_no_film
 from pipeline.apps.corpus.ids import free_ids
 from pipeline.core.errors import CorpusError
-from pipeline.core.files import write_bytes
+from pipeline.core.files import edited_file
 from pipeline.corpus.film import Film
 from pipeline.corpus.forms import JSON, list_file
 from pipeline.corpus.layout import reference_layout
@@ -132,7 +132,8 @@ def _text(path: Path) -> str:
 
 def _write(path: Path, text: str) -> None:
     try:
-        write_bytes(path, text.encode())
+        with edited_file(path) as temporary:
+            temporary.write_bytes(text.encode())
     except OSError as error:
         raise CorpusError(f"{path} cannot be written: {error.strerror}") from None
 
