@@ -14,7 +14,7 @@ from pipeline.params import Params, load_params
 from tests.encoders.tiny import save_tiny
 from tests.small_repository import Repository, build
 
-pytest_plugins = ["tests.skips"]
+pytest_plugins = ["tests.hub", "tests.skips"]
 
 torch.set_num_threads(1)
 

@@ -6,6 +6,7 @@
     ├── MissingFileError   a file of an earlier stage is not there
     ├── StageError         too few items of a stage succeeded, or none is left
     └── ModelError         a model and its features do not fit
+        └── HubError       a model of the Hugging Face hub cannot be had
 
 Trouble with one film or one recording is a row with `status` and `reason`, not an exception. A message names the key or
 file, the value found, the values allowed, and what to do next.
@@ -44,6 +45,10 @@ class StageError(PipelineError):
 
 class ModelError(PipelineError):
     """A model cannot be built, read or applied to these features."""
+
+
+class HubError(ModelError):
+    """A model of the Hugging Face hub cannot be had, or not be put there."""
 
 
 def disk_error(error: OSError, path: Path, command: str) -> StageError:

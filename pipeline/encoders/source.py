@@ -12,8 +12,10 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+from pipeline.core.errors import HubError
+from pipeline.core.hub import Address, fetch, files_of
+
 WEIGHTS_ONLY = ("musicnn",)  # packages of which nothing but weights is read, with requirements of their own
-HUB_SECONDS = 10.0  # to wait for the hub's first answer, for which its library would wait for ever
 SETTINGS = ["*.json", "*.txt", "*.model"]
 WEIGHTS = (  # the first kind that there is
     ["model.safetensors", "model-*.safetensors"],
@@ -65,25 +67,11 @@ def packaged_path(package: str, name: str) -> Path:
 
 def _fetch(name: str, weights: bool) -> Path:
     """Return the folder of the hub's cache that holds a model's files, fetched where the hub is reached."""
-    from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
-    from huggingface_hub.errors import HTTPError as ConnectionTrouble  # of whichever client the library uses
-
+    address = Address(name)
     try:
-        files = [file.rfilename for file in HfApi().model_info(name, timeout=HUB_SECONDS).siblings or ()]
+        files = files_of(address)
         kind = next((kind for kind in WEIGHTS if any(fnmatch(file, p) for file in files for p in kind)), [])
-        return Path(snapshot_download(name, allow_patterns=SETTINGS + (kind + LAYERS if weights else [])))
-    except GatedRepoError:
-        reason = "its owner gives it only to those who are signed in and have asked"
-    except RepositoryNotFoundError:
-        reason = "there is no such folder, no such package, and no such model on the Hugging Face hub"
-    except OfflineModeIsEnabled:
-        reason = "it is not in the hub's cache, and HF_HUB_OFFLINE forbids asking the hub"
-    except HfHubHTTPError as error:
-        reason = f"it is not in the hub's cache, and the hub answers {error.response.status_code}"
-    except (ConnectionTrouble, OSError) as error:
-        reason = f"it is not in the hub's cache, and the hub is not reached ({type(error).__name__})"
-    found = try_to_load_from_cache(name, "config.json")
-    if not isinstance(found, str):
-        raise OSError(reason)
-    return Path(found).parent
+        wanted = SETTINGS + (kind + LAYERS if weights else [])
+        return fetch(address, [file for file in files if any(fnmatch(file, pattern) for pattern in wanted)])
+    except HubError as error:
+        raise OSError(f"there is no such folder and no such package, and {error}") from None

@@ -1,23 +1,21 @@
 """Where models are found: folders, packages, the hub's cache, and a hub on loopback."""
 
-import json
 import shutil
 import socket
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 import torch
 from huggingface_hub import constants
 
+from pipeline.core import hub as hubs
 from pipeline.core.errors import ModelError
-from pipeline.encoders import source
 from pipeline.encoders.section import TextFeatures
 from pipeline.encoders.source import Source, locate, packaged_path
 from pipeline.encoders.text import load_text_encoder
 from tests.encoders.tiny import save_dense, save_sentence
+from tests.hub import NOBODY, point_to
 
 pytestmark = pytest.mark.slow
 
@@ -28,109 +26,56 @@ def load(encoder):
     return load_text_encoder(TextFeatures(str(encoder), "auto", 20), torch.device("cpu"), 2)
 
 
-def point_to(monkeypatch, port):
-    """Let the hub be on loopback, as the variable HF_ENDPOINT does before anything is imported."""
-    endpoint = f"http://127.0.0.1:{port}"
-    template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, endpoint)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(constants, "ENDPOINT", endpoint)
-
-
 @pytest.fixture(autouse=True)
-def no_network(tmp_path, monkeypatch):
-    """Instead of the real hub one that is not there, with an empty cache."""
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    point_to(monkeypatch, 9)
+def no_network(no_hub):
+    """Loopback alone, where no hub answers."""
 
 
 @pytest.fixture
-def hub(tiny_bert, tmp_path, monkeypatch):
-    """Return the paths that a hub on loopback was asked for; it has one model, and a file that nothing reads."""
-    folder = shutil.copytree(tiny_bert, tmp_path / "model")
-    (folder / "pytorch_model.bin").write_bytes(b"not asked for")
-    asked = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            asked.append(self.path)
-            path, resolve = self.path.partition("?")[0], f"/{NAME}/resolve/{COMMIT}/"
-            names = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
-            if path.startswith(f"/api/models/{NAME}/tree"):
-                files = [
-                    {"type": "file", "path": name, "size": (folder / name).stat().st_size, "oid": name}
-                    for name in names
-                ]
-                self.answer(json.dumps(files).encode())
-            elif path.startswith(f"/api/models/{NAME}"):
-                siblings = [{"rfilename": name} for name in names]
-                self.answer(json.dumps({"_id": "1", "id": NAME, "sha": COMMIT, "siblings": siblings}).encode())
-            elif path.startswith(resolve):
-                name = path.removeprefix(resolve)
-                self.answer((folder / name).read_bytes(), name.replace("/", "-"))
-            else:
-                self.send_response(404)
-                self.send_header("X-Error-Code", "RepoNotFound")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-        do_HEAD = do_GET
-
-        def answer(self, data, etag=""):
-            self.send_response(200)
-            for name, value in (("Content-Length", len(data)), ("ETag", f'"{etag}"'), ("X-Repo-Commit", COMMIT)):
-                self.send_header(name, str(value))
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(data)
-
-        def log_message(self, format, *args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    point_to(monkeypatch, server.server_port)
-    yield asked
-    server.shutdown()
-    server.server_close()
+def commit(hub, tiny_bert):
+    """The commit of a model of the hub, which has a file that nothing reads."""
+    files = {path.name: path.read_bytes() for path in tiny_bert.iterdir()}
+    return hub.add(NAME, files | {"pytorch_model.bin": b"not asked for"})
 
 
-def test_a_model_of_the_hub_is_fetched_once_and_pinned(hub, monkeypatch, tiny_bert):
+def test_a_model_of_the_hub_is_fetched_once_and_pinned(hub, commit, monkeypatch, tiny_bert):
     encoder = load(NAME)
-    assert (encoder.spec["encoder"], encoder.spec["revision"]) == (NAME, COMMIT)
+    assert (encoder.spec["encoder"], encoder.spec["revision"]) == (NAME, commit)
     assert np.array_equal(encoder.encode(["a dog"]), load(tiny_bert).encode(["a dog"]))
-    assert any(path.endswith("model.safetensors") for path in hub)
-    assert not any(path.endswith("pytorch_model.bin") for path in hub)
-    hub.clear()
+    assert "model.safetensors" in hub.fetched
+    assert "pytorch_model.bin" not in hub.fetched
+    hub.asked.clear()
     assert load(NAME).spec == encoder.spec
-    assert not any("/resolve/" in path for path in hub)
-    point_to(monkeypatch, 9)
+    assert hub.fetched == []
+    point_to(monkeypatch, NOBODY)
     assert load(NAME).spec == encoder.spec, "no hub, but the cache"
 
 
 def test_weights_of_pytorch_are_fetched_where_there_are_no_safetensors(hub, tmp_path, tiny_bert):
     from safetensors.torch import load_file
 
-    torch.save(load_file(tiny_bert / "model.safetensors"), tmp_path / "model/pytorch_model.bin")
-    (tmp_path / "model/model.safetensors").unlink()
+    folder = shutil.copytree(tiny_bert, tmp_path / "model")
+    torch.save(load_file(tiny_bert / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    hub.add(NAME, folder)
     assert np.array_equal(load(NAME).encode(["a dog"]), load(tiny_bert).encode(["a dog"]))
 
 
-def test_settings_are_fetched_without_weights_where_those_are_not_wanted(hub):
+def test_settings_are_fetched_without_weights_where_those_are_not_wanted(hub, commit):
     folder = locate(NAME, {}, weights=False).path
     assert (folder / "config.json").exists()
     assert (folder / "tokenizer.json").exists()
-    assert not any(path.endswith((".safetensors", ".bin")) for path in hub)
+    assert not any(name.endswith((".safetensors", ".bin")) for name in hub.fetched)
     load(NAME)
-    assert any(path.endswith("model.safetensors") for path in hub), "fetched when they are"
+    assert "model.safetensors" in hub.fetched, "fetched when they are"
 
 
 def test_dense_layers_are_fetched_with_the_weights_alone(hub, tmp_path, tiny_bert):
     folder = save_sentence(tiny_bert, tmp_path / "sentence", {"pooling_mode": "mean"}, "Dense")
     save_dense(folder, 2, torch.nn.Linear(16, 6), "torch.nn.modules.activation.Tanh")
-    shutil.copytree(folder, tmp_path / "model", dirs_exist_ok=True)
+    hub.add(NAME, folder)
     locate(NAME, {}, weights=False)
-    assert not any(path.endswith((".safetensors", ".bin")) for path in hub)
+    assert not any(name.endswith((".safetensors", ".bin")) for name in hub.fetched)
     assert np.array_equal(load(NAME).encode(["a dog"]), load(folder).encode(["a dog"]))
 
 
@@ -157,7 +102,7 @@ def test_a_silent_hub_is_not_waited_for_for_ever(monkeypatch):
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         point_to(monkeypatch, silent.getsockname()[1])
-        monkeypatch.setattr(source, "HUB_SECONDS", 0.1)
+        monkeypatch.setattr(hubs, "HUB_SECONDS", 0.1)
         start = time.monotonic()
         with pytest.raises(ModelError, match=r"the hub is not reached \(ReadTimeout\)"):
             load(NAME)
@@ -184,7 +129,7 @@ def test_a_folder_comes_before_a_package(tmp_path, monkeypatch):
 def test_what_can_be_no_name_of_the_hub_is_not_asked_for(hub, name):
     with pytest.raises((OSError, ValueError)):
         locate(name, {})
-    assert not hub
+    assert hub.asked == []
 
 
 def test_a_package_that_is_not_installed_is_named():

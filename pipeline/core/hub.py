@@ -1,0 +1,162 @@
+"""Models of the Hugging Face hub: their addresses, what is in them, and their files in the hub's own cache.
+
+An address is `hf://OWNER/REPO`, or `hf://OWNER/REPO@REVISION` with a branch, a tag or a commit. The hub is asked first,
+so that what is newer or was half downloaded is fetched; what it cannot be asked for is taken from the cache. The hub's
+library reads HF_ENDPOINT, HF_HOME, HF_HUB_OFFLINE and HF_TOKEN, and sends the token to the hub alone.
+"""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from glob import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.core.errors import HubError
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+SCHEME = "hf://"
+HUB_SECONDS = 10.0  # to wait for the first answer, ...
+ANSWER_SECONDS = 60.0  # ... and for each one after it; the hub's library would wait for ever
+REFUSED = {401: ": sign in with `hf auth login`, or set HF_TOKEN", 403: ": your token does not allow it"}
+
+
+@dataclass(frozen=True)
+class Address:
+    """A model of the hub."""
+
+    repository: str  # OWNER/REPO; a few old ones have no owner
+    revision: str | None = None  # branch, tag or commit; None: the main branch
+
+    def __str__(self) -> str:
+        return f"{SCHEME}{self.repository}{f'@{self.revision}' if self.revision else ''}"
+
+
+def is_hub_address(text: str) -> bool:
+    """Return whether `text` is meant as an address, right or wrong."""
+    return text.startswith(SCHEME)
+
+
+def hub_address(text: str) -> Address:
+    """Return the address that `text` is; raise `HubError` where it is none of a model."""
+    from huggingface_hub.errors import HfUriError
+    from huggingface_hub.utils import parse_hf_uri
+
+    wanted = f"an address of a model is {SCHEME}OWNER/REPO or {SCHEME}OWNER/REPO@REVISION"
+    if not is_hub_address(text):
+        raise HubError(f"found {text!r}", wanted)
+    try:
+        found = parse_hf_uri(text)
+    except HfUriError:
+        raise HubError(f"found {text!r}", wanted) from None
+    if found.type != "model" or found.path_in_repo or ".." in (found.revision or ""):
+        raise HubError(f"found {text!r}", wanted)
+    return Address(found.id, found.revision)
+
+
+def files_of(address: Address) -> dict[str, int]:
+    """Return the files of a model by their paths, with their bytes; where the hub cannot be asked, those in the cache.
+
+    Raises `HubError` where neither has it.
+    """
+    try:
+        with explained(address):
+            found = hub().model_info(
+                address.repository, revision=address.revision, files_metadata=True, timeout=HUB_SECONDS
+            )
+            return {file.rfilename: file.size or 0 for file in found.siblings or ()}
+    except HubError:
+        folder = _cached(address)
+        if folder is None:
+            raise
+        files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+        return {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
+
+
+def fetch(address: Address, names: Collection[str]) -> Path:
+    """Return the folder of the hub's cache, named after the commit, that has the files `names` of a model.
+
+    Those alone are downloaded. Raises `HubError` for a model or a file that neither the hub nor the cache has.
+    """
+    from huggingface_hub import snapshot_download
+
+    patterns = [escape(name) for name in names]
+    try:
+        with explained(address):
+            hub().model_info(address.repository, revision=address.revision, timeout=HUB_SECONDS)
+            folder = Path(snapshot_download(address.repository, revision=address.revision, allow_patterns=patterns))
+    except HubError:
+        cached = _cached(address)
+        if cached is None or not all((cached / name).is_file() for name in names):
+            raise
+        return cached
+    lacking = [name for name in names if not (folder / name).is_file()]
+    if lacking:
+        raise HubError(f"{address} has no file {lacking[0]!r}")
+    return folder
+
+
+def hub() -> "HfApi":
+    """Return the hub's client; from now on it waits for no answer longer than ANSWER_SECONDS."""
+    from huggingface_hub import HfApi, get_session
+
+    hooks = get_session().event_hooks["request"]
+    if _limit_time not in hooks:
+        hooks.append(_limit_time)
+    return HfApi()
+
+
+@contextmanager
+def explained(address: Address, failed: str = "is not in the hub's cache, and") -> Iterator[None]:
+    """Turn what the hub's library raises in the block into a `HubError`; only `ValueError` for a wrong name stays.
+
+    `failed` is what a failure to ask the hub means.
+    """
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HTTPError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    try:
+        yield
+    except GatedRepoError:
+        reason = "is given by its owner only to those who are signed in (`hf auth login`) and have asked"
+    except RepositoryNotFoundError:
+        reason = "is no model of the Hugging Face hub, or is private and you are not signed in (`hf auth login`)"
+    except RevisionNotFoundError:
+        reason = "names no branch, tag or commit of that model"
+    except OfflineModeIsEnabled:
+        reason = f"{failed} HF_HUB_OFFLINE forbids asking the hub"
+    except HfHubHTTPError as error:
+        status = error.response.status_code
+        reason = f"{failed} the hub answers {status}{REFUSED.get(status, '')}"
+    except (HTTPError, OSError) as error:  # HTTPError is that of whichever client the library uses
+        reason = f"{failed} the hub is not reached ({type(error).__name__})"
+    else:
+        return
+    raise HubError(f"{address} {reason}")
+
+
+def _limit_time(request: Any) -> None:
+    """Give a request of the hub's library a time limit for each of its steps that has none."""
+    limits = request.extensions.get("timeout", {})
+    request.extensions["timeout"] = {step: ANSWER_SECONDS if limit is None else limit for step, limit in limits.items()}
+
+
+def _cached(address: Address) -> Path | None:
+    """Return the folder of the cache that has files of a model, maybe not all; None where there is none."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import IncompleteSnapshotError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(address.repository, revision=address.revision, local_files_only=True))
+    except IncompleteSnapshotError as error:
+        return Path(error.snapshot_path)
+    except LocalEntryNotFoundError:
+        return None
