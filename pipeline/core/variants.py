@@ -19,6 +19,7 @@ TAKEN = "published"  # a folder of models/
 Input = Literal["image", "tags", "plot", "tags_plot"]
 INPUTS: tuple[Input, ...] = get_args(Input)
 Method = Literal["contrastive", "linear"]
+TagsRule = Literal["words", "categories"]  # the form of the tags that models are trained on
 VariantName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]  # becomes a folder and a stage name
 
 PARTS: dict[Input, tuple[Input, ...]] = {"tags_plot": ("tags", "plot")}  # of an input that is made of others

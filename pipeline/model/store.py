@@ -28,6 +28,7 @@ from pipeline.store.raw import raw_tables
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
+TAGS_RULE = "tags_rule"  # in the config of a model that is published: the form of tags, as `parse.tags` has it
 BUILDING = threading.Lock()  # while transformers builds a network, it changes PyTorch's defaults for all threads
 
 Config = dict[str, Any]

@@ -6,13 +6,14 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from pipeline.core.fields import STRICT, Count, Share
+from pipeline.core.variants import TagsRule
 
 
 @dataclass(frozen=True, config=STRICT)
 class Parse:
     """How pages become films."""
 
-    tags: Literal["words", "categories"]
+    tags: TagsRule
     missing: Literal["leave_out", "placeholder"]
     short_side: Count
     jpeg_quality: Annotated[int, Field(ge=1, le=95)]

@@ -35,7 +35,7 @@ def evaluated(world, monkeypatch) -> World:
 
 
 def publish(world: World) -> None:
-    stages.publish.main(world.root, world.variant, {world.variant: Variant(world.inputs)}, MACHINE)
+    stages.publish.main(world.root, world.variant, {world.variant: Variant(world.inputs)}, "words", MACHINE)
 
 
 def files(world: World) -> dict[str, bytes]:

@@ -104,7 +104,7 @@ def test_published_model_answers_with_the_tracks_of_its_index(tmp_path, params, 
 
     world = make_asked_world(tmp_path, params, ["tags_plot", "image"], tiny_bert, tiny_vit)
     monkeypatch.setattr(stages.publish, "headline_of", lambda path: HEADLINE)
-    stages.publish.main(tmp_path, world.variant, {world.variant: Variant(world.inputs)}, MACHINE)
+    stages.publish.main(tmp_path, world.variant, {world.variant: Variant(world.inputs)}, "words", MACHINE)
     mlflow.set_tracking_uri(tracking_uri(tmp_path))
     try:
         served = mlflow.pyfunc.load_model("models:/soundtrack-retrieval@published")

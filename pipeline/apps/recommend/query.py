@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from pipeline.core.errors import ModelError
-from pipeline.core.variants import FILM_PARTS
+from pipeline.core.variants import FILM_PARTS, TagsRule
 from pipeline.encoders.image import load_image_encoder
 from pipeline.encoders.pixels import Preparation
 from pipeline.encoders.section import PRECISION, ImageFeatures, TextFeatures
@@ -38,7 +38,6 @@ ORIGIN_KEYS = ("encoder", "revision", "crops", "width")  # of a spec: where an e
 UNCOMPARED = (*ORIGIN_KEYS, PRECISION)
 
 Config = dict[str, Any]
-TagsRule = Literal["words", "categories"]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Made for many threads at once: models, encoders and indexes are loaded once, and
 their own, in the order in which they are asked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,12 +16,13 @@ import torch
 from pipeline.apps.recommend.index import TrackIndex
 from pipeline.apps.recommend.libraries import FILMS, FilmLibrary, SearchableLibrary
 from pipeline.apps.recommend.opened import Opened, OpenIndexes
-from pipeline.apps.recommend.query import Encoders, Query, QueryEncoder, TagsRule, tags_as_trained
+from pipeline.apps.recommend.query import Encoders, Query, QueryEncoder, tags_as_trained
 from pipeline.apps.recommend.search import Search
 from pipeline.apps.recommend.trained import Model, Trained, choose, choose_similar, trained_models
 from pipeline.apps.recommend.zero_shot import WHY, ZeroShot, open_zero_shot
 from pipeline.core.errors import ModelError
-from pipeline.core.machine import BatchSize, choose_device
+from pipeline.core.machine import choose_device
+from pipeline.core.variants import TagsRule
 from pipeline.model.store import load_model
 from pipeline.params import Params, Recommend
 
@@ -53,31 +54,27 @@ class Answer:
 
 
 class Recommender:
-    """All models and libraries of a repository; or a joint encoder, and libraries that are added."""
+    """Models, or one joint encoder, with the libraries that they search."""
 
     def __init__(
         self,
-        root: Path,
+        trained: Mapping[str, Trained],
+        libraries: Mapping[str, SearchableLibrary],
         params: Recommend,
-        batch_size: BatchSize,
         device: torch.device,
         preferred: str,
         tags_rule: TagsRule,
         zero_shot: ZeroShot | None = None,
     ) -> None:
-        """Find what is trained below `root`; nothing is loaded yet.
+        """Take models and libraries, either by name; nothing is loaded yet.
 
-        `batch_size` windows are embedded at once where a library has to be; `preferred` is the variant that looks for
-        similar tracks; `tags_rule` is the form of the tags that models were trained on (`parse.tags`). With `zero_shot`
-        that alone answers, there is no library yet, and nothing below `root` is looked at. Raises `MissingFileError`
-        when no model is trained.
+        `preferred` is the variant that looks for similar tracks; `tags_rule` is the form of the tags that models were
+        trained on (`parse.tags`). A `zero_shot` answers alone, without `trained`.
         """
         self.params, self.device, self.preferred, self.tags_rule = params, device, preferred, tags_rule
         self.zero_shot = zero_shot
-        self.trained = trained_models(root) if zero_shot is None else {}
-        self.libraries: dict[str, SearchableLibrary] = {}
-        if zero_shot is None:
-            self.libraries[FILMS] = FilmLibrary(root, batch_size, device)
+        self.trained = dict(trained)
+        self.libraries = dict(libraries)
         self._encoders = Encoders(device)
         self._queries: dict[str, QueryEncoder] = {}
         self._indexes = OpenIndexes(params)
@@ -208,10 +205,17 @@ class Recommender:
 
 
 def open_recommender(root: Path, params: Params, joint: str | None = None) -> Recommender:
-    """Return what recommends with the models below `root`, or with the joint encoder `joint`, as `params` say."""
-    device, batch_size = choose_device(params.machine.device), params.machine.embed_batch_size
-    zero_shot = None if joint is None else open_zero_shot(joint, params, device)
-    return Recommender(root, params.recommend, batch_size, device, params.variant, params.parse.tags, zero_shot)
+    """Return what recommends with the models below `root`, or with the joint encoder `joint`, as `params` say.
+
+    With a joint encoder there is no library yet, and nothing below `root` is looked at. Raises `MissingFileError` when
+    no model is trained.
+    """
+    device = choose_device(params.machine.device)
+    settings = (params.recommend, device, params.variant, params.parse.tags)
+    if joint is not None:
+        return Recommender({}, {}, *settings, open_zero_shot(joint, params, device))
+    films = FilmLibrary(root, params.machine.embed_batch_size, device)
+    return Recommender(trained_models(root), {FILMS: films}, *settings)
 
 
 def excluded_films(index: TrackIndex, names: Sequence[str]) -> set[int]:

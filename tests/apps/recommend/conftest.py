@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.apps.recommend.libraries import FilmLibrary
 from pipeline.apps.recommend.recommender import Recommender
+from pipeline.apps.recommend.trained import trained_models
 from pipeline.core.files import sha256_of
 from pipeline.params import Params
 from tests.apps.recommend.asked_world import CPU, features_of, make_asked_world, train
@@ -43,4 +45,5 @@ def asked_root(tmp_path_factory: pytest.TempPathFactory, params: Params, tiny_be
 @pytest.fixture(scope="session")
 def recommender(asked_root: Path, params: Params) -> Recommender:
     """What answers with those models."""
-    return Recommender(asked_root, params.recommend, 4, CPU, "Text", "words")
+    films = FilmLibrary(asked_root, 4, CPU)
+    return Recommender(trained_models(asked_root), {"films": films}, params.recommend, CPU, "Text", "words")

@@ -26,7 +26,7 @@ def root(asked_root, tmp_path, monkeypatch):
     monkeypatch.setattr(stages.publish, "register_published", lambda *arguments: None)
     root = tmp_path / "root"
     shutil.copytree(asked_root, root, ignore=shutil.ignore_patterns(".indexes"))
-    stages.publish.main(root, "Words", {"Words": Variant(["tags"])}, MACHINE)
+    stages.publish.main(root, "Words", {"Words": Variant(["tags"])}, "words", MACHINE)
     return root
 
 

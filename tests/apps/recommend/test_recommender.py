@@ -189,10 +189,11 @@ def test_index_is_opened_before_a_request_is_answered_and_refused_with_it(recomm
             recommender.opening(replace(request, **changes))
 
 
-def test_an_approximate_search_says_what_it_finds(asked_root, params, query, caplog):
+def test_an_approximate_search_says_what_it_finds(recommender, params, query, caplog):
     settings = replace(params.recommend, search="approximate")
+    approximate = Recommender(recommender.trained, recommender.libraries, settings, CPU, "Text", "words")
     with caplog.at_level("INFO"):
-        answer = Recommender(asked_root, settings, 4, CPU, "Text", "words").recommend(Request(query, k=3))
+        answer = approximate.recommend(Request(query, k=3))
     assert "approximate search finds 1.000 of what an exact one does" in caplog.text
     assert len(answer.tracks) == 3
 
