@@ -27,8 +27,8 @@ FLOORS = (  # packages and modules of pipeline/, from the top: imports point to 
 )
 APPS = (  # packages of apps/, from the top
     ("web", "doctor"),
-    ("library",),
-    ("recommend", "corpus", "checkpoint", "leaderboard", "sync", "parallel", "ui.py", "presets.py", "experiments.py"),
+    ("library", "checkpoint"),
+    ("recommend", "corpus", "leaderboard", "sync", "parallel", "ui.py", "presets.py", "experiments.py"),
 )
 WATCHES = {"tracking": "MLflow and progress: they report what a stage does, and no output depends on them"}
 PIPELINE = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]

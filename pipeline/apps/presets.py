@@ -26,8 +26,23 @@ def preset_names(root: Path) -> list[str]:
     return sorted(path.stem for path in (root / "presets").glob("*.yaml"))
 
 
+def preset_changes(root: Path, name: str) -> list[Change]:
+    """Return what `apply_preset` would change."""
+    return _merged(root, name)[2]
+
+
 def apply_preset(root: Path, name: str) -> list[Change]:
     """Merge preset `name` into `params.yaml` and return what changed; raise `ParamsError` and change nothing."""
+    yaml, params, changes = _merged(root, name)
+    with edited_file(root / "params.yaml") as temporary:
+        with temporary.open("w", encoding="utf-8") as file:
+            yaml.dump(params, file)
+        load_params(temporary)  # an invalid preset leaves params.yaml as it was
+    return changes
+
+
+def _merged(root: Path, name: str) -> tuple[YAML, Any, list[Change]]:
+    """Return how `params.yaml` is written, its content with preset `name` merged into it, and what that changes."""
     names = preset_names(root)
     if name not in names:
         raise ParamsError(f"preset: found {name!r}, allowed are {', '.join(names)}")
@@ -37,12 +52,7 @@ def apply_preset(root: Path, name: str) -> list[Change]:
     yaml.representer.add_representer(type(None), lambda dumper, _: dumper.represent_scalar(NULL_TAG, "null"))
     params = yaml.load((root / "params.yaml").read_text(encoding="utf-8"))
     preset = yaml.load((root / "presets" / f"{name}.yaml").read_text(encoding="utf-8"))
-    changes = list(_merge(params, preset, ""))
-    with edited_file(root / "params.yaml") as temporary:
-        with temporary.open("w", encoding="utf-8") as file:
-            yaml.dump(params, file)
-        load_params(temporary)  # an invalid preset leaves params.yaml as it was
-    return changes
+    return yaml, params, list(_merge(params, preset, ""))
 
 
 def _merge(params: Any, preset: Any, prefix: str) -> Iterator[Change]:

@@ -1,4 +1,4 @@
-"""`python -m pipeline import-reference CHECKPOINT --variant NAME`: a published checkpoint becomes a model."""
+"""`python -m pipeline import-reference SOURCE`: published checkpoints become models, and are evaluated if asked for."""
 
 import argparse
 from pathlib import Path
@@ -11,49 +11,79 @@ def register(commands: Any) -> None:
     """Add the command to the subparsers `commands`."""
     parser = commands.add_parser(
         "import-reference",
-        help="make a model of a published checkpoint",
-        description="Make a model's folder of a published checkpoint.",
+        help="make models of published checkpoints",
+        description="Make a model's folder of each published checkpoint in a source. Which variant a file is follows "
+        "from its name, or else from the tensors in it.",
     )
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", type=Path, help="a .pth file")
-    parser.add_argument("--variant", required=True, help="what it was trained for: a row of `variants` in params.yaml")
+    parser.add_argument(
+        "source", metavar="SOURCE", help="hf://OWNER/REPO[@REVISION] of the Hugging Face hub, a folder, or a file"
+    )
+    parser.add_argument(
+        "--file",
+        action="append",
+        default=[],
+        metavar="FILE=VARIANT",
+        help="what a file was trained for, where it cannot be told: a row of `variants` in params.yaml; repeatable",
+    )
+    parser.add_argument("--variant", help="the same for a source that is one file")
     encoder = "folder, or model of the Hugging Face hub, with the {}'s configuration and {} (default: %(default)s)"
     parser.add_argument("--text", default=TEXT, help=encoder.format("text encoder", "tokenizer"))
     parser.add_argument("--image", default=IMAGE, help=encoder.format("image encoder", "preprocessor"))
-    parser.add_argument("--out", metavar="FOLDER", type=Path, help="folder to write (default: models/VARIANT)")
+    parser.add_argument(
+        "--out",
+        metavar="FOLDER",
+        type=Path,
+        help="folder with a folder per variant (default: models); of one file, the model's (default: models/VARIANT)",
+    )
     parser.add_argument(
         "--reference-inference",
         action="store_true",
         help="let a query of one input skip the fusion layer, as the reference does outside of training",
     )
+    parser.add_argument(
+        "--evaluate",
+        action="store_true",
+        help="also set params.yaml to the checkpoints' features, compute those, evaluate the models and compare them",
+    )
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
+    from pipeline.apps.checkpoint.files import is_candidate, open_source
+    from pipeline.core.errors import ParamsError
     from pipeline.params import load_params
 
-    inputs = load_params(Path("params.yaml")).row(options.variant).inputs
-    from pipeline.apps.checkpoint.importing import import_reference  # torch and transformers, which take seconds
+    if options.evaluate and options.out:
+        raise ParamsError("--out: not allowed with --evaluate, which evaluates what is in models/")
+    params, source = load_params(Path("params.yaml")), open_source(options.source)
+    if options.variant and not source.is_file:
+        raise ParamsError("--variant: allowed with one file; of several, name each with --file FILE=VARIANT")
+    # torch and transformers, which take seconds
+    from pipeline.apps.checkpoint.collection import Encoders, import_all, print_entries, require_imported, usable
+    from pipeline.apps.checkpoint.deciding import decide, named_by_user
 
-    home = Path("models") / options.variant
-    folder = options.out or home
-    count = import_reference(
-        options.checkpoint,
-        folder,
-        options.variant,
-        inputs,
-        options.text,
-        options.image,
-        fuse_single=not options.reference_inference,
-    )
-    print(f"{folder}: M-{options.variant} of {options.checkpoint}, {count} tensors")
-    if folder.resolve() != home.resolve():
-        print(f"The stages read {home}: to evaluate the model here, write it there.")
+    named = named_by_user(options.file, source, params.variants)
+    if options.variant:
+        params.row(options.variant)
+        named = dict.fromkeys(source.files, options.variant)
+    candidates = [size for file, size in source.files.items() if file in named or is_candidate(file)]
+    print(f"{source.name}: {len(candidates)} files that may be checkpoints, {sum(candidates) / 2**30:.2f} GB")
+    entries = decide(source, named, params.variants, options.text)
+    if options.evaluate and usable(entries):
+        from pipeline.apps.checkpoint.evaluating import announce
+
+        announce(Path(), usable(entries))
+    encoders = Encoders(options.text, options.image, fuse_single=not options.reference_inference)
+    entries = import_all(entries, source, options.out, params.variants, encoders)
+    if len(entries) > 1 or usable(entries):
+        print_entries(entries, source, params.variants)
+    require_imported(entries)
+    if options.evaluate:
+        from pipeline.apps.checkpoint.evaluating import evaluate_imported
+
+        return evaluate_imported(Path(), usable(entries))
     print(
-        "It was trained on spectrograms of other settings than params.yaml comes with, and of the real part alone.\n"
-        "To evaluate it here:\n"
-        "  python -m pipeline preset reference-checkpoint   # those settings\n"
-        "  dvc repro features\n"
-        f"  dvc commit -f train@{options.variant}   # {home} is that stage's output, which is not to be trained anew\n"
-        "  dvc repro   # evaluates the model, compares and publishes it"
+        "They were trained on spectrograms of other settings than params.yaml comes with, and of the real part alone.\n"
+        "The same command with --evaluate sets params.yaml to those, and evaluates the models."
     )
     return 0

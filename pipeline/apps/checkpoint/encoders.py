@@ -73,6 +73,13 @@ def read_image(name: str) -> Settings:
         }
 
 
+def vocabulary(name: str) -> int:
+    """Return how many words the text encoder `name` starts with; raise `ModelError` as `read_text` does."""
+    with _explained("--text", name):
+        size: int = _configuration("text", name)[1]["vocab_size"]
+        return size
+
+
 def _configuration(kind: str, name: str) -> tuple[Source, dict[str, Any]]:
     from transformers import AutoConfig
 

@@ -1,5 +1,6 @@
 """A published checkpoint to a model's folder: its file is read as tensors alone, never as code."""
 
+import logging
 import math
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -8,14 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from pipeline.apps.checkpoint.encoders import read_image, read_text
+from pipeline.apps.checkpoint.encoders import read_image, read_text, vocabulary
 from pipeline.apps.checkpoint.published import ARCHITECTURE, AUDIO, KINDS, WINDOW_STEPS
-from pipeline.apps.checkpoint.tensors import MEANING, TOLERANCE, Names, constants, of_version_4, reference_shape
+from pipeline.apps.checkpoint.tensors import (
+    MEANING,
+    TOLERANCE,
+    Names,
+    constants,
+    in_order,
+    of_version_4,
+    reference_shape,
+)
 from pipeline.core.errors import ModelError
 from pipeline.core.files import sha256_of
 from pipeline.encoders.log_mel import LogMel
+from pipeline.encoders.tuned import MARKS
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.model.store import build_model, model_config, save_model
 from pipeline.store.films import INPUT_TABLES
@@ -24,6 +35,8 @@ from pipeline.train.training import write_history
 WORDS = "text_encoder.embeddings.word_embeddings.weight"
 PARALLEL = "module."  # what DataParallel puts before every name
 UNREAD = ("text_encoder.embeddings.position_ids",)  # a constant that old versions of transformers kept
+
+log = logging.getLogger(__name__)
 
 Config = dict[str, Any]
 
@@ -45,10 +58,11 @@ def import_reference(
     `text` and `image` name its encoders' configurations. Raises `ModelError` for a checkpoint of another variant, and
     one for all that does not fit the published architecture.
     """
-    inputs = sorted(inputs, key=lambda name: list(KINDS).index(INPUT_TABLES[name]))
+    inputs = in_order(inputs)
     names = Names(inputs)
     checkpoint = read_checkpoint(path)
     _require_encoders(path, checkpoint, variant, inputs)
+    _warn_of_marks(path, checkpoint, variant, inputs, text)
     config = _config(checkpoint, variant, inputs, text, image, fuse_single)
     model = build_model(config)
     model.load_state_dict(_fitting(path, checkpoint.state, model, names))
@@ -73,8 +87,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise ModelError(f"{path} is missing or no file: name a checkpoint, a .pth file as the reference saves it")
     try:
-        mapped = zipfile.is_zipfile(path)  # the optimizer's values, twice the size, then stay on the disk
-        found = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        if path.suffix.lower() == ".safetensors":
+            found = load_file(path)
+        else:
+            mapped = zipfile.is_zipfile(path)  # the optimizer's values, twice the size, then stay on the disk
+            found = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as error:  # as torch raises for damaged files
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise ModelError(
@@ -98,6 +115,17 @@ def read_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(kept, None if epoch is None else int(epoch), best_loss)
 
 
+def kinds_of(checkpoint: Checkpoint) -> list[str]:
+    """Return the kinds of encoders that a checkpoint has, in the order of `KINDS`."""
+    return [kind for kind in KINDS if any(name.startswith(f"{kind}_encoder.") for name in checkpoint.state)]
+
+
+def words_of(checkpoint: Checkpoint) -> int:
+    """Return how many words the text encoder has vectors of, 0 where they are missing."""
+    shape = checkpoint.state[WORDS].shape if WORDS in checkpoint.state else ()
+    return shape[0] if shape else 0
+
+
 def _is_plain(value: Any) -> bool:
     return isinstance(value, Tensor) and value.layout == torch.strided and value.device.type == "cpu"
 
@@ -111,12 +139,22 @@ def _number(value: Any) -> float | None:
 
 def _require_encoders(path: Path, checkpoint: Checkpoint, variant: str, inputs: Sequence[str]) -> None:
     """Raise `ModelError` unless the checkpoint has encoders of just the kinds that the variant's inputs need."""
-    found = [kind for kind in KINDS if any(name.startswith(f"{kind}_encoder.") for name in checkpoint.state)]
+    found = kinds_of(checkpoint)
     if found != [INPUT_TABLES[name] for name in inputs]:
         has = " and ".join(f"{'an' if kind == 'image' else 'a'} {kind} encoder" for kind in found) or "no encoder"
         raise ModelError(
             f"{path} has {has}, variant {variant} has the inputs {', '.join(inputs)}: name the variant that it was "
-            "trained for with --variant"
+            "trained for with --file"
+        )
+
+
+def _warn_of_marks(path: Path, checkpoint: Checkpoint, variant: str, inputs: Sequence[str], text: str) -> None:
+    """Warn of a text encoder that knows the marks of `tags_plot`, which the variant's inputs are without."""
+    reads_text = "text" in kinds_of(checkpoint) and "tags_plot" not in inputs
+    if reads_text and words_of(checkpoint) == vocabulary(text) + len(MARKS):
+        log.warning(
+            "%s: its vocabulary has %s, which variant %s (%s) does not read: if it is another, name it with --file",
+            *(path.name, " and ".join(MARKS), variant, ", ".join(inputs)),
         )
 
 
@@ -125,15 +163,9 @@ def _config(
 ) -> Config:
     encoders = {}
     for kind in (INPUT_TABLES[name] for name in inputs):
-        encoders[kind] = read_text(text, _rows(checkpoint)) if kind == "text" else read_image(image)
+        encoders[kind] = read_text(text, words_of(checkpoint)) if kind == "text" else read_image(image)
     features = {"audio": LogMel(AUDIO).spec | {"width": AUDIO.n_mels}}
     return model_config(variant, inputs, ARCHITECTURE, features, WINDOW_STEPS, encoders, fuse_single)
-
-
-def _rows(checkpoint: Checkpoint) -> int:
-    """Return how many words the text encoder has vectors of, 0 where they are missing."""
-    shape = checkpoint.state[WORDS].shape if WORDS in checkpoint.state else ()
-    return shape[0] if shape else 0
 
 
 def _fitting(path: Path, state: dict[str, Tensor], model: RetrievalModel, names: Names) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from pipeline.apps.checkpoint.published import ARCHITECTURE, AUDIO
+from pipeline.apps.checkpoint.published import ARCHITECTURE, AUDIO, KINDS
 from pipeline.core.errors import ModelError
 from pipeline.encoders.log_mel import LogMel
 from pipeline.store.films import INPUT_TABLES
@@ -35,6 +35,11 @@ MEANING = {
 }
 
 CLASS_TOKEN, POSITIONS, LOGIT_SCALE = "audio_tower.tower.class_token", "audio_tower.tower.positions", "logit_scale"
+
+
+def in_order(inputs: Sequence[str]) -> list[str]:
+    """Return a query's inputs in the reference's order: a text, and then an image."""
+    return sorted(inputs, key=lambda name: list(KINDS).index(INPUT_TABLES[name]))
 
 
 class Names:

@@ -111,8 +111,8 @@ def test_folder_holds_all_that_the_stages_read(import_state, state_of, work, cap
     assert config["encoders"]["image"]["preparation"]["size"] == 32
     assert config["encoders"]["text"]["max_tokens"] == 20
     out = capsys.readouterr().out
-    assert f"dvc commit -f train@{BOTH}" in out
-    assert "preset reference-checkpoint" in out
+    assert f"models/{BOTH}" in out
+    assert "--evaluate" in out
 
 
 def test_the_presets_features_are_those_that_the_model_wants(import_state, state_of, work):

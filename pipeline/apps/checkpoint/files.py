@@ -1,0 +1,77 @@
+"""Where checkpoints come from: one file, a folder, or a model of the Hugging Face hub.
+
+Names and sizes are all that is known of files before they are fetched. What can be a checkpoint is told by both; how
+files are called is up to whoever published them.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from pipeline.core.errors import ParamsError
+from pipeline.core.hub import fetch, files_of, hub_address, is_hub_address
+
+SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".safetensors")
+SMALLEST = 2**20  # bytes; the audio tower alone has 4.7 million values
+LARGEST = 8 * 2**30  # bytes; the weights of all towers, and two more values each for Adam, are 2.4 GB
+POINTER = 1024  # bytes; what Git LFS leaves in a clone instead of a large file is smaller
+
+
+@dataclass(frozen=True)
+class Source:
+    """Files that may be checkpoints."""
+
+    name: str  # as it was given
+    files: dict[str, int]  # bytes by path in it, with slashes
+    fetch: Callable[[str], Path]  # the path here of one of `files`
+    is_file: bool = False  # rather than a folder or a model of the hub
+
+
+def open_source(text: str) -> Source:
+    """Return the files of `text`: a path, or an address of the hub.
+
+    Raises `ParamsError` for what is neither, `HubError` for a model that cannot be had.
+    """
+    if is_hub_address(text):
+        address = hub_address(text)
+        files = {name: size for name, size in files_of(address).items() if _is_inside(name)}
+        return Source(text, files, lambda name: fetch(address, [name]) / name)
+    path = Path(text)
+    if path.is_dir():
+        return Source(text, _files_below(path), lambda name: path / name)
+    if path.is_file():
+        return Source(text, {path.name: path.stat().st_size}, lambda _: path, is_file=True)
+    raise ParamsError(
+        f"{text} is missing or no file: name a checkpoint, a folder of them, or hf://OWNER/REPO of the Hugging Face hub"
+    )
+
+
+def is_candidate(file: str) -> bool:
+    """Return whether a file is called as checkpoints are."""
+    return PurePosixPath(file).suffix.lower() in SUFFIXES
+
+
+def size_reason(size: int, named: bool) -> str:
+    """Return why a file of `size` bytes is not read, empty where it is; one that the user names may be small."""
+    if size > LARGEST:
+        return f"it has {size / 2**30:.1f} GB, at most {LARGEST / 2**30:.0f} GB are read"
+    if named or size >= SMALLEST:
+        return ""
+    pointer = ", or one that `git lfs pull` has not fetched" if size < POINTER else ""
+    return f"it has {size:,} bytes, too few for a checkpoint: it is damaged, another file{pointer}"
+
+
+def _is_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts
+
+
+def _files_below(folder: Path) -> dict[str, int]:
+    """Return the files of a folder and of those in it, but for hidden ones, in the order of their paths."""
+    found = {}
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = (Path(parent, name) for name in files if not name.startswith("."))
+        found.update({path.relative_to(folder).as_posix(): path.stat().st_size for path in paths if path.is_file()})
+    return dict(sorted(found.items()))
