@@ -1,4 +1,5 @@
 # make run     build everything on the embedded corpus, as many stages at once as there are cores; then dvc repro
+# make install the environment alone: `.venv/bin/activate` makes it yours
 # make test    every test, in two processes; the quick ones: .venv/bin/pytest -n 2 -m "not slow"
 # make ui      MLflow's pages on this machine
 # make lint    ruff (check and format) and mypy; .pre-commit-config.yaml has the same
@@ -7,14 +8,16 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: run test ui lint
+.PHONY: run install test ui lint
 
 run: $(VENV)/.installed
 	python -m pipeline repro
 	dvc repro  # finds everything up to date
 
+install: $(VENV)/.installed
+
 test: $(VENV)/.installed-dev
-	pytest --numprocesses 2 --dist loadfile
+	pytest --numprocesses 2 --dist loadgroup
 
 ui: $(VENV)/.installed
 	python -m pipeline ui

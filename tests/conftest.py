@@ -22,9 +22,12 @@ ROOT = Path(__file__).parent.parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a run of DVC as slow."""
+    """Mark what needs a run of DVC as slow; let one process of pytest-xdist have it all, and else whole files."""
+    needs_repository = {item for item in items if "small_repository" in getattr(item, "fixturenames", ())}
+    files = {item.path for item in needs_repository}
     for item in items:
-        if "small_repository" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.xdist_group("repository" if item.path in files else item.nodeid.partition("::")[0]))
+        if item in needs_repository:
             item.add_marker(pytest.mark.slow)
 
 

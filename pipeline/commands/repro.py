@@ -15,6 +15,11 @@ def register(commands: Any) -> None:
     )
     parser.add_argument("stages", nargs="*", metavar="STAGE", help="as for `dvc repro` (default: all)")
     add_parallel(parser)
+    parser.add_argument(
+        "--allow-missing",
+        action="store_true",
+        help="as for `dvc repro`: files that are missing, but otherwise up to date, are not made anew",
+    )
     parser.set_defaults(run=_run)
 
 
@@ -34,4 +39,4 @@ def _count(text: str) -> int:
 def _run(options: argparse.Namespace) -> int:
     from pipeline.apps.parallel.repro import reproduce
 
-    return reproduce(Path(), options.stages, options.parallel)
+    return reproduce(Path(), options.stages, options.parallel, options.allow_missing)

@@ -1,6 +1,10 @@
-"""Short excerpts of tracks, small enough to be carried inside a report."""
+"""Short excerpts of tracks, and posters, small enough to be carried inside a report.
+
+Who has fetched features and rankings, but neither audio nor posters, gets a report without them.
+"""
 
 import base64
+import logging
 import tempfile
 from pathlib import Path
 
@@ -12,6 +16,9 @@ from pipeline.compare.section import Compare
 from pipeline.core.errors import MissingFileError
 from pipeline.media.audio import NotAudioError, mono, write_mp3
 
+log = logging.getLogger(__name__)
+
+AUDIO, IMAGES = "data/audio", "data/image"
 SAMPLE_RATE = 22050  # Hz; MPEG-2 Layer III, made for low bit rates
 
 
@@ -29,7 +36,13 @@ def tracks_in_order(cards: list[Card]) -> list[Track]:
 
 
 def embed_excerpts(root: Path, tracks: list[Track], params: Compare) -> dict[str, str]:
-    """Return data URIs of excerpts by path, for as many of `tracks` as `compare.max_audio_bytes` has room for."""
+    """Return data URIs of excerpts by path, for as many of `tracks` as `compare.max_audio_bytes` has room for.
+
+    There are none where data/audio is not here.
+    """
+    if not (root / AUDIO).is_dir():
+        log.warning("%s is not here: the report will have no players (`dvc repro segment`)", AUDIO)
+        return {}
     uris: dict[str, str] = {}
     room = params.max_audio_bytes
     for track in tqdm(tracks, desc="excerpts", disable=None):
@@ -61,15 +74,21 @@ def excerpt(root: Path, track: Track, seconds: float, bit_rate: int) -> bytes:
         return file.read_bytes()
 
 
-def poster(root: Path, card: Card) -> str:
-    """Return the film's poster as a data URI."""
-    path = root / card.image
-    try:
-        return data_uri("image/jpeg", path.read_bytes())
-    except OSError as error:
-        raise MissingFileError(f"{path} cannot be read ({error.strerror}): run `dvc repro parse`") from None
+def embed_posters(root: Path, cards: list[Card]) -> dict[str, str]:
+    """Return data URIs of the posters of films that have one, by fid; there are none where data/image is not here."""
+    if not (root / IMAGES).is_dir():
+        log.warning("%s is not here: the report will have no posters (`dvc repro parse`)", IMAGES)
+        return {}
+    return {card.fid: _poster(root / card.image) for card in cards if card.image}
 
 
 def data_uri(kind: str, content: bytes) -> str:
     """Return `content` as a URI that needs no file."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _poster(path: Path) -> str:
+    try:
+        return data_uri("image/jpeg", path.read_bytes())
+    except OSError as error:
+        raise MissingFileError(f"{path} cannot be read ({error.strerror}): run `dvc repro parse`") from None

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.compare import wording
-from pipeline.compare.excerpts import embed_excerpts, poster, tracks_in_order
+from pipeline.compare.excerpts import embed_excerpts, embed_posters, tracks_in_order
 from pipeline.compare.figures import ACCENT, INK, MUTED, PAPER, RULE
 from pipeline.compare.films import Card
 from pipeline.compare.results import Result, answered_by_others, ranked
@@ -94,7 +94,7 @@ def render_report(
             highest=max((max(part.values.values()) for part in chain(*slices.values()) if not part.small), default=0),
             figures={name: Markup(inline_svg(name, svg)) for name, svg in figures.items()},
             cards=cards,
-            posters={card.fid: poster(root, card) for card in cards if card.image},
+            posters=embed_posters(root, cards),
             tracks=sorted(tracks, key=lambda track: (track.title, track.fid, track.number)),
             anchors={track.path: f"track-{track.fid}-{track.number}" for track in tracks},
             excerpts=embed_excerpts(root, tracks, params),

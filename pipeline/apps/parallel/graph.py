@@ -62,19 +62,20 @@ def computes_tensors(stage: "Stage") -> bool:
     return any(dep.def_path == TENSORS for dep in stage.deps)
 
 
-def settle(stage: "Stage", upstream: "set[Stage]") -> str | None:
+def settle(stage: "Stage", upstream: "set[Stage]", allow_missing: bool) -> str | None:
     """Return what DVC brought a stage up to date by, None where its command has to run; then its outputs are gone.
 
-    A stage without a command, or one that is frozen, is DVC's alone.
+    A stage without a command, or one that is frozen, is DVC's alone. With `allow_missing` files that are missing, but
+    otherwise as dvc.lock has them, make no stage stale.
     """
     from dvc.stage.cache import RunCacheNotFoundError
 
     if stage.frozen or not stage.cmd:
-        if not stage.reproduce(upstream=list(upstream)):
+        if not stage.reproduce(allow_missing=allow_missing, upstream=list(upstream)):
             return "up to date"
         stage.dump(update_pipeline=False)
         return "done by DVC"
-    if not stage.changed(upstream=list(upstream)):
+    if not stage.changed(allow_missing=allow_missing, upstream=list(upstream)):
         return "up to date"
     stage.remove_outs(ignore_remove=False, force=False)  # but those that persist
     try:

@@ -35,10 +35,10 @@ INTERRUPTED = 130  # the exit status of what Ctrl-C ends
 FORKS = sys.platform == "linux"  # the libraries of macOS do not bear it
 
 
-def reproduce(root: Path, targets: Sequence[str], parallel: int | None) -> int:
+def reproduce(root: Path, targets: Sequence[str], parallel: int | None, allow_missing: bool = False) -> int:
     """Bring `targets` (default: all stages) up to date, `parallel` stages at once, and return the exit status.
 
-    `parallel` is the number of cores by default. What does not depend on a stage that fails goes on. Raises
+    `parallel` is the number of cores by default; `allow_missing` is that of `dvc repro`. What does not depend on a stage that fails goes on. Raises
     `StageError` naming what failed, and what was not run for that reason.
     """
     from dvc.repo import Repo, lock_repo
@@ -49,7 +49,7 @@ def reproduce(root: Path, targets: Sequence[str], parallel: int | None) -> int:
     with graph.explained(), Repo(str(root), _wait_for_lock=True) as repo, repo.scm_context(), stop_signals() as stop:
         with lock_repo(repo):
             order, before = graph.order(repo, targets), graph.recorded(root)
-        run = Run(repo, order, parallel or cores(), shares_of_gpus(machine))
+        run = Run(repo, order, parallel or cores(), shares_of_gpus(machine), allow_missing)
         try:
             while run.advance():
                 if stop in connection.wait([stop, *run.running]):
@@ -77,8 +77,16 @@ class Work:
 class Run:
     """Where each stage stands; `upstream` gives the stages in DVC's order, each with those that it waits for."""
 
-    def __init__(self, repo: "Repo", upstream: "dict[Stage, set[Stage]]", parallel: int, gpus: list[str]) -> None:
+    def __init__(
+        self,
+        repo: "Repo",
+        upstream: "dict[Stage, set[Stage]]",
+        parallel: int,
+        gpus: list[str],
+        allow_missing: bool,
+    ) -> None:
         self.repo, self.upstream, self.parallel, self.gpus = repo, upstream, parallel, gpus
+        self.allow_missing = allow_missing
         self.on_gpus = bool(gpus)
         self.waiting = list(upstream)
         self.running: dict[Any, Work] = {}  # by the sentinel of the process
@@ -127,7 +135,7 @@ class Run:
     def _begin(self, stage: "Stage", gpus: str | None) -> None:
         """Let DVC settle a stage, or start its process."""
         with self._failure(stage), ExitStack() as reserved:
-            settled = graph.settle(stage, self.upstream[stage])
+            settled = graph.settle(stage, self.upstream[stage], self.allow_missing)
             if settled:
                 self._done(stage, settled)
                 return

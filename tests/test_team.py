@@ -1,0 +1,169 @@
+"""What a team does with one remote: models and features travel, other people's music and posters stay."""
+
+import hashlib
+import json
+import logging
+import shutil
+import socket
+from pathlib import Path
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from tests.small_repository import Repository
+
+MEDIA = ("data/downloads", "data/posters", "data/image", "data/audio", "metrics/report.html")
+EVALUATING = {"evaluate@Im", "evaluate@All", "compare", "publish"}
+
+
+def clone(origin: Path, folder: Path) -> Repository:
+    """Return a clone as a colleague has it: nothing of what git does not hold is there."""
+    repository = Repository(folder)
+    repository.environment |= {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+    folder.mkdir()
+    repository.succeed("git", "clone", "-q", str(origin), ".")
+    repository.succeed("git", "config", "user.name", "Colleague")
+    repository.succeed("git", "config", "user.email", "colleague@example.org")
+    return repository
+
+
+def digests(folder: Path, names: tuple[str, ...]) -> set[str]:
+    """Return the MD5 of all files below `names`, by which DVC stores them."""
+    paths = [path for name in names for path in [folder / name, *(folder / name).rglob("*")] if path.is_file()]
+    return {hashlib.md5(path.read_bytes()).hexdigest() for path in paths}
+
+
+def stored(store: Path) -> set[str]:
+    return {f"{path.parent.name}{path.name}" for path in (store / "files/md5").rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def lead(small_repository, tmp_path_factory):
+    """A repository that has been run, with a default remote in a folder to which all is pushed, and its git remote."""
+    folder = tmp_path_factory.mktemp("team")
+    origin = folder / "origin.git"
+    small_repository.succeed("git", "clone", "-q", "--bare", ".", str(origin))
+    lead = clone(origin, folder / "lead")
+    (lead.folder / ".dvc/config.local").write_text(f"[cache]\n    dir = {small_repository.folder / '.dvc/cache'}\n")
+    lead.succeed("dvc", "checkout", "-q")
+    lead.succeed("dvc", "remote", "add", "-q", "--default", "team", str(folder / "store"))
+    lead.succeed("dvc", "push", "-q")
+    lead.commit("remote")
+    lead.succeed("git", "tag", "-a", "soundtrack-retrieval@v1.0.0", "-m", "first")
+    lead.succeed("git", "push", "-q", "--follow-tags")
+    return lead
+
+
+@pytest.fixture(scope="module")
+def origin(lead):
+    return lead.folder.parent / "origin.git"
+
+
+@pytest.fixture(scope="module")
+def colleague(lead, origin):
+    """A clone with what the remote has."""
+    colleague = clone(origin, lead.folder.parent / "colleague")
+    colleague.succeed("dvc", "pull", "-q", "--allow-missing")
+    return colleague
+
+
+def test_media_stay_and_all_else_is_pushed(lead):
+    store, media = stored(lead.folder.parent / "store"), digests(lead.folder, MEDIA)
+    assert len(media) > 50 and not media & store
+    assert digests(lead.folder, ("data/pages", "data/features", "models", "metrics/rankings")) - store == digests(
+        lead.folder, ("data/features/.cache", "models/README.md")
+    )
+
+
+def test_a_colleague_without_media_has_nothing_to_do_and_evaluates(lead, colleague):
+    assert not any((colleague.folder / name).exists() for name in MEDIA)
+    assert colleague.ran(colleague.succeed("dvc", "repro", "--allow-missing")) == []
+
+    params = colleague.folder / "params.yaml"
+    params.write_text(params.read_text().replace("bootstrap_samples: 50", "bootstrap_samples: 40"))
+    output = colleague.succeed("python", "-m", "pipeline", "repro", "--allow-missing", "--parallel", "1")
+    computed = {line.split()[0] for line in output.splitlines() if "| computed" in line}
+    assert computed == EVALUATING
+    report = (colleague.folder / "metrics/report.html").read_text()
+    assert "<audio" not in report and "data:image/jpeg" not in report
+    for variant in ("Im", "All"):
+        path = f"metrics/evaluate/{variant}.json"
+        theirs, ours = colleague.json(path), lead.json(path)
+        assert (theirs["mrr"], theirs["ndcg"]) == (ours["mrr"], ours["ndcg"])
+
+    poster = next((colleague.folder / "data/sample/site/media").glob("*.jpg"))
+    found = colleague.succeed("python", "-m", "pipeline", "recommend", "--image", str(poster), "-k", "2")
+    assert found.count("data/audio/") == 2
+    colleague.succeed("git", "checkout", "-q", ".")
+
+
+def test_a_colleague_who_may_have_media_pulls_instead_of_computing(lead, origin):
+    text = (lead.folder / "dvc.yaml").read_text()
+    (lead.folder / "dvc.yaml").write_text(text.replace("&push_media false", "&push_media true"))
+    lead.succeed("dvc", "push", "-q")
+    lead.succeed("git", "checkout", "-q", "dvc.yaml")
+    third = clone(origin, lead.folder.parent / "third")
+    third.succeed("dvc", "pull", "-q")
+    assert digests(third.folder, MEDIA) == digests(lead.folder, MEDIA)
+    assert third.ran(third.succeed("dvc", "repro")) == []
+    assert third.succeed("git", "status", "--short") == ""
+    shutil.rmtree(third.folder)
+
+
+def test_an_experiment_travels(lead, colleague):
+    colleague.succeed("dvc", "exp", "run", "-q", "--allow-missing", "-n", "other-variant", "-S", "variant=Im")
+    colleague.succeed("git", "checkout", "-q", ".")
+    colleague.succeed("dvc", "exp", "push", "-q", "origin", "other-variant")
+    lead.succeed("dvc", "exp", "pull", "-q", "origin", "other-variant")
+    shown = json.loads(lead.succeed("dvc", "metrics", "diff", "--json", "HEAD", "other-variant"))
+    assert shown["diff"]["metrics/retrieval.json"]["variant"] == {"old": "All", "new": "Im"}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("dvc", "get", "{origin}", "models/published", "-o", "theirs"),
+        ("dvc", "import", "{origin}", "models/published", "-o", "theirs"),
+        ("dvc", "artifacts", "get", "{origin}", "soundtrack-retrieval", "-o", "theirs"),
+    ],
+    ids=["get", "import", "artifacts"],
+)
+def test_another_repository_takes_the_published_model(lead, origin, tmp_path, command):
+    other = Repository(tmp_path)
+    other.succeed("git", "init", "-q")
+    other.succeed("dvc", "init", "-q")
+    other.succeed(*(part.format(origin=origin) for part in command))
+    published = lead.folder / "models/published"
+    assert {path.name: path.read_bytes() for path in (tmp_path / "theirs").iterdir()} == {
+        path.name: path.read_bytes() for path in published.iterdir()
+    }
+
+
+@pytest.fixture
+def bucket():
+    """The address of a server that speaks S3, with a bucket."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = ThreadedMotoServer("127.0.0.1", port, verbose=False)
+    server.start()
+    address = f"http://127.0.0.1:{port}"
+    keys = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "region_name": "us-east-1"}
+    boto3.client("s3", endpoint_url=address, **keys).create_bucket(Bucket="films")
+    yield address
+    server.stop()
+
+
+def test_models_travel_by_a_bucket(lead, origin, bucket):
+    config = f"['remote \"bucket\"']\n    url = s3://films/soundtrack\n    endpointurl = {bucket}\n"
+    own = lead.folder / ".dvc/config.local"
+    before = own.read_text()
+    own.write_text(before + config)
+    lead.succeed("dvc", "push", "-q", "-r", "bucket", "publish", "evaluate@All")
+    own.write_text(before)
+    other = clone(origin, lead.folder.parent / "other")
+    (other.folder / ".dvc/config.local").write_text(config)
+    other.succeed("dvc", "pull", "-q", "-r", "bucket", "publish", "evaluate@All")
+    published = "models/published", "metrics/rankings/All.parquet"
+    assert digests(other.folder, published) == digests(lead.folder, published) != set()
