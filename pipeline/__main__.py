@@ -12,6 +12,7 @@ try:
         index,
         leaderboard,
         preset,
+        push_model,
         queue,
         recommend,
         repro,
@@ -39,6 +40,7 @@ COMMANDS = (  # in the order of the help
     corpus,
     import_reference,
     export_reference,
+    push_model,
     ui,
 )
 

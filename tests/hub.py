@@ -196,7 +196,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         sized = "blobs" in parse_qs(urlsplit(self.path).query)
         siblings = [{"rfilename": name} | ({"size": len(data)} if sized else {}) for name, data in files.items()]
-        self._json({"_id": "1", "id": model, "sha": commit, "siblings": siblings})
+        about = {"_id": "1", "id": model, "sha": commit, "private": self.hub.private.get(model, False)}
+        self._json(about | {"siblings": siblings})
 
     def _send(self, owner: str, name: str, revision: str, file: str) -> None:
         found = self._found(f"{owner}/{name}", revision)

@@ -27,7 +27,7 @@ FLOORS = (  # packages and modules of pipeline/, from the top: imports point to 
 )
 APPS = (  # packages of apps/, from the top
     ("web", "doctor"),
-    ("library", "checkpoint"),
+    ("library", "checkpoint", "published"),
     ("recommend", "corpus", "leaderboard", "sync", "parallel", "ui.py", "presets.py", "experiments.py"),
 )
 WATCHES = {"tracking": "MLflow and progress: they report what a stage does, and no output depends on them"}
@@ -74,8 +74,8 @@ def reached_from(path: Path, through_params: bool = True) -> set[Path]:
         if current in found:
             continue
         found.add(current)
-        if through_params or current != ROOT / "pipeline/params.py":
-            waiting += imported_files(current)
+        if current != ROOT / "pipeline/__init__.py" and (through_params or current != ROOT / "pipeline/params.py"):
+            waiting += imported_files(current)  # what the package itself imports is for programs, not for its stages
     return found
 
 

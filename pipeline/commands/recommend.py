@@ -37,6 +37,7 @@ def register(commands: Any) -> None:
         metavar="NAME",
         help="the model; without it, of those that can do with what is given, the one that ranks best",
     )
+    models.add_argument("--model", metavar="MODEL", help="a published model: hf://OWNER/REPO, or its folder")
     models.add_argument("--zero-shot", metavar="MODEL", help=f"{ZERO_SHOT}; with --library")
     add("--library", metavar="FOLDER|INDEX", type=Path, help="your own music, or what `index` made of it")
     add("--like", metavar="TRACK", action="append", default=[], help="more of this: a path, AAA/0, or any audio file")
@@ -51,21 +52,11 @@ def register(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Answer once."""
-    from pipeline.apps.recommend.libraries import FILMS
     from pipeline.apps.recommend.query import Query
-    from pipeline.apps.recommend.recommender import Request, open_recommender
-    from pipeline.params import load_params
+    from pipeline.apps.recommend.recommender import Request
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    root = Path()
-    params = load_params(root / "params.yaml")
-    require_library(options.zero_shot, options.library)
-    recommender = open_recommender(root, params, options.zero_shot)
-    name = FILMS
-    if options.library is not None:
-        from pipeline.apps.library.opening import add_libraries
-
-        (name,) = add_libraries(recommender, root, params, [options.library])
+    recommender, name = _opened(options)
     request = Request(
         Query(None, options.tags, _text(options.plot), options.image),
         k=options.k,
@@ -76,11 +67,41 @@ def run(options: argparse.Namespace) -> int:
         library=name,
     )
     if options.like:
-        request = _liking(recommender, request, params, options.like)
+        request = _liking(recommender, request, options.like)
     answer = recommender.recommend(request)
     folder = recommender.libraries[request.library].folder
     _write(answer, request, folder, options)
     return 0
+
+
+def _opened(options: argparse.Namespace) -> tuple["Recommender", str]:
+    """Return what recommends, and the library that is searched."""
+    from pipeline.apps.recommend.libraries import FILMS
+    from pipeline.apps.recommend.recommender import open_recommender
+
+    require_library(options.zero_shot, options.library)
+    published = None
+    if options.model is not None:
+        from pipeline.apps.published.load import open_published
+
+        if options.m3u is not None and options.library is None:
+            raise ModelError("--m3u: a published model comes without audio; it finds your own with --library")
+        recommender = open_published(options.model, "auto")
+        (published,) = recommender.trained.values()
+    else:
+        recommender = open_recommender(Path(), _params(), options.zero_shot)
+    if options.library is None:
+        return recommender, FILMS
+    from pipeline.apps.library.opening import add_libraries
+
+    (name,) = add_libraries(recommender, Path(), _params(), [options.library], published)
+    return recommender, name
+
+
+def _params() -> "Params":
+    from pipeline.params import load_params
+
+    return load_params(Path("params.yaml"))
 
 
 def _text(name: str | None) -> str | None:
@@ -96,7 +117,7 @@ def _text(name: str | None) -> str | None:
         raise ModelError(f"--plot: {name} is no text in UTF-8") from None
 
 
-def _liking(recommender: "Recommender", request: "Request", params: "Params", names: Sequence[str]) -> "Request":
+def _liking(recommender: "Recommender", request: "Request", names: Sequence[str]) -> "Request":
     """Return `request` with the tracks that `names` stand for: those of the library, or files from elsewhere."""
     from dataclasses import replace
 
@@ -112,7 +133,7 @@ def _liking(recommender: "Recommender", request: "Request", params: "Params", na
         if not found:
             from pipeline.apps.library.embed import embed_file
 
-            sounds.append(embed_file(Path(name), model, params, recommender.device))
+            sounds.append(embed_file(Path(name), model, _params(), recommender.device))
     return replace(request, like=tuple(rows), sounds=tuple(sounds))
 
 

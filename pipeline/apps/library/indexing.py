@@ -21,7 +21,6 @@ from pipeline.apps.library.table import OK, PENDING, Row, read_files, with_facts
 from pipeline.apps.library.tracks import keep_only, write_tracks
 from pipeline.apps.library.walk import AUDIO, walk
 from pipeline.apps.recommend.trained import Model, Trained, require, trained_models
-from pipeline.apps.recommend.zero_shot import ZeroShot
 from pipeline.core.errors import ModelError, StageError, disk_error
 from pipeline.core.machine import Machine, choose_device
 from pipeline.params import Params
@@ -34,19 +33,19 @@ def update_library(
     folder: Path,
     out: Path,
     variants: Sequence[str] | None = None,
-    zero_shot: ZeroShot | None = None,
+    alone: Model | None = None,
     rescan: bool = False,
 ) -> Summary:
     """Make the library of the music in `folder` at `out`, or bring it up to date, by the models below `root`.
 
-    It has an index for each of `variants` (None: all that are trained) and for no other; with a joint encoder,
-    `zero_shot`, for that alone, and nothing below `root` is looked at. With `rescan` all files are read again, also
+    It has an index for each of `variants` (None: all that are trained) and for no other; or for `alone`, a joint
+    encoder or somebody's model, and nothing below `root` is looked at. With `rescan` all files are read again, also
     those that look unchanged. Raises `MissingFileError` where there is no folder or no model, `ModelError` for a
     variant that is not trained and for a place that cannot be written to, `StageError` where no file is audio or none
     can be used, and for a disk that is full or refuses.
     """
     try:
-        return _update(root, params, folder, out, variants, zero_shot, rescan)
+        return _update(root, params, folder, out, variants, alone, rescan)
     except OSError as error:
         raise disk_error(error, out, "python -m pipeline index") from error
 
@@ -57,11 +56,11 @@ def _update(
     folder: Path,
     out: Path,
     variants: Sequence[str] | None,
-    zero_shot: ZeroShot | None,
+    alone: Model | None,
     rescan: bool,
 ) -> Summary:
     models: list[Model]
-    models = [zero_shot] if zero_shot is not None else [*_chosen(trained_models(root), variants)]
+    models = [alone] if alone is not None else [*_chosen(trained_models(root), variants)]
     music = music_folder(folder)
     place = library_folder(out, music)
     found = walk(music, place)

@@ -1,0 +1,113 @@
+"""A published model in any program: `load("hf://OWNER/REPO").recommend(tags=…, plot=…, image=…)`.
+
+Nothing of a repository is needed, neither params.yaml nor data: what a model was trained on is in its config. Encoders
+are loaded with the first query that needs them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from PIL import Image
+
+from pipeline.apps.published.folder import AGAIN, published_folder
+from pipeline.apps.recommend.formats import records
+from pipeline.apps.recommend.index import TrackIndex, open_index
+from pipeline.apps.recommend.libraries import FILMS, require_model
+from pipeline.apps.recommend.query import Query
+from pipeline.apps.recommend.recommender import Recommender, Request
+from pipeline.apps.recommend.trained import Model, Trained
+from pipeline.core.errors import ModelError
+from pipeline.core.files import sha256_of
+from pipeline.core.machine import Device, choose_device
+from pipeline.model.store import WEIGHTS
+from pipeline.params import Recommend
+from pipeline.store.index import INDEX
+from pipeline.store.inputs import needs_of
+
+# Limits protect who answers, so they are not the publisher's to choose; these are those of the params.yaml that comes
+# with the project. An index of films is small enough to be searched exactly.
+SETTINGS = Recommend(
+    search="exact",
+    lists=1024,
+    probes=64,
+    max_text_chars=50_000,
+    max_paragraphs=100,
+    max_image_bytes=20_000_000,
+    max_track_seconds=14_400.0,
+)
+ORIGIN = "{origin}"  # in an address: the server of the publisher's own corpus
+
+
+@dataclass(frozen=True)
+class PublishedLibrary:
+    """The tracks of a published model's index; their audio stays with the publisher."""
+
+    published: Path
+    name: str = FILMS
+    folder: Path = Path()
+
+    def index(self, model: Model) -> TrackIndex:
+        path = self.published / INDEX
+        return require_model(open_index(path, AGAIN), model, path)
+
+
+@dataclass(frozen=True)
+class PublishedModel:
+    """A published model with the index of its tracks."""
+
+    recommender: Recommender
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Which of tags, plot and image a query has to give."""
+        (model,) = self.recommender.models.values()
+        return model.needs
+
+    def recommend(
+        self,
+        tags: str | Sequence[str] | None = None,
+        plot: str | None = None,
+        image: str | Path | Image.Image | None = None,
+        k: int = 10,
+        exclude: Sequence[str] = (),
+        per_film: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return the `k` tracks that fit a film best, the best first.
+
+        `tags` are words or phrases, parted by commas or in a list; `plot` is a text with a paragraph per line; `image`
+        is a file or a picture of Pillow. `exclude` names films by id or title, and of each film there are at most
+        `per_film` tracks. Raises `ModelError` for a query that lacks what the model needs, or cannot be read.
+        """
+        joined = tags if isinstance(tags, str) or tags is None else ", ".join(tags)
+        picture = Path(image) if isinstance(image, str) else image
+        query = Query(None, joined, plot, picture)
+        answer = self.recommender.recommend(Request(query, k, exclude=tuple(exclude), per_film=per_film))
+        found = records(answer.tracks, lambda track: f"{track['fid']}/{track['number']}")
+        return [_told(record) for record in found]
+
+
+def load(model: str | Path, device: Device = "auto") -> PublishedModel:
+    """Return the published model in a folder or at `hf://OWNER/REPO`, on `device`.
+
+    Raises `HubError` where the hub cannot be asked and the cache lacks the model, `ModelError` where it is none.
+    """
+    return PublishedModel(open_published(str(model), device))
+
+
+def open_published(model: str, device: Device) -> Recommender:
+    """Return what recommends with a published model and searches its index; raises as `load` does."""
+    if device not in get_args(Device):
+        raise ModelError(f"device: found {device!r}, allowed are {', '.join(get_args(Device))}")
+    folder, config = published_folder(model)
+    needs, digest = needs_of(config.inputs), sha256_of(folder / WEIGHTS)
+    trained = Trained(config.variant, folder, needs, config.drop_inputs > 0, None, {}, (), digest)
+    settings = (SETTINGS, choose_device(device), trained.name, config.tags_rule)
+    return Recommender({trained.name: trained}, {FILMS: PublishedLibrary(folder)}, *settings)
+
+
+def _told(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record whose `path` is the `track`, AAA/0, without addresses of the publisher's own server."""
+    told = {name: "" if str(value).startswith(ORIGIN) else value for name, value in record.items() if name != "path"}
+    return told | {"track": record["path"]}
