@@ -84,7 +84,7 @@ def log_model(
             str(path),
             python_model=str(SERVED),
             code_paths=[str(code)],
-            artifacts={file.name: str(file) for file in files},
+            artifacts={file.name: file.resolve().as_uri() for file in files},
             signature=_signature(columns),
             input_example=pandas.DataFrame([EXAMPLE]),
             pip_requirements=[f"{package}=={version(package).partition('+')[0]}" for package in REQUIREMENTS],

@@ -8,13 +8,16 @@ truth.
 import functools
 import logging
 import os
-from collections.abc import Callable, Iterator
+import re
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from pipeline.core.errors import PipelineError
+from pipeline.tracking.locations import artifact_root, database, relocate
 
 log = logging.getLogger(__name__)
 
@@ -23,11 +26,23 @@ EXPERIMENT = "soundtrack-retrieval"
 DIGEST_TAG = "model.digest"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"  # of a model's folder
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+TIMEOUT, RETRIES = "MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"  # 120 s and 7 by default
+FIRST = {TIMEOUT: "5", RETRIES: "0"}  # of the first call to a server, by which it is seen whether it can be reached
+LATER = {TIMEOUT: "30", RETRIES: "1"}  # of all others
+LEFT = {TIMEOUT: "1", RETRIES: "0"}  # of what MLflow itself calls at exit when the server could not be reached
+SECRETS = re.compile(r"(?<=//)[^/]*@|[?#].*")  # of an address: name and password, and its query
+
+_unreachable: set[str] = set()  # addresses of servers that this process calls no more
 
 
 def tracking_uri(root: Path) -> str:
     """Return the address of the MLflow store for the repository at `root`."""
-    return os.environ.get(URI) or f"sqlite:///{repository(root) / 'mlflow.db'}"
+    return os.environ.get(URI) or _database_uri(database(repository(root)))
+
+
+def public_address(uri: str) -> str:
+    """Return an address without name, password and query."""
+    return SECRETS.sub("", uri)
 
 
 def repository(root: Path) -> Path:
@@ -36,21 +51,38 @@ def repository(root: Path) -> Path:
 
 
 def never_fails(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `call` as a function that warns and returns None where `call` raises."""
+    """Return `call` as a function that warns and returns None where `call` raises.
+
+    A server that cannot be reached is not called again by this process.
+    """
 
     @functools.wraps(call)
     def guarded(*args: Any, **kwargs: Any) -> Any:
+        uri = os.environ.get(URI, "")
+        if uri in _unreachable:
+            return None
         try:
             return call(*args, **kwargs)
         except Exception as error:  # whatever a store, a disk or a server may raise: a training must not be lost for it
-            log.warning("MLflow: %s failed (%s: %s); continuing without it", call.__name__, type(error).__name__, error)
+            if uri and (reason := _why_unreachable(error)):
+                _unreachable.add(uri)
+                os.environ.update(LEFT)
+                log.warning(
+                    "MLflow: %s cannot be reached (%s); nothing is logged from here on: "
+                    "`python -m pipeline sync-mlflow` logs it later",
+                    public_address(uri),
+                    reason,
+                )
+            else:
+                kind = type(error).__name__
+                log.warning("MLflow: %s failed (%s: %s); continuing without it", call.__name__, kind, error)
             return None
 
     return guarded
 
 
 def connected(root: Path) -> ModuleType:
-    """Return mlflow, set to the store and to the experiment, which is made where it is not there."""
+    """Return mlflow, set to the store and to the experiment, which is made where it is missing, or restored."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     import filelock
@@ -63,9 +95,18 @@ def connected(root: Path) -> ModuleType:
     if own:
         os.environ.pop(URI, None)  # which MLflow has just exported: another repository's run would land here
     with filelock.FileLock(home / "mlflow.db.lock"):  # processes that create one database at once crash each other
-        if mlflow.get_experiment_by_name(EXPERIMENT) is None:
-            artifacts = (home / "mlartifacts").as_uri() if own else None  # a server knows best where its own go
+        if own and (count := relocate(home, EXPERIMENT)):
+            log.warning("MLflow: this repository was moved or copied: %d records name its artifacts here now", count)
+        with _settings(FIRST):
+            experiment = mlflow.get_experiment_by_name(EXPERIMENT)
+        for name, value in LATER.items():
+            os.environ.setdefault(name, value)
+        if experiment is None:
+            artifacts = artifact_root(home) if own else None  # a server knows best where its own go
             mlflow.create_experiment(EXPERIMENT, artifacts)
+        elif experiment.lifecycle_stage == "deleted":
+            mlflow.MlflowClient().restore_experiment(experiment.experiment_id)
+            log.warning("MLflow: the experiment %s had been deleted: it is restored, with its runs", EXPERIMENT)
     mlflow.set_experiment(EXPERIMENT)
     return mlflow
 
@@ -78,7 +119,10 @@ def explained() -> Iterator[None]:
 
     try:
         yield
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+        if (uri := os.environ.get(URI)) and (reason := _why_unreachable(error)):
+            found = f"MLflow: {public_address(uri)} cannot be reached ({reason})"
+            raise PipelineError(f"{found}: start the server, or unset {URI}") from error
         lines = str(error).strip().splitlines() or [type(error).__name__]
         advice = "`python -m pipeline doctor` looks at the store"
         raise PipelineError(f"MLflow: {lines[0]}: {advice}") from error
@@ -103,3 +147,35 @@ def find_run(mlflow: ModuleType, digest: str) -> Any | None:
         output_format="list",
     )
     return found[0] if found else None
+
+
+def _database_uri(path: Path) -> str:
+    """Return the address of an SQLite database whatever its path.
+
+    SQLAlchemy takes %XX for a character and ? for the path's end. Without the driver's name MLflow would make the
+    folder that the address spells before it is decoded.
+    """
+    return f"sqlite+pysqlite:///{str(path).replace('%', '%25').replace('?', '%3F')}"
+
+
+@contextmanager
+def _settings(values: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of the environment in the block, those apart that are set already."""
+    new = {name: value for name, value in values.items() if name not in os.environ}
+    os.environ.update(new)
+    try:
+        yield
+    finally:
+        for name in new:
+            del os.environ[name]
+
+
+def _why_unreachable(error: BaseException | None) -> str:
+    """Return the reason, without an address, if a server could not be reached, else nothing."""
+    from requests.exceptions import ConnectionError, RetryError, Timeout
+
+    while error is not None:
+        if isinstance(error, ConnectionError | RetryError | Timeout):
+            return type(error).__name__
+        error = error.__cause__ or error.__context__
+    return ""

@@ -42,11 +42,12 @@ DIGEST_CHARS = 36  # that MLflow keeps of a data set's digest
 class TrainingRun:
     """The MLflow run of one training; every method warns instead of raising."""
 
+    run_id: str | None = None  # where nothing is logged
+
     @never_fails
     def __init__(
         self, root: Path, variant: str, params: Mapping[str, Any], dataset_digest: str, logs: bool, gpu: bool
     ) -> None:
-        self.run_id = None
         if not logs:
             return
         mlflow = connected(root)

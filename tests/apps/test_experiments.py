@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.apps.experiments import check_combination, combinations, enqueue
-from pipeline.core.errors import ParamsError
+from pipeline.apps.experiments import check_combination, combinations, enqueue, require_copies
+from pipeline.core.errors import ParamsError, PipelineError
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,3 +46,29 @@ def test_checking_leaves_the_parameters_alone(tmp_path):
     check_combination(tmp_path, ["+variants.Three=[tags,plot,image]", "variant=Three", "train.seed=3"])
     assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
     assert (tmp_path / "params.yaml").read_bytes() == before
+
+
+def repository_in(folder: Path, cache: str = "") -> Path:
+    """Make what DVC takes for a repository's folder."""
+    (folder / ".dvc").mkdir(parents=True)
+    (folder / ".dvc/config").write_text(f"[cache]\n    dir = {cache}\n" if cache else "")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["what?", "c#d", "b{k}", "fílm"])
+def test_places_that_dvc_makes_no_copies_of_are_named_before_anything_is_queued(tmp_path, monkeypatch, name):
+    monkeypatch.setattr("pipeline.apps.experiments.subprocess.run", lambda *a, **k: pytest.fail("queued"))
+    root = repository_in(tmp_path / name / "repository")
+    with pytest.raises(PipelineError, match="makes no copies"):
+        enqueue(root, [], [])
+
+
+@pytest.mark.parametrize("name", ["a b", "q'uote", "br[a]c", "100%25", "$HOME", ";&", "=+"])
+def test_other_places_are_fine(tmp_path, name):
+    require_copies(repository_in(tmp_path / name))
+
+
+def test_letters_outside_of_ascii_matter_in_the_path_of_the_cache_alone(tmp_path):
+    require_copies(repository_in(tmp_path / "fílm", str(tmp_path / "cache")))
+    with pytest.raises(PipelineError, match="fílm/cache"):
+        require_copies(repository_in(tmp_path / "plain", str(tmp_path / "fílm/cache")))

@@ -11,11 +11,14 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from pipeline.apps.doctor.report import ACTIVATE, INSTALL, Check, missing, ok, warning
-from pipeline.tracking.store import URI, tracking_uri
+from pipeline.apps.experiments import require_copies
+from pipeline.core.errors import PipelineError
+from pipeline.tracking.locations import database, read_experiment
+from pipeline.tracking.store import EXPERIMENT, URI, public_address, repository, tracking_uri
 
+MENDS = "`python -m pipeline sync-mlflow`, or the next training, mends that"
 SERVER_SECONDS = 3.0  # to wait for an MLflow server's answer
-SECRETS = re.compile(r"(?<=//)[^/]*@|[?#].*")  # of an address: name and password, and its query
-SQLITE = re.compile(r"sqlite:///([^?]*)")
+SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///([^?]*)")
 
 
 def check_dvc(root: Path) -> Check:
@@ -35,6 +38,10 @@ def check_dvc(root: Path) -> Check:
         remedy = "`git init`, or clone the repository instead of copying it"
         return missing("DVC", f"{found}; this is no Git repository", "`dvc repro`", remedy)
     if shutil.which("dvc"):
+        try:
+            require_copies(root)
+        except PipelineError as error:
+            return warning("DVC", error.found, "`queue`, `dvc exp run --temp`", error.remedy)
         return ok("DVC", f"{found}, in a Git repository")
     beside = Path(sys.executable).parent / "dvc"
     if beside.exists():
@@ -52,11 +59,18 @@ def check_mlflow(root: Path) -> Check:
     uri = tracking_uri(root)
     foreign = bool(os.environ.get(URI))
     remedy = f"mend or unset {URI}" if foreign else "let it be written to, or move it away: the next run makes it anew"
-    named = f"{found}, " + (f"by {URI} at {SECRETS.sub('', uri)}" if foreign else "mlflow.db")
+    named = f"{found}, " + (f"by {URI} at {public_address(uri)}" if foreign else "mlflow.db")
     try:
         state = _state(uri)
     except (OSError, ValueError, sqlite3.Error, ImportError) as error:
         return warning("MLflow", f"{named}: {_why(error)}", disables, remedy)
+    if not foreign and database(repository(root)).exists():
+        deleted, elsewhere = read_experiment(repository(root), EXPERIMENT)
+        if elsewhere is not None:
+            found = f"{named}: its artifacts are recorded in {elsewhere}, the repository was moved or copied"
+            return warning("MLflow", found, "models by their names in MLflow", MENDS)
+        if deleted:
+            return warning("MLflow", f"{named}: the experiment {EXPERIMENT} was deleted", "its pages", MENDS)
     return ok("MLflow", f"{named}{state}")
 
 

@@ -236,6 +236,34 @@ def test_mlflow_store_is_never_worse_than_a_warning(doctor, root):
     assert doctor()[1]["MLflow"][0] == "ok"
 
 
+@pytest.mark.parametrize(
+    ("stage", "place", "state", "found"),
+    [
+        ("active", "{root}/mlartifacts", "ok", "which opens"),
+        ("active", "/elsewhere/mlartifacts", "warning", "recorded in /elsewhere"),
+        ("deleted", "{root}/mlartifacts", "warning", "was deleted"),
+        ("active", "s3://bucket/mlartifacts", "ok", "which opens"),
+    ],
+)
+def test_mlflow_store_of_a_moved_repository_and_a_deleted_experiment(doctor, root, stage, place, state, found):
+    with sqlite3.connect(root / "mlflow.db") as connection:
+        connection.execute("CREATE TABLE model_versions (name)")
+        connection.execute("CREATE TABLE experiments (name, lifecycle_stage, artifact_location)")
+        row = ["soundtrack-retrieval", stage, place.format(root=root)]
+        connection.execute("INSERT INTO experiments VALUES (?, ?, ?)", row)
+    status, rows, _ = doctor()
+    assert (status, rows["MLflow"][0]) == (0, state)
+    assert found in rows["MLflow"][1]
+    assert state == "ok" or "sync-mlflow" in rows["MLflow"][3]
+
+
+def test_place_that_dvc_makes_no_copies_of(doctor, root, monkeypatch):
+    monkeypatch.chdir(root.rename(root.with_name("what?")))
+    status, rows, _ = doctor()
+    assert (status, rows["DVC"][0]) == (0, "warning")
+    assert "what?" in rows["DVC"][1]
+
+
 def test_foreign_mlflow_store_is_named_without_its_password(doctor, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://ann:hu@sh@127.0.0.1:9/store?token=hush")
     status, rows, out = doctor()
