@@ -33,7 +33,7 @@ from pipeline.params import Params, load_params
 
 PRESET = "reference-checkpoint"
 WIDTH = 100  # of the table where no terminal gives its own
-RETURN = "git checkout params.yaml dvc.lock metrics && dvc checkout"
+RETURN = "git checkout params.yaml dvc.lock metrics && dvc checkout --force"
 
 
 def announce(root: Path, variants: Sequence[str]) -> None:
@@ -110,12 +110,18 @@ def print_results(root: Path, variants: Sequence[str], params: Params) -> None:
 
 
 def _commit(root: Path, variants: Sequence[str]) -> None:
-    """Make the models what dvc.lock says that training them leaves, as `dvc commit -f train@VARIANT` does."""
-    from dvc.repo import Repo
+    """Record the models as what training leaves, as `dvc commit -f train@VARIANT` does, but not in DVC's run cache.
 
-    with explained(), Repo(str(root), _wait_for_lock=True) as repo, repo.scm_context():
+    Whoever trains with these parameters later is thus not given the imported models instead.
+    """
+    from dvc.repo import Repo, lock_repo
+
+    with explained(), Repo(str(root), _wait_for_lock=True) as repo, repo.scm_context(), lock_repo(repo):
         for variant in variants:
-            repo.commit(f"train@{variant}", force=True)
+            for stage in repo.stage.collect(f"train@{variant}"):
+                stage.save(run_cache=False)
+                stage.commit()
+                stage.dump(update_pipeline=False)
 
 
 def _compare(root: Path, variants: Variants, params: Params) -> None:

@@ -88,7 +88,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise ModelError(f"{path} is missing or no file: name a checkpoint, a .pth file as the reference saves it")
     try:
         if path.suffix.lower() == ".safetensors":
-            found = load_file(path)
+            found: Any = load_file(path)
         else:
             mapped = zipfile.is_zipfile(path)  # the optimizer's values, twice the size, then stay on the disk
             found = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
