@@ -14,7 +14,7 @@ from moto.server import ThreadedMotoServer
 from tests.small_repository import Repository
 
 MEDIA = ("data/downloads", "data/posters", "data/image", "data/audio", "metrics/report.html")
-EVALUATING = {"evaluate@Im", "evaluate@All", "compare", "publish"}
+RAN = {"split", "evaluate@Im", "evaluate@All", "compare", "publish"}  # `split` checks all parameters
 
 
 def clone(origin: Path, folder: Path) -> Repository:
@@ -76,15 +76,19 @@ def test_media_stay_and_all_else_is_pushed(lead):
     )
 
 
-def test_a_colleague_without_media_has_nothing_to_do_and_evaluates(lead, colleague):
+def test_a_colleague_without_media_has_nothing_to_do(colleague):
     assert not any((colleague.folder / name).exists() for name in MEDIA)
     assert colleague.ran(colleague.succeed("dvc", "repro", "--allow-missing")) == []
+    assert "computed" not in colleague.succeed("python", "-m", "pipeline", "repro", "--allow-missing")
+    poster = next((colleague.folder / "data/sample/site/media").glob("*.jpg"))
+    found = colleague.succeed("python", "-m", "pipeline", "recommend", "--image", str(poster), "-k", "2")
+    assert found.count("data/audio/") == 2
 
-    params = colleague.folder / "params.yaml"
-    params.write_text(params.read_text().replace("bootstrap_samples: 50", "bootstrap_samples: 40"))
-    output = colleague.succeed("python", "-m", "pipeline", "repro", "--allow-missing", "--parallel", "1")
-    computed = {line.split()[0] for line in output.splitlines() if "| computed" in line}
-    assert computed == EVALUATING
+
+def test_a_colleague_without_media_evaluates_and_the_experiment_travels(lead, colleague):
+    changes = ("-S", "evaluate.bootstrap_samples=40", "-S", "variant=Im")
+    output = colleague.succeed("dvc", "exp", "run", "--allow-missing", "-n", "fewer", *changes)
+    assert set(colleague.ran(output)) == RAN
     report = (colleague.folder / "metrics/report.html").read_text()
     assert "<audio" not in report and "data:image/jpeg" not in report
     for variant in ("Im", "All"):
@@ -92,10 +96,10 @@ def test_a_colleague_without_media_has_nothing_to_do_and_evaluates(lead, colleag
         theirs, ours = colleague.json(path), lead.json(path)
         assert (theirs["mrr"], theirs["ndcg"]) == (ours["mrr"], ours["ndcg"])
 
-    poster = next((colleague.folder / "data/sample/site/media").glob("*.jpg"))
-    found = colleague.succeed("python", "-m", "pipeline", "recommend", "--image", str(poster), "-k", "2")
-    assert found.count("data/audio/") == 2
-    colleague.succeed("git", "checkout", "-q", ".")
+    colleague.succeed("dvc", "exp", "push", "-q", "origin", "fewer")
+    lead.succeed("dvc", "exp", "pull", "-q", "origin", "fewer")
+    shown = json.loads(lead.succeed("dvc", "metrics", "diff", "--json", "HEAD", "fewer"))
+    assert shown["metrics/retrieval.json"]["variant"] == {"old": "All", "new": "Im"}
 
 
 def test_a_colleague_who_may_have_media_pulls_instead_of_computing(lead, origin):
@@ -109,15 +113,6 @@ def test_a_colleague_who_may_have_media_pulls_instead_of_computing(lead, origin)
     assert third.ran(third.succeed("dvc", "repro")) == []
     assert third.succeed("git", "status", "--short") == ""
     shutil.rmtree(third.folder)
-
-
-def test_an_experiment_travels(lead, colleague):
-    colleague.succeed("dvc", "exp", "run", "-q", "--allow-missing", "-n", "other-variant", "-S", "variant=Im")
-    colleague.succeed("git", "checkout", "-q", ".")
-    colleague.succeed("dvc", "exp", "push", "-q", "origin", "other-variant")
-    lead.succeed("dvc", "exp", "pull", "-q", "origin", "other-variant")
-    shown = json.loads(lead.succeed("dvc", "metrics", "diff", "--json", "HEAD", "other-variant"))
-    assert shown["diff"]["metrics/retrieval.json"]["variant"] == {"old": "All", "new": "Im"}
 
 
 @pytest.mark.parametrize(
