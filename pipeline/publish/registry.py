@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.core.files import sha256_of
 from pipeline.model.store import CONFIG, WEIGHTS
 from pipeline.store.index import INDEX, INDEX_KEYS
-from pipeline.tracking.logged import log_model
+from pipeline.tracking.logged import SERVED, log_model
 from pipeline.tracking.store import DIGEST_TAG, connected, find_run, never_fails, one_at_a_time, repository
 from pipeline.tracking.training import DATA_TAG
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 NAME = "soundtrack-retrieval"
 ALIAS = "published"
 SHOWN = ("recall_at_", "mrr")  # figures of the headline that are tags of a version
-PUBLISHED_TAG = "published.digest"  # of weights, config and index
+PUBLISHED_TAG = "published.digest"  # of weights, config, index and the code that answers
 
 
 @never_fails
@@ -42,7 +42,7 @@ def registered(root: Path, mlflow: ModuleType, folder: Path, headline: dict[str,
     """
     client = mlflow.MlflowClient()
     files = [folder / name for name in (WEIGHTS, CONFIG, INDEX)]
-    digests = {path.name: sha256_of(path) for path in files}
+    digests = {path.name: sha256_of(path) for path in [*files, SERVED]}
     digest = hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
     with one_at_a_time(root):
         current = _current(client)

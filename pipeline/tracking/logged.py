@@ -1,6 +1,6 @@
 """A model in MLflow: safetensors, its config, and the code that answers queries with it; nothing pickled.
 
-It answers rows of title, tags, plot and the path of an image, as `pipeline.apps.recommend.served` says: with the
+It answers rows of title, tags, plot and an image in base64, as `pipeline.apps.recommend.served` says: with the
 query's embedding, or, where it comes with an index of tracks, with the tracks that fit best. Logging it loads no
 network, runs nothing and asks nobody: signature, example and requirements are given, not found out.
 """
@@ -50,7 +50,7 @@ EXAMPLE = {
     "title": "The Lighthouse",
     "tags": "drama silent sea",
     "plot": "A keeper tends his light alone.\nOne night a storm brings a stranger to his door.",
-    "image": "data/image/AAA.jpg",
+    "image": "R0lGODdhAQABAIAAAAAAAAAAACwAAAAAAQABAAAIBAABBAQAOw==",  # a pixel
 }
 
 

@@ -1,5 +1,6 @@
 """Published models in MLflow's registry: one version a model, and the alias on the one that is published."""
 
+import base64
 import json
 import logging
 from dataclasses import asdict
@@ -113,7 +114,8 @@ def test_published_model_answers_with_the_tracks_of_its_index(tmp_path, params, 
     films = film_rows(world.rows)[:4]  # one of them of an unknown year
     asked = pandas.DataFrame(
         [
-            {name: film[name] for name in ("title", "tags", "plot")} | {"image": str(tmp_path / film["image"])}
+            {name: film[name] for name in ("title", "tags", "plot")}
+            | {"image": base64.b64encode((tmp_path / film["image"]).read_bytes()).decode()}
             for film in films
         ]
     )

@@ -1,5 +1,6 @@
 """A logged model: no pickle, all that it needs, nothing run while it is logged, and answers far from the repository."""
 
+import base64
 import json
 import subprocess
 import sys
@@ -31,6 +32,10 @@ answer = model.predict(pandas.DataFrame(json.loads(sys.argv[2])))
 import pipeline
 print(json.dumps([pipeline.__file__, [list(map(float, row)) for row in answer["embedding"]]]))
 """
+
+
+def as_base64(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode()
 
 
 def logged(root: Path, folder: Path, params):
@@ -75,7 +80,7 @@ def test_logged_model_answers_far_from_the_repository(tmp_path, params, tiny_ber
     folder = tmp_path / "models/Asked"
     _, found = logged(tmp_path, folder, params)
     queries = as_queries(world)[:2]
-    rows = [{"plot": query.plot, "image": str(query.image)} for query in queries]
+    rows = [{"plot": query.plot, "image": as_base64(query.image)} for query in queries]
     command = [sys.executable, "-c", ASK, found.artifact_location, json.dumps(rows)]
     done = subprocess.run(command, cwd=Path(tmp_path.root), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -94,3 +99,33 @@ def test_a_question_without_what_the_model_needs_is_refused_by_name(tmp_path, pa
     served = mlflow.pyfunc.load_model(found.artifact_location)
     with pytest.raises(MlflowException, match=r"^the query \(Dawn\): tags missing"):
         served.predict(pandas.DataFrame([{"title": "Dawn", "tags": None}]))
+
+
+@pytest.mark.usefixtures("path_of_imports")
+def test_images_come_as_base64_and_no_path_is_opened(tmp_path, params, tiny_bert, tiny_vit, monkeypatch):
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    world = make_asked_world(tmp_path, params, ["image"], tiny_bert, tiny_vit)
+    _, found = logged(tmp_path, tmp_path / "models/Asked", params)
+    served = mlflow.pyfunc.load_model(found.artifact_location)
+    picture = next(query.image for query in as_queries(world))
+    assert picture.is_file()
+    text = as_base64(picture)
+    vectors = [
+        served.predict(pandas.DataFrame([{"image": sent}]))["embedding"][0]
+        for sent in (text, f"{text[:9]}\n{text[9:]}")
+    ]
+    np.testing.assert_array_equal(*vectors)
+    for sent, message in {
+        str(picture): "no base64",
+        str(picture.relative_to(tmp_path)): "no base64",
+        as_base64(tmp_path / "models/Asked/config.json"): "cannot be decoded",
+        f"data:image/jpeg;base64,{text}": "no base64",
+        "é": "no base64",
+    }.items():
+        with pytest.raises(MlflowException, match=f"image: {message}"):
+            served.predict(pandas.DataFrame([{"image": sent}]))
+    monkeypatch.setattr(sys.modules[type(served.unwrap_python_model()).__module__], "MAX_IMAGE_CHARS", 10)
+    with pytest.raises(MlflowException, match="at most 10"):
+        served.predict(pandas.DataFrame([{"image": text}]))

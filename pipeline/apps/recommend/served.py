@@ -1,17 +1,25 @@
 """What MLflow runs to answer queries; it is copied into each logged model, and named by `pipeline.tracking.logged`.
 
-A question is a table with the columns title, tags, plot and image (a path), each of which may be missing unless the
-model needs it. The answer is one row per question with its `embedding`; with an index it is one row per track, the
-`k` best of each question in order.
+A question is a table with the columns title, tags, plot and image (a JPEG, PNG, GIF or WebP file in base64), each of
+which may be missing unless the model needs it. No path is opened that a question names. The answer is one row per
+question with its `embedding`; with an index it is one row per track, the `k` best of each question in order.
 """
 
+import base64
+import binascii
+import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MAX_IMAGE_CHARS = 27_000_000  # of base64: 20 MB, what the web page takes
 
 
 class Served(PythonModel):
@@ -53,7 +61,9 @@ class Served(PythonModel):
             for row in table.to_dict("records")
         ]
         queries = [
-            Query(row.get("title"), row.get("tags"), row.get("plot"), Path(row["image"]) if "image" in row else None)
+            Query(
+                row.get("title"), row.get("tags"), row.get("plot"), _picture(row["image"]) if "image" in row else None
+            )
             for row in asked
         ]
         vectors = self.encoder.encode(queries)
@@ -71,6 +81,24 @@ class Served(PythonModel):
             numbers = [None if pandas.isna(number) else int(number) for number in answer[name]]
             answer[name] = pandas.Series(numbers, dtype=object)
         return answer
+
+
+def _picture(text: str) -> "Image":
+    """Return the picture of a question; raise `ModelError` for what is none."""
+    from pipeline.core.errors import ModelError
+    from pipeline.media.pictures import BadPictureError, read_picture
+    from pipeline.store.inputs import MAX_PIXELS
+
+    needed = "a JPEG, PNG, GIF or WebP file in base64 is needed"
+    if len(text) > MAX_IMAGE_CHARS:
+        raise ModelError(f"image: {len(text)} characters, at most {MAX_IMAGE_CHARS} are allowed")
+    try:
+        data = base64.b64decode("".join(text.split()), validate=True)
+        return read_picture(io.BytesIO(data), MAX_PIXELS)
+    except (binascii.Error, ValueError):  # other characters
+        raise ModelError(f"image: no base64; {needed}, not a path") from None
+    except BadPictureError as error:
+        raise ModelError(f"image: {error.problem}; {needed}") from None
 
 
 set_model(Served())
