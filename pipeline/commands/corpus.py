@@ -2,26 +2,9 @@
 
 import argparse
 import sys
-from collections import Counter
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-from pipeline.apps.corpus.api import Api, ApiError
-from pipeline.apps.corpus.category import harvest
-from pipeline.apps.corpus.listing import Outcome, Wanted, add, articles_of
-from pipeline.apps.corpus.report import check
-from pipeline.apps.corpus.source import read_urls, site_of
-from pipeline.apps.corpus.wording import MAX_SHOWN, columns, number
-from pipeline.core.errors import CorpusError, PipelineError
-from pipeline.core.text import one_line
-from pipeline.corpus import ORIGIN
-from pipeline.corpus.forms import list_file
-from pipeline.corpus.load import read_corpus
-from pipeline.params import Params, load_params
-from pipeline.scrape.agent import operator_contact, require_contact
-from pipeline.scrape.client import Client
 
 SITE = "https://en.wikipedia.org"
 LIMIT = 200  # films of a category, unless another number is given
@@ -39,15 +22,15 @@ def register(commands: Any) -> None:
 
 def _add_actions(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    urls = _action(actions, "add", "add films by the addresses of their articles", _add)
+    urls = _action(actions, "add", "add films by the addresses of their articles", "add_urls")
     urls.add_argument("urls", metavar="URL", nargs="+", help="e.g. https://en.wikipedia.org/wiki/Sherlock_Jr.")
-    file = _action(actions, "import", "add the films of a file, one address a line", _import)
+    file = _action(actions, "import", "add the films of a file, one address a line", "add_file")
     file.add_argument(
         "file",
         metavar="FILE",
         help="text; blank lines and lines that begin with # are passed over; - reads standard input",
     )
-    category = _action(actions, "category", "add the films of a Wikipedia category", _category)
+    category = _action(actions, "category", "add the films of a Wikipedia category", "add_category")
     category.add_argument("name", metavar="NAME", help='e.g. "2010s science fiction films"')
     category.add_argument("--limit", type=_positive, default=LIMIT, help="films to add at most (default: %(default)s)")
     category.add_argument("--site", default=SITE, help="the wiki to ask (default: %(default)s)")
@@ -55,107 +38,25 @@ def _add_actions(parser: argparse.ArgumentParser) -> None:
         actions,
         "check",
         "report how the list is understood, what is wrong with it, and what fetching it would take",
-        _check,
+        "check_list",
     )
 
 
-def _action(actions: Any, name: str, help: str, run: Any) -> argparse.ArgumentParser:
+def _action(actions: Any, name: str, help: str, run: str) -> argparse.ArgumentParser:
     parser = actions.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
     parser.add_argument("--corpus", metavar="FOLDER", help="folder of the list (default: corpus.folder in params.yaml)")
     parser.set_defaults(run=partial(_run, run))
     return parser
 
 
-def _run(action: Callable[[argparse.Namespace, Params], int], options: argparse.Namespace) -> int:
+def _run(action: str, options: argparse.Namespace) -> int:
+    from pipeline.apps.corpus import actions
+    from pipeline.params import load_params
+
     if getattr(options, "old_name", False):
         print(f"`{OLD_NAME}` is the old name of `corpus`: python -m pipeline corpus …", file=sys.stderr)
-    return action(options, load_params(Path("params.yaml")))
-
-
-def _add(options: argparse.Namespace, params: Params) -> int:
-    return _added(options, params, [Wanted(url) for url in options.urls], [""] * len(options.urls))
-
-
-def _import(options: argparse.Namespace, params: Params) -> int:
-    lines = read_urls(options.file, sys.stdin.buffer)
-    if not lines:
-        raise CorpusError(f"{options.file} names no URL")
-    return _added(options, params, [Wanted(url) for _, url in lines], [f"line {line}: " for line, _ in lines])
-
-
-def _category(options: argparse.Namespace, params: Params) -> int:
-    site = site_of(options.site)
-    contact = operator_contact(params.corpus)
-    require_contact([site], contact)
-    folder = _folder(options, params)
-    known = articles_of(read_corpus(folder, *_reading(params)).films) if list_file(folder) else {}
-    with Client(params.scrape, contact) as client:
-        try:
-            found = harvest(Api(site, client, params.scrape), options.name, options.limit, known)
-        except ApiError as error:
-            raise PipelineError(f"{one_line(options.name, MAX_SHOWN)}: {error}") from None
-    status = _added(options, params, found.wanted, [""] * len(found.wanted))
-    for reason, count in found.passed_over.most_common():
-        print(f"{number(count, 'page')} passed over: {reason}")
-    if len(found.wanted) == options.limit:
-        print(f"stopped at --limit {options.limit}")
-    if found.broken_off:
-        print(f"ERROR: left early, run it again to go on: {found.broken_off}", file=sys.stderr)
-    return 1 if found.broken_off else status
-
-
-def _check(options: argparse.Namespace, params: Params) -> int:
-    return check(Path(), _folder(options, params), params, print)
-
-
-def _added(options: argparse.Namespace, params: Params, wanted: list[Wanted], places: list[str]) -> int:
-    folder = _folder(options, params)
-    outcomes = add(folder, wanted, params.corpus)
-    for line in columns(map(_line, outcomes, places)) if outcomes else []:
-        print(line)
-    counts: Counter[str] = Counter(outcome.status for outcome in outcomes)
-    words = {"added": "added", "there": "in the list already", "refused": "refused"}
-    print(
-        ", ".join(f"{counts[status]:,} {word}" for status, word in words.items() if counts[status] or status == "added")
-    )
-    if (folder / "meta.json").exists():
-        _advise(folder, params, bool(counts["added"]))
-    return 1 if counts["refused"] else 0
-
-
-def _line(outcome: Outcome, place: str) -> tuple[str, str, str]:
-    message = {"added": "added", "there": f"in the list already: {outcome.reason}"}
-    return (
-        outcome.fid or "---",
-        one_line(outcome.url, MAX_SHOWN),
-        place + message.get(outcome.status, f"refused: {outcome.reason}"),
-    )
-
-
-def _advise(folder: Path, params: Params, added: bool) -> None:
-    """Print where the list stands, and how to use it when it is not the one in use."""
-    films = read_corpus(folder, *_reading(params)).films
-    print(f"{folder / 'meta.json'} lists {number(len(films), 'film')}")
-    if not added:
-        return
-    served = sum(film.wikipedia.startswith(ORIGIN) for film in films)
-    if folder != Path(params.corpus.folder):
-        serve = "" if served else " and corpus.serve: null"
-        print(f"To use it: corpus.folder: {folder}{serve} in params.yaml, then `dvc repro`")
-    elif served:
-        print(
-            f"Mind that {number(served, 'film')} of it come with the corpus's own pages; "
-            "--corpus data/mine makes a list of your own"
-        )
-    print(f"To check it: python -m pipeline corpus check --corpus {folder}")
-
-
-def _reading(params: Params) -> tuple[str, dict[Any, str]]:
-    return params.corpus.search, params.corpus.fields
-
-
-def _folder(options: argparse.Namespace, params: Params) -> Path:
-    return Path(options.corpus or params.corpus.folder)
+    status: int = getattr(actions, action)(options, load_params(Path("params.yaml")))
+    return status
 
 
 def _positive(text: str) -> int:

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from pipeline.__main__ import main
 from pipeline.apps.corpus.answer import ShapeError, read_answer
 from pipeline.apps.corpus.article import NotAnArticleError, article_of
-from pipeline.commands import corpus as command
 from pipeline.corpus import load_films
 from pipeline.params import load_params
 
@@ -54,7 +53,7 @@ def root(home, monkeypatch):
     """A repository's root whose params.yaml is read once, not for each example."""
     root = home()
     read = load_params(Path("params.yaml"))
-    monkeypatch.setattr(command, "load_params", lambda path: read)
+    monkeypatch.setattr("pipeline.params.load_params", lambda path: read)
     return root
 
 
