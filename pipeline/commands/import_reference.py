@@ -23,7 +23,7 @@ def register(commands: Any) -> None:
         action="append",
         default=[],
         metavar="FILE=VARIANT",
-        help="what a file was trained for, where it cannot be told: a row of `variants` in params.yaml; repeatable",
+        help="what a file was trained for, a row of `variants` in params.yaml, where nothing shows it; repeatable",
     )
     parser.add_argument("--variant", help="the same for a source that is one file")
     encoder = "folder, or model of the Hugging Face hub, with the {}'s configuration and {} (default: %(default)s)"

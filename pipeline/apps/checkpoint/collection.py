@@ -87,7 +87,7 @@ def print_entries(entries: Sequence[Entry], source: Source, variants: Variants) 
     others = [one_line(file) for file in source.files if file not in listed]
     if others:
         more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
-        console.print(Text(f"No checkpoints by their names: {', '.join(others[:SHOWN])}{more}"))
+        console.print(Text(f"No checkpoints by their endings: {', '.join(others[:SHOWN])}{more}"))
 
 
 def _imported(entry: Entry, source: Source, folder: Path, variants: Variants, encoders: Encoders) -> Entry:

@@ -1,8 +1,8 @@
 """Which variant each file of a source is: as the user names it, else by its name, else by the tensors in it.
 
-A name says a variant where its words do, whatever their case and what is between them: `best_M-Im-Plo.pth` is ImPlo,
-and not Im or Plo. Tensors say what encoders there are, and by two more words in the vocabulary that the text is
-`tags_plot`; where that leaves several variants, the user has to say which.
+Words of a name give a variant, whatever their case and what separates them: `best_M-Im-Plo.pth` is ImPlo, not Im.
+Tensors show which encoders there are, and by two more words in the vocabulary that the text is `tags_plot`; where
+that leaves several variants, the user names one.
 """
 
 import re
@@ -69,8 +69,8 @@ def named_by_user(options: Iterable[str], source: Source, variants: Variants) ->
 def decide(source: Source, named: Mapping[str, str], variants: Variants, text: str) -> list[Entry]:
     """Return what each file that may be a checkpoint is, with a reason where it is not to be imported.
 
-    `named` are those that the user names. A file is fetched where neither the user nor its name says what it is, and
-    a variant is left to be found. `text` names the configuration of the text encoder that its vocabulary is compared
+    `named` are those that the user names. A file is fetched where neither the user nor its name gives its variant,
+    and some variant has no file yet. `text` names the configuration of the text encoder that its vocabulary is compared
     with.
     """
     entries = []
@@ -90,7 +90,7 @@ def decide(source: Source, named: Mapping[str, str], variants: Variants, text: s
 
 
 def variant_in_path(path: str, variants: Iterable[str]) -> tuple[str, str]:
-    """Return the variant that a file's name says, else the nearest folder's, and by which of `BY`; or empty texts."""
+    """Return the variant that a file's name gives, else the nearest folder's, and by which of `BY`; or empty texts."""
     own = PurePosixPath(path)
     for name, by in ((own.stem, NAME), *((parent.name, FOLDER) for parent in own.parents)):
         if variant := variant_in(name, variants):
@@ -99,7 +99,7 @@ def variant_in_path(path: str, variants: Iterable[str]) -> tuple[str, str]:
 
 
 def variant_in(name: str, variants: Iterable[str]) -> str:
-    """Return the one variant that words of `name` say, side by side; empty if they say none or several."""
+    """Return the one variant that words of `name` give, side by side; empty if they give none or several."""
     plain = {re.sub("[^a-z0-9]", "", variant.lower()): variant for variant in variants}
     spellings = {MODEL + spelling: variant for spelling, variant in plain.items()} | plain
     words = [word.lower() for word in WORD.findall(name)]
@@ -111,9 +111,9 @@ def variant_in(name: str, variants: Iterable[str]) -> str:
 
 
 def _by_tensors(entry: Entry, source: Source, lacking: Sequence[str], variants: Variants, text: str) -> Entry:
-    """Return what the tensors of a file say that its name does not."""
+    """Return the entry with the variant that the tensors of its file give, or with a reason."""
     if not lacking:
-        return replace(entry, reason="its name says no variant, and each variant has a file")
+        return replace(entry, reason="its name gives no variant, and each variant has a file")
     path = Path(entry.file)
     try:
         path = source.fetch(entry.file)
@@ -126,14 +126,14 @@ def _by_tensors(entry: Entry, source: Source, lacking: Sequence[str], variants: 
     if marked:
         allowed = [name for name in allowed if "tags_plot" in variants[name].inputs]
     if len(allowed) == 1:
-        taken = "" if allowed[0] in lacking else f"its tensors say {allowed[0]}, which another file's name says"
+        taken = "" if allowed[0] in lacking else f"its tensors give {allowed[0]}, as another file's name does"
         return replace(entry, variant=allowed[0], by=TENSORS, reason=taken)
     if not allowed:
         encoders = " and ".join(kinds) or "no"
-        return replace(entry, reason=f"its name says no variant, and no variant has just {encoders} encoders")
+        return replace(entry, reason=f"its name gives no variant, and no variant has just {encoders} encoders")
     left = [name for name in allowed if name in lacking] or allowed
     advice = f"add --file '{entry.file}={left[0]}'" + (" or another of them" if len(left) > 1 else " if it is that one")
-    return replace(entry, reason=f"its name says no variant, its tensors say one of {', '.join(allowed)}: {advice}")
+    return replace(entry, reason=f"its name gives no variant, and its tensors fit {', '.join(allowed)}: {advice}")
 
 
 def _one_each(entries: Sequence[Entry]) -> list[Entry]:

@@ -1,7 +1,7 @@
 """Where checkpoints come from: one file, a folder, or a model of the Hugging Face hub.
 
-Names and sizes are all that is known of files before they are fetched. What can be a checkpoint is told by both; how
-files are called is up to whoever published them.
+Names and sizes are all that is known of files before they are fetched. A checkpoint is recognised by its ending and its
+size; nothing else of its name is taken for granted.
 """
 
 import os
@@ -48,7 +48,7 @@ def open_source(text: str) -> Source:
 
 
 def is_candidate(file: str) -> bool:
-    """Return whether a file is called as checkpoints are."""
+    """Return whether a file has the ending of a checkpoint."""
     return PurePosixPath(file).suffix.lower() in SUFFIXES
 
 

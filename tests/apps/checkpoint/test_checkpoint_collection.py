@@ -1,4 +1,4 @@
-"""Several checkpoints at once: which variant each is, and what becomes of those that cannot be told or read."""
+"""Several checkpoints at once: which variant each is, and what becomes of those that cannot be recognised or read."""
 
 import io
 import json
@@ -81,7 +81,7 @@ def rows(out: str) -> dict[str, str]:
         ("pytorch_model.bin", "", ""),
     ],
 )
-def test_variant_that_a_name_says(path, variant, by):
+def test_variant_that_a_name_gives(path, variant, by):
     assert variant_in_path(path, VARIANTS) == (variant, by)
 
 
@@ -142,12 +142,12 @@ def test_what_a_folder_has_and_lacks(folder, checkpoint, state_of, capsys):
     assert ".hidden" not in out
 
 
-def test_files_that_only_the_user_can_tell(folder, checkpoint, capsys):
+def test_files_whose_variant_only_the_user_knows(folder, checkpoint, capsys):
     (folder / "deep").mkdir()
     (folder / "deep/one.pth").write_bytes(checkpoint("Ta"))
     assert main(["import-reference", "saved", *ENCODERS]) == 1
     message = capsys.readouterr().err
-    assert "its tensors say one of Ta, Plo, TaPlo: add --file 'deep/one.pth=Ta'" in message
+    assert "its tensors fit Ta, Plo, TaPlo: add --file 'deep/one.pth=Ta'" in message
     assert not Path("models").exists()
     assert main(["import-reference", "saved", *ENCODERS, "--file", "one.pth=Plo"]) == 0
     assert set(imported()) == {"Plo"}
@@ -212,7 +212,7 @@ def test_of_several_files_of_one_variant_the_surer_one_is_taken(decided):
     found = decided({"All/best.pth": "All", "M-All.pth": "All", "x.pth": "All"})
     assert found["M-All.pth"] == ("All", NAME, "")
     assert found["All/best.pth"] == ("All", FOLDER, f"All is M-All.pth, by {NAME}")
-    assert found["x.pth"] == ("All", TENSORS, "its tensors say All, which another file's name says")
+    assert found["x.pth"] == ("All", TENSORS, "its tensors give All, as another file's name does")
     found = decided({"M-Im.pth": "Im", "x.pth": "Im"}, {"x.pth": "Im"})
     assert found == {"M-Im.pth": ("Im", NAME, f"Im is x.pth, by {OPTION}"), "x.pth": ("Im", OPTION, "")}
 
@@ -227,7 +227,7 @@ def test_of_files_that_are_equally_one_variant_none_is_taken(decided):
 def test_where_every_variant_has_a_file_no_other_is_read(decided):
     decided.checkpoint = lambda _: bytes(2**20)
     found = decided({f"M-{variant}.pth": variant for variant in KINDS} | {"x.pth": "Im"})
-    assert found.pop("x.pth") == ("", "", "its name says no variant, and each variant has a file")
+    assert found.pop("x.pth") == ("", "", "its name gives no variant, and each variant has a file")
     assert {variant: by for variant, by, _ in found.values()} == dict.fromkeys(KINDS, NAME)
 
 
