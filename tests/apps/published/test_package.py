@@ -20,7 +20,6 @@ ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.slow
 
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s#]+)", re.MULTILINE)
-BUILDS = "setuptools"  # pinned, and needed by nobody who has the package
 
 # A program in which some modules are not installed, and the command that it runs.
 WITHOUT = """
@@ -56,7 +55,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     done = subprocess.run([*build, "--wheel-dir", folder, source], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{done.stdout}{done.stderr}\nis the environment that of requirements.txt?"
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}\nis the environment that of requirements-dev.txt?"
     (wheel,) = folder.glob("*.whl")
     with ZipFile(wheel) as file:
         file.extractall(folder / "site")
@@ -81,7 +80,7 @@ def test_every_package_that_is_pinned_is_asked_for_in_a_range_that_holds_its_num
         asked.setdefault(extra, {})[requirement.name.lower()] = requirement
     assert sorted(asked) == sorted(["", *EXTRAS]) == sorted(["", *about.get_all("Provides-Extra")])
     pinned, engine = pins("requirements.txt"), pins("requirements-ray.txt")
-    assert {*asked[""], *asked["serve"], *asked["pipeline"]} == pinned.keys() - {BUILDS}
+    assert {*asked[""], *asked["serve"], *asked["pipeline"]} == pinned.keys()
     assert asked["ray"].keys() == engine.keys()
     for of_extra in asked.values():
         for name, requirement in of_extra.items():
