@@ -6,6 +6,7 @@ from math import comb
 import numpy as np
 import pytest
 
+from pipeline.evaluate import chance
 from pipeline.evaluate.chance import chance_metrics, expected_median_rank, fewer_than
 from pipeline.evaluate.metrics import averages, query_metrics
 from pipeline.evaluate.ranking import one_row_each, rank
@@ -45,12 +46,15 @@ def test_median_rank_of_chance_equals_the_mean_over_all_rankings_of_all_films(re
 
 
 def test_fewer_events_than_k_follow_the_binomial_law():
-    for chance in (0.0, 0.2, 0.5, 1.0):
+    for probability in (0.0, 0.2, 0.5, 1.0):
         for events in (1, 2, 7, 30):
             for k in (1, 3, events, events + 1):
-                law = [comb(events, i) * chance**i * (1 - chance) ** (events - i) for i in range(min(k, events + 1))]
-                found = fewer_than(k, np.array([[chance]]), np.array([events]))
-                assert found == pytest.approx([sum(law)], abs=1e-12), (chance, events, k)
+                law = [
+                    comb(events, i) * probability**i * (1 - probability) ** (events - i)
+                    for i in range(min(k, events + 1))
+                ]
+                found = fewer_than(k, np.array([[probability]]), np.array([events]))
+                assert found == pytest.approx([sum(law)], abs=1e-12), (probability, events, k)
 
 
 def test_median_rank_of_chance_is_that_of_many_simulated_films():
@@ -87,3 +91,15 @@ def test_the_probability_of_none_stays_exact_among_many_candidates():
     for places in (0, 1, 7, 300, 19_990, 20_000):
         assert any_among_first(places, 50, 20_000) == pytest.approx(1 - behind[places], abs=1e-12)
     assert chance_metrics([50], 20_000, KS)["mean_rank"] == pytest.approx(behind[:-1].sum(), rel=1e-9)
+
+
+@pytest.mark.parametrize("relevant", [[1, 2, 3], [1, 2, 2, 5], [40, 1, 3, 8, 9], [1] * 5, [1, 2, 3, 4, 5] * 40])
+def test_median_rank_of_chance_among_many_candidates_takes_only_some_ranks(monkeypatch, relevant):
+    numbers, counts = np.unique(relevant, return_counts=True)
+    every = expected_median_rank(numbers, counts, 3000)
+    taken = []
+    exactly = chance._fewer_than
+    monkeypatch.setattr(chance, "_fewer_than", lambda *given: taken.append(given) or exactly(*given))
+    monkeypatch.setattr(chance, "SAMPLES", 200)
+    assert expected_median_rank(numbers, counts, 3000) == pytest.approx(every, rel=1e-6)
+    assert len(taken) < (2 * 450 if len(relevant) > 3 else 2 * 3000)
