@@ -1,7 +1,8 @@
 """What every metric is worth under a random ranking: expected for each query's own number of candidates, then averaged.
 
-All of it is exact, with many candidates to some ten digits. A random ranking is one in which all candidates are tied, so the metrics themselves give their
-expectations; `median_rank` is the expectation of the median over queries whose rankings are independent.
+All of it is exact, among many candidates to some ten digits. A random ranking is one in which all candidates are tied,
+so the metrics themselves give their expectations; `median_rank` is the expectation of the median over queries whose
+rankings are independent.
 
 Where recordings are ranked, a random ranking is a random order of the recordings, each as likely to be first as any
 other. A random order of their segments, in which a recording stands where its first segment does, would be another one:
