@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy
 import torch
+from numpy._core.multiarray import scalar
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -35,6 +37,12 @@ from pipeline.train.training import write_history
 WORDS = "text_encoder.embeddings.word_embeddings.weight"
 PARALLEL = "module."  # what DataParallel puts before every name
 UNREAD = ("text_encoder.embeddings.position_ids",)  # a constant that old versions of transformers kept
+
+# What numbers of NumPy are made of, by the names that its versions 1 and 2 write: a mean loss is often one.
+NUMBERS: list[Any] = [
+    *((scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
+    *(numpy.dtype, *(type(numpy.dtype(code)) for code in ("f2", "f4", "f8", "i4", "i8", "?"))),
+]
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +99,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
             found: Any = load_file(path)
         else:
             mapped = zipfile.is_zipfile(path)  # the optimizer's values, twice the size, then stay on the disk
-            found = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+            with torch.serialization.safe_globals(NUMBERS):
+                found = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as error:  # as torch raises for damaged files
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise ModelError(
@@ -131,8 +140,8 @@ def _is_plain(value: Any) -> bool:
 
 
 def _number(value: Any) -> float | None:
-    """Return a finite number that a file gives as a number or a tensor of one, None for anything else."""
-    if isinstance(value, Tensor) and value.numel() == 1:
+    """Return a finite number that a file gives as one, as NumPy's or as a tensor, None for anything else."""
+    if isinstance(value, numpy.generic) or (isinstance(value, Tensor) and value.numel() == 1):
         value = value.item()
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 

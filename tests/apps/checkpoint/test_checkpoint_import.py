@@ -4,8 +4,10 @@ import json
 import math
 import os
 import re
+import zipfile
 from pathlib import Path
 
+import numpy
 import pytest
 import torch
 import torch.nn.functional as F
@@ -246,6 +248,18 @@ def test_objects_are_refused_and_not_made(state_of, work, capsys, old):
     assert "bad.pth cannot be read as tensors alone" in capsys.readouterr().err
     assert not (work / "opened").exists()
     assert not (work / "models").exists()
+
+
+def test_numbers_of_numpy_are_read(state_of, work):
+    whole = {"epoch": numpy.int64(3), "best_loss": numpy.float32(1.5), "loss_details": [numpy.float64(2.0)]}
+    torch.save(whole | {"state_dict": state_of(("image",))}, work / "new.pth")
+    with zipfile.ZipFile(work / "new.pth") as new, zipfile.ZipFile(work / "old.pth", "w") as old:
+        for name in new.namelist():  # as NumPy 1 writes it
+            old.writestr(name, new.read(name).replace(b"numpy._core.", b"numpy.core."))
+    for name in ("new", "old"):
+        assert import_file(work / f"{name}.pth", IMAGE, "--out", name) == 0
+        imported = json.loads((work / name / "config.json").read_text())["imported"]
+        assert (imported["epoch"], imported["best_loss"]) == (3, 1.5)
 
 
 def test_files_that_are_no_checkpoint_are_refused(state_of, work, capsys):
