@@ -52,8 +52,8 @@ class TrainingRun:
             return
         mlflow = connected(root)
         values = flat_params(params, variant)
-        key = hashlib.sha256(json.dumps([values, dataset_digest], sort_keys=True, default=str).encode()).hexdigest()
-        interrupted = _interrupted(mlflow, key)
+        key = training_key(values, dataset_digest)
+        interrupted = interrupted_run(mlflow, key)
         experiment = os.environ.get("DVC_EXP_NAME", "")
         tags = run_tags(root, variant, params["variants"], dataset_digest, experiment)
         tags |= {KEY_TAG: key, PROCESS_TAG: _process()}
@@ -117,6 +117,25 @@ def attach_model(mlflow: ModuleType, run_id: str, variant: str, folder: Path) ->
     )
 
 
+def training_key(values: Mapping[str, Any], dataset_digest: str) -> str:
+    """Return the digest of all that decides a training: its parameters, as `flat_params` gives them, and its data."""
+    return hashlib.sha256(json.dumps([values, dataset_digest], sort_keys=True, default=str).encode()).hexdigest()
+
+
+def interrupted_run(mlflow: ModuleType, key: str) -> str | None:
+    """Return the run of the training `key` that still counts as running though its process has ended, if any.
+
+    It was killed, or could not reach the server any more.
+    """
+    found = mlflow.search_runs(
+        experiment_names=[EXPERIMENT],
+        filter_string=f"tags.`{KEY_TAG}` = '{key}' and attributes.status = 'RUNNING'",
+        order_by=["attributes.start_time DESC"],
+        output_format="list",
+    )
+    return next((run.info.run_id for run in found if _has_ended(run.data.tags.get(PROCESS_TAG, ""))), None)
+
+
 def run_name(variant: str, experiment: str) -> str:
     """Return what a run is called in tables and legends: its variant, and DVC's name of the experiment if any."""
     return f"{variant} · {experiment}" if experiment else variant
@@ -148,17 +167,6 @@ def dataset_of(mlflow: ModuleType, corpus: str, digest: str) -> Any:
     """Return the data set of a run, whose digest of the audio features is all that is kept of it."""
     source = mlflow.data.sources.LocalArtifactDatasetSource("data/dataset.parquet")
     return mlflow.data.meta_dataset.MetaDataset(source, name=Path(corpus).name, digest=digest[:DIGEST_CHARS])
-
-
-def _interrupted(mlflow: ModuleType, key: str) -> str | None:
-    """Return the run of the training `key` that still counts as running though its process has ended, if any."""
-    found = mlflow.search_runs(
-        experiment_names=[EXPERIMENT],
-        filter_string=f"tags.`{KEY_TAG}` = '{key}' and attributes.status = 'RUNNING'",
-        order_by=["attributes.start_time DESC"],
-        output_format="list",
-    )
-    return next((run.info.run_id for run in found if _has_ended(run.data.tags.get(PROCESS_TAG, ""))), None)
 
 
 def _process() -> str:

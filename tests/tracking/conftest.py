@@ -1,6 +1,9 @@
-"""A model's folder."""
+"""A model's folder, and a process that has ended."""
 
 import json
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,13 @@ def make_model(root: Path) -> Path:
     (folder / "model.safetensors").write_bytes(b"weights")
     (folder / "config.json").write_text(json.dumps({"variant": "Im"}))
     return folder
+
+
+def ended_process() -> str:
+    """Return a process of this machine that is there no more, as a run's tag names it."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return f"{platform.node()} {process.pid}"
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 from pipeline.tracking.evaluation import log_evaluation
 from pipeline.tracking.store import tracking_uri
 from pipeline.tracking.training import PROCESS_TAG, TrainingRun, training_run
+from tests.tracking.conftest import ended_process
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent.parent
@@ -158,10 +159,7 @@ def begun_again(root, params, digest="00"):
 
 @pytest.fixture
 def ended() -> str:
-    """A process of this machine that is there no more."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return f"{platform.node()} {process.pid}"
+    return ended_process()
 
 
 def test_killed_training_goes_on_in_its_own_run(tmp_path, params, ended):

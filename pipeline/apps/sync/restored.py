@@ -4,7 +4,7 @@ import csv
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,8 +18,17 @@ from pipeline.params import load_params
 from pipeline.publish.registry import ALIAS, NAME, registered
 from pipeline.store.index import INDEX
 from pipeline.tracking.evaluation import log_figures
+from pipeline.tracking.flat import flat_params
 from pipeline.tracking.store import WEIGHTS, connected, explained, find_run, one_at_a_time
-from pipeline.tracking.training import DATA_TAG, attach_model, dataset_of, run_name, run_tags
+from pipeline.tracking.training import (
+    DATA_TAG,
+    attach_model,
+    dataset_of,
+    interrupted_run,
+    run_name,
+    run_tags,
+    training_key,
+)
 
 FROM_TAG = "params.from"  # the file that a run's parameters were read from
 BATCH = 1000  # metrics that MLflow takes at once
@@ -77,7 +86,9 @@ def sync(mlflow: ModuleType, root: Path, source: Path, extra: Mapping[str, str])
             digest = sha256_of(folder / WEIGHTS)
             metrics, note = _metrics_of(source / f"metrics/evaluate/{variant}.json", digest)
             run, action, notes = find_run(mlflow, digest), EXISTS, [note]
-            if run is None:
+            if run is not None:
+                action = EVALUATED if _add_curves(mlflow, run, folder) else EXISTS
+            else:
                 values, origin = produced_by(stages, folder / WEIGHTS, variant, params)
                 data = dataset_digest(stages, variant, root)
                 tags = run_tags(root, variant, params.variants, data, extra.get("dvc.exp_name", "")) | dict(extra)
@@ -86,7 +97,8 @@ def sync(mlflow: ModuleType, root: Path, source: Path, extra: Mapping[str, str])
                     "restored": "true",
                     FROM_TAG: origin,
                 }
-                run, action = _logged(mlflow, folder, variant, values, tags), LOGGED
+                begun = interrupted_run(mlflow, training_key(flat_params(asdict(params), variant), data))
+                run, action = _logged(mlflow, folder, variant, values, tags, begun), LOGGED
                 notes += [f"parameters are those of {PARAMS} now"] if origin == PARAMS else []
             if metrics and log_figures(mlflow, run, metrics, extra.get("dvc.exp_name", "")):
                 action = LOGGED if action == LOGGED else EVALUATED
@@ -104,19 +116,39 @@ def _register_published(mlflow: ModuleType, root: Path) -> Registration | None:
     return Registration(f"{NAME}@{ALIAS}", version, is_new)
 
 
-def _logged(mlflow: ModuleType, folder: Path, variant: str, values: Mapping[str, Any], tags: Mapping[str, str]) -> Any:
-    """Return the run described by the files of `folder`, logged now."""
+def _logged(
+    mlflow: ModuleType,
+    folder: Path,
+    variant: str,
+    values: Mapping[str, Any],
+    tags: Mapping[str, str],
+    begun: str | None,
+) -> Any:
+    """Return the run described by the files of `folder`, logged now; what its training logged in `begun` stays."""
     client = mlflow.MlflowClient()
-    curves = _curves(folder / "history.csv")
-    with mlflow.start_run(run_name=run_name(variant, tags["dvc.exp_name"]), tags=dict(tags)) as run:
-        if tags[DATA_TAG]:
-            corpus = values.get("corpus.folder", "data")
-            mlflow.log_input(dataset_of(mlflow, corpus, tags[DATA_TAG]), context="training")
-        mlflow.log_params(dict(values))
-        for start in range(0, len(curves), BATCH):
-            client.log_batch(run.info.run_id, curves[start : start + BATCH])
+    with mlflow.start_run(begun, run_name=run_name(variant, tags["dvc.exp_name"]), tags=dict(tags)) as run:
+        if not run.data.params:
+            if tags[DATA_TAG]:
+                corpus = values.get("corpus.folder", "data")
+                mlflow.log_input(dataset_of(mlflow, corpus, tags[DATA_TAG]), context="training")
+            mlflow.log_params(dict(values))
+        _add_curves(mlflow, run, folder)
         attach_model(mlflow, run.info.run_id, variant, folder)
     return client.get_run(run.info.run_id)
+
+
+def _add_curves(mlflow: ModuleType, run: Any, folder: Path) -> bool:
+    """Log the points of the history of `folder` that `run` lacks, and return whether there were any."""
+    client, points = mlflow.MlflowClient(), _curves(folder / "history.csv")
+    there = {
+        (name, point.step)
+        for name in {point.key for point in points} & set(run.data.metrics)
+        for point in client.get_metric_history(run.info.run_id, name)
+    }
+    missing = [point for point in points if (point.key, point.step) not in there]
+    for start in range(0, len(missing), BATCH):
+        client.log_batch(run.info.run_id, missing[start : start + BATCH])
+    return bool(missing)
 
 
 def _curves(path: Path) -> list[Any]:

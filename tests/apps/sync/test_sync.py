@@ -9,7 +9,8 @@ import pytest
 from pipeline.apps.sync.restored import sync
 from pipeline.params import load_params
 from pipeline.tracking.store import connected, one_at_a_time
-from pipeline.tracking.training import training_run
+from pipeline.tracking.training import PROCESS_TAG, TrainingRun, training_run
+from tests.tracking.conftest import ended_process
 
 pytestmark = pytest.mark.slow
 
@@ -83,6 +84,42 @@ def test_run_that_lacks_figures_gets_them_and_so_do_new_figures(restored, comman
         assert "restored" not in run.data.tags
     command("sync-mlflow")
     assert "There was nothing to log." in capsys.readouterr().out
+
+
+def curves(restored, run) -> dict[str, list[tuple[int, float]]]:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{restored.root}/mlflow.db")
+    histories = {name: client.get_metric_history(run.info.run_id, name) for name in ("train_loss", "valid_loss")}
+    return {name: sorted((point.step, point.value) for point in found) for name, found in histories.items()}
+
+
+def test_epochs_that_a_run_lacks_are_added(restored, command, capsys):
+    with training_run(restored.root, "Im", asdict(load_params(Path("params.yaml"))), "00") as trained:
+        trained.log_epoch({"epoch": 2, "train_loss": 1.0})
+        trained.log_model(restored.weights.parent)
+    command("sync-mlflow")
+    assert "Im     metrics added" in capsys.readouterr().out
+    (run,) = restored.runs()
+    assert curves(restored, run) == {"train_loss": [(1, 2.0), (2, 1.0)], "valid_loss": [(1, 3.0)]}
+    command("sync-mlflow")
+    assert "There was nothing to log." in capsys.readouterr().out
+
+
+def test_training_that_lost_its_server_is_completed(restored, command, monkeypatch):
+    """It has begun a run, and its process has ended without another word."""
+    import mlflow
+
+    begun = TrainingRun(restored.root, "Im", asdict(load_params(Path("params.yaml"))), "", logs=True, gpu=False)
+    begun.log_epoch({"epoch": 1, "train_loss": 2.0, "valid_loss": 3.0})
+    mlflow.set_tag(PROCESS_TAG, ended_process())
+    mlflow.end_run("RUNNING")
+    command("sync-mlflow")
+    (run,) = restored.runs()
+    assert (run.info.run_id, run.info.status) == (begun.run_id, "FINISHED")
+    assert curves(restored, run) == {"train_loss": [(1, 2.0), (2, 1.0)], "valid_loss": [(1, 3.0)]}
+    assert len(run.outputs.model_outputs) == 1
+    assert run.data.metrics["recall_at_10"] == 0.5
 
 
 def test_figures_of_another_model_are_not_logged_and_it_is_said(restored, command, capsys):
