@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import HubError
+from pipeline.core.text import one_line
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 SCHEME = "hf://"
 HUB_SECONDS = 10.0  # to wait for the first answer, ...
 ANSWER_SECONDS = 60.0  # ... and for each one after it; the hub's library would wait for ever
+ERROR_CHARS = 200
 REFUSED = {401: ": sign in with `hf auth login`, or set HF_TOKEN", 403: ": your token does not allow it"}
 
 
@@ -118,9 +120,11 @@ def explained(address: Address, failed: str = "is not in the hub's cache, and") 
         GatedRepoError,
         HfHubHTTPError,
         HTTPError,
+        LocalEntryNotFoundError,
         OfflineModeIsEnabled,
         RepositoryNotFoundError,
         RevisionNotFoundError,
+        XetDownloadError,
     )
 
     try:
@@ -136,8 +140,12 @@ def explained(address: Address, failed: str = "is not in the hub's cache, and") 
     except HfHubHTTPError as error:
         status = error.response.status_code
         reason = f"{failed} the hub answers {status}{REFUSED.get(status, '')}"
-    except (HTTPError, OSError) as error:  # HTTPError is that of whichever client the library uses
+    except (HTTPError, ConnectionError, LocalEntryNotFoundError) as error:  # HTTPError: of whichever client it uses
         reason = f"{failed} the hub is not reached ({type(error).__name__})"
+    except (XetDownloadError, RuntimeError) as error:  # of the library that moves large files
+        reason = f"{failed} the transfer broke off ({one_line(str(error), ERROR_CHARS)})"
+    except OSError as error:
+        reason = f"cannot be read or kept: {error.filename or 'the cache of the hub'}: {error.strerror or error}"
     else:
         return
     raise HubError(f"{address} {reason}")

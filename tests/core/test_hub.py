@@ -96,6 +96,14 @@ def test_what_the_hub_cannot_be_asked_for_comes_from_the_cache(hub, monkeypatch,
         files_of(Address("someone/else"))
 
 
+def test_a_cache_that_cannot_be_written_is_no_hub_that_is_not_reached(hub, monkeypatch, tmp_path):
+    hub.add("someone/model", FILES)
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "file/cache"))
+    with pytest.raises(HubError, match=r"hf://someone/model cannot be read or kept: .*file/cache.*: Not a directory"):
+        fetch(MODEL, ["a.json"])
+
+
 def test_each_failure_has_its_reason(hub, monkeypatch):
     hub.add("someone/model", FILES)
     hub.gated.add("someone/gated")

@@ -60,6 +60,7 @@ def test_published_folder_alone_recommends_the_tracks_of_the_evaluation(evaluate
     assert index.schema.field("vector").type == pa.list_(pa.field("element", pa.float32(), nullable=False), 6)
     vectors = index["vector"].combine_chunks().flatten().to_numpy().reshape(-1, 6)
     model, config = load_model(published)
+    assert config["tags_rule"] == "words"
     store = open_store(evaluated.root / "data/features", config["inputs"])
     films = films_of([row for row in evaluated.rows if row["split"] == "eval"], store)
     queries = embed_films(model, queries_of(films, store), config, 4, torch.device("cpu"))
