@@ -10,6 +10,7 @@ import pytest
 
 ALLOWED = (
     "no CUDA device",  # of the tests of inference on a GPU
+    "there is no PostgreSQL, or no driver for it",  # of the one test of a server of MLflow on it
     "there is no Chromium on PATH",  # the browser is the one requirement of the tests that pip does not install
 )
 

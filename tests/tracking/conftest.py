@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 
-def make_model(root: Path) -> Path:
+def make_model(root: Path, variant: str = "Im") -> Path:
     """Make the folder of a model with files that nobody can load, which logging must not try."""
-    folder = root / "models/Im"
+    folder = root / "models" / variant
     folder.mkdir(parents=True)
-    (folder / "model.safetensors").write_bytes(b"weights")
-    (folder / "config.json").write_text(json.dumps({"variant": "Im"}))
+    (folder / "model.safetensors").write_text(f"weights of {variant}")
+    (folder / "config.json").write_text(json.dumps({"variant": variant}))
     return folder
 
 

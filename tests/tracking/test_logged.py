@@ -59,7 +59,7 @@ def test_model_is_files_without_a_pickle_with_signature_and_example(tmp_path, mo
     assert folder.is_relative_to(tmp_path / "mlartifacts")
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert not [path for path in files if path.suffix in (".pkl", ".pickle", ".pyc")]
-    assert (folder / "artifacts/model.safetensors").read_bytes() == b"weights"
+    assert (folder / "artifacts/model.safetensors").read_bytes() == b"weights of Im"
     described = Model.load(str(folder))
     assert described.signature.inputs.input_names() == ["title", "tags", "plot", "image"]
     assert not any(column.required for column in described.signature.inputs)

@@ -73,18 +73,18 @@ def test_odd_paths_hold_the_database_and_the_artifacts(template):
     assert sorted(path.name for path in template.parents[1].iterdir()) == [ODD]
     assert [path.name for path in template.parent.iterdir()] == ["repository"]
     assert {path.name for path in template.iterdir()} >= {"mlflow.db", "mlartifacts"}
-    assert published_weights(template) == b"weights"
+    assert published_weights(template) == b"weights of Im"
 
 
 def test_moved_repository_finds_its_artifacts_and_leaves_the_old_place_alone(original, params):
     moved = original.rename(original.with_name(ODD))
     before = weights_of(moved)
-    assert published_weights(moved) == b"weights"
+    assert published_weights(moved) == b"weights of Im"
     assert all(place.startswith((moved / "mlartifacts").as_uri()) for place in locations(moved))
     train(moved, params)
     assert len(weights_of(moved) - before) == 1
     assert not original.exists()
-    assert published_weights(moved.rename(original)) == b"weights", "and back"
+    assert published_weights(moved.rename(original)) == b"weights of Im", "and back"
 
 
 def test_copy_does_not_write_into_the_original(original, params):
@@ -103,12 +103,12 @@ def test_copy_without_artifacts_reads_the_originals_until_it_has_them(original, 
     copy.mkdir()
     shutil.copy(original / "mlflow.db", copy)
     shutil.copytree(original / "models", copy / "models")
-    assert published_weights(copy) == b"weights"
+    assert published_weights(copy) == b"weights of Im"
     train(copy, params)
     assert len(weights_of(copy)) == 1
     shutil.copytree(original / "mlartifacts", copy / "mlartifacts", dirs_exist_ok=True)
     shutil.rmtree(original)
-    assert published_weights(copy) == b"weights"
+    assert published_weights(copy) == b"weights of Im"
 
 
 @pytest.mark.parametrize("place", ["s3://bucket/mlartifacts", "file:///big/disk/artifacts", "mlflow-artifacts:/1"])
