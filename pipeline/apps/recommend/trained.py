@@ -19,6 +19,7 @@ AS_ASKED = "as asked"
 METRIC = "recall_at_10"  # decides between models that can do with what is given
 WAY = ("dataset", "pool", "unit", "paragraphs")  # of a metrics file: figures that differ in one cannot be compared
 BEST = "the one that ranks best on the evaluation films"
+ONLY = "the only one"
 READS_MOST = "the one that reads most, as there are no figures that compare them"
 
 
@@ -93,6 +94,8 @@ def choose(models: dict[str, Trained], given: Collection[str], variant: str | No
         raise ModelError(f"no model can do with what is given ({what}). What each needs: {needed}")
     if variant is not None:
         return fitting[0], AS_ASKED
+    if len(models) == 1:
+        return fitting[0], ONLY
     best, why = _best(fitting, given)
     return best, f"of the trained models that can do with what is given {why}"
 

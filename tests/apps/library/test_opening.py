@@ -8,7 +8,8 @@ import pytest
 from pipeline.apps.library import opening
 from pipeline.apps.library.library import write_contents
 from pipeline.apps.library.opening import add_libraries
-from pipeline.core.errors import ModelError
+from pipeline.apps.recommend.trained import trained_models
+from pipeline.core.errors import MissingFileError, ModelError
 
 
 def test_libraries_stand_before_the_data_set_under_names_of_their_own(tmp_path, params):
@@ -34,3 +35,15 @@ def test_folder_of_music_is_indexed_first(tmp_path, params, monkeypatch):
     assert library.place.is_relative_to(tmp_path / "data/libraries")
     with pytest.raises(ModelError, match="--library: nothing is neither a folder of music nor what `index` made"):
         add_libraries(recommender, tmp_path, params, [Path("nothing")])
+
+
+@pytest.mark.slow
+def test_somebodys_model_alone_indexes_a_folder_in_a_place_of_its_own(root, settings, music_made):
+    model = trained_models(root)["Words"]
+    recommender = SimpleNamespace(libraries={}, zero_shot=None)
+    add_libraries(recommender, root, settings, [music_made], model)
+    (library,) = recommender.libraries.values()
+    assert library.place.parent == root / "data/libraries" / model.digest[:16]
+    assert library.index(model).about["model"] == model.digest
+    with pytest.raises(MissingFileError):
+        library.index(trained_models(root)["Story"])

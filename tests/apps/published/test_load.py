@@ -11,6 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from pipeline import load
 from pipeline.__main__ import main
+from pipeline.apps.recommend.query import Query
+from pipeline.apps.recommend.recommender import Request
 from pipeline.core.errors import HubError, ModelError
 from tests.hub import NOBODY, point_to
 
@@ -33,6 +35,10 @@ def asked(root, picture, *options, capsys):
     return json.loads(capsys.readouterr().out)["tracks"]
 
 
+def request(picture):
+    return Request(Query(None, "war", PLOT, picture), k=1)
+
+
 def ranking(tracks):
     return [(track["fid"], track["number"], pytest.approx(track["score"], abs=1e-6)) for track in tracks]
 
@@ -45,6 +51,7 @@ def change_config(folder, **values):
 def test_a_folder_anywhere_ranks_as_the_command_does(root, picture, tmp_path, monkeypatch, capsys):
     expected = asked(root, picture, "--model", "models/published", capsys=capsys)
     assert ranking(asked(root, picture, "--variant", "Asked", capsys=capsys)) == ranking(expected)
+    assert load("models/published").recommender.recommend(request(picture)).chosen == "the only one"
     folder = shutil.copytree(root / "models/published", tmp_path / "elsewhere/model")
     monkeypatch.chdir(tmp_path / "elsewhere")
     model = load(folder)
