@@ -135,10 +135,6 @@ class FeatureStore:
         """Return windows as a model reads them, float32 [n, length, width]."""
         return self.audio.values(_tensor(_moved(self.read_windows(tracks, starts, length), device)))
 
-    def query(self, rows: Mapping[str, Sequence[int]], device: torch.device) -> dict[str, Stored]:
-        """Return rows of each input's table as a model reads them."""
-        return self.batch(self.read_inputs(rows), device)
-
     def _values(self, name: str, stored: Stored) -> Stored:
         if name == "audio":
             return self.audio.values(_tensor(stored))

@@ -47,7 +47,7 @@ def test_store_opens_the_tables(world: World, store: FeatureStore):
     assert {len(film.fixed_rows["plot"]) for film in films} == {1, 2, 3, 4}
     assert {len(film.fixed_rows["image"]) for film in films} == {1}
     assert store.audio.read(0).shape == (WINDOWS, 36) and not store.audio.is_log_mel
-    assert store.query(films[0].fixed_rows, generated.CPU)["plot"].shape[1] == 40
+    assert store.batch(store.read_inputs(films[0].fixed_rows), generated.CPU)["plot"].shape[1] == 40
 
 
 def test_smaller_splits_are_the_first_films_of_greater_ones(world: World, params: Params):

@@ -124,7 +124,7 @@ def test_tracks_and_queries_need_no_store(opened):
     arrays = [store.audio.read(row) for row in film.track_rows]
     found = embed_tracks(model, Tracks(["a track"] * len(arrays), iter(arrays)), config, 4, CPU)
     np.testing.assert_array_equal(found, embedded_tracks(model, store, [film], config, 4, CPU))
-    vectors = {name: store.query({name: rows}, CPU)[name] for name, rows in film.fixed_rows.items()}
+    vectors = {name: store.batch(store.read_inputs({name: rows}), CPU)[name] for name, rows in film.fixed_rows.items()}
 
     def read(rows):
         return {name: vectors[name][of_input] for name, of_input in rows.items()}

@@ -104,7 +104,7 @@ def test_a_batch_of_windows_and_vectors(store):
     windows = store.windows([2, 1], [1, 0], 5, CPU)
     assert windows.dtype == torch.float32
     assert windows[..., 1].tolist() == [[1, 2, 3, 4, 5], [0, 1, 2, 3, 0]]
-    assert store.query({"plot": [4, 1]}, CPU)["plot"].tolist() == np.eye(5, 4)[[4, 1]].tolist()
+    assert store.batch(store.read_inputs({"plot": [4, 1]}), CPU)["plot"].tolist() == np.eye(5, 4)[[4, 1]].tolist()
 
 
 def test_seconds_become_frames_of_the_table(store):
@@ -191,9 +191,9 @@ def test_a_film_has_the_inputs_that_the_data_set_knows_of_it(store):
 
 
 def test_a_row_that_is_absent_is_marked(store):
-    batch = store.query({"plot": [1, ABSENT, 4], "image": [0, 1, 2]}, CPU)
+    batch = store.batch(store.read_inputs({"plot": [1, ABSENT, 4], "image": [0, 1, 2]}), CPU)
     assert {name: mask.tolist() for name, mask in batch["present"].items()} == {
         "plot": [[True], [False], [True]], "image": [[True], [True], [True]],
     }  # fmt: skip
     assert torch.equal(batch["plot"][[0, 2]], store.tables["plot"].read([1, 4]))
-    assert "present" not in store.query({"plot": [1, 4], "image": [0, 1]}, CPU)
+    assert "present" not in store.batch(store.read_inputs({"plot": [1, 4], "image": [0, 1]}), CPU)
