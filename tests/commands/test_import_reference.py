@@ -44,7 +44,13 @@ def test_models_are_evaluated_and_compared_and_no_other_variant(repository, monk
     weights = (repository.folder / "models/Im/model.safetensors").read_bytes()
     before = repository.json("metrics/evaluate/All.json"), repository.outs("train@All")
     announce(Path(), ["Im"])
-    assert "evaluate.bootstrap_samples: 50 → 40" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "evaluate.bootstrap_samples: 50 → 40" in out
+    assert "not committed" not in out
+    with Path("params.yaml").open("a") as file:
+        file.write("# mine\n")
+    announce(Path(), ["Im"])
+    assert "params.yaml: changes that are not committed" in capsys.readouterr().out
     assert "bootstrap_samples: 50" in Path("params.yaml").read_text(), "nothing is changed yet"
 
     out = repository.succeed("python", "-c", EVALUATE)
