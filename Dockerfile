@@ -1,0 +1,44 @@
+# All that the repository does, in a container: for a CPU, or with TORCH=cu130 for NVIDIA GPUs (docker run --gpus all).
+#   docker build --tag soundtrack --build-arg UID="$(id -u)" .
+#   docker run --rm --volume "$PWD:/soundtrack" soundtrack dvc repro
+#   docker run --rm --volume "$PWD:/soundtrack" soundtrack soundtrack recommend --tags "noir, 1950s" --plot synopsis.txt
+#   docker run --rm --volume "$PWD:/soundtrack" --publish 127.0.0.1:8000:8000 soundtrack soundtrack serve --host 0.0.0.0
+# Without --volume the image works on its own copy of the repository, and what it makes goes with the container.
+
+ARG PYTHON=3.11
+FROM python:${PYTHON}-slim-bookworm AS base
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends git make \
+    && rm -rf /var/lib/apt/lists/*
+ARG UID=1000
+RUN useradd --create-home --uid "$UID" soundtrack && install --directory --owner soundtrack /soundtrack
+# PyTorch's own index: torch with the CUDA libraries of that version, or without any.
+ARG TORCH=cpu
+ENV PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/${TORCH} \
+    PIP_NO_CACHE_DIR=1 \
+    MAKEFLAGS=VENV=/home/soundtrack/venv \
+    PATH=/home/soundtrack/venv/bin:$PATH
+USER ${UID}
+WORKDIR /soundtrack
+
+# What .devcontainer starts: the browser for the tests of the page; the packages are installed in the checkout.
+FROM base AS dev
+ARG UID=1000
+USER 0
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends chromium \
+    && rm -rf /var/lib/apt/lists/*
+USER ${UID}
+
+FROM base
+COPY --chown=soundtrack Makefile requirements.txt requirements-weights.txt ./
+RUN make /home/soundtrack/venv/.packages
+COPY --chown=soundtrack . .
+# DVC and MLflow ask git, and the context has no history.
+RUN make install \
+    && git init --quiet && git add . \
+    && git -c user.name=soundtrack -c user.email=soundtrack@localhost commit --quiet --message "As it was copied"
+EXPOSE 8000
+CMD ["soundtrack", "--help"]
