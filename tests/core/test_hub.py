@@ -1,6 +1,7 @@
 """Addresses of models of the hub, what is in one, and fetching from it, from the cache, and in vain."""
 
 import socket
+import threading
 
 import pytest
 from huggingface_hub import constants
@@ -126,6 +127,9 @@ def test_every_step_of_a_request_has_a_time_limit(hub, monkeypatch):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
+        ending = threading.Timer(10, silent.close)  # of a call that would wait for ever
+        ending.start()
         point_to(monkeypatch, silent.getsockname()[1])
         with pytest.raises(HubError, match=r"ReadTimeout"), explained(MODEL):
             hubs.hub().repo_info(MODEL.repository)
+        ending.cancel()
