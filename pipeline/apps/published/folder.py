@@ -24,6 +24,7 @@ from pipeline.core.hub import fetch, files_of, hub_address, is_hub_address
 from pipeline.core.variants import Input, TagsRule, VariantName
 from pipeline.model.section import Model
 from pipeline.model.store import BUILDING, CONFIG, WEIGHTS, build_model
+from pipeline.store.films import INPUT_TABLES
 from pipeline.store.index import INDEX
 
 LIMITS = {CONFIG: 100_000_000, WEIGHTS: 20_000_000_000, INDEX: 10_000_000_000}  # bytes; a config may hold a tokenizer
@@ -31,6 +32,8 @@ MOST_TRACKS = 20_000_000
 MOST_STEPS = 100_000  # of anything that a config counts, such as layers
 AGAIN = "`dvc repro publish` writes one of this version"
 ENCODER = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")  # a model of a package, or OWNER/REPO of the hub
+SPEC = ("encoder", "width")  # keys of every encoder
+SPEC_OF = {"text": (*SPEC, "pooling", "max_tokens"), "image": (*SPEC, "pooling")}
 FETCHING = {
     "auto_map",
     "attn_implementation",
@@ -60,7 +63,7 @@ def published_folder(model: str) -> tuple[Path, Config]:
     """Return the folder that `model` is, or that is fetched from the hub for an address, and its config.
 
     Raises `HubError` as `pipeline.core.hub` does, and `ModelError` for a folder that holds no published model, of this
-    version or at all, or something that is not believed.
+    version or at all, or something in it that is not trusted.
     """
     if is_hub_address(model):
         address = hub_address(model)
@@ -87,11 +90,23 @@ def published_folder(model: str) -> tuple[Path, Config]:
 def read_config(model: str, folder: Path) -> Config:
     """Return the config of a folder; raise `ModelError` naming the key that is wrong."""
     try:
-        return TypeAdapter(Config).validate_json((folder / CONFIG).read_bytes())
+        config = TypeAdapter(Config).validate_json((folder / CONFIG).read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"])) or "its text"
         raise ModelError(f"{model}: {CONFIG}: {key}: {first['msg']}; {AGAIN}") from None
+    needed = [("features", "audio", SPEC)]
+    for name in config.inputs:
+        kind = INPUT_TABLES[name]
+        needed.append(
+            ("encoders", kind, SPEC_OF[kind]) if kind in config.encoders else ("features", name, SPEC_OF[kind])
+        )
+    for part, name, keys in needed:
+        spec = getattr(config, part).get(name, {})
+        for key in keys:
+            if not isinstance(spec.get(key), str | int):
+                raise ModelError(f"{model}: {CONFIG}: {part}.{name}.{key}: found {spec.get(key)!r}; {AGAIN}")
+    return config
 
 
 def encoders_of(config: Config) -> Iterator[tuple[str, str]]:

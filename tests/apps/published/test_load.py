@@ -147,7 +147,8 @@ def test_names_of_encoders_that_could_be_paths_are_refused_of_strangers(root, hu
         (root / "local").mkdir(exist_ok=True)
         with pytest.raises(ModelError, match=r"features\.tags\.encoder"):
             load(ADDRESS)
-    change_config(folder, features=features, encoders={"text": {"encoder": "a/b", "config": {"auto_map": {}}}})
+    tuned = {"encoder": "a/b", "width": 6, "pooling": "cls", "max_tokens": 9, "config": {"auto_map": {}}}
+    change_config(folder, features=features, encoders={"text": tuned})
     hub.add("someone/films", folder)
     with pytest.raises(ModelError, match="auto_map"):
         load(ADDRESS)
@@ -161,6 +162,8 @@ def test_names_of_encoders_that_could_be_paths_are_refused_of_strangers(root, hu
         ({"code": "import os"}, "code"),
         ({"window_steps": 0}, "window_steps"),
         ({"inputs": ["tags"]}, "does not hold what"),
+        ({"features": {}}, r"features\.audio\.encoder"),
+        ({"encoders": {"image": {"encoder": "a/b", "width": 6}}}, r"encoders\.image\.pooling"),
     ],
 )
 def test_a_config_that_is_wrong_is_refused_by_its_key(root, hub, values, found):
