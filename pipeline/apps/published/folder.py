@@ -95,12 +95,11 @@ def read_config(model: str, folder: Path) -> Config:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"])) or "its text"
         raise ModelError(f"{model}: {CONFIG}: {key}: {first['msg']}; {AGAIN}") from None
-    needed = [("features", "audio", SPEC)]
-    for name in config.inputs:
-        kind = INPUT_TABLES[name]
-        needed.append(
-            ("encoders", kind, SPEC_OF[kind]) if kind in config.encoders else ("features", name, SPEC_OF[kind])
-        )
+    needed: list[tuple[str, str, tuple[str, ...]]] = [("features", "audio", SPEC)]
+    for of_input in config.inputs:
+        kind = INPUT_TABLES[of_input]
+        place = ("encoders", kind) if kind in config.encoders else ("features", of_input)
+        needed.append((*place, SPEC_OF[kind]))
     for part, name, keys in needed:
         spec = getattr(config, part).get(name, {})
         for key in keys:
