@@ -1,7 +1,6 @@
 """Encoders in packages, folders, the hub's cache, and on a hub on loopback."""
 
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
@@ -9,6 +8,7 @@ from huggingface_hub import constants
 from benchmarks.settings import log_mel_settings
 from pipeline.apps.doctor.encoders import check_audio_encoder, check_image_encoder, check_text_encoder
 from pipeline.encoders.section import ImageFeatures, TextFeatures, WindowFeatures
+from tests.hub import NOBODY, point_to
 
 CONFIG, WEIGHTS, PICTURES = "config.json", "model.safetensors", "preprocessor_config.json"
 
@@ -23,50 +23,20 @@ def image(encoder):
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    """An empty cache of the hub."""
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    return tmp_path / "cache"
-
-
-def point_to(monkeypatch, port):
-    """Let the hub be on loopback, as the variable HF_ENDPOINT does before anything is imported."""
-    endpoint = f"http://127.0.0.1:{port}"
-    template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, endpoint)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(constants, "ENDPOINT", endpoint)
+def cache(no_hub):
+    """An empty cache of the hub, which is not reached."""
+    return Path(constants.HF_HUB_CACHE)
 
 
 @pytest.fixture
-def hub(monkeypatch):
-    """Return a function that says what a hub on loopback answers to a path: a status, 404 for all others."""
-    answers = {}
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_HEAD(self):
-            status = answers.get(self.path, 404)
-            self.send_response(status)
-            if status == 302:
-                self.send_header("Location", "http://127.0.0.1:9/nowhere")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, format, *args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    point_to(monkeypatch, server.server_port)
+def answer(hub):
+    """Return a function that says what a hub on loopback answers for files of a model: a status, 404 for all others."""
 
     def answer(model, **statuses):
         names = {"config": CONFIG, "weights": WEIGHTS, "pictures": PICTURES}
-        answers.update({f"/{model}/resolve/main/{names[key]}": status for key, status in statuses.items()})
+        hub.answers.update({f"/{model}/resolve/main/{names[key]}": status for key, status in statuses.items()})
 
-    yield answer
-    server.shutdown()
-    server.server_close()
+    return answer
 
 
 def test_log_mel_needs_no_model(params, hub):
@@ -75,14 +45,14 @@ def test_log_mel_needs_no_model(params, hub):
     assert image("log-mel").state == "missing"
 
 
-def test_audio_model(tmp_path, hub):
+def test_audio_model(tmp_path, answer):
     folder = tmp_path / "clap"
     folder.mkdir()
     (folder / CONFIG).touch()
     found = audio(str(folder))
     assert (found.state, found.found.endswith(f"lacks {WEIGHTS}, {PICTURES}")) == ("missing", True)
     assert found.remedy == "set features.audio.encoder in params.yaml, e.g. to musicnn"
-    hub("a/clap", config=200, weights=302, pictures=200)
+    answer("a/clap", config=200, weights=302, pictures=200)
     assert audio("a/clap").state == "ok"
 
 
@@ -118,8 +88,8 @@ def test_cached(cache):
     assert (image("a/vit").state, image("a/vit").found) == ("ok", "a/vit: in the cache of the Hugging Face hub")
 
 
-def test_on_the_hub(hub):
-    hub("a/vit", config=200, weights=302, pictures=200)
+def test_on_the_hub(answer):
+    answer("a/vit", config=200, weights=302, pictures=200)
     assert image("a/vit").state == "ok"
     assert "downloaded at the first run" in image("a/vit").found
 
@@ -134,8 +104,8 @@ def test_on_the_hub(hub):
         ({"config": 503}, "the hub answers 503"),
     ],
 )
-def test_what_the_hub_does_not_give(hub, statuses, found):
-    hub("a/vit", **statuses)
+def test_what_the_hub_does_not_give(answer, statuses, found):
+    answer("a/vit", **statuses)
     check = image("a/vit")
     assert check.state == "missing"
     assert found in check.found
@@ -143,12 +113,12 @@ def test_what_the_hub_does_not_give(hub, statuses, found):
 
 
 def test_hub_that_is_not_reached(monkeypatch):
-    point_to(monkeypatch, 9)
+    point_to(monkeypatch, NOBODY)
     assert "the hub is not reached (ConnectionError)" in image("a/vit").found
 
 
-def test_offline_mode_asks_nobody(hub, monkeypatch):
-    hub("a/vit", config=200, weights=200, pictures=200)
+def test_offline_mode_asks_nobody(answer, monkeypatch):
+    answer("a/vit", config=200, weights=200, pictures=200)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert (image("a/vit").state, "HF_HUB_OFFLINE" in image("a/vit").found) == ("missing", True)
 
