@@ -50,7 +50,10 @@ COMMANDS = (  # in the order of the help
 EXTRAS = {  # of pyproject.toml, and the modules that each brings
     "serve": ("fastapi", "starlette", "uvicorn", "anyio", "multipart", "python_multipart", "faiss"),
     "ray": ("ray",),
-    "pipeline": ("requests", "urllib3", "bs4", "lxml", "yt_dlp", "dvc", "hydra", "mlflow", "sqlalchemy", "matplotlib"),
+    "pipeline": (
+        *("torchaudio", "requests", "urllib3", "bs4", "lxml", "yt_dlp"),
+        *("dvc", "hydra", "mlflow", "sqlalchemy", "matplotlib"),
+    ),
 }
 
 

@@ -1,8 +1,11 @@
 """`python -m pipeline ui`: MLflow's pages, on loopback."""
 
 import argparse
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+SERVER = "mlflow"
 
 
 def register(commands: Any) -> None:
@@ -15,4 +18,6 @@ def register(commands: Any) -> None:
 def _run(options: argparse.Namespace) -> int:
     from pipeline.apps.ui import serve
 
+    if find_spec(SERVER) is None:  # it runs in a process of its own
+        raise ModuleNotFoundError(f"No module named {SERVER!r}", name=SERVER)
     return serve(Path(), options.port)
