@@ -30,9 +30,13 @@ def prepare(root: Path, address: Address, corpus: str, license_id: str | None, o
     """Write what is published, models/published below `root` with a model card, to the folder `out`.
 
     Without `license_id` the licence is that of the repository. Raises `MissingFileError` where the model or its
-    evaluation is missing, and `ModelError` where they do not belong together or name something of this machine.
+    evaluation is missing, and `ModelError` where they do not belong together or name something of this machine, and for
+    an `out` that holds anything but what was written there before.
     """
     folder = root / "models" / PUBLISHED
+    there = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    if there and (CARD not in there or there - {CARD, *LIMITS}):
+        raise ModelError(f"{out} holds other files ({min(there)}, ...): name a new folder")
     for name in LIMITS:
         if not (folder / name).is_file():
             raise MissingFileError(f"{folder / name} is missing: {REPUBLISH}")

@@ -96,6 +96,16 @@ def test_the_card_has_the_figures_of_the_evaluation(root, hub, capsys):
     compile(code, "card", "exec")
 
 
+def test_only_a_folder_of_its_own_is_written_to(root, hub, capsys):
+    published = {path.name for path in (root / "models/published").iterdir()}
+    for out in (".", "models/published"):
+        refused(hub, capsys, "other files", options=("--out", out))
+    assert {path.name for path in (root / "models/published").iterdir()} == published
+    assert not (root / "README.md").exists()
+    assert push("--out", "card") == 0
+    assert push("--out", "card") == 0, "again"
+
+
 def test_the_licence_is_that_of_the_repository(root, hub):
     assert push("--out", "card") == 0
     (root / "LICENSE").unlink()
