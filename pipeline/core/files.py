@@ -11,7 +11,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,8 @@ def whole_file(path: Path, mode: int = MODE) -> Iterator[Path]:
         temporary.chmod(mode)
         _sync(temporary)
         os.replace(temporary, path)
-        _sync(path.parent)
+        with suppress(OSError):  # some network file systems cannot sync a folder
+            _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 

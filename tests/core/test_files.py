@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import json
 import os
@@ -55,6 +56,21 @@ def test_content_and_name_are_on_the_disk_before_and_after_the_renaming(tmp_path
     monkeypatch.setattr(os, "replace", lambda *paths: (events.append("renamed"), replace(*paths)))
     write_bytes(tmp_path / "a", b"abc")
     assert events == ["file of 3 bytes", "renamed", "folder"]
+
+
+def test_file_system_that_cannot_sync_a_folder_is_no_trouble_but_one_without_room_is(tmp_path, monkeypatch):
+    def fail(handle: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(handle).st_mode)
+        if is_folder == (failing == "folder"):
+            raise OSError(errno.EINVAL if is_folder else errno.ENOSPC, "")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    failing = "folder"
+    write_bytes(tmp_path / "a", b"old")
+    failing = "file"
+    with pytest.raises(OSError):
+        write_bytes(tmp_path / "a", b"new")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a": b"old"}
 
 
 @pytest.mark.parametrize("name", ["n" * 255, "é" * 127, "a[1]*.bin"])
