@@ -56,9 +56,12 @@ def prepare(root: Path, address: Address, corpus: str, license_id: str | None, o
     except KeyError as error:
         advice = f"run `dvc repro --force evaluate@{config.variant}`"
         raise ModelError(f"metrics/evaluate/{config.variant}.json has no {error}: {advice}") from None
-    for name in LIMITS:
-        write_bytes(out / name, (folder / name).read_bytes())
-    write_bytes(out / CARD, card.encode())
+    try:
+        for name in LIMITS:
+            write_bytes(out / name, (folder / name).read_bytes())
+        write_bytes(out / CARD, card.encode())
+    except OSError as error:
+        raise ModelError(f"{out} cannot be written ({error.strerror or error}): name another folder") from None
 
 
 def push(folder: Path, address: Address, private: bool, message: str) -> str:

@@ -104,6 +104,7 @@ def test_only_a_folder_of_its_own_is_written_to(root, hub, capsys):
     assert not (root / "README.md").exists()
     assert push("--out", "card") == 0
     assert push("--out", "card") == 0, "again"
+    refused(hub, capsys, "params.yaml", "cannot be written", options=("--out", "params.yaml"))
 
 
 def test_the_licence_is_that_of_the_repository(root, hub):
