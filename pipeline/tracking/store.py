@@ -25,10 +25,16 @@ URI = "MLFLOW_TRACKING_URI"
 EXPERIMENT = "soundtrack-retrieval"
 DIGEST_TAG = "model.digest"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"  # of a model's folder
-QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+CHATTY = {"alembic": logging.WARNING, "mlflow.pyfunc": logging.WARNING, "mlflow.store": logging.WARNING}
+CHATTY |= {"urllib3.connectionpool": logging.ERROR}  # of a server out of reach one line is enough
 TIMEOUT, RETRIES = "MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"  # 120 s and 7 by default
 FIRST = {TIMEOUT: "5", RETRIES: "0"}  # of the first call to a server, by which it is seen whether it can be reached
-LATER = {TIMEOUT: "30", RETRIES: "1"}  # of all others
+LATER = {TIMEOUT: "20", RETRIES: "1"}  # of all others
 LEFT = {TIMEOUT: "1", RETRIES: "0"}  # of what MLflow itself calls at exit when the server could not be reached
 SECRETS = re.compile(r"(?<=//)[^/]*@|[?#].*")  # of an address: name and password, and its query
 
@@ -88,8 +94,8 @@ def connected(root: Path) -> ModuleType:
     import filelock
     import mlflow
 
-    for chatty in ("alembic", "mlflow.pyfunc", "mlflow.store"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for name, level in CHATTY.items():
+        logging.getLogger(name).setLevel(level)
     home, own = repository(root), not os.environ.get(URI)
     mlflow.set_tracking_uri(tracking_uri(root))
     if own:
