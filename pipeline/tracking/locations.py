@@ -37,8 +37,7 @@ def relocate(home: Path, name: str) -> int:
     not here, as in a copy without artifacts. New ones go here in any case. Raises `sqlite3.Error` for a store that
     cannot be opened, which MLflow itself would try for minutes.
     """
-    with closing(sqlite3.connect(database(home), timeout=BUSY_SECONDS)) as store, store:
-        store.execute("BEGIN IMMEDIATE")
+    with closing(sqlite3.connect(database(home), timeout=BUSY_SECONDS)) as store:
         if not _has_tables(store):
             return 0
         found = [
@@ -48,8 +47,10 @@ def relocate(home: Path, name: str) -> int:
             if (tail := _strayed(home, location)) is not None
             and (not tail or (home / ARTIFACTS / tail).exists() or not _path(location).exists())
         ]
-        for table, column, row, tail in found:
-            store.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", [(home / ARTIFACTS / tail).as_uri(), row])
+        with store:  # one transaction
+            for table, column, row, tail in found:
+                location = (home / ARTIFACTS / tail).as_uri()
+                store.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", [location, row])
     return len(found)
 
 
