@@ -104,6 +104,7 @@ def test_pipe_without_a_reader_is_named(tmp_path):
     os.close(theirs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("times", "width"), [(1, 1), (10_000, 50), (1, 500_000)], ids=["short", "lines", "long"])
 @pytest.mark.parametrize(("target", "message"), [("pipe", ""), ("full", "No space left on device")])
 def test_standard_output_that_fails_is_one_line_and_a_reader_that_left_is_none(times, width, target, message):
@@ -119,6 +120,7 @@ def test_standard_output_that_fails_is_one_line_and_a_reader_that_left_is_none(t
     assert done.stderr.splitlines() == ([f"ERROR: standard output cannot be written ({message})"] if message else [])
 
 
+@pytest.mark.slow
 def test_command_ends_in_silence_when_nobody_reads_it():
     ours, stdout = os.pipe()
     os.close(ours)
