@@ -22,7 +22,7 @@ from pipeline.publish.registry import registered
 from pipeline.tracking.evaluation import log_evaluation
 from pipeline.tracking.store import EXPERIMENT, connected, find_run
 from pipeline.tracking.training import training_run
-from tests.tracking.conftest import make_model
+from tests.tracking.small import make_model
 
 pytestmark = pytest.mark.slow
 START_SECONDS = 60.0

@@ -14,7 +14,7 @@ from pipeline.tracking import store
 from pipeline.tracking.locations import read_experiment
 from pipeline.tracking.store import EXPERIMENT, connected, explained, never_fails
 from pipeline.tracking.training import training_run
-from tests.tracking.conftest import make_model
+from tests.tracking.small import make_model
 
 pytestmark = pytest.mark.slow
 ODD = "what is #this? 100%25 fílm"

@@ -14,7 +14,7 @@ import pytest
 from pipeline.tracking.evaluation import log_evaluation
 from pipeline.tracking.store import tracking_uri
 from pipeline.tracking.training import PROCESS_TAG, TrainingRun, training_run
-from tests.tracking.conftest import ended_process
+from tests.tracking.small import ended_process
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent.parent

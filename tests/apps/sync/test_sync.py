@@ -10,7 +10,7 @@ from pipeline.apps.sync.restored import sync
 from pipeline.params import load_params
 from pipeline.tracking.store import connected, one_at_a_time
 from pipeline.tracking.training import PROCESS_TAG, TrainingRun, training_run
-from tests.tracking.conftest import ended_process
+from tests.tracking.small import ended_process
 
 pytestmark = pytest.mark.slow
 
