@@ -1,4 +1,4 @@
-# All that the repository does, in a container: for a CPU, or with TORCH=cu130 for NVIDIA GPUs (docker run --gpus all).
+# All that the repository does, in a container, on a CPU or on NVIDIA GPUs (docker run --gpus all).
 #   docker build --tag soundtrack --build-arg UID="$(id -u)" .
 #   docker run --rm --volume "$PWD:/soundtrack" soundtrack dvc repro
 #   docker run --rm --volume "$PWD:/soundtrack" soundtrack soundtrack recommend --tags "noir, 1950s" --plot synopsis.txt
@@ -13,10 +13,9 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 ARG UID=1000
 RUN useradd --create-home --uid "$UID" soundtrack && install --directory --owner soundtrack /soundtrack
-# PyTorch's own index: torch with the CUDA libraries of that version, or without any.
-ARG TORCH=cpu
-ENV PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/${TORCH} \
-    PIP_NO_CACHE_DIR=1 \
+# An index of packages beside pip's own, such as PyTorch's for CPUs: an image without CUDA libraries is 5 GB smaller.
+ARG PIP_EXTRA_INDEX_URL=
+ENV PIP_NO_CACHE_DIR=1 \
     MAKEFLAGS=VENV=/home/soundtrack/venv \
     PATH=/home/soundtrack/venv/bin:$PATH
 USER ${UID}

@@ -42,9 +42,9 @@ $(VENV)/.installed-dev: requirements-dev.txt requirements-ray.txt $(VENV)/.insta
 
 $(VENV)/bin/pip:
 	@command -v $(PYTHON) >/dev/null || \
-	  { echo "$(PYTHON) is not installed: install Python 3.10 or newer, or name one: make PYTHON=python3.12 run"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
-	  { echo "$(PYTHON) is $$($(PYTHON) --version), 3.10 or newer is needed; name one: make PYTHON=python3.12 run"; exit 1; }
+	  { echo "$(PYTHON) is not installed: install Python 3.11 or newer, or name one: make PYTHON=python3.12 run"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is $$($(PYTHON) --version), 3.11 or newer is needed; name one: make PYTHON=python3.12 run"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 	  { echo "$(PYTHON) has no venv module: install it, on Debian and Ubuntu with: sudo apt install python3-venv"; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)

@@ -16,7 +16,7 @@ import json
 import threading
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -64,7 +64,7 @@ class Lock:
 
     def record(self, item: str, entries: Iterable[Entry]) -> list[Entry]:
         """Write down what an item led to, unless it already stands there; return what stands there."""
-        today = datetime.now(timezone.utc).date().isoformat()
+        today = datetime.now(UTC).date().isoformat()
         with self._lock:
             if item not in self._items:
                 self._items[item] = {"resolved_at": today, "entries": [asdict(entry) for entry in entries]}

@@ -3,7 +3,7 @@
 import gzip
 import hashlib
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from pipeline.core.files import write_bytes
 from pipeline.core.web import FetchError
@@ -71,7 +71,7 @@ def _row_of(fetched: Fetched, url: str, path: str, run: Run) -> Row:
         "last_modified": fetched.last_modified,
         "bytes": len(fetched.data),
         "sha256": hashlib.sha256(fetched.data).hexdigest(),
-        "fetched_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "fetched_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "shown": run.site.name(shown.url),
         "shown_page": run.site.name(shown.page),
     }

@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -64,9 +64,9 @@ def test_a_playlist_is_a_row_a_recording(server, songs, fetch, root):
 
 def test_what_a_playlist_led_to_is_written(server, songs, fetch, root):
     albums = [server.put("/z", feed(songs[0])), server.put("/a", feed(songs[1]))]
-    before = datetime.now(timezone.utc).date().isoformat()
+    before = datetime.now(UTC).date().isoformat()
     fetch(*albums, songs[2])
-    after = datetime.now(timezone.utc).date().isoformat()
+    after = datetime.now(UTC).date().isoformat()
     lock = json.loads((root / WRITTEN).read_text())
     assert list(lock) == sorted(albums)  # the recording needs none
     assert before <= lock[albums[0]]["resolved_at"] <= after

@@ -12,7 +12,7 @@ from pipeline.apps.doctor.report import ACTIVATE, INSTALL, Check, missing, ok, w
 from pipeline.core.errors import ParamsError
 from pipeline.core.machine import Device, choose_device
 
-OLDEST_PYTHON = (3, 10)
+OLDEST_PYTHON = (3, 11)
 REQUIREMENTS = ("requirements.txt", "requirements-weights.txt")
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s#]+)", re.MULTILINE)
 
@@ -21,7 +21,7 @@ def check_python() -> Check:
     """Python's version, and whether the stages, which DVC starts as `python`, run with this one."""
     found = f"{platform.python_version()}, {sys.executable}"
     if sys.version_info < OLDEST_PYTHON:
-        return missing("Python", found, "everything", "install Python 3.10 or newer, or `make PYTHON=python3.12 run`")
+        return missing("Python", found, "everything", "install Python 3.11 or newer, or `make PYTHON=python3.12 run`")
     on_path = shutil.which("python")
     if on_path is None or Path(on_path).parent != Path(sys.executable).parent:
         found += f"; `python` is {on_path or 'not on the PATH'}"

@@ -38,8 +38,8 @@ FORKS = sys.platform == "linux"  # the libraries of macOS do not bear it
 def reproduce(root: Path, targets: Sequence[str], parallel: int | None, allow_missing: bool = False) -> int:
     """Bring `targets` (default: all stages) up to date, `parallel` stages at once, and return the exit status.
 
-    `parallel` is the number of cores by default; `allow_missing` is that of `dvc repro`. What does not depend on a stage
-    that fails still runs. Raises `StageError` naming what failed, and what was not run for that reason.
+    `parallel` is the number of cores by default; `allow_missing` is that of `dvc repro`. What does not depend on a
+    stage that fails still runs. Raises `StageError` naming what failed, and what was not run for that reason.
     """
     from dvc.repo import Repo, lock_repo
 
