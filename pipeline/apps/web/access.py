@@ -53,6 +53,11 @@ class Access:
     address: str = ""  # where others reach it, e.g. https://music.example; without it where a request came in
     keys: Keys | None = None  # None: there is no password
 
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine reaches the server, so that its paths are those of who asks."""
+        return not (self.any_address or self.address)
+
     def is_name(self, host: str) -> bool:
         """Return whether a request may call this server `host`, a header."""
         found = HOST.fullmatch(host)

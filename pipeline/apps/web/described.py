@@ -9,9 +9,11 @@ from pipeline.apps.web.schema import Problem
 ORIGIN = "http://127.0.0.1:8000"  # of the examples
 WIDTH = 80  # characters of a command that stands on one line
 FAILURES = {
+    400: "It is malformed",
     403: "The form came from a page of another site",
     404: "There is no such thing",
     413: "More was sent than is allowed",
+    416: "The file ends before that part",
     422: "It cannot be answered so",
 }
 

@@ -1,6 +1,7 @@
 """A list of tracks as a file: a table for a spreadsheet, a playlist for a player, JSON for programs."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from fastapi.responses import Response
@@ -29,6 +30,11 @@ def export(kind: Format, library: str, tracks: Sequence[Row], address: Callable[
         text = as_json({"library": library}, tracks, _path)
     headers = {"Content-Disposition": f'attachment; filename="{NAME}.{kind}"'}
     return Response(text.encode("utf-8", "replace"), headers=headers, media_type=MEDIA_TYPES[kind])
+
+
+def file_entry(path: Path) -> str:
+    """Return a file as a line of a playlist: its path, or an address where that would not be one line of text."""
+    return str(path) if str(path).isprintable() else path.as_uri()
 
 
 def _path(track: Row) -> str:

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response
 
 from pipeline.apps.web.described import curl, failures
-from pipeline.apps.web.export import Format, export
+from pipeline.apps.web.export import Format, export, file_entry
 from pipeline.apps.web.failures import Refused
 from pipeline.apps.web.search import MAX_TRACKS
-from pipeline.apps.web.site import Site
+from pipeline.apps.web.site import Row, Site
 from pipeline.apps.web.tracks import audio_answer
 
 KEPT = {"Cache-Control": "private, max-age=300"}  # a poster, by the browser
@@ -29,8 +29,7 @@ def file_routes(site: Site) -> APIRouter:
         responses={
             200: {"description": "The file", "content": {"audio/*": {}}},
             206: {"description": "The part that was asked for"},
-            416: {"description": "The file ends before that part"},
-            **failures(404),
+            **failures(400, 404, 416),
         },
         openapi_extra=curl("/api/libraries/films/tracks/348/audio", "-o track.mp3"),
     )
@@ -52,8 +51,9 @@ def file_routes(site: Site) -> APIRouter:
     @api.get(
         "/export",
         summary="A list of tracks as a file",
-        description="CSV for a spreadsheet, M3U8 for a player (it holds addresses on this server, which open without a "
-        "password until the server ends), or JSON.",
+        description="CSV for a spreadsheet, M3U8 for a player, or JSON. The M3U8 has the paths of the files where "
+        "only this machine reaches the server; else addresses on the server, which open without a password until it "
+        "ends.",
         response_class=Response,
         responses={200: {"description": "The file", "content": {"text/csv": {}}}, **failures(404, 422)},
         openapi_extra=curl("/api/export?format=csv&row=348&row=115", "-O -J"),
@@ -76,6 +76,11 @@ def file_routes(site: Site) -> APIRouter:
             site.addressed(name, track) | {"rank": rank, "score": score[rank - 1] if score else None}
             for rank, track in enumerate(site.tracks.rows(name, row), start=1)
         ]
-        return export(format, name, tracks, lambda track: site.access.link(request.scope, track["audio"]))
+
+        def where(track: Row) -> str:
+            path = site.tracks.found(name, track) if site.access.is_local else None
+            return file_entry(path) if path else site.access.link(request.scope, track["audio"])
+
+        return export(format, name, tracks, where)
 
     return api

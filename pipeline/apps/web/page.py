@@ -9,6 +9,7 @@ from pipeline.apps.web.rendering import render
 from pipeline.apps.web.search import FEW, MAX_TRACKS
 from pipeline.apps.web.site import Site
 
+PER_FILM = (1, 2, 3, 5)  # tracks of a film or album: the first is chosen as the page opens
 PASSWORD_OPTION = '-H "Authorization: Bearer $SOUNDTRACK_PASSWORD" '
 
 
@@ -26,6 +27,8 @@ def page_routes(site: Site, app: FastAPI) -> APIRouter:
             params=site.params,
             few=FEW,
             most=MAX_TRACKS,
+            per_film=PER_FILM,
+            local=site.access.is_local,
         )
 
     @pages.get("/docs")

@@ -6,12 +6,15 @@ from typing import Any
 from urllib.parse import quote
 
 import pyarrow as pa
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, JSONResponse
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope, Send
 
 from pipeline.apps.library.library import file_of
 from pipeline.apps.recommend.recommender import Recommender
 from pipeline.apps.recommend.trained import Model
 from pipeline.apps.web.failures import Refused
+from pipeline.apps.web.guards import problem
 from pipeline.core.errors import PipelineError
 
 Row = dict[str, Any]
@@ -34,6 +37,34 @@ MEDIA_TYPES = {  # by suffix, the same on every system
     ".wma": "audio/x-ms-wma",
 }
 OTHER = "application/octet-stream"
+BYTES = "bytes"
+RANGE_FAILURES = {
+    400: "Range: found none that is one, allowed are bytes=0-99, bytes=100- and bytes=-100",
+    416: "Range: the file ends before it",
+}
+
+
+class AudioResponse(FileResponse):
+    """Sends a file, whole or in parts; a part that cannot be sent is refused as all failures are."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        unit = Headers(scope=scope).get("range", BYTES).partition("=")[0].strip().lower()
+        if unit != BYTES:  # RFC 9110, 14.2: as if it were not there
+            scope = dict(scope) | {"headers": [pair for pair in scope["headers"] if pair[0] != b"range"]}
+        refused: JSONResponse | None = None
+
+        async def answer(message: Message) -> None:
+            nonlocal refused
+            if message["type"] == "http.response.start" and message["status"] in RANGE_FAILURES:
+                refused = problem(message["status"], RANGE_FAILURES[message["status"]])
+                found = Headers(raw=message["headers"]).get("content-range")
+                refused.headers.update({"Content-Range": found} if found else {})
+            elif refused is None:
+                await send(message)
+
+        await super().__call__(scope, receive, answer)
+        if refused is not None:
+            await refused(scope, receive, send)
 
 
 class Tracks:
@@ -67,10 +98,14 @@ class Tracks:
     def file(self, library: str, row: int) -> Path:
         """Return the file of a track; raise `Refused` when it is none of audio, or lies outside of the library."""
         (track,) = self.rows(library, [row])
-        found = file_of(self._recommender.libraries[library].folder, track["path"])
+        found = self.found(library, track)
         if found is None:
             raise Refused(404, "the file of this track is not where the library says")
         return found
+
+    def found(self, library: str, track: Row) -> Path | None:
+        """Return the file of a track of a library; None when it is none of audio, or lies outside of the library."""
+        return file_of(self._recommender.libraries[library].folder, track["path"])
 
     def _table(self, library: str) -> pa.Table:
         if library not in self._recommender.libraries:
@@ -100,7 +135,7 @@ def audio_url(library: str, row: int) -> str:
     return f"/api/libraries/{quote(library, safe='')}/tracks/{row}/audio"
 
 
-def audio_answer(path: Path) -> FileResponse:
-    """Return the answer that sends a file, whole or in the ranges that are asked for."""
+def audio_answer(path: Path) -> AudioResponse:
+    """Return the answer that sends a file."""
     media_type = MEDIA_TYPES.get(path.suffix.lower(), OTHER)
-    return FileResponse(path, media_type=media_type, filename=path.name, content_disposition_type="inline")
+    return AudioResponse(path, media_type=media_type, filename=path.name, content_disposition_type="inline")

@@ -1,7 +1,8 @@
-"""One server for all tests of the page and the API."""
+"""One server for all tests of the page and the API, and one browser for those of the page."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -9,6 +10,9 @@ from pipeline.apps.recommend.recommender import Recommender, open_recommender
 from pipeline.apps.web.app import create_app
 from pipeline.params import Params
 from tests.apps.web.small_site import Client, serving, write_own, write_world
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +37,35 @@ def client(site_root: Path, site_recommender: Recommender, params: Params) -> It
     """A client of the server."""
     with serving(create_app(site_recommender, params.recommend, site_root)) as origin:
         yield Client(origin, site_root)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """A browser."""
+    from tests.apps.web.browser import CHROMIUM, OPTIONS, sync_api
+
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def browser_page(browser: "Browser", client: Client) -> "Page":
+    """A page of the browser."""
+    from tests.apps.web.browser import watched
+
+    return watched(browser, client.origin)
+
+
+@pytest.fixture
+def page(browser_page: "Page", client: Client) -> Iterator["Page"]:
+    """The page as it opens, wide, all tracks of a film allowed; whatever it does wrong fails the test."""
+    browser_page.set_viewport_size({"width": 1280, "height": 900})
+    browser_page.goto(client.origin)
+    browser_page.select_option("#per-film", "")
+    yield browser_page
+    browser_page.unroute_all()
+    found = [*browser_page.wrong]
+    browser_page.wrong.clear()
+    assert not found

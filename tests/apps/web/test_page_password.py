@@ -8,11 +8,10 @@ from fastapi.responses import HTMLResponse
 
 from pipeline.apps.web.access import Access, Keys
 from pipeline.apps.web.app import create_app
+from tests.apps.web.browser import BROWSER, heading, sync_api
 from tests.apps.web.small_site import serving
-from tests.apps.web.test_page import CHROMIUM, OPTIONS, heading
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (requirements-dev.txt)")
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on PATH")]
+pytestmark = BROWSER
 
 PASSWORD = "a pässword & more"
 
@@ -39,14 +38,6 @@ def elsewhere(origin) -> Iterator[str]:
         yield found.replace("127.0.0.1", "localhost")
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator["sync_api.Browser"]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def page(browser) -> Iterator["sync_api.Page"]:
     """A page of a browser that knows nothing yet."""
@@ -61,7 +52,7 @@ def searched(page) -> None:
     """Search, and play a track of what is found."""
     page.fill("#tags", "war dog")
     page.press("#tags", "Enter")
-    heading(page, "10 tracks for your film")
+    heading(page, "8 tracks for your film")
     page.evaluate("document.querySelector('audio').play()")
     page.wait_for_function("() => document.querySelector('audio').currentTime > 0.05")
 

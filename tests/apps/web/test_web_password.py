@@ -22,7 +22,8 @@ HTML = {"Accept": "text/html,*/*;q=0.8"}
 
 @pytest.fixture(scope="module")
 def app(site_recommender, params, site_root):
-    return create_app(site_recommender, params.recommend, site_root, Access(keys=Keys(PASSWORD)))
+    access = Access(any_address=True, keys=Keys(PASSWORD))
+    return create_app(site_recommender, params.recommend, site_root, access)
 
 
 @pytest.fixture

@@ -1,7 +1,10 @@
 // The page: asks this server's API and shows what it answers. What comes from films, files or users gets into the page
 // as text alone (textContent), never as markup.
 
-const PARTS = { image: "the image", tags: "the tags", plot: "the synopsis" };
+import { reasons, isAboveUnseen } from "./reasons.js";
+import { button, element, isolated, listed, megabytes } from "./small.js";
+import { card, label } from "./track.js";
+
 const FIELDS = { image: "Image", tags: "Tags", plot: "Synopsis", k: "Tracks", per_film: "Per film" }; // as the form calls them
 const SLOW = 1500; // ms after which it is said why an answer takes so long
 
@@ -9,12 +12,13 @@ const byId = (id) => document.getElementById(id);
 const form = byId("ask");
 const results = byId("results");
 const heading = byId("results-heading");
-const NOTHING = { title: heading.textContent, said: byId("said").textContent }; // before the first search
+const NOTHING = { title: [heading.textContent, ""], said: byId("said").textContent }; // before the first search
 
 let poster = null; // of an example film, in place of a file: {fid, title, image}
 let leftOut = []; // films and albums: {id, name}
-let views = []; // the answers that were shown: {title, question, answer, unexplained: what to ask reasons with}
+let views = []; // the answers that were shown: {title: [words, name], question, answer, unexplained: what to ask reasons with}
 let shown = -1; // which of them is on the page
+let earlier = false; // it is no answer to the last question, which failed
 let asking = null; // AbortController of the question on its way
 let changed = false; // the form, since it last became a question
 
@@ -44,14 +48,15 @@ function body(question) {
 
 function titleOf(question, count) {
   const tracks = count === 1 ? "1 track" : `${count} tracks`;
-  if (question.like) return `${tracks} like ${question.like}`;
-  return question.film ? `${tracks} for ${question.film.title}` : `${tracks} for your film`;
+  if (question.like) return [`${tracks} like `, question.like];
+  return [`${tracks} for `, question.film ? question.film.title : "your film"];
 }
 
 async function search(question) {
   asking?.abort();
   asking = new AbortController();
   const mine = asking;
+  for (const audio of document.querySelectorAll("audio")) audio.pause();
   busy(true);
   try {
     const data = body(question);
@@ -62,7 +67,7 @@ async function search(question) {
     show(views.length - 1);
     tellWhy(views.at(-1));
   } catch (error) {
-    if (!mine.signal.aborted) complain(error.message);
+    if (!mine.signal.aborted) fail(error.message);
   } finally {
     if (asking === mine) busy(false);
   }
@@ -90,7 +95,8 @@ async function tellWhy(view) {
   }
   if (view !== views[shown]) return;
   const boxes = byId("tracks").querySelectorAll(".why");
-  view.answer.tracks.forEach((track, place) => boxes[place].replaceWith(whyOf(track)));
+  view.answer.tracks.forEach((track, place) => boxes[place].replaceWith(reasons(track)));
+  explainPlaces();
 }
 
 // ---- states
@@ -101,11 +107,24 @@ function busy(on) {
   results.setAttribute("aria-busy", String(on));
   form.querySelector("[type=submit]").textContent = on ? "Searching …" : "Find music";
   clearTimeout(slow);
+  offerExports(!on && !earlier);
   if (!on) return;
   complain("");
-  slow = setTimeout(() => {
-    byId("said").textContent = "Searching. The first answer after the start takes some seconds: the networks are being loaded.";
-  }, SLOW);
+  slow = setTimeout(() => explainWait(asking), SLOW);
+}
+
+async function explainWait(search) {
+  byId("said").textContent = "Searching …";
+  const libraries = await fetch("/api/libraries").then((response) => (response.ok ? response.json() : [])).catch(() => []);
+  const isFirst = libraries.length && libraries.every(({ tracks }) => tracks === null); // none was searched yet
+  if (!isFirst || search !== asking || results.getAttribute("aria-busy") !== "true") return;
+  byId("said").textContent = "Searching … The first answer after the start takes some seconds: the networks are being loaded.";
+}
+
+function fail(message) {
+  earlier = shown >= 0;
+  nameResults();
+  complain(message);
 }
 
 function complain(message) {
@@ -125,19 +144,45 @@ function complain(message) {
 
 function show(index) {
   shown = index;
+  earlier = false;
   const view = views[index];
-  const tracks = view?.answer.tracks ?? [];
   complain("");
-  heading.textContent = view?.title ?? NOTHING.title;
+  nameResults();
   describe();
-  exportsOf(tracks, view?.answer.library);
+  explainPlaces();
+  offerExports(true);
   const back = byId("back");
   back.hidden = index < 1;
-  back.textContent = index < 1 ? "" : `Back to ${views[index - 1].title}`;
+  back.replaceChildren(...(index < 1 ? [] : ["Back to ", ...titled(views[index - 1])]));
   byId("models").hidden = index >= 0;
-  byId("tracks").replaceChildren(...tracks.map((track) => card(track, view)));
+  byId("tracks").replaceChildren(...(view?.answer.tracks ?? []).map((track) => card(track, view, actsOn(view))));
   heading.focus();
   heading.scrollIntoView({ block: "nearest" });
+}
+
+function actsOn(view) {
+  return {
+    similar: (track) =>
+      search({ fields: { like: String(track.row) }, like: label(track), library: view.answer.library, film: null }),
+    leaveOut: (film) => {
+      leaveOut([...leftOut, film]);
+      search(view.question);
+    },
+  };
+}
+
+function titled(view) {
+  const [words, name] = view?.title ?? NOTHING.title;
+  return name ? [words, isolated(name)] : [words];
+}
+
+function nameResults() {
+  results.classList.toggle("earlier", earlier);
+  heading.replaceChildren(...(earlier ? ["Of the search before: "] : []), ...titled(views[shown]));
+}
+
+function explainPlaces() {
+  byId("places").hidden = !views[shown]?.answer.tracks.some(isAboveUnseen);
 }
 
 function describe() {
@@ -159,143 +204,24 @@ function describe() {
   byId("said").textContent = parts.join(" ");
 }
 
-function exportsOf(tracks, library) {
+// Links that save the tracks; while these are no answer to the last question, they lead nowhere.
+function offerExports(live) {
+  const { tracks = [], library } = views[shown]?.answer ?? {};
   byId("exports").hidden = !tracks.length;
   for (const link of byId("exports").querySelectorAll("a")) {
-    const query = new URLSearchParams({ format: link.dataset.format, library });
-    for (const track of tracks) {
-      query.append("row", track.row);
-      query.append("score", track.score.toFixed(4));
-    }
-    link.href = `/api/export?${query}`;
+    link.setAttribute("aria-disabled", String(!live));
+    link.removeAttribute("href");
+    if (live) link.href = exportOf(link.dataset.format, tracks, library);
   }
 }
 
-// ---- a track
-
-function card(track, view) {
-  const item = element("li", track.image ? "track" : "track bare");
-  const body = element("div", "body");
-  body.append(nameOf(track, view), factsOf(track), player(track), actions(track, view));
-  item.append(element("span", "rank", String(track.rank)), ...thumbnail(track), body, whyOf(track));
-  return item;
-}
-
-function label(track) {
-  if (track.fid) return `${track.film}, track ${track.number}`;
-  return track.title || track.path.split("/").pop();
-}
-
-function nameOf(track, view) {
-  const name = element("h3");
-  const text = element("span", "", track.fid ? track.film : label(track));
-  text.dir = "auto";
-  name.append(text);
-  if (track.fid && track.year) name.append(" ", element("span", "year", String(track.year)));
-  if (track.fid && track.fid === view.question.film?.fid) name.append(" ", element("span", "badge", "its own music"));
-  return name;
-}
-
-function factsOf(track) {
-  const line = element("p", "facts");
-  const names = track.fid ? [`Track ${track.number}`, track.artist, recording(track)] : [track.artist, track.film, track.year];
-  const facts = [...names.filter(Boolean).map(String), ...times(track), track.music_tags].filter(Boolean);
-  facts.forEach((fact, place) => {
-    const text = element("span", "", fact);
-    text.dir = "auto";
-    line.append(...(place ? [" · ", text] : [text]));
-  });
-  if (/^https?:\/\//.test(track.source_url)) line.append(" · ", link(track.source_url, "source"));
-  return line;
-}
-
-// a recording without a title is called as its file is
-function recording(track) {
-  const file = track.source_url.split("/").pop().replace(/\.\w+$/, "");
-  return track.title === file ? "" : track.title;
-}
-
-function times(track) {
-  const start = track.start_seconds || !track.fid ? [`from ${clock(track.start_seconds ?? 0)}`] : [];
-  return track.seconds ? [...start, `${clock(track.seconds)} long`] : start;
-}
-
-function thumbnail(track) {
-  if (!track.image) return [];
-  const image = element("img", "poster");
-  image.src = track.image;
-  image.alt = "";
-  image.loading = "lazy";
-  return [image];
-}
-
-function player(track) {
-  const audio = element("audio");
-  const start = track.file_start_seconds ?? 0;
-  audio.controls = true;
-  audio.preload = "none";
-  // a track of the data set is a file; one of other libraries is a segment of a file, which a media fragment names
-  audio.src = track.fid ? track.audio : `${track.audio}#t=${start},${start + track.seconds}`;
-  audio.setAttribute("aria-label", label(track));
-  audio.addEventListener("error", () => {
-    const note = element("p", "facts", "This browser cannot play the file. ");
-    note.append(link(track.audio, "Open it"));
-    audio.replaceWith(note);
-  });
-  return audio;
-}
-
-function actions(track, view) {
-  const line = element("p", "actions");
-  const like = button("Similar", `Tracks like ${label(track)}`, () => {
-    search({ fields: { like: String(track.row) }, like: label(track), library: view.answer.library, film: null });
-  });
-  line.append(like);
-  if (track.fid || track.film) {
-    const what = track.fid ? "Leave out this film" : "Leave out this album";
-    line.append(button(what, `${what}: ${track.film}`, () => {
-      leaveOut([...leftOut, { id: track.fid || track.film, name: track.film }]);
-      search(view.question);
-    }));
+function exportOf(format, tracks, library) {
+  const query = new URLSearchParams({ format, library });
+  for (const track of tracks) {
+    query.append("row", track.row);
+    query.append("score", track.score.toFixed(4));
   }
-  return line;
-}
-
-// ---- why a track is there
-
-// before films were left out, and of each file's segments all but one
-function placeOf(track) {
-  return track.place && track.place !== track.rank ? ` · place ${track.place} among all tracks` : "";
-}
-
-function whyOf(track) {
-  const box = element("div", "why");
-  const score = element("p", "score");
-  score.append("Score ", element("b", "", number(track.score)), placeOf(track));
-  box.append(score);
-  const parts = Object.entries(track.without ?? {});
-  if (!parts.length) return box;
-  const lost = parts.map(([, without]) => track.score - without.score);
-  const most = Math.max(...lost);
-  const [first] = parts[lost.indexOf(most)];
-  box.append(element("p", "most", most > 0 ? `${capital(PARTS[first])} mattered most` : "No part alone brought it here"));
-  const list = element("ul");
-  parts.forEach(([part, without], place) => {
-    const line = element("li");
-    line.append(`Without ${PARTS[part]}: place ${without.place} (score ${number(without.score)})`, bar(lost[place], most));
-    list.append(line);
-  });
-  box.append(list);
-  return box;
-}
-
-function bar(value, most) {
-  const frame = element("span", "bar");
-  const fill = element("i");
-  fill.style.width = `${most > 0 ? Math.max(0, (100 * value) / most) : 0}%`;
-  frame.append(fill);
-  frame.setAttribute("aria-hidden", "true"); // the words beside it say the same
-  return frame;
+  return `/api/export?${query}`;
 }
 
 // ---- what the form shows
@@ -338,55 +264,14 @@ function leaveOut(films) {
   byId("left-out").hidden = !films.length;
   byId("chips").replaceChildren(
     ...films.map((film) => {
-      const item = element("li", "", film.name);
-      item.append(button("Bring back", `Bring back ${film.name}`, () => {
+      const item = element("li");
+      item.append(isolated(film.name), button("Bring back", `Bring back ${film.name}`, () => {
         leaveOut(leftOut.filter((other) => other !== film));
         if (shown >= 0) search(views[shown].question);
       }));
       return item;
     }),
   );
-}
-
-// ---- small things
-
-function element(tag, name = "", text = "") {
-  const made = document.createElement(tag);
-  if (name) made.className = name;
-  if (text) made.textContent = text;
-  return made;
-}
-
-function button(text, name, act) {
-  const made = element("button", "quiet", text);
-  made.type = "button";
-  made.setAttribute("aria-label", name);
-  made.addEventListener("click", act);
-  return made;
-}
-
-function link(href, text) {
-  const made = element("a", "", text);
-  made.href = href;
-  made.target = "_blank";
-  made.rel = "noopener noreferrer";
-  return made;
-}
-
-function clock(seconds) {
-  const whole = Math.round(seconds);
-  const two = (value) => String(value).padStart(2, "0");
-  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, two(whole % 60)];
-  return hours ? `${hours}:${two(minutes)}:${rest}` : `${minutes}:${rest}`;
-}
-
-const number = (value) => value.toFixed(2).replace("-", "−");
-const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
-const capital = (text) => text[0].toUpperCase() + text.slice(1);
-
-function listed(parts) {
-  const words = parts.map((part) => PARTS[part] ?? part);
-  return words.length > 1 ? `${words.slice(0, -1).join(", ")} and ${words.at(-1)}` : words.join("");
 }
 
 // ---- what people do

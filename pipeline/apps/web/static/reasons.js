@@ -1,0 +1,53 @@
+// Why a track is there, in sentences that follow from the places shown beside them.
+
+import { capital, element, listed, named, number, ordinal } from "./small.js";
+
+const PLURAL = "tags";
+
+export function reasons(track) {
+  const box = element("div", "why");
+  const score = element("p", "score", "Score ");
+  score.append(element("b", "", number(track.score)));
+  box.append(score);
+  if (track.place && track.place !== track.rank) box.append(element("p", "place", placed(track)));
+  const without = Object.entries(track.without ?? {}).map(([part, { place }]) => ({ part, place }));
+  if (!without.length) return box;
+  box.append(element("p", "most", verdict(track.place, without)));
+  const worst = Math.max(...without.map(({ place }) => place));
+  const list = element("ul");
+  for (const { part, place } of without) {
+    const line = element("li", "", `Without ${named(part)} it would ${place === track.place ? "still be" : "be"} ${ordinal(place)}`);
+    line.append(bar(place - track.place, worst - track.place));
+    list.append(line);
+  }
+  box.append(list);
+  return box;
+}
+
+export const isAboveUnseen = (track) => track.place > track.rank;
+
+function placed(track) {
+  const unseen = track.place - track.rank;
+  const above = unseen > 0 ? `; ${unseen.toLocaleString("en")} above it ${unseen === 1 ? "is" : "are"} not shown` : "";
+  return `${ordinal(track.place)} of all tracks${above}`;
+}
+
+// the part whose loss costs most places; equal losses are called equal
+function verdict(place, without) {
+  const worst = Math.max(...without.map((found) => found.place));
+  if (worst <= place) return "No single part lifts it to this place";
+  const most = without.filter((found) => found.place === worst).map((found) => found.part);
+  const who = capital(listed(most));
+  if (most.length === without.length) return `${who} count the same`;
+  if (most.length > 1) return `${who} count most, and the same`;
+  return `${who} ${most[0] === PLURAL ? "count" : "counts"} most`;
+}
+
+function bar(fallen, most) {
+  const frame = element("span", "bar");
+  const fill = element("i");
+  fill.style.width = `${most > 0 ? Math.max(0, (100 * fallen) / most) : 0}%`;
+  frame.append(fill);
+  frame.setAttribute("aria-hidden", "true"); // the words beside it say the same
+  return frame;
+}
