@@ -37,7 +37,6 @@ SETTINGS = Recommend(
     max_image_bytes=20_000_000,
     max_track_seconds=14_400.0,
 )
-ORIGIN = "{origin}"  # in an address: the server of the publisher's own corpus
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,9 @@ class PublishedModel:
         query = Query(None, joined, plot, picture)
         answer = self.recommender.recommend(Request(query, k, exclude=tuple(exclude), per_film=per_film))
         found = records(answer.tracks, lambda track: f"{track['fid']}/{track['number']}")
-        return [_told(record) for record in found]
+        return [
+            {name: record[name] for name in record if name != "path"} | {"track": record["path"]} for record in found
+        ]
 
 
 def load(model: str | Path, device: Device = "auto") -> PublishedModel:
@@ -105,9 +106,3 @@ def open_published(model: str, device: Device) -> Recommender:
     trained = Trained(config.variant, folder, needs, config.drop_inputs > 0, None, {}, (), digest)
     settings = (SETTINGS, choose_device(device), trained.name, config.tags_rule)
     return Recommender({trained.name: trained}, {FILMS: PublishedLibrary(folder)}, *settings)
-
-
-def _told(record: dict[str, Any]) -> dict[str, Any]:
-    """Return a record whose `path` is the `track`, AAA/0, without addresses of the publisher's own server."""
-    told = {name: "" if str(value).startswith(ORIGIN) else value for name, value in record.items() if name != "path"}
-    return told | {"track": record["path"]}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from pipeline.corpus.film import ORIGIN
 from pipeline.store.index import INDEX_KEYS
 
 Track = dict[str, Any]  # a track of `pipeline.apps.recommend.recommender.Answer`
@@ -83,6 +84,11 @@ def plain(text: str) -> str:
     return " ".join("".join(c for c in spaced if unicodedata.category(c) not in CONTROLS).split())
 
 
+def joined(names: Sequence[str], word: str = "and") -> str:
+    """Return e.g. `Im, Ta and All`."""
+    return f" {word} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
 def clock(seconds: float) -> str:
     """Return e.g. `1:05`, or `1:01:05`."""
     minutes, rest = divmod(int(seconds), 60)
@@ -91,7 +97,10 @@ def clock(seconds: float) -> str:
 
 
 def _told(value: Any) -> Any:
-    return plain(value) if isinstance(value, str) else value
+    """Return a value as others can use it: on one line; nothing for an address on the corpus's own server."""
+    if not isinstance(value, str):
+        return value
+    return "" if value.startswith(ORIGIN) else plain(value)
 
 
 def _flat(record: Track) -> Track:

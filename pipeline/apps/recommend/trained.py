@@ -7,6 +7,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from pipeline.apps.recommend.formats import joined
 from pipeline.apps.recommend.zero_shot import ZeroShot
 from pipeline.core.errors import MissingFileError, ModelError
 from pipeline.core.files import sha256_of
@@ -15,6 +16,7 @@ from pipeline.model.store import CONFIG, WEIGHTS
 from pipeline.store.inputs import needs_of
 
 PUBLISHED = "published"  # the folder of models/ that `publish` writes
+NAMED = {"tags": "tags", "plot": "a plot", "image": "an image"}  # in messages
 AS_ASKED = "as asked"
 METRIC = "recall_at_10"  # decides between models that can do with what is given
 WAY = ("dataset", "pool", "unit", "paragraphs")  # of a metrics file: figures that differ in one cannot be compared
@@ -88,10 +90,7 @@ def choose(models: dict[str, Trained], given: Collection[str], variant: str | No
     asked = list(models.values()) if variant is None else [require(models, variant)]
     fitting = [model for model in asked if model.fits(given)]
     if not fitting:
-        joined = {model.name: " or " if model.answers_subsets else " and " for model in asked}
-        needed = "; ".join(f"{model.name}: {joined[model.name].join(model.needs)}" for model in asked)
-        what = " and ".join(given) or "nothing"
-        raise ModelError(f"no model can do with what is given ({what}). What each needs: {needed}")
+        raise _unfit(models, given, variant)
     if variant is not None:
         return fitting[0], AS_ASKED
     if len(models) == 1:
@@ -129,6 +128,24 @@ def _best(models: Iterable[Trained], given: Collection[str]) -> tuple[Trained, s
     if len({model.way for _, model in evaluated}) != 1:
         return by_reading[0], READS_MOST
     return max(evaluated, key=itemgetter(0))[1], BEST
+
+
+def _unfit(models: dict[str, Trained], given: Collection[str], variant: str | None) -> ModelError:
+    """Return the error where `variant`, or without it every model, needs more: what to add, or which model would do."""
+    known = f"{joined([NAMED[part] for part in given], 'and')} alone" if given else "nothing"
+    ways: dict[tuple[str, ...], list[str]] = {}  # what to add, and for which models
+    for name in models if variant is None else [variant]:
+        lacking = [part for part in models[name].needs if part not in given]
+        for parts in [(part,) for part in lacking] if models[name].answers_subsets else [tuple(lacking)]:
+            ways.setdefault(parts, []).append(name)
+    fewest = [parts for parts in ways if len(parts) == min(map(len, ways))]
+    added = {joined([NAMED[part] for part in parts], "and"): ways[parts] for parts in fewest}
+    if variant is None:
+        advice = joined([f"{parts} (for {joined(names, 'or')})" for parts, names in added.items()], "or")
+        return ModelError(f"no trained model can do with {known}: add {advice}")
+    others = [model.name for model in models.values() if model.fits(given)]
+    instead = f", or name no variant ({joined(others, 'and')} can)" if others else ""
+    return ModelError(f"variant {variant} cannot do with {known}: add {joined([*added], 'or')}{instead}")
 
 
 def _trained(root: Path, folder: Path) -> Trained:

@@ -70,7 +70,7 @@ def test_a_folder_anywhere_ranks_as_the_command_does(root, picture, tmp_path, mo
 
 
 def test_a_query_that_lacks_what_the_model_needs_is_refused(root):
-    with pytest.raises(ModelError, match="Asked: tags and plot and image"):
+    with pytest.raises(ModelError, match="with tags alone: add a plot and an image"):
         load("models/published").recommend(tags="war")
 
 

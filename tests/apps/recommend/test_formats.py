@@ -58,6 +58,14 @@ def test_csv_has_a_column_for_each_fact_and_nothing_that_a_spreadsheet_runs():
     assert rows[1]["path"] == "/music/data/audio/A/A/A/1.mp3"
 
 
+def test_an_address_on_the_corpus_own_server_is_of_no_use_to_others():
+    own = found(0, title="a", url="{origin}/wiki/A", source_url="{origin}/audio/a.mp3")
+    other = found(1, source_url="https://a.org/b.mp3")
+    assert "{origin}" not in as_json({}, [own], where) + as_csv([own], where) + as_m3u([own], where)
+    rows = list(csv.DictReader(io.StringIO(as_csv([own, other], where))))
+    assert [(row["url"], row["source_url"]) for row in rows] == [("", ""), ("", "https://a.org/b.mp3")]
+
+
 def test_no_tracks_are_a_header_and_an_empty_playlist():
     assert as_csv([], where).startswith("rank,score,film,")
     assert as_m3u([], where) == "#EXTM3U\n"

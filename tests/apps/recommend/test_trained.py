@@ -82,7 +82,7 @@ def test_a_model_that_answers_subsets_competes_with_its_figure_for_what_is_given
     assert models["Every"].recall_of(("image", "tags")) == 0.5
     assert models["Every"].reads(("image", "tags")) == ("tags", "image")
     assert choose(models, ("plot",), "Every")[0].name == "Every"
-    with pytest.raises(ModelError, match="Every: tags or plot or image"):
+    with pytest.raises(ModelError, match=r"add tags \(for Every\), a plot \(for Every\) or an image \(for Every\)$"):
         choose({"Every": models["Every"]}, (), None)
 
 
@@ -129,13 +129,26 @@ def test_a_named_variant_wins_and_need_not_read_all(models):
     ("given", "variant", "message"),
     [
         (("tags",), "Nope", "variant: found 'Nope', trained are Pair, Still"),
-        (("tags",), "Story", r"what is given \(tags\). What each needs: Story: plot"),
-        ((), None, r"what is given \(nothing\)"),
+        (("tags",), "Story", r"Story cannot do with tags alone: add a plot, or name no variant \(Words can\)$"),
+        (("plot",), "Whole", r"Whole cannot do with a plot alone: add tags and an image, or .* \(Story can\)$"),
+        ((), None, r"with nothing: add an image \(for Still\), a plot \(for Story\) or tags \(for Words\)$"),
     ],
 )
 def test_what_no_model_can_do_with_is_said(models, given, variant, message):
     with pytest.raises(ModelError, match=message):
         choose(models, given, variant)
+
+
+def test_the_least_that_is_to_be_added_is_said(models):
+    some = {name: models[name] for name in ("Pair", "Whole")}
+    with pytest.raises(
+        ModelError, match=r"no trained model can do with an image alone: add tags and a plot \(for Pair"
+    ):
+        choose(some, ("image",), None)
+    with pytest.raises(ModelError, match=r"with tags alone: add a plot \(for Pair\)$"):
+        choose(some, ("tags",), None)
+    with pytest.raises(ModelError, match=r"variant Pair cannot do with tags alone: add a plot$"):
+        choose(some, ("tags",), "Pair")
 
 
 def test_similar_tracks_are_found_by_the_published_variant_or_else_the_best(models):

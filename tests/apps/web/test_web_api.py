@@ -101,7 +101,7 @@ def test_form_without_files_may_be_urlencoded(client):
     [
         ({}, "the query is empty"),
         ({"tags": "  ", "plot": "\n"}, "the query is empty"),
-        ({"plot": "a dog"}, "no model can do with what is given (plot)"),
+        ({"plot": "a dog"}, "no trained model can do with a plot alone: add tags"),
         ({"tags": "war", "variant": "Nobody"}, "variant: found 'Nobody', trained are"),
         ({"tags": "war", "variant": "../../etc"}, "variant: found '../../etc', trained are"),
         ({"tags": "war", "library": "../films"}, "library: found '../films', allowed are films, own music"),
