@@ -1,6 +1,6 @@
 """Recommendations on the terminal."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -8,12 +8,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.apps.recommend.formats import clock, plain, recording
+from pipeline.apps.recommend.formats import Track, clock, joined, plain, recording
 from pipeline.apps.recommend.recommender import Answer
-from pipeline.compare.wording import listed
 
-WIDTH = 140  # where no terminal says how wide it is
-SHOWN: dict[str, Callable[[float], str]] = {"start_seconds": clock, "seconds": "{:.1f}".format}
+WIDTH = 100  # where no terminal says how wide it is
+TEXTS = ("film or album", "track", "music", "path")
+NOTHING = ("", clock(0.0))
+SHORT = 30  # a path that is not broken; beside longer ones there would be no room for the rest
+MUSIC_TAGS = 2  # of a track, the likeliest
 
 
 def model_message(answer: Answer) -> str:
@@ -21,9 +23,9 @@ def model_message(answer: Answer) -> str:
     model = answer.model
     found = model.recall_of(answer.given)
     recall = f" Recall at 10 in its evaluation: {found:.3f}." if found is not None else ""
-    unused = f" Not used: {listed(list(answer.unused))}." if answer.unused else ""
+    unused = f" Not used: {joined(answer.unused)}." if answer.unused else ""
     read = model.reads(answer.given) or model.needs
-    return f"{model.label} reads {listed(list(read))}: {answer.chosen}.{recall}{unused}"
+    return f"{model.label} reads {joined(read)}: {answer.chosen}.{recall}{unused}"
 
 
 def print_table(answer: Answer, folder: Path) -> None:
@@ -36,23 +38,34 @@ def print_table(answer: Answer, folder: Path) -> None:
         console.print("No track is left: exclude fewer films.")
         return
     parts = list(answer.tracks[0].get("without", {}))
+    rows = [_cells(track, parts) | {"path": plain(shown(folder / track["path"]))} for track in answer.tracks]
+    is_short = all(len(row["path"]) <= SHORT for row in rows)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("rank", "score"):
-        table.add_column(name, justify="right")
-    for name in ("film or album", "track"):
-        table.add_column(name, overflow="fold")
-    for name in ("start", "seconds", *(f"without\n{part}" for part in parts)):
-        table.add_column(name, justify="right")
-    table.add_column("path", overflow="fold")
-    for track in answer.tracks:
-        year = f" ({track['year']})" if track["year"] is not None else ""
-        name = recording(track) or f"{track['fid']}/{track['number']}"
-        without = [f"{track['without'][part]['place']}. {track['without'][part]['score']:.3f}" for part in parts]
-        cells = [str(track["rank"]), f"{track['score']:.3f}", f"{plain(track['film'])}{year}", name]
-        cells += ["" if track[name] is None else show(track[name]) for name, show in SHOWN.items()]
-        cells += without
-        table.add_row(*map(Text, [*cells, plain(shown(folder / track["path"]))]))
+    for name in rows[0]:
+        if any(row[name] not in NOTHING for row in rows):
+            table.add_column(
+                name, justify="left" if name in TEXTS else "right", overflow="fold", no_wrap=name == "path" and is_short
+            )
+    for row in rows:
+        table.add_row(*(Text(row[str(column.header)]) for column in table.columns))
     console.print(table)
+
+
+def _cells(track: Track, parts: Sequence[str]) -> dict[str, str]:
+    """Return what is shown of a track by the names of columns; one that is `NOTHING` throughout is left out."""
+    year = f" ({track['year']})" if track["year"] is not None else ""
+    start, seconds = track["file_start_seconds"], track["seconds"]
+    found = {
+        "rank": str(track["rank"]),
+        "score": f"{track['score']:.3f}",
+        "film or album": f"{plain(track['film'])}{year}",
+        "track": recording(track) or f"{track['fid']}/{track['number']}" * bool(track["fid"]),
+        "start": "" if start is None else clock(start),
+        "length": "" if seconds is None else clock(seconds),
+        "music": plain(", ".join(track["music_tags"].split(", ")[:MUSIC_TAGS])),
+    }
+    without = {part: track["without"][part] for part in parts}
+    return found | {f"without\n{part}": f"{it['place']}. {it['score']:.3f}" for part, it in without.items()}
 
 
 def shown(path: Path) -> str:

@@ -1,0 +1,69 @@
+"""The table of what was found."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.apps.recommend.recommender import Answer
+from pipeline.apps.recommend.terminal import print_table
+from pipeline.apps.recommend.trained import Trained
+from tests.apps.recommend.tracks import track
+
+MODEL = Trained("Ta", Path("Ta"), ("tags",), False, None, {}, (), "")
+
+
+def table(capsys, tracks: list[dict], folder: Path = Path()) -> list[list[str]]:
+    """Return the cells of the table that is printed of `tracks`, its header first."""
+    found = [{"rank": number + 1, "score": 0.5, **of} for number, of in enumerate(tracks)]
+    print_table(Answer(MODEL, "the only one", ("tags",), (), found), folder)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert max(map(len, lines)) <= 100
+    rows = [line.split("  ") for line in lines[1:] if "─" not in line]
+    return [[cell.strip() for cell in row if cell.strip()] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("known", "header", "cells"),
+    [
+        (
+            {"title": "a1", "source_url": "https://x.org/a1.mp3", "music_tags": "slow, piano, calm, soft"},
+            ["score", "film or album", "track", "length", "music", "path"],
+            ["Film 0 (1920)", "AAA/0", "0:10", "slow, piano", "data/audio/A/A/A/0.mp3"],
+        ),
+        (
+            {"fid": "", "film": "Dawn", "year": None, "artist": "Anna", "file_start_seconds": 90.0, "path": "a.mp3"},
+            ["film or album", "track", "start", "length", "path"],
+            ["Dawn", "Anna - Suite 0", "1:30", "0:10", "a.mp3"],
+        ),
+        ({"fid": "", "film": "", "year": None, "path": "a.mp3"}, ["track", "path"], ["0:10", "a.mp3"]),
+    ],
+)
+def test_a_track_is_shown_by_what_is_known_of_it(capsys, known, header, cells):
+    first, *rows = table(capsys, [track(0, **known)])
+    shown = " ".join(first)
+    assert [name for name in header if name in shown] == header
+    assert ("start" in shown, "music" in shown, "film" in shown) == (
+        "start" in header,
+        "music" in header,
+        len(header) > 2,
+    )
+    assert rows[0][-len(cells) :] == cells
+
+
+def test_a_path_stays_on_one_line_beside_long_names(capsys):
+    path = "data/audio/A/B/C/0.mp3"
+    long = track(0, film="The Cabinet of Dr. Caligari " * 3, artist="Somebody of a long name", path=path)
+    _, *rows = table(capsys, [long | {"music_tags": "electronic, instrumental"}])
+    assert [row[-1] for row in rows if path in row[-1]] == [path]
+
+
+def test_a_long_path_leaves_room_for_the_rest(capsys):
+    known = {"fid": "", "film": "Preludes", "year": None, "title": "Nocturne", "path": "Music/of mine/" * 9 + "a.mp3"}
+    _, first, *_ = table(capsys, [track(0, **known)])
+    assert tuple(first[-4:-2]) == ("Preludes", "Nocturne")
+
+
+def test_each_row_has_its_start_where_one_begins_later(capsys):
+    segments = [track(0, fid="", path="a.mp3", file_start_seconds=start) for start in (0.0, 65.0)]
+    _, *rows = table(capsys, segments)
+    assert [row[-3] for row in rows] == ["0:00", "1:05"]
