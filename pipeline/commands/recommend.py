@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.apps.recommend.recommender import Answer, Recommender, Request
     from pipeline.params import Params
 
-STANDARD = "-"  # in place of a file: the terminal, or what is piped in
+STANDARD = "-"  # in place of a file: the terminal
 
 
 def register(commands: Any) -> None:
@@ -52,13 +52,19 @@ def register(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Answer once."""
+    from pipeline.apps.recommend.given import check_liked, read_image, read_plot
+
+    plot = None if options.plot is None else read_plot(options.plot)
+    image = None if options.image is None else read_image(options.image)
+    check_liked(options.like, _tables(options))
+
     from pipeline.apps.recommend.query import Query
     from pipeline.apps.recommend.recommender import Request
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     recommender, name = _opened(options)
     request = Request(
-        Query(None, options.tags, _text(options.plot), options.image),
+        Query(None, options.tags, plot, image),
         k=options.k,
         variant=options.variant,
         exclude=tuple(options.exclude_film),
@@ -72,6 +78,13 @@ def run(options: argparse.Namespace) -> int:
     folder = recommender.libraries[request.library].folder
     _write(answer, request, folder, options)
     return 0
+
+
+def _tables(options: argparse.Namespace) -> list[Path]:
+    """Return the indexes of what is searched that can be found before it is opened."""
+    if options.library is not None:
+        return sorted(options.library.glob("tracks/*.parquet"))
+    return [] if options.model else sorted(Path("models").glob("published/tracks.parquet"))
 
 
 def _opened(options: argparse.Namespace) -> tuple["Recommender", str]:
@@ -104,22 +117,11 @@ def _params() -> "Params":
     return load_params(Path("params.yaml"))
 
 
-def _text(name: str | None) -> str | None:
-    """Return the text of a file."""
-    if name is None:
-        return None
-    try:
-        data = sys.stdin.buffer.read() if name == STANDARD else Path(name).read_bytes()
-        return data.decode("utf-8-sig")
-    except OSError as error:
-        raise ModelError(f"--plot: {name} cannot be read ({error.strerror}); name a text file, or - and pipe") from None
-    except UnicodeDecodeError:
-        raise ModelError(f"--plot: {name} is no text in UTF-8") from None
-
-
 def _liking(recommender: "Recommender", request: "Request", names: Sequence[str]) -> "Request":
     """Return `request` with the tracks that `names` stand for: those of the library, or files from elsewhere."""
     from dataclasses import replace
+
+    from pipeline.apps.recommend.given import not_liked
 
     model, _ = recommender.model_for(request.query, request.variant)
     index = recommender.opened(request.library, model).index
@@ -128,7 +130,7 @@ def _liking(recommender: "Recommender", request: "Request", names: Sequence[str]
     for name in names:
         found = _named(index, folder, name)
         if not found and not Path(name).is_file():
-            raise ModelError(f"--like: {name} is neither a track of the library (a path, or AAA/0) nor an audio file")
+            raise not_liked(name)
         rows += found
         if not found:
             from pipeline.apps.library.embed import embed_file
