@@ -1,11 +1,15 @@
 """Films and albums by their ids and titles, and the names most like one that is not among them.
 
+A title is found in any case; where there is none, without its accents, marks and spaces, and without an article before
+it. So `Haxan` is `Häxan`, unless one is called `Haxan`.
+
 Comparing two names letter by letter is slow, so that is done for a bounded number of them: those that have most letters
 in common with the name in question. These are counted for all names at once, and what is counted is what `difflib`
 calls the quick ratio: never less than the ratio itself.
 """
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Iterable
 from functools import cached_property
@@ -17,6 +21,9 @@ COMPARED_CHARS = 100  # of each of them
 SIMILAR = 3  # names that are suggested
 LEAST = 0.6  # of 1, how similar they are
 BUCKETS = 64  # in which letters are counted
+ACCENTS = re.compile("[\u0300-\u036f]")  # of Latin, Greek and Cyrillic letters; marks of other scripts are letters
+STROKES = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "ł": "l", "þ": "th"})
+ARTICLE = re.compile(r"^(a|an|the|der|die|das|ein|eine|le|la|les|l|un|une|el|los|las|il|lo|gli|i|den|det|en|ett) ")
 
 
 class FilmNames:
@@ -25,13 +32,15 @@ class FilmNames:
     def __init__(self, films: Iterable[tuple[int, str, str]]) -> None:
         """Take the number, id and title of each; an id or title that is empty is none."""
         self._numbers: dict[str, tuple[int, ...]] = {}
+        self._titles: set[str] = set()
         for number, fid, title in films:
             for name in {fid, compared(title)} - {""}:
                 self._numbers[name] = (*self._numbers.get(name, ()), number)
+            self._titles.add(compared(title))
 
     def find(self, name: str) -> tuple[int, ...]:
-        """Return the numbers of those called `name`, a title in any case; nothing where there is none."""
-        return self._numbers.get(name) or self._numbers.get(compared(name), ())
+        """Return the numbers of those called `name`, or else of all whose titles are the same when `folded`."""
+        return self._numbers.get(name) or self._numbers.get(compared(name)) or self._folded.get(folded(name), ())
 
     def similar(self, name: str) -> list[str]:
         """Return a few names that are like `name`, the most similar first."""
@@ -43,6 +52,15 @@ class FilmNames:
         return difflib.get_close_matches(asked, [names[place] for place in best], SIMILAR, LEAST)
 
     @cached_property
+    def _folded(self) -> dict[str, tuple[int, ...]]:
+        """The numbers of films and albums by their titles when `folded`."""
+        found: dict[str, tuple[int, ...]] = {}
+        for title in self._titles:
+            if name := folded(title):
+                found[name] = (*found.get(name, ()), *self._numbers[title])
+        return found
+
+    @cached_property
     def _counted(self) -> tuple[list[str], np.ndarray]:
         """The names, cut to what is compared, and the letters of each, uint8 [names, BUCKETS]."""
         names = [name[:COMPARED_CHARS] for name in self._numbers]
@@ -52,6 +70,13 @@ class FilmNames:
 def compared(title: str) -> str:
     """Return a title in the form in which titles are compared: composed, without case."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", title).casefold())
+
+
+def folded(title: str) -> str:
+    """Return the letters and digits of a title, without case, accents and a leading article."""
+    apart = unicodedata.normalize("NFKD", compared(title)).translate(STROKES)
+    spaced = (c if unicodedata.category(c)[0] in "LMN" else " " for c in ACCENTS.sub("", apart))
+    return ARTICLE.sub("", " ".join("".join(spaced).split())).replace(" ", "")
 
 
 def _letters(names: list[str]) -> np.ndarray:
