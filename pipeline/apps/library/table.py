@@ -6,7 +6,8 @@ known is null.
 """
 
 import logging
-from pathlib import Path
+import re
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -36,6 +37,11 @@ FILES = pa.schema(
     ]
 )
 
+DISC = re.compile(
+    r"(cd|dis[ck]|dvd|lp|side|seite)[\s._-]*(\d{1,2}|[a-h]|[ivx]{1,4})(\s*(of|von)\s*\d{1,2})?", re.IGNORECASE
+)
+FORMAT = re.compile(r"flac|mp3|m4a|aac|alac|ogg|opus|wav|wave|aiff?|wma|audio", re.IGNORECASE)
+
 Row = dict[str, Any]
 
 
@@ -48,20 +54,31 @@ def row_of(path: str, **known: Any) -> Row:
 def with_facts(row: Row, facts: Row, folder: str) -> Row:
     """Return a row with what was found in its file: status, length, tags, segments.
 
-    A file without a title gets its own name, one without an album that of its folder, at the top `folder`.
+    A file without a title gets its own name, one without an album that of its folder (`album_of`).
     """
-    parent, _, name = row["path"].rpartition("/")
     tags = facts["tags"]
     return row | {
         "status": facts["status"],
         "reason": facts["reason"],
         "seconds": facts["seconds"],
-        "title": tags.get("title") or named(Path(name).stem),
+        "title": tags.get("title") or named(PurePosixPath(row["path"]).stem),
         "artist": tags.get("artist", ""),
-        "album": tags.get("album") or named(parent.rpartition("/")[2] or folder),
+        "album": tags.get("album") or named(album_of(row["path"], folder)),
         "year": tags.get("year"),
         "segments": len(facts["segments"]),
     }
+
+
+def album_of(path: str, folder: str) -> str:
+    """Return what the album of the file at `path` below the library's `folder` is called; empty where nothing says so.
+
+    That is its folder; of one of a disc or a format (`CD 1`, `FLAC`) what that lies in, `folder` only if it has discs.
+    Files that lie loose in `folder` are of no album: it is called what the whole library is.
+    """
+    above = PurePosixPath(path).parts[:-1]
+    discs = [name for name in above if DISC.fullmatch(name)]
+    names = [name for name in above if name not in discs and not FORMAT.fullmatch(name)]
+    return names[-1] if names else folder * bool(discs)
 
 
 def read_files(out: Path) -> list[Row]:

@@ -47,10 +47,12 @@ class TrackIndex:
 
     @cached_property
     def films(self) -> np.ndarray:
-        """A number for each track's film, of one's own music its album, int32 [tracks]."""
+        """A number for each track's film, of one's own music its album, or else its file, int32 [tracks]."""
         pairs = _codes(self.tracks["fid"]).astype(np.int64)
         pairs *= len(self) + 1
         pairs += _codes(self.tracks["film"])
+        is_unnamed = pc.and_(pc.equal(self.tracks["fid"], ""), pc.equal(self.tracks["film"], "")).to_numpy()
+        pairs[is_unnamed] = -1 - self.files[is_unnamed]
         return pa.array(pairs).dictionary_encode().indices.to_numpy()
 
     @cached_property

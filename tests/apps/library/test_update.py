@@ -105,7 +105,7 @@ def test_rows_of_files_and_segments(update, folder, out):
     assert (row["status"], row["reason"], row["seconds"], row["segments"]) == ("ok", "", 13.0, 3)
     assert (row["bytes"], row["modified_ns"]) == (stat.st_size, stat.st_mtime_ns)
     assert (row["title"], row["artist"], row["album"], row["year"]) == ("02 calm", "", "Dawn", None)
-    assert found["single.mp3"]["album"] == "Music", "at the top it is the folder's own name"
+    assert found["single.mp3"]["album"] == "", "loose at the top it is of none"
     names = ("path", "number", "file_start_seconds", "start_seconds", "seconds", "film", "title")
     assert [tuple(segment[name] for name in names) for segment in segments(out)] == [
         ("Dawn/01 storm.mp3", 0, 0.0, 0.0, 5.0, "Dawn", "01 storm"),
@@ -113,7 +113,7 @@ def test_rows_of_files_and_segments(update, folder, out):
         ("Dawn/02 calm.mp3", 1, 5.0, 5.0, 5.0, "Dawn", "02 calm"),
         ("Dawn/02 calm.mp3", 2, 10.0, 10.0, 3.0, "Dawn", "02 calm"),
         ("Dusk/fire.mp3", 0, 0.0, 0.0, 5.0, "Dusk", "fire"),
-        ("single.mp3", 0, 0.0, 0.0, 2.0, "Music", "single"),
+        ("single.mp3", 0, 0.0, 0.0, 2.0, "", "single"),
     ]
     unknown = ("fid", "split", "artist", "url", "source_url")
     assert {segment[name] for segment in segments(out) for name in unknown} == {""}

@@ -105,3 +105,12 @@ def test_a_path_is_found_however_its_accents_are_written(form):
     for number, path in enumerate(paths):
         assert index.find(unicodedata.normalize(form, path)) == [number]
     assert index.find("Drom/a.mp3") == []
+
+
+def test_tracks_of_no_film_or_album_are_each_of_their_own():
+    named = [{"film": "Dawn"}, {"film": "Dawn"}, {}, {}, {"path": "b.mp3"}, {"fid": "AAA"}]
+    tracks = [track(number, **({"fid": "", "film": "", "path": "a.mp3"} | known)) for number, known in enumerate(named)]
+    index = make_index(np.eye(6), tracks)
+    films = index.films.tolist()
+    assert [films.index(film) for film in films] == [0, 0, 2, 2, 4, 5]
+    assert index.film_names.find("") == ()
