@@ -383,6 +383,23 @@ def test_tracks_unknown_to_the_data_set_are_refused(inputs, tmp_path):
     write_table(tmp_path / "data/dataset.parquet", inputs.rows[:-1], DATASET)
     with pytest.raises(StageError, match=r"rankings/Plo.parquet names .*: run `dvc repro evaluate@Plo`"):
         main(tmp_path, {"Plo": Variant(["plot"])}, inputs.evaluate, inputs.compare)
-    write_table(tmp_path / "data/dataset.parquet", inputs.rows, DATASET)
-    with pytest.raises(MissingFileError, match=r"AA.\.jpg cannot be read .*dvc repro parse"):
+
+
+def test_a_file_that_is_missing_among_others_is_an_error_and_without_any_the_report_has_none(inputs, tmp_path):
+    for folder in ("metrics", "models", "data"):
+        shutil.copytree(inputs.root / folder, tmp_path / folder)
+
+    def compare():
         main(tmp_path, {"Plo": Variant(["plot"])}, inputs.evaluate, inputs.compare)
+        page = Page((tmp_path / "metrics/report.html").read_text())
+        return len(page.all("audio")), sum(image.get("alt", "").startswith("Poster of") for image in page.all("img"))
+
+    players, posters = compare()
+    assert players > 0 and posters > 0
+    next((tmp_path / "data/image").iterdir()).unlink()
+    with pytest.raises(MissingFileError, match=r"AA.\.jpg cannot be read .*dvc repro parse"):
+        compare()
+    shutil.rmtree(tmp_path / "data/image")
+    assert compare() == (players, 0)
+    shutil.rmtree(tmp_path / "data/audio")
+    assert compare() == (0, 0)
