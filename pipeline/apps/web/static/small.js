@@ -31,7 +31,7 @@ export function link(href, text) {
 }
 
 export function clock(seconds) {
-  const whole = Math.round(seconds);
+  const whole = Math.floor(seconds); // as players show it
   const two = (value) => String(value).padStart(2, "0");
   const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, two(whole % 60)];
   return hours ? `${hours}:${two(minutes)}:${rest}` : `${minutes}:${rest}`;
