@@ -92,26 +92,30 @@ class Encoders:
 
 
 class QueryEncoder:
-    """One model's query side with the encoders that it needs, loaded once."""
+    """One model's query side with the encoders that it needs, each loaded once, when a query needs it first."""
 
     def __init__(self, model: RetrievalModel, config: Config, encoders: Encoders) -> None:
-        """Take or load from `encoders` what `model`, whose config is `config`, needs beside itself.
-
-        Raises `ModelError` when an encoder cannot be loaded, or is not the one that the model was trained on.
-        """
+        """Take `model`, whose config is `config`, and the `encoders` that it reads queries with."""
         self.device = encoders.device
         self.model, self.config = model.to(self.device).eval(), config
         self.needs = needs_of(model.inputs)
+        self._encoders = encoders
+        self._kinds = sorted({INPUT_TABLES[name] for name in model.inputs})
         self._tables: dict[str, Callable[[list[Any]], InputRows]] = {}  # of texts or pictures, by kind
-        for kind in sorted({INPUT_TABLES[name] for name in model.inputs}):
-            tuned = config["encoders"].get(kind)
-            self._tables[kind] = _tuned(kind, tuned) if tuned else _frozen(encoders.frozen(kind, self._spec(kind)))
+
+    def load(self) -> None:
+        """Load all encoders that the model reads queries with.
+
+        Raises `ModelError` when one cannot be loaded, or is not the one that the model was trained on.
+        """
+        for kind in self._kinds:
+            self._table(kind)
 
     def encode(self, queries: Sequence[Query]) -> np.ndarray:
         """Return the unit vectors [queries, e], float32, in order.
 
-        Raises `ModelError` for a query that lacks what the model needs, naming it, and for a picture that cannot be
-        read. A model that was trained with inputs left out needs but one of them.
+        Raises `ModelError` for a query that lacks what the model needs, naming it, for a picture that cannot be read,
+        and as `load` does. A model that was trained with inputs left out needs but one of them.
         """
         return self.encode_without(queries, [None])[0]
 
@@ -137,7 +141,7 @@ class QueryEncoder:
         self, queries: Sequence[tuple[str, Query]], parts: Sequence[str | None], lacking: Sequence[str]
     ) -> np.ndarray:
         """Return the vectors of named queries, none of which has the inputs `lacking`."""
-        items: dict[str, list[Any]] = {kind: [] for kind in self._tables}  # texts, pictures
+        items: dict[str, list[Any]] = {kind: [] for kind in self._kinds}  # texts, pictures
         rows: list[list[dict[str, tuple[int, ...]]]] = [[] for _ in parts]  # of the items: by part, query and input
         for name, query in queries:
             pictures = [opened_picture(name, query.image)] if query.image is not None and "image" in self.needs else []
@@ -149,7 +153,7 @@ class QueryEncoder:
                         if of_input in self.model.inputs and of_input not in lacking
                     }
                 )
-        tables = {kind: self._tables[kind](found) for kind, found in items.items() if found}
+        tables = {kind: self._table(kind)(found) for kind, found in items.items() if found}
 
         def read(wanted: Mapping[str, Sequence[int]]) -> dict[str, Stored]:
             return {name: tables[INPUT_TABLES[name]].read(of_input) for name, of_input in wanted.items()}
@@ -172,6 +176,14 @@ class QueryEncoder:
                 f"{name}: {' and '.join(lacking)} missing; the model M-{self.config['variant']} needs "
                 f"{', '.join(self.needs)}"
             )
+
+    def _table(self, kind: str) -> Callable[[list[Any]], InputRows]:
+        """Return the function from texts or pictures to what the model reads of them."""
+        if kind not in self._tables:
+            tuned = self.config["encoders"].get(kind)
+            made = _tuned(kind, tuned) if tuned else _frozen(self._encoders.frozen(kind, self._spec(kind)))
+            self._tables[kind] = made
+        return self._tables[kind]
 
     def _dropped(self, part: str | None) -> list[str]:
         return [of_input for of_input in self.model.inputs if NEEDS[of_input] == (part,)]

@@ -35,6 +35,7 @@ class Served(PythonModel):
         files = {name: Path(path) for name, path in context.artifacts.items()}
         encoders = Encoders(choose_device("auto"))
         self.encoder = QueryEncoder(*load_model(files.pop(WEIGHTS).parent), encoders)
+        self.encoder.load()  # what cannot be loaded is said before anybody asks
         tables = [path for name, path in files.items() if name.endswith(".parquet")]
         self.index = open_index(tables[0], "log the model again") if tables else None
 

@@ -1,5 +1,6 @@
 """Files that a query names are checked before anything is loaded."""
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.__main__ import main
 from pipeline.apps.recommend.given import check_liked, read_image, read_plot
 from pipeline.core.errors import ModelError
 from pipeline.store.index import write_index
@@ -38,6 +40,12 @@ def test_a_missing_file_is_an_error_before_anything_is_loaded(tmp_path, table, o
     )
     assert done.stdout.split(maxsplit=1) == ["1", "[]\n"]
     assert f"ERROR: {option}: gone.file" in done.stderr
+
+
+def test_the_command_leaves_the_collector_of_garbage_as_it_was(tmp_path):
+    before = gc.get_threshold()
+    assert main(["recommend", "--plot", str(tmp_path / "gone.txt")]) == 1
+    assert gc.get_threshold() == before and gc.isenabled()
 
 
 def test_a_synopsis_and_a_picture_are_read(tmp_path):

@@ -122,7 +122,7 @@ def test_another_encoder_than_the_models_own_is_refused(asked):
     config["features"]["plot"]["weights"] = "0" * 64
     save_model(folder, model, config)
     with pytest.raises(ModelError, match=r"was trained on .* with weights '000"):
-        encoder_of(world)
+        encoder_of(world).load()
 
 
 def test_encoder_that_has_got_a_prompt_since_is_refused(asked, tiny_bert, tmp_path):
@@ -130,10 +130,10 @@ def test_encoder_that_has_got_a_prompt_since_is_refused(asked, tiny_bert, tmp_pa
     model, config = load_model(world.root / "models/Asked")
     folder = save_sentence(tiny_bert, tmp_path / "prompted", {"pooling_mode": "cls"})
     config["features"]["plot"]["encoder"] = str(folder)
-    QueryEncoder(model, config, Encoders(CPU))
+    QueryEncoder(model, config, Encoders(CPU)).load()
     save_prompt(folder, {"query": "war "}, "query")
     with pytest.raises(ModelError, match="with prompt None; the one here has 'war '"):
-        QueryEncoder(model, config, Encoders(CPU))
+        QueryEncoder(model, config, Encoders(CPU)).load()
 
 
 def test_same_encoder_under_another_revision_is_taken(asked):
@@ -199,6 +199,20 @@ def test_a_model_that_answers_subsets_takes_what_each_query_has(asked):
     np.testing.assert_allclose(alone, without_image, atol=1e-6)
     with pytest.raises(ModelError, match="query 1: tags and plot and image missing"):
         encoder.encode([queries[0], Query(None, None, " ", None)])
+
+
+@pytest.mark.parametrize(("part", "loaded"), [("tags", ["text"]), ("plot", ["text"]), ("image", ["image"])])
+def test_only_encoders_that_a_query_needs_are_loaded(asked, monkeypatch, part, loaded):
+    world = asked(["tags", "plot", "image"], drop_inputs=0.5)
+    found, real = [], Encoders.frozen
+    monkeypatch.setattr(Encoders, "frozen", lambda self, kind, spec: found.append(kind) or real(self, kind, spec))
+    nothing = Query(None, None, None, None)
+    encoder, whole = encoder_of(world), as_queries(world)[0]
+    vector = encoder.encode([replace(nothing, **{part: getattr(whole, part)})])
+    assert found == loaded
+    encoder.load()
+    assert sorted(found) == ["image", "text"]
+    np.testing.assert_array_equal(encoder.encode([replace(nothing, **{part: getattr(whole, part)})]), vector)
 
 
 def test_the_same_text_is_encoded_once(asked, monkeypatch):
