@@ -59,8 +59,8 @@ class TrackIndex:
     def film_names(self) -> FilmNames:
         """The names of the films and albums, by numbers of `films`."""
         numbers, first = np.unique(self.films, return_index=True)
-        named = self.tracks.select(["fid", "film"]).take(pa.array(first))
-        return FilmNames(zip(numbers.tolist(), named["fid"].to_pylist(), named["film"].to_pylist(), strict=True))
+        named = self.tracks.select(["fid", "film", "year"]).take(pa.array(first))
+        return FilmNames(zip(numbers.tolist(), *(column.to_pylist() for column in named.columns), strict=True))
 
     def rows(self, rows: Sequence[int]) -> list[dict[str, Any]]:
         """Return the tracks in `rows`, a dict each."""

@@ -1,7 +1,7 @@
 """Films and albums by their ids and titles, and the names most like one that is not among them.
 
 A title is found in any case; where there is none, without its accents, marks and spaces, and without an article before
-it. So `Haxan` is `Häxan`, unless one is called `Haxan`.
+it; a year may follow. So `Haxan` and `Haxan (1922)` are `Häxan`, unless one is called `Haxan`.
 
 Comparing two names letter by letter is slow, so that is done for a bounded number of them: those that have most letters
 in common with the name in question. These are counted for all names at once, and what is counted is what `difflib`
@@ -29,14 +29,14 @@ ARTICLE = re.compile(r"^(a|an|the|der|die|das|ein|eine|le|la|les|l|un|une|el|los
 class FilmNames:
     """Films and albums, each of which may go by several names, and several by one."""
 
-    def __init__(self, films: Iterable[tuple[int, str, str]]) -> None:
-        """Take the number, id and title of each; an id or title that is empty is none."""
+    def __init__(self, films: Iterable[tuple[int, str, str, int | None]]) -> None:
+        """Take the number, id, title and year of each; an id or title that is empty is none."""
         self._numbers: dict[str, tuple[int, ...]] = {}
-        self._titles: set[str] = set()
-        for number, fid, title in films:
+        self._titles: list[tuple[int, str, int | None]] = []
+        for number, fid, title, year in films:
             for name in {fid, compared(title)} - {""}:
                 self._numbers[name] = (*self._numbers.get(name, ()), number)
-            self._titles.add(compared(title))
+            self._titles.append((number, title, year))
 
     def find(self, name: str) -> tuple[int, ...]:
         """Return the numbers of those called `name`, or else of all whose titles are the same when `folded`."""
@@ -53,11 +53,12 @@ class FilmNames:
 
     @cached_property
     def _folded(self) -> dict[str, tuple[int, ...]]:
-        """The numbers of films and albums by their titles when `folded`."""
+        """The numbers of films and albums by their titles, alone and with the year, when `folded`."""
         found: dict[str, tuple[int, ...]] = {}
-        for title in self._titles:
+        for number, title, year in self._titles:
             if name := folded(title):
-                found[name] = (*found.get(name, ()), *self._numbers[title])
+                for called in (name,) if year is None else (name, f"{name}{year}"):
+                    found[called] = (*found.get(called, ()), number)
         return found
 
     @cached_property

@@ -9,7 +9,13 @@ from pipeline.apps.recommend import names as names_module
 from pipeline.apps.recommend.names import COMPARED, COMPARED_CHARS, SIMILAR, FilmNames
 
 SYLLABLES = ("ba", "da", "ko", "li", "mu", "ne", "po", "ra", "si", "tu", "va", "zo")
-FILMS = [(0, "AAA", "Nosferatu"), (1, "AAB", "Nosferatu"), (2, "AAC", "Häxan"), (3, "", "The Goddess"), (4, "AAD", "")]
+FILMS = [
+    (0, "AAA", "Nosferatu", 1922),
+    (1, "AAB", "Nosferatu", 1979),
+    (2, "AAC", "Häxan", 1922),
+    (3, "", "The Goddess", None),
+    (4, "AAD", "", 1922),
+]
 
 
 @pytest.mark.parametrize(
@@ -17,6 +23,14 @@ FILMS = [(0, "AAA", "Nosferatu"), (1, "AAB", "Nosferatu"), (2, "AAC", "Häxan"),
     [("NOSFERATU", (0, 1)), ("AAB", (1,)), ("aab", ()), ("HÄXAN", (2,)), ("the goddess", (3,)), ("", ())],
 )
 def test_ids_to_the_letter_and_titles_in_any_case(name, numbers):
+    assert FilmNames(FILMS).find(name) == numbers
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [("Nosferatu (1979)", (1,)), ("haxan, 1922", (2,)), ("Häxan (1921)", ()), ("Goddess (1934)", ()), ("1922", ())],
+)
+def test_a_year_may_follow_a_title(name, numbers):
     assert FilmNames(FILMS).find(name) == numbers
 
 
@@ -44,7 +58,7 @@ def test_ids_to_the_letter_and_titles_in_any_case(name, numbers):
 )
 def test_titles_without_accents_marks_and_articles(name, titles):
     known = "Häxan;The Goddess;The Cabinet of Dr. Caligari;L'Atalante;Spider-Man;Œuvre;Ørsted;Elegie;Élégie;The;ガ;…"
-    names = FilmNames((number, "", title) for number, title in enumerate(known.split(";")))
+    names = FilmNames((number, "", title, None) for number, title in enumerate(known.split(";")))
     assert sorted(known.split(";")[number] for number in names.find(name)) == titles
 
 
@@ -72,7 +86,7 @@ def random_titles(count: int) -> list[str]:
 
 def test_first_is_as_similar_as_any_of_all_names():
     titles = random_titles(2000)
-    names = FilmNames((number, "", title) for number, title in enumerate(titles))
+    names = FilmNames((number, "", title, None) for number, title in enumerate(titles))
     for title in titles[:20]:
         wrong = (title[1:] + title[:1]).lower()
         ratios = [difflib.SequenceMatcher(None, name.lower(), wrong).ratio() for name in titles]
@@ -97,7 +111,7 @@ def test_few_of_many_names_are_compared_letter_by_letter(monkeypatch):
     long = " long" * 200
     titles = [title + long * (number % 2) for number, title in enumerate(random_titles(100_000))]
     assert len(titles) == 100_000
-    names = FilmNames((number, "", title) for number, title in enumerate(titles))
+    names = FilmNames((number, "", title, None) for number, title in enumerate(titles))
     wanted = titles[4444].lower()
     assert names.find(titles[4444]) == (4444,)
     assert wanted in names.similar(f"x{wanted[1:]}")
