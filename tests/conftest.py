@@ -21,6 +21,7 @@ torch.set_num_threads(1)
 ROOT = Path(__file__).parent.parent
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs a run of DVC as slow; let one process of pytest-xdist have it all, and else whole files."""
     needs_repository = {item for item in items if "small_repository" in getattr(item, "fixturenames", ())}
