@@ -41,5 +41,7 @@ def forgive(page, text: str) -> None:
 
 
 def search(page, tags: str = "war dog") -> None:
+    """Search, once the page can."""
+    sync_api.expect(page.locator("#ask [type=submit]")).to_be_enabled()
     page.fill("#tags", tags)
     page.press("#tags", "Enter")

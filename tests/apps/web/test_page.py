@@ -189,6 +189,16 @@ def test_image_is_dropped(page):
     assert page.evaluate("document.querySelector('#image').files[0].name") == "dropped.jpg"
 
 
+def test_form_is_not_sent_before_the_script_runs(page, client):
+    page.route("**/static/page.js", lambda route: route.abort())
+    page.goto(client.origin)
+    sync_api.expect(page.get_by_role("button", name="Find music")).to_be_disabled()
+    page.fill("#tags", "war")
+    page.press("#tags", "Enter")
+    assert page.evaluate("location.search") == ""
+    forgive(page, "net::ERR_FAILED")
+
+
 @pytest.mark.parametrize("path", ["/", "/docs"])
 def test_nothing_is_cut_off_on_a_phone(page, client, path):
     page.set_viewport_size({"width": 390, "height": 800})

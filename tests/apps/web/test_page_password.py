@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 
 from pipeline.apps.web.access import Access, Keys
 from pipeline.apps.web.app import create_app
-from tests.apps.web.browser import BROWSER, heading, sync_api
+from tests.apps.web.browser import BROWSER, heading, search, sync_api
 from tests.apps.web.small_site import serving
 
 pytestmark = BROWSER
@@ -50,8 +50,7 @@ def page(browser) -> Iterator["sync_api.Page"]:
 
 def searched(page) -> None:
     """Search, and play a track of what is found."""
-    page.fill("#tags", "war dog")
-    page.press("#tags", "Enter")
+    search(page)
     heading(page, "8 tracks for your film")
     page.evaluate("document.querySelector('audio').play()")
     page.wait_for_function("() => document.querySelector('audio').currentTime > 0.05")
@@ -92,8 +91,7 @@ def test_form_of_another_site_is_refused_with_the_cookie(page, origin, elsewhere
 
 def test_page_says_so_when_the_server_has_started_anew(page, origin):
     page.goto(f"{origin}/?token=a p%C3%A4ssword %26 more")
-    heading(page, "Nothing searched yet")
+    sync_api.expect(page.get_by_role("button", name="Find music")).to_be_enabled()
     page.context.clear_cookies()
-    page.fill("#tags", "war dog")
-    page.press("#tags", "Enter")
+    search(page)
     sync_api.expect(page.get_by_role("alert")).to_contain_text("password")

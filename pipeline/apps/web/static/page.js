@@ -347,3 +347,4 @@ window.addEventListener("popstate", ({ state }) => {
   show(views[state?.view] ? state.view : -1);
 });
 history.replaceState(null, "");
+form.querySelector("[type=submit]").disabled = false; // until here, the browser itself would send the form
