@@ -38,9 +38,10 @@ MEDIA_TYPES = {  # by suffix, the same on every system
 }
 OTHER = "application/octet-stream"
 BYTES = "bytes"
+SHOWN = 60  # characters of a header
 RANGE_FAILURES = {
-    400: "Range: found none that is one, allowed are bytes=0-99, bytes=100- and bytes=-100",
-    416: "Range: the file ends before it",
+    400: "allowed are bytes=0-99, bytes=100- and bytes=-100",
+    416: "the file ends before it",
 }
 
 
@@ -48,15 +49,16 @@ class AudioResponse(FileResponse):
     """Sends a file, whole or in parts; a part that cannot be sent is refused as all failures are."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        unit = Headers(scope=scope).get("range", BYTES).partition("=")[0].strip().lower()
-        if unit != BYTES:  # RFC 9110, 14.2: as if it were not there
+        asked = Headers(scope=scope).get("range", BYTES)
+        if asked.partition("=")[0].strip().lower() != BYTES:  # RFC 9110, 14.2: as if it were not there
             scope = dict(scope) | {"headers": [pair for pair in scope["headers"] if pair[0] != b"range"]}
         refused: JSONResponse | None = None
 
         async def answer(message: Message) -> None:
             nonlocal refused
             if message["type"] == "http.response.start" and message["status"] in RANGE_FAILURES:
-                refused = problem(message["status"], RANGE_FAILURES[message["status"]])
+                why = RANGE_FAILURES[message["status"]]
+                refused = problem(message["status"], f"Range: found {asked[:SHOWN]!r}, {why}")
                 found = Headers(raw=message["headers"]).get("content-range")
                 refused.headers.update({"Content-Range": found} if found else {})
             elif refused is None:

@@ -56,7 +56,7 @@ def test_parts_that_cannot_be_are_refused_as_all_failures_are(client, method, as
     response = requests.request(method, url, headers={"Range": asked}, timeout=10)
     assert (response.status_code, response.headers["content-type"]) == (status, "application/json")
     assert ("content-range" in response.headers) == (status == 416)
-    assert (list(response.json()) == ["error"]) if method == "GET" else response.content == b""
+    assert (repr(asked) in response.json()["error"]) if method == "GET" else response.content == b""
     response = requests.request(method, url, headers={"Range": asked, "If-Range": '"another"'}, timeout=10)
     assert response.status_code == 200
 
