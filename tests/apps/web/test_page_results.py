@@ -83,7 +83,7 @@ def test_a_search_that_fails_leaves_no_list_that_could_be_taken_for_its_answer(p
     held[0].abort()
     sync_api.expect(page.get_by_role("alert")).to_have_text("The server does not answer. Is it still running?")
     sync_api.expect(page.locator("#results")).to_have_attribute("aria-busy", "false")
-    heading(page, "Of the search before: 10 tracks for your film")
+    heading(page, "From the previous search: 10 tracks for your film")
     assert saved.count() == 0
     assert page.locator("#exports [aria-disabled=true]").count() == 3
     page.unroute("**/api/recommend")

@@ -178,7 +178,7 @@ function titled(view) {
 
 function nameResults() {
   results.classList.toggle("earlier", earlier);
-  heading.replaceChildren(...(earlier ? ["Of the search before: "] : []), ...titled(views[shown]));
+  heading.replaceChildren(...(earlier ? ["From the previous search: "] : []), ...titled(views[shown]));
 }
 
 function explainPlaces() {
