@@ -17,7 +17,7 @@ run: $(VENV)/.installed
 install: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
-	pytest --numprocesses 2 --dist loadgroup
+	pytest --numprocesses 2
 
 ui: $(VENV)/.installed
 	python -m pipeline ui

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from xdist.scheduler import LoadFileScheduling
 
 from pipeline.params import Params, load_params
 from tests.encoders.tiny import save_tiny
@@ -21,15 +22,24 @@ torch.set_num_threads(1)
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a run of DVC as slow; let one process of pytest-xdist have it all, and else whole files."""
-    needs_repository = {item for item in items if "small_repository" in getattr(item, "fixturenames", ())}
-    files = {item.path for item in needs_repository}
+    """Mark what needs a run of DVC as slow."""
     for item in items:
-        item.add_marker(pytest.mark.xdist_group("repository" if item.path in files else item.nodeid.partition("::")[0]))
-        if item in needs_repository:
+        if "small_repository" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
+
+
+class Scheduling(LoadFileScheduling):
+    """Gives a file's tests to one process of pytest-xdist, and all that need the small repository to the same one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "small_repository" if "small_repository" in (ROOT / file).read_text(encoding="utf-8") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """Return what distributes the tests."""
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")
