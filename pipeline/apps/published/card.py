@@ -30,7 +30,7 @@ OPTIONS = {"tags": '--tags "noir, 1950s, revenge"', "plot": "--plot plot.txt", "
 
 @dataclass(frozen=True)
 class Facts:
-    """What a card tells of a model, beside its config and its figures."""
+    """What a card states about a model, besides its config and figures."""
 
     address: Address
     corpus: str

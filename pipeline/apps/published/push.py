@@ -100,7 +100,7 @@ def _metrics(path: Path, digest: str) -> dict[str, Any]:
 
 
 def _require_public(index: TrackIndex, path: Path) -> None:
-    """Raise `ModelError` for a track of which something is a path of this machine, or tells a password."""
+    """Raise `ModelError` for a track with a field that is a path of this machine, or holds a password."""
     names = [name for name in INDEX_KEYS.names if name not in ("film", "title", "artist", "music_tags")]
     for track in index.tracks.select(names).to_pylist():
         for name in names:
