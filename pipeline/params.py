@@ -32,6 +32,7 @@ class Recommend:
     max_text_chars: Count
     max_paragraphs: Count
     max_image_bytes: Count
+    max_sound_bytes: Count
     max_track_seconds: Positive
 
     def __post_init__(self) -> None:

@@ -35,6 +35,7 @@ SETTINGS = Recommend(
     max_text_chars=50_000,
     max_paragraphs=100,
     max_image_bytes=20_000_000,
+    max_sound_bytes=50_000_000,
     max_track_seconds=14_400.0,
 )
 
