@@ -85,10 +85,8 @@ def tracks(size: int) -> Iterator[dict[str, Any]]:
     for number in range(size):
         film = number // PER_FILM
         yield {
-            "fid": "",
             "number": number % PER_FILM,
             "path": f"Composer {film // 10}/Soundtrack of film {film}/{number % PER_FILM:02} - Cue {number}.mp3",
-            "split": "",
             "file_start_seconds": 0.0,
             "start_seconds": 0.0,
             "seconds": 30.0,
@@ -96,8 +94,6 @@ def tracks(size: int) -> Iterator[dict[str, Any]]:
             "year": 1920 + film % 100,
             "artist": f"Composer {film // 10}",
             "title": f"Cue {number}",
-            "url": "",
-            "source_url": "",
         }
 
 

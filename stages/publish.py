@@ -1,6 +1,7 @@
 """Publish one variant: its model with an index of all tracks, and its figures under one stable name.
 
-Reads: data/dataset.parquet, data/segments.parquet, data/features/*.parquet, models/<variant>, metrics/evaluate/*.json
+Reads: data/dataset.parquet, segments.parquet, downloads.parquet, data/features/*.parquet, models/<variant>,
+       metrics/evaluate/<variant>.json
 Writes: metrics/retrieval.json, models/published/model.safetensors, config.json, tracks.parquet; a version in MLflow
 Run: dvc repro publish
 """

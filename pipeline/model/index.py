@@ -8,7 +8,7 @@ import torch
 
 from pipeline.core.files import sha256_of
 from pipeline.core.machine import BatchSize
-from pipeline.core.tables import DATASET, SEGMENTS, read_table
+from pipeline.core.tables import DATASET, DOWNLOADS, SEGMENTS, read_table
 from pipeline.core.variants import Input
 from pipeline.encoders.audio import likeliest
 from pipeline.model.embed import embed_tracks, tracks_of
@@ -26,13 +26,19 @@ def index_films(
     """
     rows = read_table(root / "data/dataset.parquet", DATASET, "split")
     segments = read_table(root / "data/segments.parquet", SEGMENTS, "segment", without=["landmarks"])
+    downloads = read_table(root / "data/downloads.parquet", DOWNLOADS, "download")
     model, config = load_model(root / "models" / variant)
     store = open_for_model(root, rows, variant, inputs, config)
     films = films_of(rows, store)
     vectors = embed_tracks(model, tracks_of(films, store), config, batch_size, device)
     about = {"variant": variant, **sources_of(root, variant), "audio": store.audio.about["digest"]}
-    tags = (likeliest(store.audio.tags, store.audio.read_tags(row)) for film in films for row in film.track_rows)
-    write_index(path, film_tracks((track for film in films for track in film.tracks), segments, tags), vectors, about)
+    known = (
+        {"music_tags": likeliest(store.audio.tags, store.audio.read_tags(row))}
+        for film in films
+        for row in film.track_rows
+    )
+    tracks = film_tracks((track for film in films for track in film.tracks), segments, downloads, known)
+    write_index(path, tracks, vectors, about)
     return len(vectors), len(films)
 
 
@@ -42,4 +48,5 @@ def sources_of(root: Path, variant: str) -> dict[str, Any]:
         "model": sha256_of(root / "models" / variant / WEIGHTS),
         "dataset": sha256_of(root / "data/dataset.parquet"),
         "segments": sha256_of(root / "data/segments.parquet"),
+        "downloads": sha256_of(root / "data/downloads.parquet"),
     }

@@ -5,10 +5,13 @@ track of one's own music is a part of a file, `file_start_seconds` from its begi
 of their own. A text that is not known is empty, a number that is not known is null.
 
 `TrackColumns` is the one list of a track's columns: the table, what is answered as JSON and CSV, the HTTP API and the
-model in MLflow take theirs from it.
+model in MLflow take theirs from it. Two columns are in the table alone: `peaks`, the outline of the file at `path`, and
+`music_probabilities`, of the tags that the metadata list as `music_tags`.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable
+from itertools import accumulate
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,11 +20,14 @@ import pyarrow as pa
 from pydantic import BaseModel, Field
 
 from pipeline.core.workers import batches
-from pipeline.store.table import VECTOR, write_features
+from pipeline.store.table import VECTOR, open_parquet, write_features
 
 INDEX = "tracks.parquet"  # beside the model that is published
 REPEATED = "repeated"  # marks a column in which few texts repeat over many tracks
 GROUP_ROWS = 8192  # a row group, of the size that a reader decodes at once
+PEAKS = "peaks"  # as `pipeline.media.peaks` has them; null where they are not known
+PROBABILITIES = "music_probabilities"  # uint8 [tags], 255 for 1
+MUSIC_TAGS = "music_tags"  # in the metadata: the names of those tags
 
 
 class TrackColumns(BaseModel):
@@ -34,6 +40,16 @@ class TrackColumns(BaseModel):
     start_seconds: Annotated[float | None, Field(description="in the recording that it was cut from")]
     file_start_seconds: Annotated[float | None, Field(description="in the file at `path`, which `audio` sends")]
     seconds: Annotated[float | None, Field(description="how long it is")]
+    recording_seconds: Annotated[
+        float | None, Field(description="length of the recording or chapter that it was cut from, or of the file")
+    ]
+    tempo: Annotated[float | None, Field(description="beats per minute, estimated; null without a clear beat")]
+    key: Annotated[str, Field(description="estimated, e.g. C major or F# minor; empty where none is clear"), REPEATED]
+    loudness: Annotated[float | None, Field(description="LUFS, integrated; null for silence")]
+    vocals: Annotated[
+        float | None,
+        Field(description="probability that somebody sings, by the music encoder; null where it tags no voices"),
+    ]
     fid: Annotated[str, Field(description="of the film; empty for music of one's own"), REPEATED]
     number: Annotated[int | None, Field(description="among the tracks of the film, or of the file")]
     split: Annotated[
@@ -54,20 +70,47 @@ class TrackColumns(BaseModel):
 TYPES: dict[Any, pa.DataType] = {str: pa.string(), int | None: pa.int32(), float | None: pa.float64()}
 INDEX_KEYS = pa.schema([(name, TYPES[field.annotation]) for name, field in TrackColumns.model_fields.items()])
 REPEATED_COLUMNS = frozenset(name for name, field in TrackColumns.model_fields.items() if REPEATED in field.metadata)
+STORED = INDEX_KEYS.append(pa.field(PEAKS, pa.binary()))
+NOT_KNOWN = {field.name: "" if field.type == pa.string() else None for field in STORED}
 FORMER_NAMES = {"film": "title", "title": "track", "split": "side"}  # in an index that has a column `track`
 
 
-def write_index(path: Path, tracks: Iterable[dict[str, Any]], vectors: np.ndarray, about: dict[str, Any]) -> None:
+def write_index(
+    path: Path,
+    tracks: Iterable[dict[str, Any]],
+    vectors: np.ndarray,
+    about: dict[str, Any],
+    probabilities: np.ndarray | None = None,
+) -> None:
     """Write `tracks` in order with their unit vectors [tracks, e] as a fixed-size list of float32.
 
-    `about` says which variant (`variant`), whose weights (`model`, their SHA-256) and what else they come from; it goes
-    into the file's metadata.
+    A track has columns of `INDEX_KEYS` and `PEAKS`; one that it lacks is empty or null. `about` says which variant
+    (`variant`), whose weights (`model`, their SHA-256) and what else they come from; it goes into the file's metadata.
+    `probabilities` are uint8 [tracks, tags] of the tags that `about` lists as `MUSIC_TAGS`.
     """
-    rows = ({name: track[name] for name in INDEX_KEYS.names} for track in tracks)
+    rows = ({name: track.get(name, NOT_KNOWN[name]) for name in NOT_KNOWN} for track in tracks)
     groups = (
         (group, vectors[number * GROUP_ROWS :][: len(group)]) for number, group in enumerate(batches(rows, GROUP_ROWS))
     )
-    write_features(path, INDEX_KEYS, groups, vectors.shape[1], np.float32, about)
+    beside = {} if probabilities is None else {PROBABILITIES: probabilities}
+    write_features(path, STORED, groups, vectors.shape[1], np.float32, about, beside=beside)
+
+
+def read_peaks(path: Path, row: int) -> bytes | None:
+    """Return the peaks of the track in `row` of the index at `path`, None where they are not known.
+
+    Only the column's pages of one row group are read. Raises `MissingFileError` as `open_parquet`, `IndexError` for a
+    row that is not there.
+    """
+    with open_parquet(path) as (file, _):
+        if not 0 <= row < file.metadata.num_rows:
+            raise IndexError(f"{path} has no row {row}")
+        if PEAKS not in file.schema_arrow.names:
+            return None
+        ends = [*accumulate(file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))]
+        group = bisect_right(ends, row)
+        column = file.read_row_group(group, columns=[PEAKS]).column(PEAKS)
+        return column[row - ends[group] + len(column)].as_py()
 
 
 def stored_columns(schema: pa.Schema) -> dict[str, str | None]:
@@ -78,7 +121,7 @@ def stored_columns(schema: pa.Schema) -> dict[str, str | None]:
     """
     former = FORMER_NAMES if "track" in schema.names else {}
     stored = {name: former.get(name, name) for name in INDEX_KEYS.names}
-    if "path" not in schema.names or not {*schema.names} <= {*stored.values(), VECTOR}:
+    if "path" not in schema.names or not {*schema.names} <= {*stored.values(), VECTOR, PEAKS, PROBABILITIES}:
         raise ValueError(f"columns: found {', '.join(schema.names)}, expected {', '.join(INDEX_KEYS.names)}")
     for name, of_file in stored.items():
         if of_file in schema.names and schema.field(of_file).type != INDEX_KEYS.field(name).type:
@@ -88,28 +131,44 @@ def stored_columns(schema: pa.Schema) -> dict[str, str | None]:
 
 def missing_column(name: str, count: int) -> pa.Array:
     """Return the values of a column that an index lacks: empty texts, or nulls."""
-    kind = INDEX_KEYS.field(name).type
-    return pa.repeat("", count) if pa.types.is_string(kind) else pa.nulls(count, kind)
+    return pa.repeat(pa.scalar(NOT_KNOWN[name], INDEX_KEYS.field(name).type), count)
 
 
 def film_tracks(
-    dataset: Iterable[dict[str, Any]], segments: Iterable[dict[str, Any]], music_tags: Iterable[str]
+    dataset: Iterable[dict[str, Any]],
+    segments: Iterable[dict[str, Any]],
+    downloads: Iterable[dict[str, Any]],
+    known: Iterable[dict[str, Any]],
 ) -> list[dict[str, Any]]:
     """Return the rows of the data set as tracks of an index.
 
-    `segments` are rows of data/segments.parquet, which have where each was cut out of what; `music_tags` is a text per
-    row of `dataset`.
+    `segments` and `downloads` are rows of those tables: where each was cut out of what, and how long that is. `known`
+    has further columns of each row of `dataset`.
     """
     cut = {row["path"]: row for row in segments}
+    recordings = {row["path"]: row for row in downloads}
     return [
         {name: row[name] for name in INDEX_KEYS.names if name in row}
         | {
             "film": row["title"],
             "title": cut[row["path"]]["title"],
-            "artist": "",
             "start_seconds": cut[row["path"]]["start_seconds"],
             "file_start_seconds": 0.0,
-            "music_tags": tags,
+            "recording_seconds": _section_seconds(recordings.get(cut[row["path"]]["source"]), cut[row["path"]]),
         }
-        for row, tags in zip(dataset, music_tags, strict=True)
+        | more
+        for row, more in zip(dataset, known, strict=True)
     ]
+
+
+def _section_seconds(recording: dict[str, Any] | None, segment: dict[str, Any]) -> float | None:
+    """Return the length of the chapter in which a segment lies, of a recording without chapters its own.
+
+    Chapters are those of `pipeline.segment.cut`: each ends where the next one begins.
+    """
+    if recording is None or recording["decoded_seconds"] is None:
+        return None
+    starts = sorted({0.0, *(max(0.0, chapter["start_seconds"]) for chapter in recording["chapters"])})
+    after = bisect_right(starts, segment["start_seconds"] + segment["seconds"] / 2)
+    end = starts[after] if after < len(starts) else recording["decoded_seconds"]
+    return end - starts[after - 1]

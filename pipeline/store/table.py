@@ -9,10 +9,11 @@ null. `sha256` is that of what a row was computed from: a file, or a text in UTF
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -76,18 +77,22 @@ def write_features(
     dtype: np.dtype | type,
     about: dict[str, Any],
     tags: Sequence[str] = (),
+    beside: Mapping[str, np.ndarray] = MappingProxyType({}),
 ) -> None:
     """Write `groups` of (key rows, vectors [rows, width + tags]) to `path` whole, one row group each.
 
     The probabilities of `tags`, where there are some, follow the vectors' own values and become a column of their own.
-    `about` becomes JSON in the file's metadata, with the SHA-256 of keys and vectors added as `digest`.
+    `beside` are further columns by name, uint8 [rows of all groups, n]. `about` becomes JSON in the file's metadata,
+    with the SHA-256 of all columns added as `digest`.
     """
     dtype = np.dtype(dtype)
     about = about | ({"tags": list(tags)} if tags else {})
     element = pa.field("element", pa.from_numpy_dtype(dtype), nullable=False)
     lists = {VECTOR: pa.list_(element, width)} | ({TAGS: pa.list_(element, len(tags))} if tags else {})
     fields = [pa.field(name, kind, nullable=False) for name, kind in lists.items()]
-    full = pa.schema([*schema, *fields])
+    byte = pa.field("element", pa.uint8(), nullable=False)
+    bytes_beside = [pa.field(name, pa.list_(byte, many.shape[1]), nullable=False) for name, many in beside.items()]
+    full = pa.schema([*schema, *fields, *bytes_beside])
     digest = hashlib.sha256(json.dumps([about, width, dtype.name], sort_keys=True).encode())
     options = {
         "compression": "zstd",
@@ -98,16 +103,22 @@ def write_features(
     }
     remove_strays(path)
     with whole_file(path) as temporary, pq.ParquetWriter(temporary, full, **options) as writer:
+        row = 0
         for keys, vectors in groups:
             flat = np.ascontiguousarray(vectors, dtype=dtype).reshape(len(keys), width + len(tags))
             if not np.isfinite(flat).all():
                 raise ValueError(f"{path}: a vector among {keys[0]} … {keys[-1]} is not finite")
-            digest.update(json.dumps(keys, sort_keys=True).encode())
+            digest.update(json.dumps(keys, sort_keys=True, default=bytes.hex).encode())
             digest.update(flat.tobytes())
             table = pa.Table.from_pylist(keys, schema=schema)
-            for field, values in zip(fields, np.split(flat, [width], axis=1)[: len(fields)], strict=True):
+            parts = np.split(flat, [width], axis=1)[: len(fields)]
+            for many in beside.values():
+                parts.append(many[row : row + len(keys)])
+                digest.update(parts[-1].tobytes())
+            for field, values in zip([*fields, *bytes_beside], parts, strict=True):
                 column = pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), type=field.type)
                 table = table.append_column(field, column)
+            row += len(keys)
             writer.write_table(table, row_group_size=len(keys))
         writer.add_key_value_metadata({METADATA_KEY: json.dumps(about | {"digest": digest.hexdigest()})})
 
@@ -147,13 +158,13 @@ def read_keys(file: pq.ParquetFile, path: Path) -> dict[str, np.ndarray]:
     return {name: table.column(name).to_numpy() for name in names}
 
 
-def read_all_vectors(file: pq.ParquetFile, path: Path) -> np.ndarray:
-    """Return the vectors [rows, width] of all row groups; beside them no more than one group is held."""
-    kind = file.schema_arrow.field(VECTOR).type
+def read_all_vectors(file: pq.ParquetFile, path: Path, name: str = VECTOR) -> np.ndarray:
+    """Return the vectors [rows, width] of all row groups, or another list column; no more than one group is held."""
+    kind = file.schema_arrow.field(name).type
     vectors = np.empty((file.metadata.num_rows, kind.list_size), kind.value_type.to_pandas_dtype())
     row = 0
     for group in range(file.num_row_groups):
-        found = read_vectors(file, path, group)
+        found = read_vectors(file, path, group, name)
         vectors[row : row + len(found)] = found
         row += len(found)
     return vectors

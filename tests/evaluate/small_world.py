@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipeline.core.tables import DATASET, FILMS, SEGMENTS, write_table
+from pipeline.core.tables import DATASET, DOWNLOADS, FILMS, SEGMENTS, write_table
 from pipeline.evaluate.section import Evaluate
 from pipeline.model.section import AudioTower, Model, Projector, QueryTower
 from pipeline.model.store import build_model, model_config, save_model
@@ -75,6 +75,7 @@ def make_world(
     write_table(root / "data/dataset.parquet", rows, DATASET)
     write_table(root / "data/films.parquet", film_rows(rows), FILMS)
     write_table(root / "data/segments.parquet", segment_rows(rows), SEGMENTS)
+    write_table(root / "data/downloads.parquet", download_rows(rows), DOWNLOADS)
     folder, fids = root / "data/features", sorted({row["fid"] for row in rows})
 
     frames = rng.integers(5, MAX_FRAMES + 1, size=len(rows))  # some are shorter than a window
@@ -130,7 +131,20 @@ def segment_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         dict.fromkeys(SEGMENTS.names)
         | {name: row[name] for name in SEGMENTS.names if name in row}
         | {"status": "ok", "reason": "", "title": f"Suite {row['fid']}", "start_seconds": 2.0 * row["number"]}
+        | {"source": row["recording"]}
         for row in rows
+    ]
+
+
+def download_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows of downloads.parquet: a recording of a minute for each film, that of the last one in two chapters."""
+    chapter = {"title": "Second", "start_seconds": 1.5, "end_seconds": 60.0}
+    films = {row["fid"]: row for row in rows}
+    return [
+        dict.fromkeys(DOWNLOADS.names)
+        | {"fid": fid, "number": 0, "status": "ok", "reason": "", "path": film["recording"], "decoded_seconds": 60.0}
+        | {"chapters": [chapter] if fid == max(films) else []}
+        for fid, film in films.items()
     ]
 
 

@@ -84,6 +84,9 @@ def test_index_has_every_track_of_every_side_with_what_a_listener_needs(evaluate
         for row in evaluated.rows
     ]
     assert index.select(["film", "title", "start_seconds"]).to_pylist() == cut
+    lengths = dict(zip(index["fid"].to_pylist(), index["recording_seconds"].to_pylist(), strict=True))
+    last = evaluated.rows[-1]["fid"]
+    assert lengths == {row["fid"]: 60.0 for row in evaluated.rows} | {last: 1.5}, "the last film's is a chapter"
     assert set(index["file_start_seconds"].to_pylist()) == {0.0}, "a segment is a file of its own"
     about = json.loads(pq.read_metadata(path).metadata[b"soundtrack"])
     assert about["variant"] == "ImPlo"

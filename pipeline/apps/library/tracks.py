@@ -21,7 +21,7 @@ from pipeline.store.cache import FeatureCache
 from pipeline.store.index import write_index
 from pipeline.store.table import open_parquet
 
-OF_FILE = ("path", "sha256", "title", "artist", "album", "year")
+OF_FILE = ("path", "sha256", "seconds", "title", "artist", "album", "year")
 
 
 def write_tracks(
@@ -63,19 +63,16 @@ def _tracks(rows: Sequence[Row], facts: Mapping[str, Row], sample_rate: int) -> 
         for number, (start, length, music_tags) in enumerate(facts[row["sha256"]]["segments"]):
             seconds = start / sample_rate
             yield {
-                "fid": "",
                 "number": number,
                 "path": row["path"],
-                "split": "",
                 "file_start_seconds": seconds,
                 "start_seconds": seconds,
                 "seconds": length / sample_rate,
+                "recording_seconds": row["seconds"],
                 "film": row["album"],
                 "year": row["year"],
                 "artist": row["artist"],
                 "title": row["title"],
-                "url": "",
-                "source_url": "",
                 "music_tags": music_tags,
             }
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from pipeline.apps.recommend.names import FilmNames
 from pipeline.core.errors import MissingFileError, ModelError
-from pipeline.store.index import REPEATED_COLUMNS, missing_column, stored_columns
+from pipeline.store.index import MUSIC_TAGS, PROBABILITIES, REPEATED_COLUMNS, missing_column, stored_columns
 from pipeline.store.table import open_parquet, read_all_vectors
 
 
@@ -28,7 +28,9 @@ class TrackIndex:
 
     tracks: pa.Table  # one row per track, columns of `INDEX_KEYS`
     vectors: np.ndarray  # float32 [tracks, e]
-    about: dict[str, Any]  # variant, digest of the model, ...
+    about: dict[str, Any]  # variant, digest of the model, ..., `music_tags`
+    path: Path  # of its file, where `read_peaks` finds the tracks' peaks
+    probabilities: np.ndarray | None = None  # uint8 [tracks, tags], of the tags in `about`; None where it has none
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -36,7 +38,8 @@ class TrackIndex:
     @property
     def bytes(self) -> int:
         """Memory that it takes."""
-        return self.vectors.nbytes + self.tracks.nbytes
+        probabilities = 0 if self.probabilities is None else self.probabilities.nbytes
+        return self.vectors.nbytes + self.tracks.nbytes + probabilities
 
     @cached_property
     def files(self) -> np.ndarray:
@@ -121,11 +124,22 @@ def open_index(path: Path, advice: str) -> TrackIndex:
             stored = stored_columns(file.schema_arrow)
             tracks = pa.table({name: _column(file, name, of_file) for name, of_file in stored.items()})
             vectors = read_all_vectors(file, path)
+            probabilities = _probabilities(file, path, about)
     except (MissingFileError, pa.ArrowException, OSError) as error:
         raise MissingFileError(f"{path} cannot be read: remove it and {advice}") from error
     except ValueError as error:
         raise MissingFileError(f"{path} is no index ({error}): remove it and {advice}") from None
-    return TrackIndex(tracks, vectors, about)
+    return TrackIndex(tracks, vectors, about, path, probabilities)
+
+
+def _probabilities(file: pq.ParquetFile, path: Path, about: dict[str, Any]) -> np.ndarray | None:
+    """Return the probabilities of the tags of the music; raise `ValueError` where they are of other tags."""
+    if PROBABILITIES not in file.schema_arrow.names:
+        return None
+    found, tags = file.schema_arrow.field(PROBABILITIES).type, about.get(MUSIC_TAGS)
+    if not isinstance(tags, list) or found != pa.list_(pa.field("element", pa.uint8(), nullable=False), len(tags)):
+        raise ValueError(f"{PROBABILITIES}: found {found}, not what {MUSIC_TAGS} in its metadata list")
+    return read_all_vectors(file, path, PROBABILITIES)
 
 
 def _column(file: pq.ParquetFile, name: str, of_file: str | None) -> pa.ChunkedArray:

@@ -115,6 +115,7 @@ def test_rows_of_files_and_segments(update, folder, out):
         ("Dusk/fire.mp3", 0, 0.0, 0.0, 5.0, "Dusk", "fire"),
         ("single.mp3", 0, 0.0, 0.0, 2.0, "", "single"),
     ]
+    assert [segment["recording_seconds"] for segment in segments(out)] == [6.0, 13.0, 13.0, 13.0, 5.5, 2.0]
     unknown = ("fid", "split", "artist", "url", "source_url")
     assert {segment[name] for segment in segments(out) for name in unknown} == {""}
 

@@ -9,7 +9,8 @@ import pytest
 
 from pipeline.apps.recommend.index import TrackIndex, open_index
 from pipeline.core.errors import MissingFileError, ModelError
-from pipeline.store.index import INDEX_KEYS, write_index
+from pipeline.store import index as index_module
+from pipeline.store.index import INDEX_KEYS, read_peaks, write_index
 from pipeline.store.table import METADATA_KEY
 from tests.apps.recommend.tracks import make_index, track
 
@@ -79,14 +80,49 @@ def test_an_index_with_the_names_of_an_earlier_version_is_read(written):
 
 
 def test_columns_that_an_index_lacks_are_empty_texts_and_nulls(written):
-    missing = ("artist", "film", "title", "year", "number", "seconds", "split")
+    missing = ("artist", "film", "title", "year", "number", "seconds", "split", "key", "tempo", "peaks")
     before = open_index(written, "")
     rewrite(written, {}, missing)
     index = open_index(written, "")
     nothing = {"artist": "", "film": "", "title": "", "year": None, "number": None, "seconds": None, "split": ""}
+    nothing |= {"key": "", "tempo": None}
     assert index.rows(range(4)) == [row | nothing for row in before.rows(range(4))]
     assert index.films.tolist() == [0, 0, 1, 1]
     assert (index.find("AAA/0"), index.find(track(2)["path"])) == ([], [2])
+    assert index.probabilities is None
+    assert read_peaks(written, 0) is None
+
+
+def test_what_a_track_lacks_is_written_as_not_known(tmp_path):
+    write_index(tmp_path / "tracks.parquet", [{"path": "a.mp3"}], np.eye(1, 3, dtype=np.float32), {})
+    (row,) = open_index(tmp_path / "tracks.parquet", "").rows([0])
+    texts = {"film", "artist", "title", "key", "fid", "split", "url", "source_url", "music_tags"}
+    assert row == dict.fromkeys(INDEX_KEYS.names) | dict.fromkeys(texts, "") | {"path": "a.mp3"}
+
+
+def test_peaks_and_probabilities_of_each_row_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(index_module, "GROUP_ROWS", 2)
+    path = tmp_path / "tracks.parquet"
+    tracks = [track(number, peaks=None if number == 3 else bytes([number, 255])) for number in range(5)]
+    probabilities = np.arange(15, dtype=np.uint8).reshape(5, 3)
+    about = {"music_tags": ["slow", "strings", "voice"]}
+    write_index(path, tracks, np.eye(5, dtype=np.float32), about, probabilities)
+    index = open_index(path, "")
+    np.testing.assert_array_equal(index.probabilities, probabilities)
+    assert (index.path, index.about["music_tags"]) == (path, about["music_tags"])
+    assert index.bytes == index.vectors.nbytes + index.tracks.nbytes + 15
+    assert [read_peaks(path, row) for row in range(5)] == [b"\x00\xff", b"\x01\xff", b"\x02\xff", None, b"\x04\xff"]
+    assert "peaks" not in index.tracks.column_names
+    for row in (-1, 5):
+        with pytest.raises(IndexError):
+            read_peaks(path, row)
+
+
+def test_probabilities_of_other_tags_than_are_listed_make_no_index(tmp_path):
+    path = tmp_path / "tracks.parquet"
+    write_index(path, [track(0)], np.eye(1, dtype=np.float32), {"music_tags": ["slow"]}, np.zeros((1, 2), np.uint8))
+    with pytest.raises(MissingFileError, match=r"music_probabilities.*make it again"):
+        open_index(path, "make it again")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Indexes of made-up tracks."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,11 @@ def track(number: int, **known: Any) -> dict[str, Any]:
         "file_start_seconds": 0.0,
         "start_seconds": 10.0 * (number % 2),
         "seconds": 10.0,
+        "recording_seconds": 20.0,
+        "tempo": 90.0 + number,
+        "key": "A minor",
+        "loudness": -20.0,
+        "vocals": 0.25,
         "film": f"Film {film}",
         "year": 1920 + film,
         "artist": "",
@@ -30,8 +36,14 @@ def track(number: int, **known: Any) -> dict[str, Any]:
     } | known
 
 
-def make_index(vectors: np.ndarray, tracks: list[dict[str, Any]] | None = None, **about: Any) -> TrackIndex:
-    """Return an index of unit vectors in the directions of `vectors` [tracks, e]."""
+def make_index(
+    vectors: np.ndarray,
+    tracks: list[dict[str, Any]] | None = None,
+    probabilities: np.ndarray | None = None,
+    **about: Any,
+) -> TrackIndex:
+    """Return an index, of no file, of unit vectors in the directions of `vectors` [tracks, e]."""
     rows = tracks or [track(number) for number in range(len(vectors))]
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return TrackIndex(pa.Table.from_pylist(rows, schema=INDEX_KEYS), unit.astype(np.float32), about)
+    table = pa.Table.from_pylist(rows, schema=INDEX_KEYS)
+    return TrackIndex(table, unit.astype(np.float32), about, Path("tracks.parquet"), probabilities)
