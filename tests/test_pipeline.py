@@ -3,6 +3,7 @@
 import csv
 import re
 import shutil
+import sys
 
 import pyarrow.parquet as pq
 import pytest
@@ -199,3 +200,32 @@ def test_added_variant_trains_and_appears_in_the_comparison(repository):
 def exp_ref(repository: Repository, name: str) -> str:
     refs = repository.succeed("git", "for-each-ref", "--format=%(refname)", "refs/exps").splitlines()
     return next(ref for ref in refs if ref.endswith(name))
+
+
+QUERY = """
+import sys
+from pipeline.__main__ import main
+status = main(["recommend", "--variant", "All", "--json", *sys.argv[1:]])
+print(status, sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+HEAVY = (
+    "transformers",
+    "scipy",
+    "sympy",
+    "sklearn",
+    "mlflow",
+    "matplotlib",
+    "torchaudio",
+    "fastapi",
+    "faiss",
+    "huggingface_hub",
+)
+
+
+def test_a_query_on_the_command_line_imports_no_more_than_it_needs(repository, tmp_path):
+    (tmp_path / "plot.txt").write_text("War begins.", encoding="utf-8")
+    poster = next((repository.folder / "data/image").glob("*.jpg"))
+    query = ["--tags", "war", "--plot", str(tmp_path / "plot.txt"), "--image", str(poster)]
+    *_, last = repository.succeed(sys.executable, "-c", QUERY, *query).splitlines()
+    assert last.startswith("0 ") and "'torch'" in last
+    assert not [name for name in HEAVY if f"'{name}'" in last]

@@ -82,10 +82,11 @@ def load_image_encoder(params: ImageFeatures, device: torch.device, batch_size: 
 
     Raises `ModelError` when it cannot be loaded or used, `ParamsError` for a pooling that it does not have.
     """
-    with explained(KEY, params.encoder, PACKAGED), quiet():
+    with explained(KEY, params.encoder, PACKAGED):
         source = locate(params.encoder, PACKAGED)
         if source.path.is_dir():
-            model, head = load_model(source.path, TOWERS)
+            with quiet():
+                model, head = load_model(source.path, TOWERS)
             preparation = read_preparation(source.path)
         else:
             model, head = efficientnet(), False

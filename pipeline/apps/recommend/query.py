@@ -19,8 +19,8 @@ from pipeline.core.errors import ModelError
 from pipeline.core.variants import FILM_PARTS, TagsRule
 from pipeline.encoders.image import load_image_encoder
 from pipeline.encoders.pixels import Preparation
-from pipeline.encoders.section import PRECISION, ImageFeatures, TextFeatures
-from pipeline.encoders.text import TextEncoder, load_text_encoder
+from pipeline.encoders.section import PRECISION, ImageFeatures
+from pipeline.encoders.text import TextEncoder, load_query_encoder
 from pipeline.media.pictures import BadPictureError, read_picture
 from pipeline.model.embed import Queries, embed_films
 from pipeline.model.retrieval import RetrievalModel
@@ -77,8 +77,7 @@ class Encoders:
         if key not in self._loaded:
             with BUILDING:
                 if kind == "text":
-                    params = TextFeatures(**settings, max_tokens=spec["max_tokens"])
-                    self._loaded[key] = _Remembering(load_text_encoder(params, self.device, BATCH_SIZE))
+                    self._loaded[key] = _Remembering(load_query_encoder(spec, self.device, BATCH_SIZE))
                 else:
                     self._loaded[key] = load_image_encoder(ImageFeatures(**settings, crops=1), self.device, BATCH_SIZE)
         encoder = self._loaded[key]

@@ -66,8 +66,8 @@ def test_queries_do_not_depend_on_their_company_nor_on_earlier_ones(asked):
 
 
 def test_encoders_are_loaded_once_and_only_those_that_are_needed(asked, monkeypatch):
-    loads, real = [], query_module.load_text_encoder
-    monkeypatch.setattr(query_module, "load_text_encoder", lambda *a: loads.append("text") or real(*a))
+    loads, real = [], query_module.load_query_encoder
+    monkeypatch.setattr(query_module, "load_query_encoder", lambda *a: loads.append("text") or real(*a))
     monkeypatch.setattr(query_module, "load_image_encoder", lambda *a: pytest.fail("no picture is needed"))
     world = asked(["tags", "plot"])
     encoder = encoder_of(world)
