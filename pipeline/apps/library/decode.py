@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
+from pipeline.apps.library.progress import Report, progress
 from pipeline.apps.library.recipe import Extract, Recipe, extractor, load_encoder
 from pipeline.apps.library.segments import UnusableError, cut_file
 from pipeline.apps.library.table import OK, Row
@@ -50,7 +50,14 @@ def read_facts(cache: FeatureCache, sha256: str) -> Row:
     return json.loads(cache.read(sha256).tobytes())
 
 
-def decode_files(folder: Path, rows: Sequence[Row], recipe: Recipe, cache: FeatureCache, machine: Machine) -> Trouble:
+def decode_files(
+    folder: Path,
+    rows: Sequence[Row],
+    recipe: Recipe,
+    cache: FeatureCache,
+    machine: Machine,
+    report: Report,
+) -> Trouble:
     """Decode the files of `rows` below `folder` and keep what they hold in `cache`; return those that cannot be read.
 
     Spectrograms are computed in processes of their own; a pretrained encoder stays in this one, or on the GPUs of a
@@ -69,17 +76,19 @@ def decode_files(folder: Path, rows: Sequence[Row], recipe: Recipe, cache: Featu
             load, on_gpu = partial(_load, recipe, machine), choose_device(machine.device).type == "cuda"
             encoders = stack.enter_context(residents(load, machine.processes, on_gpu, places))
             done = encoders.map(partial(_vectors_of, *places, recipe), groups)
-        return _kept(rows, groups, done, cache)
+        return _kept(rows, groups, done, cache, report)
 
 
-def _kept(rows: Sequence[Row], groups: Sequence[list[Row]], done: Iterator[Done], cache: FeatureCache) -> Trouble:
+def _kept(
+    rows: Sequence[Row], groups: Sequence[list[Row]], done: Iterator[Done], cache: FeatureCache, report: Report
+) -> Trouble:
     trouble: Trouble = {}
-    with tqdm(total=len(rows), desc="files decoded", unit="", disable=None) as progress:
+    with progress(report, "decoding", "files decoded", len(rows)) as update:
         for group, found in zip(groups, done, strict=True):
             for shard in found.shards:
                 cache.add(shard)
             trouble |= found.trouble
-            progress.update(len(group))
+            update(len(group))
     return trouble
 
 

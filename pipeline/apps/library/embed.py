@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from pipeline.apps.library.decode import segment_key
+from pipeline.apps.library.progress import Report, progress
 from pipeline.apps.library.recipe import Recipe, extractor, load_encoder, recipe_of
 from pipeline.apps.library.segments import UnusableError, cut_file
 from pipeline.apps.library.table import Row
@@ -34,6 +34,7 @@ def embed_all(
     vectors: FeatureCache,
     params: Params,
     device: torch.device,
+    report: Report,
 ) -> None:
     """Embed the segments of the files of `facts`, by digest, of which `vectors` has none: [segments, e] a file.
 
@@ -45,7 +46,7 @@ def embed_all(
     if not missing:
         return
     embed, together = _embedder(model, params, device), GROUP_FILES if overlaps(device) else 1
-    with tqdm(total=len(missing), desc=model.label, unit="", disable=None) as progress:
+    with progress(report, "embedding", model.label, len(missing)) as update:
         for group in batches(missing, GROUP_FILES):
             arrays: dict[str, np.ndarray] = {}
             for files in batches(group, together):
@@ -54,7 +55,7 @@ def embed_all(
                 found = embed(Tracks(segments, map(features.read, segments)))
                 ends = np.cumsum([len(of_file) for of_file in keys])
                 arrays |= zip(files, np.split(found, ends[:-1]), strict=True)
-                progress.update(len(files))
+                update(len(files))
             vectors.add(write_shard(vectors.folder, arrays))
 
 

@@ -5,8 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from tqdm import tqdm
-
+from pipeline.apps.library.progress import Report, progress
 from pipeline.apps.library.table import Row
 from pipeline.core.files import sha256_of
 
@@ -19,15 +18,17 @@ def is_unchanged(row: Row, before: Mapping[str, Row]) -> bool:
     return known is not None and all(row[name] == known[name] for name in AS_IT_WAS)
 
 
-def identified(folder: Path, rows: Sequence[Row], before: Mapping[str, Row], threads: int) -> list[Row]:
+def identified(folder: Path, rows: Sequence[Row], before: Mapping[str, Row], threads: int, report: Report) -> list[Row]:
     """Return the files of `rows` below `folder` with their digests; one that cannot be read is a row that says so.
 
     Those that are unchanged have the digest of the row `before`.
     """
     unread = [row for row in rows if not row["status"] and not (is_unchanged(row, before) and _digest(row, before))]
-    with ThreadPoolExecutor(threads) as pool:
-        read = pool.map(partial(_read, folder), unread)
-        found = {row["path"]: row for row in tqdm(read, "files read", len(unread), unit="", disable=None)}
+    found: dict[str, Row] = {}
+    with ThreadPoolExecutor(threads) as pool, progress(report, "reading", "files read", len(unread)) as update:
+        for row in pool.map(partial(_read, folder), unread):
+            found[row["path"]] = row
+            update(1)
     return [row if row["status"] else found.get(row["path"]) or row | {"sha256": _digest(row, before)} for row in rows]
 
 

@@ -15,6 +15,7 @@ from pipeline.apps.library.embed import embed_all
 from pipeline.apps.library.identify import identified
 from pipeline.apps.library.library import is_library, write_contents
 from pipeline.apps.library.place import library_folder, music_folder
+from pipeline.apps.library.progress import Report, unreported
 from pipeline.apps.library.recipe import Recipe, recipe_of
 from pipeline.apps.library.report import Summary, summary_of, troubles
 from pipeline.apps.library.table import OK, PENDING, Row, read_files, with_facts, write_files
@@ -35,17 +36,19 @@ def update_library(
     variants: Sequence[str] | None = None,
     alone: Model | None = None,
     rescan: bool = False,
+    report: Report = unreported,
 ) -> Summary:
     """Make the library of the music in `folder` at `out`, or bring it up to date, by the models below `root`.
 
     It has an index for each of `variants` (None: all that are trained) and for no other; or for `alone`, a joint
     encoder or somebody's model, and nothing below `root` is looked at. With `rescan` all files are read again, also
-    those that look unchanged. Raises `MissingFileError` where there is no folder or no model, `ModelError` for a
-    variant that is not trained and for a place that cannot be written to, `StageError` where no file is audio or none
-    can be used, and for a disk that is full or refuses.
+    those that look unchanged. `report` is called with each file or group of files that is done. Raises
+    `MissingFileError` where there is no folder or no model, `ModelError` for a variant that is not trained and for a
+    place that cannot be written to, `StageError` where no file is audio or none can be used, and for a disk that is
+    full or refuses.
     """
     try:
-        return _update(root, params, folder, out, variants, alone, rescan)
+        return _update(root, params, folder, out, variants, alone, rescan, report)
     except OSError as error:
         raise disk_error(error, out, "python -m pipeline index") from error
 
@@ -58,6 +61,7 @@ def _update(
     variants: Sequence[str] | None,
     alone: Model | None,
     rescan: bool,
+    report: Report,
 ) -> Summary:
     models: list[Model]
     models = [alone] if alone is not None else [*_chosen(trained_models(root), variants)]
@@ -68,13 +72,13 @@ def _update(
         raise StageError(f"FOLDER: {music} holds no audio file; they are known by {', '.join(sorted(AUDIO))}")
     _begin(place, music)
     before = {row["path"]: row for row in read_files(place)}
-    rows = identified(music, found, {} if rescan else before, params.machine.processes)
+    rows = identified(music, found, {} if rescan else before, params.machine.processes, report)
     device = choose_device(params.machine.device)
     file_rows: list[Row] = []  # by the recipe of the first model
     segments: dict[str, int] = {}
     for recipe, of_recipe in _by_recipe(models, params):
         features = open_cache(place, "audio", recipe.about)
-        facts, trouble = _facts(place, music, rows, recipe, features, params.machine)
+        facts, trouble = _facts(place, music, rows, recipe, features, params.machine, report)
         files = _told(rows, facts, trouble, music)
         file_rows = file_rows or files
         if not any(row["status"] == OK for row in files):
@@ -82,7 +86,7 @@ def _update(
             raise StageError("\n".join([f"none of {len(file_rows)} files can be used:", *troubles(file_rows, place)]))
         for model in of_recipe:
             vectors = open_cache(place, "vectors", {"audio": recipe.about, "model": model.digest})
-            embed_all(model, recipe, facts, features, vectors, params, device)
+            embed_all(model, recipe, facts, features, vectors, params, device, report)
             segments[model.name] = write_tracks(place, model, recipe, files, facts, vectors)
     keep_only(place, models)
     write_files(place, file_rows)
@@ -124,6 +128,7 @@ def _facts(
     recipe: Recipe,
     features: FeatureCache,
     machine: Machine,
+    report: Report,
 ) -> tuple[dict[str, Row], Trouble]:
     """Return what is found in each file, by digest, decoding what is new; and which files cannot be read."""
     first = {row["sha256"]: row for row in reversed(rows) if not row["status"]}
@@ -132,7 +137,7 @@ def _facts(
     if not missing:
         return facts, {}
     write_files(place, _told(rows, facts, {}, music))  # their digests need not be taken again after a kill
-    trouble = decode_files(music, missing, recipe, features, machine)
+    trouble = decode_files(music, missing, recipe, features, machine, report)
     decoded = [row["sha256"] for row in missing if row["sha256"] not in trouble]
     return facts | {sha256: read_facts(features, sha256) for sha256 in decoded}, trouble
 
