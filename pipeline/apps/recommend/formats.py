@@ -20,6 +20,8 @@ Where = Callable[[Track], str]
 
 COLUMNS = ("rank", "score", *(name for name in INDEX_KEYS.names if name != "path"))
 WHY = ("place", "without")
+KEPT = ("library", "note", "found_for")  # of a shortlist
+NOTE = "#NOTE: "  # a directive of nobody's: players skip it, but read options out of a comment that begins as one
 CONTROLS = ("Cc", "Cf", "Cs")  # Unicode's categories: control, format (direction among them), halves of characters
 UNKNOWN_LENGTH = -1  # in a playlist
 FORMULA = ("=", "+", "-", "@")  # what a spreadsheet takes for the beginning of a formula
@@ -30,7 +32,7 @@ def records(tracks: Sequence[Track], where: Where) -> list[Track]:
     return [
         {name: _told(track[name]) for name in COLUMNS}
         | {"path": where(track)}
-        | {name: track[name] for name in WHY if name in track}
+        | {name: _told(track[name]) for name in (*WHY, *KEPT) if name in track}
         for track in tracks
     ]
 
@@ -57,6 +59,8 @@ def as_m3u(tracks: Sequence[Track], where: Where) -> str:
     for track in tracks:
         start, seconds = track["file_start_seconds"] or 0.0, track["seconds"]
         lines.append(f"#EXTINF:{UNKNOWN_LENGTH if seconds is None else round(seconds)},{caption(track)}")
+        if track.get("note"):
+            lines.append(NOTE + plain(track["note"]))
         if not track["fid"]:  # a part of its file
             lines.append(f"#EXTVLCOPT:start-time={start:g}")
             if seconds is not None:
@@ -78,6 +82,11 @@ def recording(track: Track) -> str:
     return " - ".join(plain(text) for text in (track["artist"], track["title"] if is_named else "") if text)
 
 
+def public(text: str) -> str:
+    """Return `text`; nothing for an address on the corpus's own server, which nobody else can open."""
+    return "" if text.startswith(ORIGIN) else text
+
+
 def plain(text: str) -> str:
     """Return `text` on one line without control characters."""
     spaced = (" " if c.isspace() else c for c in text)
@@ -97,10 +106,10 @@ def clock(seconds: float) -> str:
 
 
 def _told(value: Any) -> Any:
-    """Return a value as others can use it: on one line; nothing for an address on the corpus's own server."""
+    """Return a value as others can use it: a text on one line, and public."""
     if not isinstance(value, str):
         return value
-    return "" if value.startswith(ORIGIN) else plain(value)
+    return plain(public(value))
 
 
 def _flat(record: Track) -> Track:

@@ -54,6 +54,7 @@ class Served(PythonModel):
             raise MlflowException.invalid_parameter_value(str(error)) from error
 
     def _answer(self, table: pandas.DataFrame, params: dict[str, Any] | None) -> pandas.DataFrame:
+        from pipeline.apps.recommend.formats import public
         from pipeline.apps.recommend.query import Query
         from pipeline.store.index import INDEX_KEYS
 
@@ -73,7 +74,9 @@ class Served(PythonModel):
         assert params is not None, "MLflow fills in the defaults of the signature"
         rows, scores = self.index.nearest(vectors, params["k"])
         answers = [
-            {"query": query, "rank": rank, "score": float(score)} | track
+            {"query": query, "rank": rank, "score": float(score)}
+            | track
+            | {name: public(track[name]) for name in ("url", "source_url")}
             for query, (of_query, of_scores) in enumerate(zip(rows, scores, strict=True))
             for rank, (track, score) in enumerate(zip(self.index.rows(of_query), of_scores, strict=True), start=1)
         ]

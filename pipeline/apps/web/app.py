@@ -16,6 +16,7 @@ from pipeline.apps.web.listing import listing_routes
 from pipeline.apps.web.page import page_routes
 from pipeline.apps.web.password import Password
 from pipeline.apps.web.search import search_routes
+from pipeline.apps.web.shortlist import shortlist_routes
 from pipeline.apps.web.site import Site
 from pipeline.apps.web.tracks import Tracks
 from pipeline.params import Recommend
@@ -48,7 +49,13 @@ def create_app(recommender: Recommender, params: Recommend, root: Path, access: 
         redoc_url=None,
         form_limits={"max_part_size": most, "max_files": 1},  # so that the engine can say what is too long
     )
-    for routes in (search_routes(site), listing_routes(site), file_routes(site), page_routes(site, app)):
+    for routes in (
+        search_routes(site),
+        listing_routes(site),
+        file_routes(site),
+        shortlist_routes(site),
+        page_routes(site, app),
+    ):
         app.include_router(routes)
     app.mount("/static", StaticFiles(directory=STATIC))
     describe(app)

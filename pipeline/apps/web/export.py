@@ -2,17 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from fastapi.responses import Response
 
 from pipeline.apps.recommend.formats import as_csv, as_json, as_m3u
+from pipeline.apps.web.schema import Format
 
 Row = dict[str, Any]
-Format = Literal["csv", "m3u8", "json"]
 
 BOM = "\ufeff"  # without it Excel does not read a table as UTF-8
-NAME = "soundtracks"
 MEDIA_TYPES: dict[Format, str] = {
     "csv": "text/csv; charset=utf-8",
     "m3u8": "application/vnd.apple.mpegurl",
@@ -20,15 +19,22 @@ MEDIA_TYPES: dict[Format, str] = {
 }
 
 
-def export(kind: Format, library: str, tracks: Sequence[Row], address: Callable[[Row], str]) -> Response:
-    """Return the answer that saves `tracks` as a file of a kind; a player finds a track at its `address`."""
+def export(
+    kind: Format, name: str, about: Row, tracks: Sequence[Row], address: Callable[[Row], str | None]
+) -> Response:
+    """Return the answer that saves `tracks` as the file `name` of a kind.
+
+    A player finds a track at its `address`; a playlist leaves those out that have none. JSON begins with `about`.
+    """
     if kind == "csv":
         text = BOM + as_csv(tracks, _path)
     elif kind == "m3u8":
-        text = as_m3u(tracks, address)
+        places = [(track, place) for track in tracks if (place := address(track)) is not None]
+        found = {id(track): place for track, place in places}
+        text = as_m3u([track for track, _ in places], lambda track: found[id(track)])
     else:
-        text = as_json({"library": library}, tracks, _path)
-    headers = {"Content-Disposition": f'attachment; filename="{NAME}.{kind}"'}
+        text = as_json(about, tracks, _path)
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{kind}"'}
     return Response(text.encode("utf-8", "replace"), headers=headers, media_type=MEDIA_TYPES[kind])
 
 

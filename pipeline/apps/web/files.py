@@ -1,17 +1,19 @@
 """Routes that send files: tracks, posters, and lists of tracks."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response
 
+from pipeline.apps.web import schema
 from pipeline.apps.web.described import curl, failures
-from pipeline.apps.web.export import Format, export, file_entry
+from pipeline.apps.web.export import export, file_entry
 from pipeline.apps.web.failures import Refused
 from pipeline.apps.web.search import MAX_TRACKS
 from pipeline.apps.web.site import Row, Site
 from pipeline.apps.web.tracks import audio_answer
 
+NAME = "soundtracks"  # of a list of results
 KEPT = {"Cache-Control": "private, max-age=300"}  # a poster, by the browser
 Score = Annotated[float, Query(allow_inf_nan=False)]
 
@@ -38,6 +40,21 @@ def file_routes(site: Site) -> APIRouter:
         return audio_answer(site.tracks.file(name, row))
 
     @api.get(
+        "/libraries/{name}/tracks/{row}/peaks",
+        summary="How loud a track's file is",
+        response_model=schema.Outline,
+        response_description="The outline of the file",
+        description="To draw it. `peaks` is null where the library was indexed without them.",
+        responses=failures(404),
+        openapi_extra=curl("/api/libraries/films/tracks/348/peaks"),
+    )
+    def peaks(name: str, row: int) -> Row:
+        (track,) = site.tracks.rows(name, [row])
+        found = site.tracks.peaks(name, row)
+        seconds = track["seconds"] if track["fid"] else track["recording_seconds"]
+        return {"peaks": None if found is None else list(found), "seconds": seconds}
+
+    @api.get(
         "/examples/{fid}/image",
         summary="A film's poster",
         description="Of any film of the data set.",
@@ -60,7 +77,7 @@ def file_routes(site: Site) -> APIRouter:
     )
     def exported(
         request: Request,
-        format: Annotated[Format, Query(description="of the file")],
+        format: Annotated[schema.Format, Query(description="of the file")],
         row: Annotated[
             tuple[int, ...], Query(max_length=MAX_TRACKS, description="the tracks in order, each its `row`")
         ],
@@ -76,11 +93,12 @@ def file_routes(site: Site) -> APIRouter:
             site.addressed(name, track) | {"rank": rank, "score": score[rank - 1] if score else None}
             for rank, track in enumerate(site.tracks.rows(name, row), start=1)
         ]
-
-        def where(track: Row) -> str:
-            path = site.tracks.found(name, track) if site.access.is_local else None
-            return file_entry(path) if path else site.access.link(request.scope, track["audio"])
-
-        return export(format, name, tracks, where)
+        return export(format, NAME, {"library": name}, tracks, lambda track: entry_of(site, request.scope, name, track))
 
     return api
+
+
+def entry_of(site: Site, scope: Any, library: str, track: Row) -> str:
+    """Return a track as a line of a playlist, for who sent the request of `scope`."""
+    path = site.tracks.found(library, track) if site.access.is_local else None
+    return file_entry(path) if path else site.access.link(scope, track["audio"])

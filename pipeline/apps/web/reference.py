@@ -6,7 +6,7 @@ from typing import Any
 
 Node = dict[str, Any]
 
-PLACES = {"path": "in the address", "query": "after ?", "form": "in the form"}
+PLACES = {"path": "in the address", "query": "after ?", "form": "in the form", "body": "in the JSON sent"}
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,10 @@ def _operation(described: Node, method: str, path: str, node: Node, replaced: di
     takes = [
         _field(described, item["name"], PLACES[item["in"]], item["schema"], item) for item in node.get("parameters", [])
     ]
-    for content in node.get("requestBody", {}).get("content", {}).values():
-        form = _resolved(described, content["schema"])
-        takes += [_field(described, name, PLACES["form"], item, item) for name, item in form["properties"].items()]
+    for media_type, content in node.get("requestBody", {}).get("content", {}).items():
+        place = PLACES["body" if media_type == "application/json" else "form"]
+        sent = _resolved(described, content["schema"])
+        takes += [_field(described, name, place, item, item) for name, item in sent["properties"].items()]
     answer = node["responses"]["200"].get("content", {}).get("application/json", {}).get("schema", {})
     curl = node["x-codeSamples"][0]["source"]
     for old, new in replaced.items():

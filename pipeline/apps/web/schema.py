@@ -1,11 +1,16 @@
 """What the API answers, as OpenAPI describes it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
 from pipeline.store.index import TrackColumns
 
+Format = Literal["csv", "m3u8", "json"]
+
+MAX_KEPT = 1000  # tracks of a shortlist
+MOST_NOTE_CHARS = 20_000
+MOST_CHARS = 4000  # of another text
 TRACK = {
     "rank": 1,
     "row": 348,
@@ -93,11 +98,20 @@ class RankedTrack(BaseModel):
     """Where a track stands in an answer."""
 
     rank: Annotated[int, Field(description="in this answer, from 1")]
-    row: Annotated[int, Field(description="its number in the library: what `like` takes")]
     score: Annotated[float, Field(description="cosine of the query and the track, from -1 to 1")]
 
 
-class FoundTrack(TrackColumns, RankedTrack, json_schema_extra={"example": TRACK}):
+class AddressedTrack(TrackColumns, json_schema_extra={"example": TRACK}):
+    """A track, and where its files are."""
+
+    row: Annotated[int, Field(description="its number in the library: what `like` takes")]
+    url: Annotated[str, Field(description="of the film's article; empty where that is on the corpus's own server")]
+    source_url: Annotated[str, Field(description="where the recording came from; the same")]
+    audio: Annotated[str, Field(description="address of its file")]
+    image: Annotated[str | None, Field(description="address of its film's poster")]
+
+
+class FoundTrack(AddressedTrack, RankedTrack, json_schema_extra={"example": TRACK}):
     """A track that was found."""
 
     place: Annotated[int | None, Field(description="among all tracks before filters, from 1; only with `why`")] = None
@@ -105,8 +119,53 @@ class FoundTrack(TrackColumns, RankedTrack, json_schema_extra={"example": TRACK}
         dict[str, Without] | None,
         Field(description="score and place without each part of the query; only with `why`, and of several parts"),
     ] = None
-    audio: Annotated[str, Field(description="address of its file")]
-    image: Annotated[str | None, Field(description="address of its film's poster")]
+
+
+class Outline(BaseModel):
+    """How loud a track's file is from its beginning to its end."""
+
+    peaks: Annotated[
+        list[int] | None,
+        Field(description="largest amplitude of each of equal stretches, 255 at full scale", examples=[[3, 180, 255]]),
+    ]
+    seconds: Annotated[float | None, Field(description="length of the file", examples=[13.04])]
+
+
+class Place(BaseModel):
+    """A track by what stays when its library is indexed again."""
+
+    library: Annotated[str, Field(description="name of its library", examples=["films"])]
+    path: Annotated[str, Field(max_length=MOST_CHARS, examples=["data/audio/A/A/K/2.mp3"])]
+    file_start_seconds: Annotated[float | None, Field(examples=[0.0], allow_inf_nan=False)] = None
+
+
+class Places(BaseModel):
+    """Tracks to look for."""
+
+    tracks: Annotated[list[Place], Field(max_length=MAX_KEPT)]
+
+
+class LookedUp(BaseModel):
+    """Tracks that were looked for, in the same order."""
+
+    tracks: Annotated[list[AddressedTrack | None], Field(description="null for one that the library does not have")]
+
+
+class KeptTrack(Place):
+    """A track of a shortlist; what it is called counts where its library does not have it any more."""
+
+    note: Annotated[str, Field(max_length=MOST_NOTE_CHARS, examples=["for the chase"])] = ""
+    found_for: Annotated[str, Field(max_length=2 * MOST_CHARS, examples=["Nosferatu: vampire horror"])] = ""
+    title: Annotated[str, Field(max_length=MOST_CHARS)] = ""
+    artist: Annotated[str, Field(max_length=MOST_CHARS)] = ""
+    film: Annotated[str, Field(max_length=MOST_CHARS)] = ""
+
+
+class Shortlist(BaseModel):
+    """A list to be saved."""
+
+    format: Annotated[Format, Field(description="of the file")]
+    tracks: Annotated[list[KeptTrack], Field(min_length=1, max_length=MAX_KEPT)]
 
 
 class SearchAnswer(BaseModel):

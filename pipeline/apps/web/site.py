@@ -4,12 +4,13 @@ import time
 from asyncio import wrap_future
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from anyio import CapacityLimiter
 from PIL import Image
 
+from pipeline.apps.recommend.formats import public
 from pipeline.apps.recommend.recommender import Recommender, Request
 from pipeline.apps.recommend.trained import Model
 from pipeline.apps.web.access import Access
@@ -68,9 +69,19 @@ class Site:
         }
 
     def addressed(self, library: str, track: Row) -> Row:
-        """Return a track as `schema.FoundTrack` has it: with the addresses of its file and of its film's poster."""
-        addresses = {"audio": audio_url(library, track["row"]), "image": self.examples.address(track["fid"])}
-        return track | addresses
+        """Return a track as `schema.AddressedTrack` has it: with the addresses of its file and of its film's poster.
+
+        Addresses on the corpus's own server are left out, and a title that is but the name of a file there.
+        """
+        url, source_url = public(track["url"]), public(track["source_url"])
+        is_named = source_url or track["title"] != PurePosixPath(track["source_url"]).stem
+        return track | {
+            "title": track["title"] if is_named else "",
+            "url": url,
+            "source_url": source_url,
+            "audio": audio_url(library, track["row"]),
+            "image": self.examples.address(track["fid"]),
+        }
 
 
 def about(model: Model, given: Collection[str] = FILM_PARTS) -> Row:

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
@@ -15,7 +17,8 @@ from pipeline.apps.recommend.recommender import Recommender
 from pipeline.apps.recommend.trained import Model
 from pipeline.apps.web.failures import Refused
 from pipeline.apps.web.guards import problem
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import MissingFileError, PipelineError
+from pipeline.store.index import read_peaks
 
 Row = dict[str, Any]
 
@@ -75,6 +78,7 @@ class Tracks:
     def __init__(self, recommender: Recommender) -> None:
         self._recommender = recommender
         self._tables: dict[str, pa.Table] = {}  # without vectors, so that those can be let go
+        self._indexes: dict[str, Path] = {}  # of those tables
 
     def count(self, library: str) -> int | None:
         """Return how many tracks a library has, None while none of its indexes was open."""
@@ -84,7 +88,9 @@ class Tracks:
     def learn(self, library: str, model: Model) -> None:
         """Take the tracks of a library from its index by `model`, which is open."""
         if library not in self._tables:
-            self._tables[library] = self._recommender.opened(library, model).index.tracks
+            index = self._recommender.opened(library, model).index
+            self._indexes[library] = index.path
+            self._tables[library] = index.tracks  # the last, as others look for it
 
     def rows(self, library: str, rows: Sequence[int]) -> list[Row]:
         """Return the tracks in `rows`, each with its `row`; raise `Refused` for one that is not there."""
@@ -96,6 +102,23 @@ class Tracks:
             {"row": row, **track}
             for row, track in zip(rows, table.take(pa.array(rows, pa.int64())).to_pylist(), strict=True)
         ]
+
+    def rows_of(self, library: str, places: Sequence[tuple[str, float | None]]) -> list[int | None]:
+        """Return the row of each track by its `path` and `file_start_seconds`, None for one that is not there."""
+        table = self._table(library)
+        named = pc.is_in(table["path"], value_set=pa.array({path for path, _ in places}, pa.string()))
+        rows = np.flatnonzero(named.to_numpy())
+        found = table.select(["path", "file_start_seconds"]).take(pa.array(rows)).to_pydict()
+        known = dict(zip(zip(found["path"], found["file_start_seconds"], strict=True), rows.tolist(), strict=True))
+        return [known.get(place) for place in places]
+
+    def peaks(self, library: str, row: int) -> bytes | None:
+        """Return the outline of a track's file; None where the index has none, or is another one or gone meanwhile."""
+        self.rows(library, [row])
+        try:
+            return read_peaks(self._indexes[library], row)
+        except (MissingFileError, IndexError):
+            return None
 
     def file(self, library: str, row: int) -> Path:
         """Return the file of a track; raise `Refused` when it is none of audio, or lies outside of the library."""

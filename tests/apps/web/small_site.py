@@ -17,19 +17,22 @@ import uvicorn
 from fastapi import FastAPI
 from PIL import Image
 
-from pipeline.apps.recommend.index import TrackIndex
+from pipeline.apps.recommend.index import TrackIndex, open_index
 from pipeline.apps.recommend.trained import Trained
 from pipeline.core.errors import MissingFileError
 from pipeline.core.tables import DATASET, read_table, write_table
 from pipeline.media.audio import write_mp3
 from pipeline.params import Params
+from pipeline.store.index import write_index
 from tests.apps.recommend.asked_world import features_of, make_asked_world, train
-from tests.apps.recommend.tracks import make_index, track
+from tests.apps.recommend.tracks import track
 
 VARIANTS = {"Words": ["tags"], "Still": ["image"], "Pair": ["tags", "plot"], "Whole": ["tags_plot", "image"]}
 HOSTILE = "<script>alert('title')</script> \"quoted\" & <b>"
 RATE = 22050  # Hz
 SEGMENTS = 3  # of the file of one's own
+OWN_INDEX = "own.parquet"
+OWN_PEAKS = bytes(range(50, 250))
 
 
 @dataclass(frozen=True)
@@ -42,15 +45,7 @@ class Own:
     def index(self, model: Trained) -> TrackIndex:
         if model.name != "Words":
             raise MissingFileError(f"{self.folder.resolve()}/{model.name}.parquet is missing: run `index`")
-        known = {"fid": "", "film": "=1+1", "year": None, "artist": "@artist\n#EXTM3U", "title": "long\r\n#EXTINF:9,x"}
-        tracks = [
-            track(0, **known, path="album/long.mp3", file_start_seconds=2.0 * segment, seconds=2.0)
-            | {"number": segment}
-            for segment in range(SEGMENTS)
-        ]
-        paths = ("../outside.mp3", "link.mp3", "gone.mp3", "album", "/etc/hostname", "zero\x00byte.mp3", "notes.txt")
-        tracks += [track(0, **known, path=path) for path in paths]
-        return make_index(np.random.default_rng(0).normal(size=(len(tracks), 6)), tracks)
+        return open_index(self.folder.parent / OWN_INDEX, "run `index`")
 
 
 def write_world(root: Path, params: Params, bert: Path, vit: Path) -> None:
@@ -75,7 +70,23 @@ def write_own(folder: Path) -> Own:
     write_tone(folder / "outside.mp3", 2.0)
     (folder / "music/notes.txt").write_text("no music")
     (folder / "music/link.mp3").symlink_to(folder / "outside.mp3")
+    write_own_index(folder / OWN_INDEX)
     return Own(folder / "music")
+
+
+def write_own_index(path: Path) -> None:
+    """Write the index of music of one's own; the segments of the file that is there have its peaks."""
+    known = {"fid": "", "film": "=1+1", "year": None, "artist": "@artist\n#EXTM3U", "title": "long\r\n#EXTINF:9,x"}
+    tracks = [
+        track(0, **known, path="album/long.mp3", file_start_seconds=2.0 * segment, seconds=2.0)
+        | {"number": segment, "recording_seconds": 2.0 * SEGMENTS, "peaks": OWN_PEAKS}
+        for segment in range(SEGMENTS)
+    ]
+    paths = ("../outside.mp3", "link.mp3", "gone.mp3", "album", "/etc/hostname", "zero\x00byte.mp3", "notes.txt")
+    tracks += [track(0, **known, path=path) for path in paths]
+    vectors = np.random.default_rng(0).normal(size=(len(tracks), 6))
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    write_index(path, tracks, unit.astype(np.float32), {"variant": "Words"})
 
 
 def write_tone(path: Path, seconds: float) -> None:

@@ -53,7 +53,8 @@ def test_answer_is_the_engines(client, site_recommender):
     for track, known in zip(found["tracks"], expected.tracks, strict=True):
         row, fid = known["row"], known["fid"]
         beside = {"audio": f"/api/libraries/films/tracks/{row}/audio", "image": f"/api/examples/{fid}/image"}
-        assert track == known | beside
+        assert known["source_url"] == "{origin}/audio/0.mp3"
+        assert track == known | beside | {"source_url": ""}  # nobody else can open that
 
 
 def test_example_film_is_asked_with_its_poster(client):
@@ -284,8 +285,10 @@ def test_openapi_describes_every_field_and_failure(client):
         "/api/export",
         "/api/libraries",
         "/api/libraries/{name}/tracks/{row}/audio",
+        "/api/libraries/{name}/tracks/{row}/peaks",
         "/api/models",
         "/api/recommend",
+        "/api/tracks",
     ]
     form = described["components"]["schemas"]["Body_recommend_api_recommend_post"]["properties"]
     assert all(field.get("description") for field in form.values())

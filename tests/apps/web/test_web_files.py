@@ -13,9 +13,11 @@ from pipeline.apps.web.app import create_app
 from pipeline.apps.web.examples import Examples
 from pipeline.apps.web.export import file_entry
 from pipeline.apps.web.failures import Refused
-from tests.apps.web.small_site import HOSTILE, Client, serving
+from tests.apps.web.small_site import HOSTILE, OWN_PEAKS, Client, serving
 
 AUDIO = "/api/libraries/films/tracks/{}/audio"
+FILM_TRACK = "/api/libraries/films/tracks/{}/peaks"
+OWN_TRACK = "/api/libraries/own%20music/tracks/{}/peaks"
 OWN = "/api/libraries/own%20music/tracks/{}/audio"
 
 
@@ -91,6 +93,20 @@ def test_poster_that_lies_elsewhere_is_not_sent(client):
     for fid in films:
         with pytest.raises(Refused, match="it has no poster"):
             Examples(client.root, films).poster(fid)
+
+
+def test_outline_of_a_file(client):
+    found = [client.get(path.format(row)).json() for path, row in [(OWN_TRACK, 1), (OWN_TRACK, 5), (FILM_TRACK, 3)]]
+    assert found[0] == {"peaks": [*OWN_PEAKS], "seconds": 6.0}
+    assert found[1]["peaks"] is None
+    assert found[2]["peaks"] is None
+    assert found[2]["seconds"] == client.answer(like=[2], k=16)["tracks"][0]["seconds"]
+
+
+@pytest.mark.parametrize(("path", "row"), [(OWN_TRACK, 10), (OWN_TRACK, -1), (FILM_TRACK, "x")])
+def test_outlines_of_no_track(client, path, row):
+    response = client.get(path.format(row))
+    assert (response.status_code, list(response.json())) == (404, ["error"])
 
 
 def exported(client, kind, **options):
