@@ -15,7 +15,7 @@ import torch
 from benchmarks.report import figure, publish
 from pipeline.apps.recommend.index import TrackIndex, highest
 from pipeline.apps.recommend.libraries import FilmLibrary
-from pipeline.apps.recommend.query import Encoders, Query, QueryEncoder
+from pipeline.apps.recommend.query import WHOLE, Encoders, Query, QueryEncoder
 from pipeline.apps.recommend.trained import trained_models
 from pipeline.core.tables import DATASET, read_table
 from pipeline.model.store import load_model
@@ -39,7 +39,8 @@ def main() -> None:
     for model in models.values():
         index, encoder = library.index(model), QueryEncoder(*load_model(model.folder), encoders)
         parts = [None, *model.needs] if len(model.needs) > 1 else [None]
-        for part, vectors in zip(parts, encoder.encode_without(queries, parts), strict=True):
+        without = [WHOLE if part is None else frozenset([part]) for part in parts]
+        for part, vectors in zip(parts, encoder.encode_without(queries, without), strict=True):
             found[model.name, part] = recall(index, vectors, names)
     figures = []
     for (name, part), value in found.items():

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -203,6 +204,7 @@ def _run(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace, server: socket.socket) -> None:
     import uvicorn
 
+    from pipeline.apps.library.embed import embed_file
     from pipeline.apps.recommend.recommender import open_recommender
     from pipeline.apps.web.app import create_app
     from pipeline.params import load_params
@@ -217,7 +219,8 @@ def _serve(options: argparse.Namespace, server: socket.socket) -> None:
         from pipeline.apps.library.opening import add_libraries
 
         add_libraries(recommender, root, params, options.library)
-    app = create_app(recommender, params.recommend, root, access)
+    hear = partial(embed_file, params=params, device=recommender.device)
+    app = create_app(recommender, params.recommend, root, access, hear)
     print(greeting(server, options.host, access, made_up), flush=True)
     threading.Thread(target=warm_up, args=(recommender,), name="warm-up", daemon=True).start()
     config = uvicorn.Config(

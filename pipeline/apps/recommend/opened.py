@@ -9,10 +9,13 @@ import threading
 from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from pipeline.apps.recommend.index import TrackIndex
 from pipeline.apps.recommend.libraries import SearchableLibrary
 from pipeline.apps.recommend.search import ApproximateSearch, Search, open_search, recall_of
+from pipeline.apps.recommend.summary import summary_of
 from pipeline.apps.recommend.trained import Model
 from pipeline.params import Recommend
 
@@ -29,6 +32,11 @@ class Opened:
 
     index: TrackIndex
     search: Search
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """What its tracks are, as `summary_of` has it."""
+        return summary_of(self.index)
 
 
 class OpenIndexes:

@@ -38,6 +38,8 @@ ORIGIN_KEYS = ("encoder", "revision", "crops", "width")  # of a spec: where an e
 UNCOMPARED = (*ORIGIN_KEYS, PRECISION)
 
 Config = dict[str, Any]
+Parts = frozenset[str]  # some of `FILM_PARTS`
+WHOLE: Parts = frozenset()  # of a query, nothing left out
 
 
 @dataclass(frozen=True)
@@ -116,15 +118,15 @@ class QueryEncoder:
         Raises `ModelError` for a query that lacks what the model needs, naming it, for a picture that cannot be read,
         and as `load` does. A model that was trained with inputs left out needs but one of them.
         """
-        return self.encode_without(queries, [None])[0]
+        return self.encode_without(queries, [WHOLE])[0]
 
-    def encode_without(self, queries: Sequence[Query], parts: Sequence[str | None]) -> np.ndarray:
-        """Return the unit vectors [parts, queries, e], float32, of the queries as if a part of each were not known.
+    def encode_without(self, queries: Sequence[Query], without: Sequence[Parts]) -> np.ndarray:
+        """Return the unit vectors [without, queries, e], float32, of the queries as if parts of each were not known.
 
-        `parts` are some of `needs`, of which the model has several, and None for the whole query. An input that is made
-        of nothing but the part is dropped; in the text `tags_plot` its place is left empty. Raises as `encode` does.
+        Each of `without` has some of `needs`, but never all that a query gives of them. An input that is made of
+        nothing else is dropped; in the text `tags_plot` the place of one part is left empty. Raises as `encode` does.
         """
-        found = np.empty((len(parts), len(queries), self.config["model"]["embed_dim"]), np.float32)
+        found = np.empty((len(without), len(queries), self.config["model"]["embed_dim"]), np.float32)
         alike: dict[tuple[str, ...], list[int]] = {}  # the queries that lack the same inputs
         names = [_name(number, query, len(queries)) for number, query in enumerate(queries)]
         for number, (name, query) in enumerate(zip(names, queries, strict=True)):
@@ -133,22 +135,22 @@ class QueryEncoder:
             alike.setdefault(lacking, []).append(number)
         for lacking, numbers in alike.items():
             of_numbers = [(names[number], queries[number]) for number in numbers]
-            found[:, numbers] = self._encode_alike(of_numbers, parts, lacking)
+            found[:, numbers] = self._encode_alike(of_numbers, without, lacking)
         return found
 
     def _encode_alike(
-        self, queries: Sequence[tuple[str, Query]], parts: Sequence[str | None], lacking: Sequence[str]
+        self, queries: Sequence[tuple[str, Query]], without: Sequence[Parts], lacking: Sequence[str]
     ) -> np.ndarray:
         """Return the vectors of named queries, none of which has the inputs `lacking`."""
         items: dict[str, list[Any]] = {kind: [] for kind in self._kinds}  # texts, pictures
-        rows: list[list[dict[str, tuple[int, ...]]]] = [[] for _ in parts]  # of the items: by part, query and input
+        rows: list[list[dict[str, tuple[int, ...]]]] = [[] for _ in without]  # of the items: by query and input
         for name, query in queries:
             pictures = [opened_picture(name, query.image)] if query.image is not None and "image" in self.needs else []
-            for of_part, part in zip(rows, parts, strict=True):
-                of_part.append(
+            for of_query, parts in zip(rows, without, strict=True):
+                of_query.append(
                     {
                         of_input: _rows(items[INPUT_TABLES[of_input]], made_of)
-                        for of_input, made_of in _inputs(query, pictures, part).items()
+                        for of_input, made_of in _inputs(query, pictures, parts).items()
                         if of_input in self.model.inputs and of_input not in lacking
                     }
                 )
@@ -160,11 +162,12 @@ class QueryEncoder:
         def values(stored: Mapping[str, Stored], device: torch.device) -> dict[str, Any]:
             return {name: tables[INPUT_TABLES[name]].values(found) for name, found in stored.items()}
 
-        asked = [Queries([name for name, _ in queries], of_part, read, values) for of_part in rows]
+        asked = [Queries([name for name, _ in queries], of_query, read, values) for of_query in rows]
+        dropped = [[*lacking, *self._dropped(parts)] for parts in without]
         return np.stack(
             [
-                embed_films(self.model, of_part, self.config, BATCH_SIZE, self.device, [*lacking, *self._dropped(part)])
-                for of_part, part in zip(asked, parts, strict=True)
+                embed_films(self.model, of_query, self.config, BATCH_SIZE, self.device, inputs)
+                for of_query, inputs in zip(asked, dropped, strict=True)
             ]
         )
 
@@ -184,8 +187,8 @@ class QueryEncoder:
             self._tables[kind] = made
         return self._tables[kind]
 
-    def _dropped(self, part: str | None) -> list[str]:
-        return [of_input for of_input in self.model.inputs if NEEDS[of_input] == (part,)]
+    def _dropped(self, parts: Parts) -> list[str]:
+        return [of_input for of_input in self.model.inputs if set(NEEDS[of_input]) <= parts]
 
     def _spec(self, kind: str) -> Config:
         """Return the settings of the frozen encoder of a kind, the same for all inputs of it."""
@@ -244,13 +247,13 @@ def _tuned(kind: str, settings: Config) -> Callable[[list[Any]], InputRows]:
     return lambda pictures: _Squares(np.stack([preparation.pixels(picture) for picture in pictures]), preparation)
 
 
-def _inputs(query: Query, pictures: list[Image.Image], without: str | None) -> dict[str, list[Any]]:
-    """Return what each input is made of: a text a paragraph, or a picture."""
+def _inputs(query: Query, pictures: list[Image.Image], without: Parts) -> dict[str, list[Any]]:
+    """Return what each input is made of: one text per paragraph, or a picture."""
     tags, plot = query.tags or "", query.plot or ""
     found: dict[str, list[Any]] = {**input_texts(tags, plot), "image": pictures}
-    if without == "tags":
+    if "tags" in without:
         found["tags_plot"] = [tags_plot_text("", paragraph) for paragraph in found["plot"]]
-    elif without == "plot":
+    elif "plot" in without:
         found["tags_plot"] = [tags_plot_text(text, "") for text in found["tags"]]
     return found
 

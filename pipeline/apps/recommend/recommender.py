@@ -1,4 +1,4 @@
-"""Recommendations: a query's model chosen, the query embedded, the library searched, and what moved each track told.
+"""Recommendations: a query's model chosen, the query embedded, the library filtered and searched, and reasons found.
 
 Made for many threads at once: models, encoders and indexes are loaded once, and networks read queries in one thread of
 their own, in the order in which they are asked.
@@ -6,25 +6,31 @@ their own, in the order in which they are asked.
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from pipeline.apps.recommend.filters import NO_FILTERS, Filters
 from pipeline.apps.recommend.index import TrackIndex
 from pipeline.apps.recommend.libraries import FILMS, FilmLibrary, SearchableLibrary
 from pipeline.apps.recommend.opened import Opened, OpenIndexes
-from pipeline.apps.recommend.query import Encoders, Query, QueryEncoder, tags_as_trained
-from pipeline.apps.recommend.search import Search
+from pipeline.apps.recommend.passages import passages
+from pipeline.apps.recommend.picking import Filtered, passing, picked
+from pipeline.apps.recommend.query import WHOLE, Encoders, Parts, Query, QueryEncoder, tags_as_trained
+from pipeline.apps.recommend.reasons import add_answers, add_places
+from pipeline.apps.recommend.steering import MOST_WEIGHT, Mixture, mixed, mixture, steered, weighing
 from pipeline.apps.recommend.trained import Model, Trained, choose, choose_similar, trained_models
 from pipeline.apps.recommend.zero_shot import WHY, ZeroShot, open_zero_shot
 from pipeline.core.errors import ModelError
 from pipeline.core.machine import choose_device
-from pipeline.core.variants import TagsRule
+from pipeline.core.variants import FILM_PARTS, TagsRule
 from pipeline.model.store import load_model
 from pipeline.params import Params, Recommend
+
+Feedback = tuple[list[np.ndarray], list[np.ndarray]]  # unit vectors [e]: more like these, less like those
 
 
 @dataclass(frozen=True)
@@ -37,9 +43,12 @@ class Request:
     variant: str | None = None  # None: the one that fits
     like: tuple[int, ...] = ()  # rows of tracks: more of these, ...
     sounds: tuple[np.ndarray, ...] = ()  # ... or of these unit vectors [e], which the model made of audio
+    less: tuple[int, ...] = ()  # rows of tracks: less of these
+    weights: Mapping[str, float] = field(default_factory=dict)  # of parts of the query, from 0 to 2; 1 unless named
+    filters: Filters = NO_FILTERS  # of tracks, before any is ranked
     per_film: int | None = None  # at most so many tracks of a film or album
     exclude: tuple[str, ...] = ()  # films or albums, by id or title
-    why: bool = False  # whether to tell what each part of the query did
+    why: bool = False  # whether to find the reasons of each track
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,8 @@ class Answer:
     chosen: str  # why this model
     given: tuple[str, ...]  # parts of the query that are known
     unused: tuple[str, ...]  # parts of the query that it does not read
-    tracks: list[dict[str, Any]]  # columns of `INDEX_KEYS` with rank, row, score and, for why, place and without
+    tracks: list[dict[str, Any]]  # columns of `INDEX_KEYS` with rank, row, score and, for why, what `reasons` adds
+    filtered: Filtered | None = None  # None: there are no filters
 
 
 class Recommender:
@@ -89,19 +99,26 @@ class Recommender:
         query = request.query
         model, chosen = self.model_for(query, request.variant)
         opened = self.opened(request.library, model)
-        index, search = opened.index, opened.search
-        read = model.reads(query.given)
-        parts = read if request.why and len(read) > 1 else ()
-        whole, *ablated = self._vectors(model, index, request, parts)
-        rows = self._picked(index, search, whole, request)
+        index = opened.index
+        passed, filtered = passing(index, request.filters)
+        feedback = _feedback(index, request)
+        weighed = weighing(model.reads(query.given), request.weights)
+        parts = weighed if request.why and len(weighed) > 1 else ()
+        whole, *ablated = self._vectors(
+            model, index, request, feedback, [WHOLE, *(frozenset([part]) for part in parts)]
+        )
+        hidden = (*request.like, *request.less)
+        rows = picked(index, opened.search, whole, request.k, passed, hidden, request.per_film, request.exclude)
         tracks = [
             {"rank": rank, "row": row, "score": float(index.vectors[row] @ whole), **track}
             for rank, (row, track) in enumerate(zip(rows, index.rows(rows), strict=True), start=1)
         ]
         if request.why:
-            _explain(index, tracks, whole, dict(zip(parts, ablated, strict=True)))
+            of_parts = dict(zip(parts, ablated, strict=True))
+            add_places(index, tracks, whole, of_parts, passed)
+            self._add_answers(model, index, request, feedback, tracks, weighed, of_parts)
         unused = tuple(part for part in query.given if part not in model.needs)
-        return Answer(model, chosen, query.given, unused, tracks)
+        return Answer(model, chosen, query.given, unused, tracks, filtered)
 
     @property
     def models(self) -> dict[str, Model]:
@@ -157,51 +174,62 @@ class Recommender:
         if self.zero_shot is None:
             tags = tags_as_trained(request.query.tags or "", self.tags_rule)
             request = replace(request, query=replace(request.query, tags=tags))
+        for part, weight in request.weights.items():
+            if part not in FILM_PARTS or not 0 <= weight <= MOST_WEIGHT:
+                allowed = f"{', '.join(FILM_PARTS)} weigh from 0 to {MOST_WEIGHT:g}"
+                raise ModelError(f"weights: found {part}={weight:g}; {allowed}, 1 unless named")
         if not (request.query.given or request.like or request.sounds):
-            raise ModelError("the query is empty: give a plot, tags, an image, or a track to find similar ones")
+            beside = "; less is for tracks beside these" if request.less else ""
+            raise ModelError(
+                f"the query is empty: give a plot, tags, an image, or a track to find similar ones{beside}"
+            )
         return request
 
-    def _vectors(self, model: Model, index: TrackIndex, request: Request, parts: Sequence[str]) -> list[np.ndarray]:
-        """Return the unit vector [e] to search with, and one without each of `parts`.
+    def _vectors(
+        self, model: Model, index: TrackIndex, request: Request, feedback: Feedback, without: Sequence[Parts]
+    ) -> list[np.ndarray]:
+        """Return a unit vector [e] to search with for each of `without`, the parts of the query that are left out."""
+        if not request.query.given:
+            return [steered(np.zeros(index.vectors.shape[1], np.float32), *feedback)]
+        read = model.reads(request.query.given)
+        shares = [mixture(read, request.weights, parts) for parts in without]
+        found = self._worker.submit(self._encode, model, [request.query], shares).result()
+        return [steered(vector, *feedback) for vector in found[:, 0]]
 
-        Where tracks are liked as well, it is the direction between the query and their mean.
-        """
-        query, liked = request.query, [*request.sounds]
-        for row in request.like:
-            if not 0 <= row < len(index):
-                raise ModelError(f"like: found track {row}, the library has 0 to {len(index) - 1}")
-            liked.append(index.vectors[row])
-        vectors = [np.zeros(index.vectors.shape[1], np.float32)]
-        if query.given:
-            vectors = self._worker.submit(self._encode, model, query, parts).result()
-        return [_unit(vector + _unit(np.sum(liked, axis=0))) for vector in vectors] if liked else vectors
+    def _add_answers(
+        self,
+        model: Model,
+        index: TrackIndex,
+        request: Request,
+        feedback: Feedback,
+        tracks: list[dict[str, Any]],
+        parts: Sequence[str],
+        ablated: Mapping[str, np.ndarray],
+    ) -> None:
+        """Add to `tracks` the passages of `parts` that they answer; `ablated` is the query without each part."""
+        found = passages(request.query, parts, self.tags_rule) if tracks else []
+        pieces = [(passage, passage.rest) for passage in found if passage.rest is not None]
+        without = [
+            (passage, ablated[passage.part]) for passage in found if passage.rest is None and passage.part in ablated
+        ]
+        if pieces:
+            rests = [rest for _, rest in pieces]
+            shares = [mixture(model.reads(request.query.given), request.weights)]
+            vectors = self._worker.submit(self._encode, model, rests, shares).result()[0]
+            without += [(passage, steered(v, *feedback)) for (passage, _), v in zip(pieces, vectors, strict=True)]
+        add_answers(index, tracks, without)
 
-    def _encode(self, model: Model, query: Query, parts: Sequence[str]) -> list[np.ndarray]:
+    def _encode(self, model: Model, queries: Sequence[Query], shares: Sequence[Mixture]) -> np.ndarray:
+        """Return the unit vectors [shares, queries, e] of `queries`, each mixed by each of `shares`."""
         encoder = self.zero_shot or self._query_encoder(self.trained[model.name])
-        return list(encoder.encode_without([query], [None, *parts])[:, 0])
+        needed = list(dict.fromkeys(parts for of in shares for parts in of))
+        vectors = dict(zip(needed, encoder.encode_without(queries, needed), strict=True))
+        return np.stack([mixed(vectors, of) for of in shares])
 
     def _query_encoder(self, model: Trained) -> QueryEncoder:
         if model.name not in self._queries:
             self._queries[model.name] = QueryEncoder(*load_model(model.folder), self._encoders)
         return self._queries[model.name]
-
-    def _picked(self, index: TrackIndex, search: Search, vector: np.ndarray, request: Request) -> list[int]:
-        """Return the rows of the nearest tracks, of each file one, that `request` allows."""
-        excluded = excluded_films(index, request.exclude)
-        files = {int(index.files[row]) for row in request.like}
-        films: dict[int, int] = {}
-        rows: list[int] = []
-        for block in search.nearest(vector):
-            for row, file, film in zip(block, index.files[block], index.films[block], strict=True):
-                most = 0 if film in excluded else request.per_film
-                if file in files or (most is not None and films.get(film, 0) >= most):
-                    continue
-                files.add(file)
-                films[film] = films.get(film, 0) + 1
-                rows.append(int(row))
-                if len(rows) == request.k:
-                    return rows
-        return rows
 
 
 def open_recommender(root: Path, params: Params, joint: str | None = None) -> Recommender:
@@ -218,40 +246,12 @@ def open_recommender(root: Path, params: Params, joint: str | None = None) -> Re
     return Recommender(trained_models(root), {FILMS: films}, *settings)
 
 
-def excluded_films(index: TrackIndex, names: Sequence[str]) -> set[int]:
-    """Return the numbers, as `index.films` has them, of films and albums named by id or title.
-
-    Raises `ModelError` for one that is not there, naming similar ones.
-    """
-    found: set[int] = set()
-    for name in names:
-        numbers = index.film_names.find(name)
-        if not numbers:
-            near = index.film_names.similar(name)
-            advice = f"; similar are {', '.join(near)}" if near else ""
-            raise ModelError(f"exclude: the library has no film or album {name!r}{advice}")
-        found.update(numbers)
-    return found
-
-
-def _explain(
-    index: TrackIndex, tracks: list[dict[str, Any]], whole: np.ndarray, ablated: dict[str, np.ndarray]
-) -> None:
-    """Add each track's place among all tracks, and its place and score without each part of the query."""
-    rows = [track["row"] for track in tracks]
-    scores = index.scores(whole)
-    for track, place in zip(tracks, _places(scores, rows), strict=True):
-        track |= {"place": place, "without": {}}
-    for part, vector in ablated.items():
-        scores = index.scores(vector)
-        for track, place in zip(tracks, _places(scores, rows), strict=True):
-            track["without"][part] = {"score": float(scores[track["row"]]), "place": place}
-
-
-def _places(scores: np.ndarray, rows: Sequence[int]) -> list[int]:
-    """Return the place of each of `rows` among all, from 1; equal scores share the better one."""
-    return [1 + int(np.count_nonzero(scores > scores[row])) for row in rows]
-
-
-def _unit(vector: np.ndarray) -> np.ndarray:
-    return vector / np.linalg.norm(vector)
+def _feedback(index: TrackIndex, request: Request) -> Feedback:
+    """Return the unit vectors [e] of the tracks to find more like, and of those to find less like."""
+    found: dict[str, list[np.ndarray]] = {"like": [*request.sounds], "less": []}
+    for name, vectors in found.items():
+        for row in getattr(request, name):
+            if not 0 <= row < len(index):
+                raise ModelError(f"{name}: found track {row}, the library has 0 to {len(index) - 1}")
+            vectors.append(index.vectors[row])
+    return found["like"], found["less"]

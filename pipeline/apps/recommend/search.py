@@ -2,14 +2,16 @@
 
 An approximate search sorts the tracks into lists (an inverted file, Jégou et al. 2011: Product Quantization for Nearest
 Neighbor Search, with 8 bits a value), looks into `probes` of them, and compares what it finds exactly, so scores are
-exact and only tracks in other lists are missed. The lists are made anew when an index is opened: seconds for a million
-tracks.
+exact and only tracks in other lists are missed, unless all that the lists gave are not enough: then the others follow,
+compared exactly. The lists are made anew when an index is opened: seconds for a million tracks.
+
+Either search can be limited to tracks that pass filters, before any is ranked. Where few do, they alone are compared.
 """
 
 import logging
 from collections.abc import Iterator
 from itertools import chain, islice
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from pipeline.params import Recommend
 
 FIRST = 256  # tracks looked at; more only where filters leave too few
 GROWTH = 8
+FEW = 0.1  # share of tracks up to which gathering those that pass is faster than comparing all (`benchmarks.filters`)
 SAMPLE_A_LIST = 64  # tracks that the lists are learned from, for each
 ITERATIONS = 10  # of k-means
 MEASURED = 200  # tracks taken as queries to measure recall with
@@ -28,22 +31,22 @@ SEED = 0
 class Search(Protocol):
     """How tracks are looked for in one index."""
 
-    def nearest(self, query: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield rows of tracks from the nearest to `query` [e] on, in blocks, each track once."""
+    def nearest(self, query: np.ndarray, passing: np.ndarray | None = None) -> Iterator[np.ndarray]:
+        """Yield rows of tracks from the nearest to `query` [e] on, in blocks, each track once.
+
+        With `passing`, bool [tracks], none but these tracks.
+        """
 
 
 class ExactSearch:
-    """Compares every track."""
+    """Compares every track that passes."""
 
     def __init__(self, index: TrackIndex) -> None:
         self.index = index
 
-    def nearest(self, query: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield rows of tracks from the nearest to `query` [e] on, in blocks, each track once."""
-        scores, done, count = self.index.scores(query), 0, FIRST
-        while done < len(scores):
-            yield highest(scores, count)[done:]
-            done, count = count, count * GROWTH
+    def nearest(self, query: np.ndarray, passing: np.ndarray | None = None) -> Iterator[np.ndarray]:
+        """Yield rows as `Search.nearest` does."""
+        yield from _compared(self.index, query, None if passing is None else np.flatnonzero(passing))
 
 
 class ApproximateSearch:
@@ -65,21 +68,44 @@ class ApproximateSearch:
         self.lists.add(index.vectors)
         self.lists.nprobe = min(params.probes, count)
 
-    def nearest(self, query: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield rows of tracks from the nearest to `query` [e] on, in blocks, each track once."""
+    def nearest(self, query: np.ndarray, passing: np.ndarray | None = None) -> Iterator[np.ndarray]:
+        """Yield rows as `Search.nearest` does: first those in the lists nearest to `query`, then all others."""
+        rows = np.arange(len(self.index)) if passing is None else np.flatnonzero(passing)
+        if passing is not None and len(rows) <= FEW * len(self.index):
+            yield from _compared(self.index, query, rows)
+            return
+        limits = self._limits(passing)
         seen, count = np.zeros(0, np.int64), FIRST
-        while len(seen) < len(self.index):
-            found = self.lists.search(query[np.newaxis], min(count, len(self.index)))[1][0]
+        while len(seen) < len(rows):
+            found = self.lists.search(query[np.newaxis], min(count, len(self.index)), params=limits)[1][0]
             new = np.setdiff1d(found[found >= 0], seen)
             if not len(new):
+                yield from _compared(self.index, query, np.setdiff1d(rows, seen, assume_unique=True))
                 return
             yield new[highest(self.index.vectors[new] @ query, len(new))]
             seen, count = np.concatenate([seen, new]), count * GROWTH
+
+    def _limits(self, passing: np.ndarray | None) -> Any:
+        """Return the parameters by which FAISS looks at none but the tracks that pass."""
+        import faiss
+
+        if passing is None:
+            return None
+        library: Any = faiss  # its type stubs are those of the C++ side, which takes no arrays
+        selector = library.IDSelectorBitmap(np.packbits(passing, bitorder="little"))
+        return library.SearchParametersIVF(sel=selector, nprobe=self.lists.nprobe)
 
 
 def open_search(index: TrackIndex, params: Recommend) -> Search:
     """Return the search that `params.search` asks for."""
     return ExactSearch(index) if params.search == "exact" else ApproximateSearch(index, params)
+
+
+def scores_among(index: TrackIndex, query: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
+    """Return the cosine of `query` [e] and each track in `rows`, float32 [rows]; None: of all tracks."""
+    if rows is None:
+        return index.scores(query)
+    return index.vectors[rows] @ query if len(rows) <= FEW * len(index) else index.scores(query)[rows]
 
 
 def recall_of(search: ApproximateSearch) -> tuple[float, int]:
@@ -92,3 +118,12 @@ def recall_of(search: ApproximateSearch) -> tuple[float, int]:
         found = list(islice(chain.from_iterable(search.nearest(index.vectors[row])), MEASURED_AT))
         shares.append(len(np.intersect1d(found, expected)) / len(expected))
     return float(np.mean(shares)), len(rows)
+
+
+def _compared(index: TrackIndex, query: np.ndarray, rows: np.ndarray | None) -> Iterator[np.ndarray]:
+    """Yield `rows`, or all, from the nearest to `query` on, in blocks; of equally near ones the earlier row first."""
+    scores, done, count = scores_among(index, query, rows), 0, FIRST
+    while done < len(scores):
+        places = highest(scores, count)[done:]
+        yield places if rows is None else rows[places]
+        done, count = count, count * GROWTH

@@ -9,33 +9,38 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.apps.recommend.formats import Track, clock, joined, plain, recording
+from pipeline.apps.recommend.picking import Filtered
 from pipeline.apps.recommend.recommender import Answer
 
 WIDTH = 100  # where no terminal says how wide it is
-TEXTS = ("film or album", "track", "music", "path")
+TEXTS = ("film or album", "track", "key", "music", "path")
 NOTHING = ("", clock(0.0))
 SHORT = 30  # a path that is not broken; beside longer ones there would be no room for the rest
 MUSIC_TAGS = 2  # of a track, the likeliest
+TEXT_CHARS = 120  # of a passage of the query
 
 
 def model_message(answer: Answer) -> str:
     """Return which model answered, and why it."""
     model = answer.model
-    found = model.recall_of(answer.given)
-    recall = f" Recall at 10 in its evaluation: {found:.3f}." if found is not None else ""
+    figures = model.figures_of(answer.given)
+    recall = f" Recall at 10 in its evaluation: {figures.recall:.3f}." if figures is not None else ""
     unused = f" Not used: {joined(answer.unused)}." if answer.unused else ""
     read = model.reads(answer.given) or model.needs
     return f"{model.label} reads {joined(read)}: {answer.chosen}.{recall}{unused}"
 
 
 def print_table(answer: Answer, folder: Path) -> None:
-    """Print the tracks as a table, after which model found them; a path is as one can open it from here."""
+    """Print the tracks as a table, after which model found them, and the reasons that were asked for.
+
+    A path is as one can open it from here.
+    """
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)
     console.print(Text(model_message(answer)))
     if not answer.tracks:
-        console.print("No track is left: exclude fewer films.")
+        console.print(Text(nothing_left(answer.filtered)))
         return
     parts = list(answer.tracks[0].get("without", {}))
     rows = [_cells(track, parts) | {"path": plain(shown(folder / track["path"]))} for track in answer.tracks]
@@ -49,12 +54,38 @@ def print_table(answer: Answer, folder: Path) -> None:
     for row in rows:
         table.add_row(*(Text(row[str(column.header)]) for column in table.columns))
     console.print(table)
+    for line in _reasons(answer):
+        console.print(Text(line))
+
+
+def nothing_left(filtered: Filtered | None) -> str:
+    """Return why there is no track: which filter leaves how many."""
+    if filtered is None or filtered.tracks:
+        return "No track is left: exclude fewer films."
+    alone = joined([f"{name} {count:,}" for name, count in filtered.alone.items()])
+    return f"No track passes the filters. Tracks that pass each alone: {alone}."
+
+
+def _reasons(answer: Answer) -> list[str]:
+    """Return a line for each track with passages of the query that it answers, and how sure the model is."""
+    told = [(track["rank"], track["answers"]) for track in answer.tracks if track.get("answers")]
+    lines = [f"{rank}. Answers: {', '.join(_quoted(passage['text']) for passage in found)}" for rank, found in told]
+    figures = answer.model.figures_of(answer.given)
+    is_asked = any("place" in track for track in answer.tracks)
+    if is_asked and figures is not None and figures.in_words:
+        lines.append(f"How sure: {figures.in_words}. Other films and other music may differ.")
+    return lines
+
+
+def _quoted(text: str) -> str:
+    text = plain(text)
+    return f"“{text}”" if len(text) <= TEXT_CHARS else f"“{text[:TEXT_CHARS].rstrip()}…”"
 
 
 def _cells(track: Track, parts: Sequence[str]) -> dict[str, str]:
     """Return what is shown of a track by the names of columns; one that is `NOTHING` throughout is left out."""
     year = f" ({track['year']})" if track["year"] is not None else ""
-    start, seconds = track["file_start_seconds"], track["seconds"]
+    start, seconds = track["file_start_seconds"], track["recording_seconds"] or track["seconds"]
     found = {
         "rank": str(track["rank"]),
         "score": f"{track['score']:.3f}",
@@ -62,6 +93,8 @@ def _cells(track: Track, parts: Sequence[str]) -> dict[str, str]:
         "track": recording(track) or f"{track['fid']}/{track['number']}" * bool(track["fid"]),
         "start": "" if start is None else clock(start),
         "length": "" if seconds is None else clock(seconds),
+        "tempo": "" if track["tempo"] is None else f"{track['tempo']:.0f}",
+        "key": track["key"],
         "music": plain(", ".join(track["music_tags"].split(", ")[:MUSIC_TAGS])),
     }
     without = {part: track["without"][part] for part in parts}

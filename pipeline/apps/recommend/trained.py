@@ -19,10 +19,34 @@ PUBLISHED = "published"  # the folder of models/ that `publish` writes
 NAMED = {"tags": "tags", "plot": "a plot", "image": "an image"}  # in messages
 AS_ASKED = "as asked"
 METRIC = "recall_at_10"  # decides between models that can do with what is given
+HIT_RATE = "hit_rate_at_10"
 WAY = ("dataset", "pool", "unit", "paragraphs")  # of a metrics file: figures that differ in one cannot be compared
 BEST = "the one that ranks best on the evaluation films"
 ONLY = "the only one"
 READS_MOST = "the one that reads most, as there are no figures that compare them"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How well a model ranks the tracks of films that it was not trained on, in its evaluation."""
+
+    recall: float  # at 10: share of a film's own tracks among the first ten
+    hit_rate: float | None = None  # at 10: share of films with a track of their own among the first ten
+    chance_hit_rate: float | None = None  # the same for tracks in random order
+    films: int | None = None
+    tracks: int | None = None  # that are ranked
+
+    @property
+    def in_words(self) -> str:
+        """The hit rate as a clause, beside chance; empty where it is not known."""
+        if self.hit_rate is None or self.films is None:
+            return ""
+        chance = "" if self.chance_hit_rate is None else f", by chance for {self.chance_hit_rate:.0%}"
+        among = "" if self.tracks is None else f" of {self.tracks:,}"
+        return (
+            f"of {self.films:,} films that it was not trained on, it finds a track of the film's own among the first "
+            f"ten{among} for {self.hit_rate:.0%}{chance}"
+        )
 
 
 @dataclass(frozen=True)
@@ -33,8 +57,8 @@ class Trained:
     folder: Path
     needs: tuple[str, ...]  # of tags, plot, image
     answers_subsets: bool  # whether one of its needs is enough
-    recall: float | None  # recall at 10 of its evaluation; None: was not evaluated with these weights
-    subsets: dict[frozenset[str], float]  # the same where only some of its needs are given, if it answers subsets
+    figures: Figures | None  # of its evaluation; None: was not evaluated with these weights
+    subsets: dict[frozenset[str], Figures]  # the same where only some of its needs are given, if it answers subsets
     way: tuple[str, ...]  # how and on what it was evaluated, the values of `WAY`; empty where it was not
     digest: str  # SHA-256 of its weights
 
@@ -46,9 +70,9 @@ class Trained:
         """Return what it reads of what is given."""
         return tuple(part for part in self.needs if part in given)
 
-    def recall_of(self, given: Collection[str]) -> float | None:
-        """Return its recall at 10 for queries of what is given."""
-        return self.subsets.get(frozenset(self.reads(given)), self.recall)
+    def figures_of(self, given: Collection[str]) -> Figures | None:
+        """Return its figures for queries of what is given."""
+        return self.subsets.get(frozenset(self.reads(given)), self.figures)
 
     @property
     def label(self) -> str:
@@ -123,8 +147,8 @@ def require(models: dict[str, Trained], variant: str) -> Trained:
 def _best(models: Iterable[Trained], given: Collection[str]) -> tuple[Trained, str]:
     """Return the model that ranks best, and why it is that one; ties go to the one that reads most, then by name."""
     by_reading = sorted(models, key=lambda model: (-len(model.reads(given)), model.name))
-    found = [(model.recall_of(given), model) for model in by_reading]
-    evaluated = [(recall, model) for recall, model in found if recall is not None]
+    found = [(model.figures_of(given), model) for model in by_reading]
+    evaluated = [(figures.recall, model) for figures, model in found if figures is not None]
     if len({model.way for _, model in evaluated}) != 1:
         return by_reading[0], READS_MOST
     return max(evaluated, key=itemgetter(0))[1], BEST
@@ -156,22 +180,26 @@ def _trained(root: Path, folder: Path) -> Trained:
         raise ModelError(f"{folder / CONFIG} cannot be read ({error}): run `dvc repro`") from None
     name = name if folder.name == PUBLISHED else folder.name
     digest = sha256_of(folder / WEIGHTS)
-    recall, subsets, way = _evaluation(root / f"metrics/evaluate/{name}.json", digest)
-    return Trained(name, folder, needs, answers_subsets, recall, subsets, way, digest)
+    figures, subsets, way = _evaluation(root / f"metrics/evaluate/{name}.json", digest)
+    return Trained(name, folder, needs, answers_subsets, figures, subsets, way, digest)
 
 
-def _evaluation(path: Path, digest: str) -> tuple[float | None, dict[frozenset[str], float], tuple[str, ...]]:
-    """Return recall at 10, that of subsets of inputs, and `WAY` out of a metrics file.
+def _evaluation(path: Path, digest: str) -> tuple[Figures | None, dict[frozenset[str], Figures], tuple[str, ...]]:
+    """Return the figures, those of subsets of inputs, and `WAY` out of a metrics file.
 
     There is nothing where it has no figures of the weights of `digest`.
     """
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
         if metrics["model"][WEIGHTS] == digest:
-            subsets = {
-                frozenset(needs_of(figures["inputs"])): float(figures[METRIC]) for figures in metrics.get("subsets", [])
-            }
-            return float(metrics[METRIC]), subsets, tuple(str(metrics.get(name)) for name in WAY)
+            subsets = {frozenset(needs_of(of["inputs"])): _figures(metrics, of) for of in metrics.get("subsets", [])}
+            return _figures(metrics, metrics), subsets, tuple(str(metrics.get(name)) for name in WAY)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     return None, {}, ()
+
+
+def _figures(metrics: dict[str, Any], of: dict[str, Any]) -> Figures:
+    """Return the figures in `of`, which is `metrics` or one of its subsets of inputs; chance is of its films."""
+    chance = metrics.get("chance", {}).get(HIT_RATE) if of.get("queries") == metrics.get("queries") else None
+    return Figures(float(of[METRIC]), of.get(HIT_RATE), chance, of.get("queries"), metrics.get("candidates"))

@@ -1,7 +1,7 @@
 """A joint encoder in the place of trained models: it answers with no corpus and no training, whatever is given.
 
 What it reads of a query may be any of its parts; a film is the direction of the sum of those that are given, so that
-leaving one out is what it would have been without. Nothing was evaluated, so there is no recall.
+leaving one out is what it would have been without. Nothing was evaluated, so there are no figures.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from pipeline.apps.recommend.query import Query, opened_picture
+from pipeline.apps.recommend.query import Parts, Query, opened_picture
 from pipeline.core.errors import ModelError
 from pipeline.encoders.joint import EXAMPLES, JointEncoder, direction, load_joint
 from pipeline.params import Params
@@ -51,7 +51,7 @@ class ZeroShot:
         """Return what it reads of what is given."""
         return tuple(part for part in self.needs if part in given)
 
-    def recall_of(self, given: Collection[str]) -> None:
+    def figures_of(self, given: Collection[str]) -> None:
         """Return nothing: it was not evaluated."""
 
     def require(self, given: Collection[str]) -> None:
@@ -62,26 +62,36 @@ class ZeroShot:
                 f"({' and '.join(given)} alone); a joint encoder that reads images is {EXAMPLES[-1]}"
             )
 
-    def encode_without(self, queries: Sequence[Query], parts: Sequence[str | None]) -> np.ndarray:
-        """Return the unit vectors [parts, queries, e], float32, of the queries as if a part of each were not known.
+    def encode_without(self, queries: Sequence[Query], without: Sequence[Parts]) -> np.ndarray:
+        """Return the unit vectors [without, queries, e], float32, of the queries as if parts of each were not known.
 
-        `parts` are some of what every query gives, None for the whole query. Raises `ModelError` for a picture that
+        Each of `without` has some of what every query gives, but never all. Raises `ModelError` for a picture that
         cannot be read.
         """
-        known = [self._parts(query) for query in queries]
+        known = self._parts(queries)
         return np.stack(
             [
-                np.stack([direction(np.stack([v for name, v in of.items() if name != part])) for of in known])
-                for part in parts
+                np.stack([direction(np.stack([v for name, v in of.items() if name not in parts])) for of in known])
+                for parts in without
             ]
         )
 
-    def _parts(self, query: Query) -> dict[str, np.ndarray]:
-        """Return the unit vector [e] of each part of a query that is given and read."""
-        texts = input_texts(query.tags or "", query.plot or "")
-        found = {name: direction(self.encoder.text.encode(texts[name])) for name in ("tags", "plot") if texts[name]}
-        if query.image is not None and self.encoder.image is not None:
-            found["image"] = self.encoder.image(opened_picture("the query", query.image))
+    def _parts(self, queries: Sequence[Query]) -> list[dict[str, np.ndarray]]:
+        """Return for each query the unit vector [e] of each part that is given and read.
+
+        A text or a picture that several have is encoded once.
+        """
+        texts = [input_texts(query.tags or "", query.plot or "") for query in queries]
+        distinct = list(dict.fromkeys(text for of in texts for name in ("tags", "plot") for text in of[name]))
+        vectors = dict(zip(distinct, self.encoder.text.encode(distinct), strict=True))
+        pictures = {id(query.image): query.image for query in queries if query.image is not None}
+        seen = {}
+        if self.encoder.image is not None:
+            seen = {key: self.encoder.image(opened_picture("the query", image)) for key, image in pictures.items()}
+        found = []
+        for query, of in zip(queries, texts, strict=True):
+            known = {name: direction(np.stack([vectors[t] for t in of[name]])) for name in ("tags", "plot") if of[name]}
+            found.append(known | ({"image": seen[id(query.image)]} if id(query.image) in seen else {}))
         return found
 
 

@@ -17,13 +17,13 @@ from pipeline.apps.web.page import page_routes
 from pipeline.apps.web.password import Password
 from pipeline.apps.web.search import search_routes
 from pipeline.apps.web.shortlist import shortlist_routes
-from pipeline.apps.web.site import Site
+from pipeline.apps.web.site import Hear, Site
 from pipeline.apps.web.tracks import Tracks
 from pipeline.params import Recommend
 
 STATIC = Path(__file__).parent / "static"
 BYTES_A_CHAR = 4  # of UTF-8, at most
-OTHER_FIELDS_BYTES = 100_000  # bytes of a form beside its image, tags and plot
+OTHER_FIELDS_BYTES = 100_000  # bytes of a form beside its files, tags and plot
 ABOUT = (
     "Music for a film: give its image, tags and plot, and get the tracks of a library that fit it, the best first. "
     'A failure is answered with a status of 400 and more and with an object that says why: `{"error": "..."}`. '
@@ -32,22 +32,25 @@ OPEN = "There is no password: whoever reaches this server can search its librari
 PROTECTED = "Each request has the password of this server: `Authorization: Bearer PASSWORD`."
 
 
-def create_app(recommender: Recommender, params: Recommend, root: Path, access: Access | None = None) -> FastAPI:
+def create_app(
+    recommender: Recommender, params: Recommend, root: Path, access: Access | None = None, hear: Hear | None = None
+) -> FastAPI:
     """Return the application that serves the page and the API.
 
     `root` has the data set whose films are examples, if it is there. `access` says who may ask; without it whoever
-    reaches loopback.
+    reaches loopback. `hear` embeds audio files that somebody sends; without it they are refused.
     """
     access = access or Access()
-    site = Site(recommender, params, Tracks(recommender), read_examples(root), access)
-    most = params.max_image_bytes + 2 * BYTES_A_CHAR * params.max_text_chars + OTHER_FIELDS_BYTES
+    site = Site(recommender, params, Tracks(recommender), read_examples(root), access, hear)
+    texts = 2 * BYTES_A_CHAR * params.max_text_chars
+    most = params.max_image_bytes + params.max_sound_bytes + texts + OTHER_FIELDS_BYTES
     app = FastAPI(
         title="Soundtracks",
         version="1",
         description=ABOUT + (PROTECTED if access.keys else OPEN),
         docs_url=None,  # FastAPI's own pages load scripts from elsewhere; `page` shows the same
         redoc_url=None,
-        form_limits={"max_part_size": most, "max_files": 1},  # so that the engine can say what is too long
+        form_limits={"max_part_size": most, "max_files": 2},  # so that the engine can say what is too long
     )
     for routes in (
         search_routes(site),
@@ -64,7 +67,7 @@ def create_app(recommender: Recommender, params: Recommend, root: Path, access: 
         BodyLimit,
         most=most,
         message=f"the request has more than {most} bytes; an image may have {params.max_image_bytes} "
-        "(recommend.max_image_bytes)",
+        f"(recommend.max_image_bytes), a sound {params.max_sound_bytes} (recommend.max_sound_bytes)",
     )
     if access.keys is not None:
         app.add_middleware(Password, keys=access.keys, secure=access.address.startswith("https:"))

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from pipeline.apps.web import schema
-from pipeline.apps.web.described import curl
+from pipeline.apps.web.described import curl, failures
 from pipeline.apps.web.site import Row, Site
 
 LIST = "The list"
@@ -33,6 +33,18 @@ def listing_routes(site: Site) -> APIRouter:
     )
     def libraries() -> list[Row]:
         return site.libraries()
+
+    @api.get(
+        "/libraries/{name}",
+        response_model=schema.LibrarySummary,
+        summary="What a library holds, and what it can be filtered by",
+        response_description="The summary",
+        description="It waits for the library's index where that was not searched yet.",
+        responses=failures(404, 422),
+        openapi_extra=curl("/api/libraries/films"),
+    )
+    def library(name: str) -> Row:
+        return {"name": name} | site.tracks.summary(name)
 
     @api.get(
         "/examples",

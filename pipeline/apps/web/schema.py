@@ -36,6 +36,7 @@ TRACK = {
     "music_tags": "ambient, strings, slow",
     "place": 1,
     "without": {"tags": {"score": 0.819, "place": 3}, "image": {"score": 0.034, "place": 304}},
+    "answers": [{"part": "tags", "text": "vampire", "drop": 0.121}],
     "audio": "/api/libraries/films/tracks/348/audio",
     "image": "/api/examples/AAK/image",
 }
@@ -59,6 +60,16 @@ class Variant(BaseModel):
         float | None,
         Field(description="share of a film's own tracks among the first ten, in its evaluation", examples=[0.329]),
     ]
+    hit_rate_at_10: Annotated[
+        float | None,
+        Field(description="share of films with a track of their own among the first ten", examples=[0.694]),
+    ]
+    chance_hit_rate_at_10: Annotated[
+        float | None, Field(description="the same for tracks in random order", examples=[0.251])
+    ]
+    films: Annotated[
+        int | None, Field(description="that it was evaluated on; it was trained on none of them", examples=[36])
+    ]
 
 
 class ChosenVariant(Variant):
@@ -76,6 +87,51 @@ class LibraryInfo(BaseModel):
     tracks: Annotated[int | None, Field(description="how many; null until it was searched once", examples=[469])]
 
 
+class KeyCount(BaseModel):
+    """How many tracks are in a key."""
+
+    key: Annotated[str, Field(examples=["C minor"])]
+    tracks: Annotated[int, Field(examples=[31])]
+
+
+class TagCount(BaseModel):
+    """How many tracks have a tag of the music."""
+
+    tag: Annotated[str, Field(examples=["strings"])]
+    tracks: Annotated[int, Field(examples=[120])]
+
+
+class VocalCount(BaseModel):
+    """How many tracks are sung, and how many are not."""
+
+    vocal: Annotated[int, Field(examples=[42])]
+    instrumental: Annotated[int, Field(examples=[427])]
+
+
+Bounds = tuple[float, float] | None
+
+
+class FilterBounds(BaseModel):
+    """Between which bounds a library's tracks lie; null, or empty, where nothing is known."""
+
+    length: Annotated[Bounds, Field(description="seconds", examples=[[31.2, 412.0]])]
+    tempo: Annotated[Bounds, Field(description="beats per minute", examples=[[58.7, 172.3]])]
+    loudness: Annotated[Bounds, Field(description="LUFS", examples=[[-38.1, -9.4]])]
+    year: Annotated[tuple[int, int] | None, Field(examples=[[1895, 1963]])]
+    keys: Annotated[list[KeyCount], Field(description="that tracks are in")]
+    vocals: VocalCount | None
+    music: Annotated[list[TagCount], Field(description="tags of the music, those of most tracks first")]
+
+
+class LibrarySummary(BaseModel):
+    """What a library holds."""
+
+    name: Annotated[str, Field(examples=["films"])]
+    tracks: Annotated[int, Field(examples=[469])]
+    hours: Annotated[float, Field(description="of its tracks, which may overlap", examples=[3.9])]
+    filters: FilterBounds
+
+
 class ExampleFilm(BaseModel):
     """A film of the data set that was not trained on."""
 
@@ -91,7 +147,15 @@ class Without(BaseModel):
     """What a track would have had if a part of the query were not known."""
 
     score: float
-    place: Annotated[int, Field(description="among all tracks, from 1")]
+    place: Annotated[int, Field(description="among all tracks that pass the filters, from 1")]
+
+
+class Passage(BaseModel):
+    """A sentence of the plot, or a tag, and what a track would lose if it were not in the query."""
+
+    part: Annotated[Literal["plot", "tags"], Field(description="of the query that it is in")]
+    text: Annotated[str, Field(examples=["A young clerk travels to a castle in the mountains."])]
+    drop: Annotated[float, Field(description="of the score", examples=[0.094])]
 
 
 class RankedTrack(BaseModel):
@@ -114,10 +178,16 @@ class AddressedTrack(TrackColumns, json_schema_extra={"example": TRACK}):
 class FoundTrack(AddressedTrack, RankedTrack, json_schema_extra={"example": TRACK}):
     """A track that was found."""
 
-    place: Annotated[int | None, Field(description="among all tracks before filters, from 1; only with `why`")] = None
+    place: Annotated[
+        int | None, Field(description="among all tracks that pass the filters, from 1; only with `why`")
+    ] = None
     without: Annotated[
         dict[str, Without] | None,
         Field(description="score and place without each part of the query; only with `why`, and of several parts"),
+    ] = None
+    answers: Annotated[
+        list[Passage] | None,
+        Field(description="what of the query it loses most without, the greatest drop first; only with `why`"),
     ] = None
 
 
@@ -168,6 +238,15 @@ class Shortlist(BaseModel):
     tracks: Annotated[list[KeptTrack], Field(min_length=1, max_length=MAX_KEPT)]
 
 
+class Filtered(BaseModel):
+    """How many tracks of the library pass the filters."""
+
+    tracks: Annotated[int, Field(description="that pass all of them", examples=[37])]
+    alone: Annotated[
+        dict[str, int], Field(description="that pass each alone, by its name", examples=[{"tempo": 112, "vocals": 90}])
+    ]
+
+
 class SearchAnswer(BaseModel):
     """What was found."""
 
@@ -175,4 +254,5 @@ class SearchAnswer(BaseModel):
     unused: Annotated[list[str], Field(description="what was given and the model does not read", examples=[["plot"]])]
     library: Annotated[str, Field(examples=["films"])]
     seconds: Annotated[float, Field(description="that it took", examples=[0.058])]
+    filtered: Annotated[Filtered | None, Field(description="null without filters")]
     tracks: Annotated[list[FoundTrack], Field(description="the best first")]

@@ -1,12 +1,15 @@
 """What the routes share: the engine, the tracks of its libraries, the example films."""
 
+import shutil
 import time
 from asyncio import wrap_future
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
+from tempfile import NamedTemporaryFile
 from typing import Any, BinaryIO
 
+import numpy as np
 from anyio import CapacityLimiter
 from PIL import Image
 
@@ -17,6 +20,7 @@ from pipeline.apps.web.access import Access
 from pipeline.apps.web.examples import Examples
 from pipeline.apps.web.failures import Refused
 from pipeline.apps.web.tracks import Tracks, audio_url
+from pipeline.core.errors import ModelError
 from pipeline.core.variants import FILM_PARTS
 from pipeline.media.pictures import BadPictureError, read_picture
 from pipeline.params import Recommend
@@ -24,7 +28,10 @@ from pipeline.store.inputs import MAX_PIXELS
 
 Row = dict[str, Any]
 
+SOUND = ".audio"  # of a file that somebody sends: what it is called there counts for nothing
 AT_ONCE = 2  # requests that hold a decoded picture, of up to 150 MB each; networks run one after another anyway
+
+Hear = Callable[[Path, Model], np.ndarray]  # of an audio file and a model: the unit vector [e]
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,7 @@ class Site:
     tracks: Tracks
     examples: Examples
     access: Access
+    hear: Hear | None = None  # what embeds an audio file that somebody sends
     asking: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(AT_ONCE))
 
     @property
@@ -65,8 +73,26 @@ class Site:
             "unused": answer.unused,
             "library": request.library,
             "seconds": round(time.perf_counter() - began, 4),
+            "filtered": None if answer.filtered is None else asdict(answer.filtered),
             "tracks": [self.addressed(request.library, track) for track in answer.tracks],
         }
+
+    def heard(self, sound: BinaryIO, request: Request) -> np.ndarray:
+        """Return the unit vector [e] of an audio file that somebody sent, by the model that answers `request`.
+
+        It is decoded as files of a library are. Raises `Refused` where it cannot be.
+        """
+        if self.hear is None:
+            raise Refused(422, "sound: this server reads no audio; name tracks of the library (like)")
+        model, _ = self.recommender.model_for(request.query, request.variant)
+        with NamedTemporaryFile(suffix=SOUND) as file:
+            shutil.copyfileobj(sound, file)
+            file.flush()
+            try:
+                return self.hear(Path(file.name), model)
+            except ModelError as error:
+                problem = str(error).removeprefix(f"{file.name} ")
+                raise Refused(422, f"sound: {problem}; an audio file such as MP3, FLAC or WAV is needed") from None
 
     def addressed(self, library: str, track: Row) -> Row:
         """Return a track as `schema.AddressedTrack` has it: with the addresses of its file and of its film's poster.
@@ -86,11 +112,15 @@ class Site:
 
 def about(model: Model, given: Collection[str] = FILM_PARTS) -> Row:
     """Return what `schema.Variant` says of a model; of one that answered, what it read of what was given."""
+    figures = model.figures_of(given)
     return {
         "name": model.name,
         "needs": model.reads(given) or model.needs,
         "any_of": model.answers_subsets,
-        "recall_at_10": model.recall_of(given),
+        "recall_at_10": figures and figures.recall,
+        "hit_rate_at_10": figures and figures.hit_rate,
+        "chance_hit_rate_at_10": figures and figures.chance_hit_rate,
+        "films": figures and figures.films,
     }
 
 

@@ -79,6 +79,7 @@ class Tracks:
         self._recommender = recommender
         self._tables: dict[str, pa.Table] = {}  # without vectors, so that those can be let go
         self._indexes: dict[str, Path] = {}  # of those tables
+        self._summaries: dict[str, Row] = {}  # of them
 
     def count(self, library: str) -> int | None:
         """Return how many tracks a library has, None while none of its indexes was open."""
@@ -88,9 +89,14 @@ class Tracks:
     def learn(self, library: str, model: Model) -> None:
         """Take the tracks of a library from its index by `model`, which is open."""
         if library not in self._tables:
-            index = self._recommender.opened(library, model).index
-            self._indexes[library] = index.path
-            self._tables[library] = index.tracks  # the last, as others look for it
+            opened = self._recommender.opened(library, model)
+            self._summaries[library], self._indexes[library] = opened.summary, opened.index.path
+            self._tables[library] = opened.index.tracks  # the last, as others look for it
+
+    def summary(self, library: str) -> Row:
+        """Return what `pipeline.apps.recommend.summary` has of a library, which is opened unless it was once."""
+        self._table(library)
+        return self._summaries[library]
 
     def rows(self, library: str, rows: Sequence[int]) -> list[Row]:
         """Return the tracks in `rows`, each with its `row`; raise `Refused` for one that is not there."""

@@ -212,4 +212,4 @@ def test_the_recommender_knows_one_model_and_no_data_set(here):
     recommender = open_recommender(here, load_params(here / "params.yaml"), "encoder")
     assert (list(recommender.models), recommender.libraries) == (["encoder"], {})
     model, why = recommender.model_for(Query(None, "war", None, None), None)
-    assert (model.recall_of(("tags",)), "not trained" in why) == (None, True)
+    assert (model.figures_of(("tags",)), "not trained" in why) == (None, True)

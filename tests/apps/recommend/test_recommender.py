@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from pipeline.apps.recommend.index import TrackIndex
+from pipeline.apps.recommend.picking import excluded_films, picked
 from pipeline.apps.recommend.query import Encoders, Query, QueryEncoder
-from pipeline.apps.recommend.recommender import Recommender, Request, excluded_films
+from pipeline.apps.recommend.recommender import Recommender, Request
+from pipeline.apps.recommend.search import ExactSearch
 from pipeline.core.errors import ModelError
 from pipeline.core.tables import DATASET, read_table
 from pipeline.model.store import load_model
@@ -27,7 +29,8 @@ def query(asked_root: Path) -> Query:
 
 
 def vector_of(root: Path, variant: str, query: Query, without: str | None = None) -> np.ndarray:
-    return QueryEncoder(*load_model(root / "models" / variant), Encoders(CPU)).encode_without([query], [without])[0, 0]
+    encoder = QueryEncoder(*load_model(root / "models" / variant), Encoders(CPU))
+    return encoder.encode_without([query], [frozenset([without] if without else [])])[0, 0]
 
 
 def index_of(recommender: Recommender, variant: str) -> TrackIndex:
@@ -150,10 +153,7 @@ def test_of_segments_of_a_file_the_nearest_stands_for_it():
     vectors = np.array([[1, 0.1], [1, 0.0], [1, 0.2], [0, 1]])
     tracks = [track(0, path="a.mp3"), track(1, path="a.mp3"), track(2, path="b.mp3"), track(3, path="b.mp3")]
     index = make_index(vectors, tracks)
-    from pipeline.apps.recommend.search import ExactSearch
-
-    picked = Recommender._picked(None, index, ExactSearch(index), np.array([1.0, 0.0], np.float32), Request(None, k=9))
-    assert picked == [1, 2]
+    assert picked(index, ExactSearch(index), np.array([1.0, 0.0], np.float32), 9) == [1, 2]
 
 
 def test_films_are_told_apart_by_id_and_albums_by_title():

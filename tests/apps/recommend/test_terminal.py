@@ -10,6 +10,7 @@ from pipeline.apps.recommend.trained import Trained
 from tests.apps.recommend.tracks import track
 
 MODEL = Trained("Ta", Path("Ta"), ("tags",), False, None, {}, (), "")
+NOT_HEARD = {"recording_seconds": None, "tempo": None, "key": ""}
 
 
 def table(capsys, tracks: list[dict], folder: Path = Path()) -> list[list[str]]:
@@ -27,26 +28,25 @@ def table(capsys, tracks: list[dict], folder: Path = Path()) -> list[list[str]]:
     [
         (
             {"title": "a1", "source_url": "https://x.org/a1.mp3", "music_tags": "slow, piano, calm, soft"},
-            ["score", "film or album", "track", "length", "music", "path"],
-            ["Film 0 (1920)", "AAA/0", "0:10", "slow, piano", "data/audio/A/A/A/0.mp3"],
+            ["score", "film or album", "track", "length", "tempo", "key", "music", "path"],
+            ["Film 0 (1920)", "AAA/0", "0:20", "90", "A minor", "slow, piano", "data/audio/A/A/A/0.mp3"],
         ),
         (
-            {"fid": "", "film": "Dawn", "year": None, "artist": "Anna", "file_start_seconds": 90.0, "path": "a.mp3"},
+            {"fid": "", "film": "Dawn", "year": None, "artist": "Anna", "file_start_seconds": 90.0, "path": "a.mp3"}
+            | NOT_HEARD,
             ["film or album", "track", "start", "length", "path"],
             ["Dawn", "Anna - Suite 0", "1:30", "0:10", "a.mp3"],
         ),
-        ({"fid": "", "film": "", "year": None, "path": "a.mp3"}, ["track", "path"], ["0:10", "a.mp3"]),
+        ({"fid": "", "film": "", "year": None, "path": "a.mp3"} | NOT_HEARD, ["track", "path"], ["0:10", "a.mp3"]),
     ],
 )
 def test_a_track_is_shown_by_what_is_known_of_it(capsys, known, header, cells):
     first, *rows = table(capsys, [track(0, **known)])
     shown = " ".join(first)
     assert [name for name in header if name in shown] == header
-    assert ("start" in shown, "music" in shown, "film" in shown) == (
-        "start" in header,
-        "music" in header,
-        len(header) > 2,
-    )
+    for name in ("start", "music", "tempo", "key"):
+        assert (name in shown) == (name in header)
+    assert ("film" in shown) == (len(header) > 2)
     assert rows[0][-len(cells) :] == cells
 
 
@@ -60,10 +60,10 @@ def test_a_path_stays_on_one_line_beside_long_names(capsys):
 def test_a_long_path_leaves_room_for_the_rest(capsys):
     known = {"fid": "", "film": "Preludes", "year": None, "title": "Nocturne", "path": "Music/of mine/" * 9 + "a.mp3"}
     _, first, *_ = table(capsys, [track(0, **known)])
-    assert tuple(first[-4:-2]) == ("Preludes", "Nocturne")
+    assert "Preludes" in first and "Nocturne" in first
 
 
 def test_each_row_has_its_start_where_one_begins_later(capsys):
-    segments = [track(0, fid="", path="a.mp3", file_start_seconds=start) for start in (0.0, 65.0)]
+    segments = [track(0, fid="", path="a.mp3", file_start_seconds=start) | NOT_HEARD for start in (0.0, 65.0)]
     _, *rows = table(capsys, segments)
     assert [row[-3] for row in rows] == ["0:00", "1:05"]

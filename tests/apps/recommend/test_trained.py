@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.apps.recommend.trained import Trained, choose, choose_similar, trained_models
+from pipeline.apps.recommend.trained import Figures, Trained, choose, choose_similar, trained_models
 from pipeline.core.errors import MissingFileError, ModelError
 
 
@@ -24,7 +24,7 @@ def test_models_with_what_they_need_and_how_they_ranked(models):
         "Pair": ("tags", "plot"),
         "Whole": ("tags", "plot", "image"),
     }
-    assert {name: model.recall for name, model in models.items()} == {
+    assert {name: model.figures and model.figures.recall for name, model in models.items()} == {
         "Words": 0.3,
         "Story": 0.1,
         "Still": None,
@@ -49,7 +49,7 @@ def made(**ways: str | None) -> dict[str, Trained]:
     found = {}
     for name, (needs, recall) in MODELS.items():
         way = ways.get(name, "eval")
-        of = (None, {}, ()) if recall is None or way is None else (recall, {}, (way,))
+        of = (None, {}, ()) if recall is None or way is None else (Figures(recall), {}, (way,))
         found[name] = Trained(name, Path(name), needs, False, *of, name)
     return found
 
@@ -75,11 +75,12 @@ def test_the_model_that_ranks_best_of_those_that_can_do_with_what_is_given(given
 
 def test_a_model_that_answers_subsets_competes_with_its_figure_for_what_is_given():
     parts = ("tags", "plot", "image")
-    subsets = {frozenset(["tags"]): 0.1, frozenset(["image"]): 0.2, frozenset(["tags", "image"]): 0.5}
-    models = made() | {"Every": Trained("Every", Path("e"), parts, True, 0.6, subsets, ("eval",), "e")}
+    recalls = {("tags",): 0.1, ("image",): 0.2, ("tags", "image"): 0.5}
+    subsets = {frozenset(given): Figures(recall) for given, recall in recalls.items()}
+    models = made() | {"Every": Trained("Every", Path("e"), parts, True, Figures(0.6), subsets, ("eval",), "e")}
     chosen = {given: choose(models, given, None)[0].name for given in (("tags",), ("image",), ("tags", "image"), parts)}
     assert chosen == {("tags",): "Words", ("image",): "Every", ("tags", "image"): "Every", parts: "Every"}
-    assert models["Every"].recall_of(("image", "tags")) == 0.5
+    assert models["Every"].figures_of(("image", "tags")) == Figures(0.5)
     assert models["Every"].reads(("image", "tags")) == ("tags", "image")
     assert choose(models, ("plot",), "Every")[0].name == "Every"
     with pytest.raises(ModelError, match=r"add tags \(for Every\), a plot \(for Every\) or an image \(for Every\)$"):
@@ -117,7 +118,7 @@ def test_figures_of_other_weights_count_as_none(asked_root, tmp_path):
     path = tmp_path / "metrics/evaluate/Words.json"
     for content in (json.dumps({"recall_at_10": 0.9, "model": {"model.safetensors": "00"}}), "[]", "{", "{}"):
         path.write_text(content)
-        assert trained_models(tmp_path)["Words"].recall is None
+        assert trained_models(tmp_path)["Words"].figures is None
 
 
 def test_a_named_variant_wins_and_need_not_read_all(models):

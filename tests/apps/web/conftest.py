@@ -1,6 +1,7 @@
 """One server for all tests of the page and the API, and one browser for those of the page."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,8 +35,9 @@ def site_recommender(site_root: Path, params: Params) -> Recommender:
 
 @pytest.fixture(scope="session")
 def client(site_root: Path, site_recommender: Recommender, params: Params) -> Iterator[Client]:
-    """A client of the server."""
-    with serving(create_app(site_recommender, params.recommend, site_root)) as origin:
+    """A client of the server, to which a sound is soon too long."""
+    limits = replace(params.recommend, max_sound_bytes=100_000)
+    with serving(create_app(site_recommender, limits, site_root)) as origin:
         yield Client(origin, site_root)
 
 

@@ -47,6 +47,9 @@ def test_answer_is_the_engines(client, site_recommender):
         "needs": ["tags", "plot", "image"],
         "any_of": False,
         "recall_at_10": None,
+        "hit_rate_at_10": None,
+        "chance_hit_rate_at_10": None,
+        "films": None,
         "chosen": expected.chosen,
     }
     assert (found["library"], found["unused"]) == ("films", [])
@@ -284,6 +287,7 @@ def test_openapi_describes_every_field_and_failure(client):
         "/api/examples/{fid}/image",
         "/api/export",
         "/api/libraries",
+        "/api/libraries/{name}",
         "/api/libraries/{name}/tracks/{row}/audio",
         "/api/libraries/{name}/tracks/{row}/peaks",
         "/api/models",

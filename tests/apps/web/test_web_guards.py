@@ -178,7 +178,7 @@ def test_address_of_a_server(host, url):
 
 def test_body_that_says_how_long_it_is(client, params):
     most = params.recommend.max_image_bytes
-    response = requests.post(f"{client.origin}/api/recommend", data=b"x" * (most + 600_000), timeout=30)
+    response = requests.post(f"{client.origin}/api/recommend", data=b"x" * (most + 700_000), timeout=30)
     assert response.status_code == 413
     assert f"an image may have {most} (recommend.max_image_bytes)" in response.json()["error"]
     assert "content-security-policy" in response.headers

@@ -1,0 +1,80 @@
+"""Which tracks an answer has: of those that pass the filters the nearest, of each file one, of each film a few."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.apps.recommend.filters import Filters, masks
+from pipeline.apps.recommend.index import TrackIndex
+from pipeline.apps.recommend.search import Search
+from pipeline.core.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Filtered:
+    """How many tracks of a library pass filters."""
+
+    tracks: int  # that pass all of them
+    alone: dict[str, int]  # that pass each one, by its name
+
+
+def passing(index: TrackIndex, filters: Filters) -> tuple[np.ndarray | None, Filtered | None]:
+    """Return which tracks pass `filters`, bool [tracks], and how many; None where there are no filters.
+
+    Raises `ModelError` as `masks` does.
+    """
+    if not filters:
+        return None, None
+    found = masks(index, filters)
+    passed = np.logical_and.reduce([*found.values()])
+    alone = {name: int(np.count_nonzero(mask)) for name, mask in found.items()}
+    return passed, Filtered(int(np.count_nonzero(passed)), alone)
+
+
+def picked(
+    index: TrackIndex,
+    search: Search,
+    vector: np.ndarray,
+    k: int,
+    passed: np.ndarray | None = None,
+    known: Collection[int] = (),
+    per_film: int | None = None,
+    exclude: Sequence[str] = (),
+) -> list[int]:
+    """Return the rows of the `k` tracks nearest to `vector` [e] that have `passed`, of each file one.
+
+    There is none of the files of `known` rows, and of a film or album at most `per_film`; none of those that `exclude`
+    names, for which it raises as `excluded_films` does.
+    """
+    excluded = excluded_films(index, exclude)
+    files = {int(index.files[row]) for row in known}
+    films: dict[int, int] = {}
+    rows: list[int] = []
+    for block in search.nearest(vector, passed):
+        for row, file, film in zip(block, index.files[block], index.films[block], strict=True):
+            most = 0 if film in excluded else per_film
+            if file in files or (most is not None and films.get(film, 0) >= most):
+                continue
+            files.add(file)
+            films[film] = films.get(film, 0) + 1
+            rows.append(int(row))
+            if len(rows) == k:
+                return rows
+    return rows
+
+
+def excluded_films(index: TrackIndex, names: Sequence[str]) -> set[int]:
+    """Return the numbers, as `index.films` has them, of films and albums named by id or title.
+
+    Raises `ModelError` for one that is not there, naming similar ones.
+    """
+    found: set[int] = set()
+    for name in names:
+        numbers = index.film_names.find(name)
+        if not numbers:
+            near = index.film_names.similar(name)
+            advice = f"; similar are {', '.join(near)}" if near else ""
+            raise ModelError(f"exclude: the library has no film or album {name!r}{advice}")
+        found.update(numbers)
+    return found
