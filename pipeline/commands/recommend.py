@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from pipeline.params import Params
 
 STANDARD = "-"  # in place of a file: the terminal
+FILTERS = {  # options, by the names of `pipeline.apps.recommend.filters`
+    "length": ("FROM-TO", "of the recording, e.g. 1:00-3:00, or 90.. (seconds)"),
+    "tempo": ("FROM-TO", "beats per minute, e.g. 60-90, 120.. or ..90"),
+    "loudness": ("FROM..TO", "LUFS, e.g. --loudness=-30..-14 (with = before a minus)"),
+    "year": ("FROM-TO", "of the film or album, e.g. 1920-1929 or 1927"),
+    "key": ("KEYS", 'any of these, e.g. "C minor, Bb" or minor'),
+    "music": ("TAGS", 'of the music, as its encoder hears it, all of these, e.g. "strings, slow"'),
+}
 ALLOCATIONS = 200_000  # of containers between two collections; Python's 700 are for programs with fewer modules
 
 
@@ -47,11 +55,47 @@ def register(commands: Any) -> None:
     add("--like", metavar="TRACK", action="append", default=[], help="more of this: a path, AAA/0, or any audio file")
     add("--exclude-film", metavar="FILM", action="append", default=[], help="a film or album, by id or title")
     add("--per-film", metavar="N", type=int, help="at most so many tracks of a film or album")
-    add("--why", action="store_true", help="show what becomes of each track without each part of the query")
+    add("--why", action="store_true", help="show what each track answers, and what becomes of it without each part")
+    _add_steering(command)
+    _add_filters(command)
     output = command.add_mutually_exclusive_group()
     for name, what in {"json": "JSON", "csv": "CSV", "m3u": "a playlist"}.items():
         output.add_argument(f"--{name}", metavar="FILE", nargs="?", const=STANDARD, help=f"as {what}, to FILE if named")
     command.set_defaults(run=run)
+
+
+def _add_steering(command: argparse.ArgumentParser) -> None:
+    steering = command.add_argument_group("steering")
+    steering.add_argument(
+        "--weight",
+        metavar="PART=W",
+        action="append",
+        default=[],
+        type=_weight,
+        help="how much tags, plot or image count, from 0 to 2 (default: 1), e.g. tags=0.5; may be repeated",
+    )
+    steering.add_argument(
+        "--less", metavar="TRACK", action="append", default=[], help="less of this: a path, or AAA/0; beside a query"
+    )
+
+
+def _add_filters(command: argparse.ArgumentParser) -> None:
+    filters = command.add_argument_group(
+        "filters", "Tracks are left out before any is ranked, also those whose value is not known."
+    )
+    for name, (metavar, what) in FILTERS.items():
+        filters.add_argument(f"--{name}", metavar=metavar, help=what)
+    sung = filters.add_mutually_exclusive_group()
+    sung.add_argument("--vocal", dest="vocals", action="store_const", const="vocal", help="somebody sings")
+    sung.add_argument("--instrumental", dest="vocals", action="store_const", const="instrumental", help="nobody does")
+
+
+def _weight(text: str) -> tuple[str, float]:
+    part, _, weight = text.partition("=")
+    try:
+        return part.strip(), float(weight)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"found {text!r}, allowed is e.g. tags=0.5") from None
 
 
 def run(options: argparse.Namespace) -> int:
@@ -73,11 +117,15 @@ def _few_collections() -> Iterator[None]:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from pipeline.apps.recommend.given import check_liked, read_image, read_plot
+    from pipeline.apps.recommend.filters import NAMES, parse_filters
+    from pipeline.apps.recommend.given import check_disliked, check_liked, read_image, read_plot
 
+    filters = parse_filters({name: getattr(options, name) for name in NAMES})
     plot = None if options.plot is None else read_plot(options.plot)
     image = None if options.image is None else read_image(options.image)
-    check_liked(options.like, _tables(options))
+    tables = _tables(options)
+    check_liked(options.like, tables)
+    check_disliked(options.less, tables)
 
     from pipeline.apps.recommend.query import Query
     from pipeline.apps.recommend.recommender import Request
@@ -92,9 +140,11 @@ def _run(options: argparse.Namespace) -> int:
         per_film=options.per_film,
         why=options.why,
         library=name,
+        weights=dict(options.weight),
+        filters=filters,
     )
-    if options.like:
-        request = _liking(recommender, request, options.like)
+    if options.like or options.less:
+        request = _with_tracks(recommender, request, options.like, options.less)
     answer = recommender.recommend(request)
     folder = recommender.libraries[request.library].folder
     _write(answer, request, folder, options)
@@ -138,17 +188,25 @@ def _params() -> "Params":
     return load_params(Path("params.yaml"))
 
 
-def _liking(recommender: "Recommender", request: "Request", names: Sequence[str]) -> "Request":
-    """Return `request` with the tracks that `names` stand for: those of the library, or files from elsewhere."""
+def _with_tracks(
+    recommender: "Recommender", request: "Request", liked: Sequence[str], disliked: Sequence[str]
+) -> "Request":
+    """Return `request` with the tracks that names stand for: those of the library, or, liked, files from elsewhere."""
     from dataclasses import replace
 
-    from pipeline.apps.recommend.given import not_liked
+    from pipeline.apps.recommend.given import not_disliked, not_liked
 
     model, _ = recommender.model_for(request.query, request.variant)
     index = recommender.opened(request.library, model).index
     folder = recommender.libraries[request.library].folder
     rows, sounds = [], []
-    for name in names:
+    less = []
+    for name in disliked:
+        found = _named(index, folder, name)
+        if not found:
+            raise not_disliked(name)
+        less += found
+    for name in liked:
         found = _named(index, folder, name)
         if not found and not Path(name).is_file():
             raise not_liked(name)
@@ -157,7 +215,7 @@ def _liking(recommender: "Recommender", request: "Request", names: Sequence[str]
             from pipeline.apps.library.embed import embed_file
 
             sounds.append(embed_file(Path(name), model, _params(), recommender.device))
-    return replace(request, like=tuple(rows), sounds=tuple(sounds))
+    return replace(request, like=tuple(rows), sounds=tuple(sounds), less=tuple(less))
 
 
 def _named(index: "TrackIndex", folder: Path, name: str) -> list[int]:
@@ -169,6 +227,8 @@ def _named(index: "TrackIndex", folder: Path, name: str) -> list[int]:
 
 
 def _write(answer: "Answer", request: "Request", folder: Path, options: argparse.Namespace) -> None:
+    from dataclasses import asdict
+
     from pipeline.apps.recommend.formats import as_csv, as_json, as_m3u
     from pipeline.apps.recommend.terminal import model_message, print_table, shown
 
@@ -190,6 +250,7 @@ def _write(answer: "Answer", request: "Request", folder: Path, options: argparse
         "chosen": answer.chosen,
         "unused": list(answer.unused),
         "library": request.library,
+        "filtered": None if answer.filtered is None else asdict(answer.filtered),
     }
     if chosen == "json":
         text = as_json(about, answer.tracks, near)

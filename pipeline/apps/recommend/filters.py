@@ -4,18 +4,13 @@ Each filter is a text, the same on the command line, in a form and in an address
 value is not known passes no filter on it: what may be of any length is not offered to somebody who needs two minutes.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from pipeline.apps.recommend.index import TrackIndex
 from pipeline.core.errors import ModelError
-from pipeline.store.index import MUSIC_TAGS
 
 COLUMNS = {"length": "recording_seconds", "tempo": "tempo", "loudness": "loudness", "year": "year"}
 NAMES = (*COLUMNS, "key", "vocals", "music")
@@ -37,7 +32,6 @@ ACCIDENTALS = {"": 0, "#": 1, "\N{MUSIC SHARP SIGN}": 1, "b": -1, "\N{MUSIC FLAT
 KEY = re.compile(rf"([a-g])([{''.join(ACCIDENTALS)}]?)\s*({'|'.join(MODES)})?", re.IGNORECASE)
 
 Vocals = Literal["vocal", "instrumental"]
-SINGS = 0.5  # probability from which a track counts as sung: more likely than not
 HAS_TAG = (
     0.1  # probability from which music has a tag: `pipeline.encoders.audio` shows a track with its tags from there
 )
@@ -86,29 +80,6 @@ def parse_filters(texts: Mapping[str, str | None]) -> Filters:
     return Filters(ranges, keys, vocals, tuple(dict.fromkeys(map(str.lower, _items(given.get("music", ""))))))
 
 
-def masks(index: TrackIndex, filters: Filters) -> dict[str, np.ndarray]:
-    """Return for each filter, by its name, which tracks pass it alone, bool [tracks].
-
-    Raises `ModelError` for a tag of the music that the index has no probabilities of.
-    """
-    found = {name: _within(index.tracks[COLUMNS[name]], wanted) for name, wanted in filters.ranges.items()}
-    if filters.keys:
-        found["key"] = _one_of(index.tracks["key"], filters.keys)
-    if filters.vocals:
-        sung = Range(SINGS, np.inf) if filters.vocals == "vocal" else Range(-np.inf, np.nextafter(SINGS, 0))
-        found["vocals"] = _within(index.tracks["vocals"], sung)
-    if filters.music:
-        found["music"] = np.logical_and.reduce([tagged(of_tag) for of_tag in _probabilities(index, filters.music).T])
-    return found
-
-
-def tagged(probabilities: np.ndarray) -> np.ndarray:
-    """Return which of `probabilities`, uint8 with 255 for 1, are those of tags with which a track would be shown."""
-    from pipeline.encoders.audio import LEAST_PROBABILITY
-
-    return probabilities >= np.ceil(255 * LEAST_PROBABILITY)
-
-
 def _range(name: str, text: str) -> Range:
     value = rf"{CLOCK}|{NUMBER}" if name == "length" else NUMBER
     bounds = re.fullmatch(rf"({value})?{BETWEEN}({value})?", text)
@@ -118,7 +89,7 @@ def _range(name: str, text: str) -> Range:
         least = most = _number(text)
     else:
         raise ModelError(f"{name}: found {text!r}, allowed is a range such as {EXAMPLES[name]}")
-    found = Range(-np.inf if least is None else least, np.inf if most is None else most)
+    found = Range(-math.inf if least is None else least, math.inf if most is None else most)
     if found.least > found.most:
         raise ModelError(f"{name}: found {text!r}, which ends before it begins; write it as {EXAMPLES[name]}")
     return found
@@ -146,29 +117,3 @@ def _keys(text: str) -> list[str]:
     tonic = TONICS[(STEPS[found[1].lower()] + ACCIDENTALS[found[2].lower()]) % len(TONICS)]
     modes = (MODES[found[3].lower()],) if found[3] else ("major", "minor")
     return [f"{tonic} {mode}" for mode in modes]
-
-
-def _within(column: pa.ChunkedArray, wanted: Range) -> np.ndarray:
-    inside = pc.and_(pc.greater_equal(column, wanted.least), pc.less_equal(column, wanted.most))
-    return pc.fill_null(inside, False).to_numpy()
-
-
-def _one_of(column: pa.ChunkedArray, wanted: frozenset[str]) -> np.ndarray:
-    whole = column.combine_chunks()
-    coded = whole if pa.types.is_dictionary(whole.type) else whole.dictionary_encode()
-    is_wanted = np.array([value in wanted for value in coded.dictionary.to_pylist()], bool)
-    return is_wanted[coded.indices.to_numpy()] if len(is_wanted) else np.zeros(len(whole), bool)
-
-
-def _probabilities(index: TrackIndex, tags: tuple[str, ...]) -> np.ndarray:
-    """Return the probabilities of `tags`, uint8 [tracks, tags]."""
-    known = index.about.get(MUSIC_TAGS, []) if index.probabilities is not None else []
-    for tag in tags:
-        if not known:
-            raise ModelError(
-                f"music: found {tag!r}, but the index has no tags of the music: its music encoder tags none"
-            )
-        if tag not in known:
-            raise ModelError(f"music: found {tag!r}, the tags are {', '.join(sorted(known))}")
-    assert index.probabilities is not None
-    return index.probabilities[:, [known.index(tag) for tag in tags]]

@@ -19,7 +19,7 @@ Track = dict[str, Any]  # a track of `pipeline.apps.recommend.recommender.Answer
 Where = Callable[[Track], str]
 
 COLUMNS = ("rank", "score", *(name for name in INDEX_KEYS.names if name != "path"))
-WHY = ("place", "without")
+WHY = ("place", "without", "answers")
 KEPT = ("library", "note", "found_for")  # of a shortlist
 NOTE = "#NOTE: "  # a directive of nobody's: players skip it, but read options out of a comment that begins as one
 CONTROLS = ("Cc", "Cf", "Cs")  # Unicode's categories: control, format (direction among them), halves of characters
@@ -113,8 +113,10 @@ def _told(value: Any) -> Any:
 
 
 def _flat(record: Track) -> Track:
-    """Return a record with a column for each place and score without a part of the query."""
+    """Return a record with a column for each place and score without a part of the query, and one for passages."""
     without = record.pop("without", {})
+    if "answers" in record:
+        record["answers"] = " | ".join(plain(passage["text"]) for passage in record["answers"])
     return record | {f"{name}_without_{part}": found[name] for part, found in without.items() for name in found}
 
 

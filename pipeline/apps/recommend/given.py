@@ -55,6 +55,18 @@ def check_liked(names: Iterable[str], tables: Sequence[Path]) -> None:
             raise not_liked(name)
 
 
+def check_disliked(names: Iterable[str], tables: Sequence[Path]) -> None:
+    """Raise `ModelError` for a name that is no track of the library, whose indexes `tables` are."""
+    for name in names:
+        if not FILM_TRACK.fullmatch(name) and _listed(Path(name), tables) is False:
+            raise not_disliked(name)
+
+
+def not_disliked(name: str) -> ModelError:
+    """Return the error for a name that stands for no track of the library."""
+    return ModelError(f"--less: {name} is no track of the library; name one by its path, or as AAA/0")
+
+
 def not_liked(name: str) -> ModelError:
     """Return the error for a name that stands for no track."""
     return ModelError(f"--like: {name} is neither a track of the library (a path, or AAA/0) nor an audio file")

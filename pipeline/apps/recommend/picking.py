@@ -1,35 +1,12 @@
 """Which tracks an answer has: of those that pass the filters the nearest, of each file one, of each film a few."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.apps.recommend.filters import Filters, masks
 from pipeline.apps.recommend.index import TrackIndex
 from pipeline.apps.recommend.search import Search
 from pipeline.core.errors import ModelError
-
-
-@dataclass(frozen=True)
-class Filtered:
-    """How many tracks of a library pass filters."""
-
-    tracks: int  # that pass all of them
-    alone: dict[str, int]  # that pass each one, by its name
-
-
-def passing(index: TrackIndex, filters: Filters) -> tuple[np.ndarray | None, Filtered | None]:
-    """Return which tracks pass `filters`, bool [tracks], and how many; None where there are no filters.
-
-    Raises `ModelError` as `masks` does.
-    """
-    if not filters:
-        return None, None
-    found = masks(index, filters)
-    passed = np.logical_and.reduce([*found.values()])
-    alone = {name: int(np.count_nonzero(mask)) for name, mask in found.items()}
-    return passed, Filtered(int(np.count_nonzero(passed)), alone)
 
 
 def picked(

@@ -18,7 +18,8 @@ from pipeline.apps.recommend.index import TrackIndex
 from pipeline.apps.recommend.libraries import FILMS, FilmLibrary, SearchableLibrary
 from pipeline.apps.recommend.opened import Opened, OpenIndexes
 from pipeline.apps.recommend.passages import passages
-from pipeline.apps.recommend.picking import Filtered, passing, picked
+from pipeline.apps.recommend.passing import Filtered, passing
+from pipeline.apps.recommend.picking import picked
 from pipeline.apps.recommend.query import WHOLE, Encoders, Parts, Query, QueryEncoder, tags_as_trained
 from pipeline.apps.recommend.reasons import add_answers, add_places
 from pipeline.apps.recommend.steering import MOST_WEIGHT, Mixture, mixed, mixture, steered, weighing

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from pipeline.apps.recommend.filters import COLUMNS, MODES, SINGS, TONICS, tagged
+from pipeline.apps.recommend.filters import COLUMNS, MODES, TONICS
 from pipeline.apps.recommend.index import TrackIndex
+from pipeline.apps.recommend.passing import SINGS, tagged
 from pipeline.store.index import MUSIC_TAGS
 
 ROWS = 65_536  # whose probabilities are looked at together

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.apps.recommend.formats import Track, clock, joined, plain, recording
-from pipeline.apps.recommend.picking import Filtered
+from pipeline.apps.recommend.passing import Filtered
 from pipeline.apps.recommend.recommender import Answer
 
 WIDTH = 100  # where no terminal says how wide it is
