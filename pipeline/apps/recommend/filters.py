@@ -111,9 +111,7 @@ def _keys(text: str) -> list[str]:
         return [f"{tonic} {MODES[text.lower()]}" for tonic in TONICS]
     found = KEY.fullmatch(text)
     if found is None:
-        raise ModelError(
-            f"key: found {text!r}, allowed are keys, tonics and modes, parted by commas, as in C minor, Bb, major"
-        )
+        raise ModelError(f"key: found {text!r}, allowed are keys, tonics and modes, e.g. C minor, Bb, major")
     tonic = TONICS[(STEPS[found[1].lower()] + ACCIDENTALS[found[2].lower()]) % len(TONICS)]
     modes = (MODES[found[3].lower()],) if found[3] else ("major", "minor")
     return [f"{tonic} {mode}" for mode in modes]

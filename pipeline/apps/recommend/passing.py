@@ -71,11 +71,10 @@ def _probabilities(index: TrackIndex, tags: tuple[str, ...]) -> np.ndarray:
     """Return the probabilities of `tags`, uint8 [tracks, tags]."""
     known = index.about.get(MUSIC_TAGS, []) if index.probabilities is not None else []
     for tag in tags:
-        if not known:
-            raise ModelError(
-                f"music: found {tag!r}, but the index has no tags of the music: its music encoder tags none"
-            )
         if tag not in known:
-            raise ModelError(f"music: found {tag!r}, the tags are {', '.join(sorted(known))}")
-    assert index.probabilities is not None
+            there = (
+                f"the tags are {', '.join(sorted(known))}" if known else "the music encoder of this index tags nothing"
+            )
+            raise ModelError(f"music: found {tag!r}, {there}")
+    assert index.probabilities is not None, "it has tags"
     return index.probabilities[:, [known.index(tag) for tag in tags]]
