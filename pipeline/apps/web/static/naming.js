@@ -1,0 +1,56 @@
+// What a track is called, how long it is, and what its music is, in plain words. What is not known is left away.
+
+import { clock } from "./small.js";
+
+const SUNG = 0.5; // probability of a voice
+const ROUNDING = 1; // seconds by which a length may be off
+
+// people count from 1, the data set from 0
+export function label(track) {
+  if (track.fid) return `${track.film}, track ${track.number + 1}`;
+  return track.title || track.path.split("/").pop();
+}
+
+// who and what, beside `label`: each a text of strangers
+export function credits(track) {
+  const parts = track.fid ? [track.artist, recording(track)] : [track.artist, track.film, track.year];
+  return parts.filter(Boolean).map(String);
+}
+
+// a recording without a title is called as its file is
+function recording(track) {
+  const file = track.source_url.split("/").pop().replace(/\.\w+$/, "");
+  return track.title === file ? "" : track.title;
+}
+
+// where in its file the music lies that was compared; null: it is the whole file
+export function segmentOf(track) {
+  if (track.fid) return null;
+  const start = track.file_start_seconds ?? 0;
+  const end = track.seconds ? start + track.seconds : Infinity;
+  const whole = track.recording_seconds ?? Infinity;
+  return start === 0 && end >= whole - ROUNDING ? null : { start, end };
+}
+
+// e.g. "0:26 to 0:39 of 2:59"
+export function times(track) {
+  const { seconds, recording_seconds: whole } = track;
+  const start = (track.fid ? track.start_seconds : track.file_start_seconds) ?? 0;
+  if (!seconds) return start ? `from ${clock(start)}` : "";
+  const range = `${clock(start)} to ${clock(start + seconds)}`;
+  if (whole && start + seconds <= whole + ROUNDING) {
+    return seconds >= whole - ROUNDING ? clock(whole) : `${range} of ${clock(whole)}`;
+  }
+  if (!track.fid) return range;
+  return `${clock(seconds)} long${start ? `, from ${clock(start)} of the recording` : ""}`;
+}
+
+// e.g. ["slow, strings", "about 72 beats per minute", "D minor", "instrumental"]
+export function music(track) {
+  const parts = [track.music_tags];
+  if (track.tempo) parts.push(`about ${Math.round(track.tempo)} beats per minute`);
+  parts.push(track.key);
+  if (Number.isFinite(track.loudness)) parts.push(`${track.loudness.toFixed(1).replace("-", "−")}\u00a0LUFS`);
+  if (Number.isFinite(track.vocals)) parts.push(track.vocals >= SUNG ? "vocal" : "instrumental");
+  return parts.filter(Boolean);
+}

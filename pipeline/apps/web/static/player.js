@@ -1,0 +1,173 @@
+// The player at the bottom of the window: one file plays, and the next one of the list is made ready meanwhile.
+//
+// The queue is the list in which the track stands on the page, as it is now. A segment of one's own music plays from its
+// start to its end; once somebody has moved elsewhere in the file, that plays on to its own end.
+
+import { openDock } from "./dock.js";
+import { keyOf, neighbour, onPress, paintWith } from "./items.js";
+import { openMediaSession } from "./mediasession.js";
+import { segmentOf } from "./naming.js";
+import { announce } from "./speech.js";
+
+const ENDING = 0.05; // seconds before the end that count as the end
+
+export function createPlayer(shortlist) {
+  const star = () => item && shortlist.toggle(item);
+  const dock = openDock({ seek, toggle, step, close, star });
+  const session = openMediaSession({ seek, toggle, step, skip });
+  const isCalm = matchMedia("(prefers-reduced-motion: reduce)");
+  let [audio, spare] = dock.audios;
+  let item = null; // that is in the dock
+  let list = null; // that it was started in
+  let segment = null;
+  let until = Infinity; // seconds into the file at which the next track starts
+  let sought = null; // where to start, while the file is not open yet
+  let isDrawing = false;
+
+  const key = () => (item ? keyOf(item) : "");
+  const isOn = () => item !== null && !audio.paused;
+  const queue = () => (list?.isConnected ? list : document.querySelector("ol.tracks"));
+  const beside = (by) => neighbour(queue(), key(), by);
+
+  const repaint = paintWith((node) => {
+    const isIt = node.dataset.item === key();
+    node.classList.toggle("current", isIt);
+    node.querySelector("button.play")?.setAttribute("aria-pressed", String(isIt && isOn()));
+  });
+
+  function show() {
+    dock.state({ isOn: isOn(), hasPrevious: Boolean(beside(-1)), hasNext: Boolean(beside(1)), isKept: item !== null && shortlist.has(item) });
+    session.state(item && isOn());
+    repaint();
+  }
+
+  // ---- what plays
+
+  function play(chosen, from) {
+    list = from;
+    if (item && keyOf(chosen) === key() && !audio.error) return toggle();
+    audio.pause();
+    item = chosen;
+    segment = segmentOf(item.track);
+    until = segment?.end ?? Infinity;
+    sought = null;
+    if (spare.dataset.key === key() && !spare.error) {
+      [audio, spare] = [spare, audio];
+      empty(spare);
+    } else open(audio, item);
+    dock.open(item, segment);
+    if (audio.readyState) measured();
+    session.track(item.track);
+    start();
+    show();
+  }
+
+  function start() {
+    audio.play().catch(() => show()); // the browser wants a click first, or the file is none: which `error` says
+  }
+
+  function toggle() {
+    if (!item) return;
+    if (!audio.paused) return audio.pause();
+    if (audio.ended || audio.currentTime >= until - ENDING) seek(segment?.start ?? 0);
+    start();
+  }
+
+  function step(by) {
+    const found = beside(by);
+    if (found) play(found, queue());
+    else if (item) announce(by > 0 ? "That was the last track" : "That is the first track");
+    if (found) document.querySelector(".current")?.scrollIntoView({ block: "nearest" });
+  }
+
+  function seek(seconds) {
+    if (!item) return;
+    const to = Math.max(0, Number.isFinite(audio.duration) ? Math.min(seconds, audio.duration - ENDING) : seconds);
+    until = segment && to >= segment.start && to < segment.end ? segment.end : Infinity;
+    if (audio.readyState) audio.currentTime = to;
+    else sought = to;
+    dock.at(to);
+  }
+
+  function skip(seconds) {
+    seek((sought ?? audio.currentTime) + seconds);
+  }
+
+  function close() {
+    for (const one of dock.audios) empty(one);
+    dock.close(key());
+    item = null;
+    show();
+  }
+
+  // ---- files
+
+  function open(one, { track, library }) {
+    const start = segmentOf(track)?.start;
+    one.dataset.key = keyOf({ track, library });
+    one.preload = "auto";
+    one.src = start ? `${track.audio}#t=${start}` : track.audio;
+  }
+
+  function empty(one) {
+    one.pause();
+    delete one.dataset.key;
+    one.removeAttribute("src");
+    one.load();
+  }
+
+  function prepare() {
+    const after = beside(1);
+    if (after && spare.dataset.key !== keyOf(after)) open(spare, after);
+  }
+
+  function measured() {
+    if (sought !== null) audio.currentTime = sought;
+    sought = null;
+    dock.measure(audio.duration);
+    session.position(audio);
+  }
+
+  function tick() {
+    dock.at(sought ?? audio.currentTime);
+    if (isOn() && audio.currentTime >= until) ended();
+  }
+
+  function frame() {
+    isDrawing = isOn() && !isCalm.matches;
+    if (!isDrawing) return;
+    tick();
+    requestAnimationFrame(frame);
+  }
+
+  function ended() {
+    audio.pause();
+    if (beside(1)) step(1);
+  }
+
+  const handlers = {
+    loadedmetadata: measured,
+    play: show,
+    pause: show,
+    playing: () => {
+      prepare();
+      if (!isDrawing) frame();
+    },
+    seeked: () => session.position(audio),
+    timeupdate: tick,
+    ended,
+    error: () => {
+      show();
+      dock.explain(item.track);
+    },
+  };
+  for (const one of dock.audios) {
+    for (const [name, handle] of Object.entries(handlers)) {
+      one.addEventListener(name, () => one === audio && item && one.hasAttribute("src") && handle());
+    }
+  }
+  onPress("play", play);
+  shortlist.onChange(show);
+
+  return { toggle, step, skip, pause: () => audio.pause(), current: () => item, isOpen: () => item !== null };
+}

@@ -1,0 +1,28 @@
+// The shortlist on paper: a table that is seen in print alone.
+
+import { clock, element, isolated } from "./small.js";
+import { label } from "./naming.js";
+
+export function fillSheet(table, items) {
+  table.hidden = !items.length;
+  table.caption.textContent = `Shortlist, ${new Date().toLocaleDateString("en-GB", { dateStyle: "long" })}`;
+  table.tBodies[0].replaceChildren(...items.map(line));
+}
+
+function line({ track, found, note }, place) {
+  const row = element("tr");
+  const titles = track.artist || track.title ? [track.artist, track.title] : [label(track)];
+  const cells = [[place + 1], titles, [track.film, track.year], [cue(track)], [note], [found.film, found.query]];
+  for (const texts of cells) {
+    const cell = element("td");
+    texts.filter(Boolean).forEach((text, number) => cell.append(...(number ? [", "] : []), isolated(String(text))));
+    row.append(cell);
+  }
+  row.cells[3].append(element("p", "path", track.path));
+  return row;
+}
+
+function cue({ file_start_seconds: from, seconds }) {
+  const start = from ?? 0;
+  return seconds ? `${clock(start)} to ${clock(start + seconds)}` : `from ${clock(start)}`;
+}
