@@ -72,9 +72,7 @@ def _probabilities(index: TrackIndex, tags: tuple[str, ...]) -> np.ndarray:
     known = index.about.get(MUSIC_TAGS, []) if index.probabilities is not None else []
     for tag in tags:
         if tag not in known:
-            there = (
-                f"the tags are {', '.join(sorted(known))}" if known else "the music encoder of this index tags nothing"
-            )
+            there = f"the tags are {', '.join(sorted(known))}" if known else "this index's music encoder tags nothing"
             raise ModelError(f"music: found {tag!r}, {there}")
     assert index.probabilities is not None, "it has tags"
     return index.probabilities[:, [known.index(tag) for tag in tags]]
