@@ -1,9 +1,9 @@
 """Files decoded once: their segments, features and tags, kept by the SHA-256 of their content.
 
 In the cache of a recipe lie for each file that was decoded its facts (JSON as bytes [1, n]: status, reason, seconds,
-tags, and each segment's first sample, length and likeliest tags of the music), under its digest, and the features
-[steps, width] of each segment, under digest and first sample. Facts are written after the features, so a file whose
-facts are here is whole. A file that cannot be used has facts as well, and is not decoded again.
+tags, and each segment's first sample, length and likeliest tags of the music), under its digest, the landmarks of its
+segments (JSON), and the features [steps, width] of each segment, under digest and first sample. Facts are written last,
+so a file whose facts are here is whole. A file that cannot be used has facts as well, and is not decoded again.
 """
 
 import json
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from pipeline.apps.library.walk import stamp
 from pipeline.core.machine import Machine, choose_device, cpu_threads
 from pipeline.core.workers import ATTEMPTS, Resident, batches, map_in_order, residents
 from pipeline.encoders.audio import AudioEncoder
+from pipeline.segment.fingerprint import landmarks_of
 from pipeline.store.cache import FeatureCache, write_shard
 
 GROUP_FILES = 16  # that a process takes at a time; what a kill loses
@@ -48,6 +49,20 @@ def segment_key(sha256: str, start: int) -> str:
 def read_facts(cache: FeatureCache, sha256: str) -> Row:
     """Return what was found in the file of this content."""
     return json.loads(cache.read(sha256).tobytes())
+
+
+def read_landmarks(cache: FeatureCache, sha256: str) -> list[str]:
+    """Return the landmarks of the segments of the file of this content, as `pipeline.core.sharing` packs them."""
+    return json.loads(cache.read(_landmarks_key(sha256)).tobytes())
+
+
+def _landmarks_key(sha256: str) -> str:
+    return f"{sha256}:landmarks"
+
+
+def _as_array(value: Any) -> np.ndarray:
+    """Return a value as JSON in bytes [1, n]."""
+    return np.frombuffer(json.dumps(value).encode(), np.uint8)[np.newaxis]
 
 
 def decode_files(
@@ -142,7 +157,7 @@ def _hear(folder: Path, cache: Path, recipe: Recipe, extract: Extract, rows: Seq
         if facts["status"] != OK:
             own.remove()
         group.take(own)
-        group.put(sha256, np.frombuffer(json.dumps(facts).encode(), np.uint8)[np.newaxis])
+        group.put(sha256, _as_array(facts))
     group.write()
     return Done(group.paths, trouble)
 
@@ -151,6 +166,7 @@ def _facts(path: Path, sha256: str, recipe: Recipe, extract: Extract, own: "_Sha
     """Return the facts of a file, and put the features of its segments into `own`."""
     segments: list[tuple[int, int, str]] = []
     waiting: list[tuple[int, np.ndarray]] = []
+    landmarks: list[str] = []
 
     def extract_waiting() -> None:
         found = extract([samples for _, samples in waiting]) if waiting else []
@@ -161,6 +177,7 @@ def _facts(path: Path, sha256: str, recipe: Recipe, extract: Extract, own: "_Sha
 
     def keep(start: int, samples: np.ndarray) -> None:
         waiting.append((start, samples.copy()))
+        landmarks.append(landmarks_of(samples, recipe.cutting.sample_rate))
         if len(waiting) == TOGETHER:
             extract_waiting()
 
@@ -168,6 +185,7 @@ def _facts(path: Path, sha256: str, recipe: Recipe, extract: Extract, own: "_Sha
     try:
         seconds = cut_file(path, recipe.cutting, keep)
         extract_waiting()
+        own.put(_landmarks_key(sha256), _as_array(landmarks))
     except UnusableError as error:
         return facts | {"status": error.status, "reason": error.reason}
     return facts | {"seconds": seconds, "tags": tags_of(path), "segments": segments}

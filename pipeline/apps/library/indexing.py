@@ -7,10 +7,12 @@ a killed run had finished stays; the tables are made of it whole, last.
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
 
-from pipeline.apps.library.decode import Trouble, decode_files, read_facts
+from pipeline.apps.library.decode import Trouble, decode_files, read_facts, read_landmarks
+from pipeline.apps.library.duplicates import write_duplicates
 from pipeline.apps.library.embed import embed_all
 from pipeline.apps.library.identify import identified
 from pipeline.apps.library.library import is_library, write_contents
@@ -74,24 +76,26 @@ def _update(
     before = {row["path"]: row for row in read_files(place)}
     rows = identified(music, found, {} if rescan else before, params.machine.processes, report)
     device = choose_device(params.machine.device)
-    file_rows: list[Row] = []  # by the recipe of the first model
-    segments: dict[str, int] = {}
+    made: list[tuple[Model, Recipe, list[Row], dict[str, Row], FeatureCache]] = []
     for recipe, of_recipe in _by_recipe(models, params):
         features = open_cache(place, "audio", recipe.about)
         facts, trouble = _facts(place, music, rows, recipe, features, params.machine, report)
         files = _told(rows, facts, trouble, music)
-        file_rows = file_rows or files
         if not any(row["status"] == OK for row in files):
-            write_files(place, file_rows)
-            raise StageError("\n".join([f"none of {len(file_rows)} files can be used:", *troubles(file_rows, place)]))
+            write_files(place, made[0][2] if made else files)
+            raise StageError("\n".join([f"none of {len(files)} files can be used:", *troubles(files, place)]))
+        if not made:
+            duplicates = write_duplicates(place, files, recipe.about, partial(read_landmarks, features))
         for model in of_recipe:
             vectors = open_cache(place, "vectors", {"audio": recipe.about, "model": model.digest})
             embed_all(model, recipe, facts, features, vectors, params, device, report)
-            segments[model.name] = write_tracks(place, model, recipe, files, facts, vectors)
+            made.append((model, recipe, files, facts, vectors))
+    segments = {model.name: write_tracks(place, model, *rest) for model, *rest in made}  # a server reads them meanwhile
     keep_only(place, models)
+    file_rows = made[0][2]
     write_files(place, file_rows)
     write_contents(place, music, {model.name: model.digest for model in models})
-    return summary_of(music, file_rows, before, segments, models)
+    return summary_of(music, file_rows, before, segments, models, duplicates)
 
 
 def _chosen(models: dict[str, Trained], variants: Sequence[str] | None) -> list[Trained]:

@@ -17,7 +17,7 @@ from pipeline.apps.recommend.trained import Model
 from pipeline.apps.recommend.zero_shot import ZeroShot
 from pipeline.core.errors import ModelError
 from pipeline.core.machine import BatchSize, choose_device
-from pipeline.encoders.audio import AudioEncoder, libraries_of, likeliest, load_audio_encoder
+from pipeline.encoders.audio import AudioEncoder, by_name, libraries_of, likeliest, load_audio_encoder
 from pipeline.encoders.log_mel import LogMel
 from pipeline.encoders.pretrained import precision_of
 from pipeline.encoders.section import PRECISION, LogMelFeatures, WindowFeatures, audio_features_of, is_log_mel
@@ -27,7 +27,7 @@ from pipeline.params import Params
 from pipeline.store.audio_table import window_starts
 from pipeline.store.cache import versions
 
-VERSION = 3  # raise when the same file would give other segments or tags, which are kept by it
+VERSION = 4  # raise when the same file would give other segments or tags, which are kept by it
 ORIGIN_KEYS = ("encoder", "revision", "width")  # of a spec: where it came from, not what it computes
 
 # Of int16 samples [t] of each segment: its features, and tags of the music.
@@ -122,7 +122,7 @@ def _vectors(
     found = []
     for values in np.split(encoder.encode(windows), ends[:-1]):
         vectors, probabilities = np.split(values, [encoder.width], axis=1)
-        found.append((vectors, likeliest(encoder.tags, probabilities.mean(0))))
+        found.append((vectors, likeliest(by_name(encoder.tags, probabilities.mean(0)))))
     return found
 
 

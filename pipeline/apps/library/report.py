@@ -4,7 +4,10 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from pipeline.apps.library.duplicates import NAME as DUPLICATES
+from pipeline.apps.library.duplicates import Duplicates
 from pipeline.apps.library.identify import is_unchanged
 from pipeline.apps.library.table import NAME, OK, PENDING, Row
 from pipeline.apps.library.tags import clean
@@ -15,47 +18,63 @@ LISTED = 20  # files that cannot be used
 ASKED = {"tags": '--tags "..."', "plot": "--plot FILE", "image": "--image FILE"}  # options of `recommend`
 
 
+class Changes(NamedTuple):
+    """How many files are not as the last run left them."""
+
+    new: int
+    changed: int
+    unchanged: int
+    removed: int
+
+
 @dataclass(frozen=True)
 class Summary:
     """What came out."""
 
     folder: Path  # of the music
     rows: list[Row]  # of `files.parquet`
-    new: int
-    changed: int
-    unchanged: int
-    removed: int
+    changes: Changes
     segments: dict[str, int]  # in the index of each model
     labels: dict[str, str]  # of each model
     option: str  # of `recommend`, for them to answer
     needs: tuple[str, ...]  # what the least demanding model wants to know of a film
+    duplicates: Duplicates
 
 
-def summary_of(
-    folder: Path, rows: list[Row], before: Mapping[str, Row], segments: Mapping[str, int], models: Sequence[Model]
-) -> Summary:
-    """Return what came out; `before` are the files of the last run by path."""
+def changes_of(rows: Sequence[Row], before: Mapping[str, Row]) -> Changes:
+    """Return what has changed; `before` are the files of the last run by path."""
     known = {path: row for path, row in before.items() if row["status"] != PENDING}
     there = [row for row in rows if row["path"] in known]
     unchanged = sum(is_unchanged(row, known) for row in there)
+    removed = len(known.keys() - {row["path"] for row in rows})
+    return Changes(len(rows) - len(there), len(there) - unchanged, unchanged, removed)
+
+
+def summary_of(
+    folder: Path,
+    rows: list[Row],
+    before: Mapping[str, Row],
+    segments: Mapping[str, int],
+    models: Sequence[Model],
+    duplicates: Duplicates,
+) -> Summary:
+    """Return what came out; `before` are the files of the last run by path."""
     parts = list(ASKED)
     return Summary(
         folder=folder,
         rows=rows,
-        new=len(rows) - len(there),
-        changed=len(there) - unchanged,
-        unchanged=unchanged,
-        removed=len(known.keys() - {row["path"] for row in rows}),
+        changes=changes_of(rows, before),
         segments={model.name: segments[model.name] for model in models},
         labels={model.name: model.label for model in models},
         option=models[0].option,
+        duplicates=duplicates,
         needs=min((model.needs for model in models), key=lambda needs: (len(needs), [parts.index(n) for n in needs])),
     )
 
 
 def report(summary: Summary, out: Path) -> list[str]:
     """Return the lines on a library at `out`, as the user named it."""
-    rows = summary.rows
+    rows, changes = summary.rows, summary.changes
     usable = sum(row["status"] == OK for row in rows)
     by_count: dict[int, list[str]] = {}
     for name, count in summary.segments.items():
@@ -64,10 +83,13 @@ def report(summary: Summary, out: Path) -> list[str]:
     lines = [
         clean(str(summary.folder)),
         f"  audio files: {len(rows)} ({count_by_status(rows)})",
-        f"  since the last run: {summary.new} new, {summary.changed} changed, {summary.unchanged} unchanged, "
-        f"{summary.removed} removed",
+        f"  since the last run: {changes.new} new, {changes.changed} changed, {changes.unchanged} unchanged, "
+        f"{changes.removed} removed",
         f"  tracks: {usable}, in {segments}",
     ]
+    if repeats := summary.duplicates.repeats:
+        place = clean(str(out / DUPLICATES))
+        lines.append(f"  duplicates: {repeats} files hold music of others, by content or by sound: {place} lists them")
     if usable < len(rows):
         lines += [f"Not in the library: {len(rows) - usable}", *troubles(rows, out)]
     given = " ".join([summary.option] * bool(summary.option) + [ASKED[part] for part in summary.needs])

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from pipeline.apps.library.duplicates import Duplicates, Group
 from pipeline.apps.library.report import LISTED, Summary, report, summary_of
 from pipeline.apps.library.table import row_of
 from pipeline.apps.recommend.trained import Trained
 from pipeline.commands import index as command
 from tests.conftest import ROOT
+
+NONE = Duplicates("", [])
 
 
 def options(*arguments: str) -> argparse.Namespace:
@@ -63,7 +66,7 @@ def test_folder_and_out_are_asked_for(capsys):
 def summary() -> Summary:
     rows = [row_of("a.mp3", status="ok", segments=2)]
     model = Trained("Any", Path("m"), ("plot", "image"), False, None, {}, (), "0")
-    return summary_of(Path("/music"), rows, {}, {"Any": 2, "Other": 3}, [model, replace(model, name="Other")])
+    return summary_of(Path("/music"), rows, {}, {"Any": 2, "Other": 3}, [model, replace(model, name="Other")], NONE)
 
 
 def test_a_long_list_is_cut(summary):
@@ -73,6 +76,14 @@ def test_a_long_list_is_cut(summary):
     assert "  ... and 5 more: out/files.parquet lists all" in lines
     assert "  tracks: 1, in 2 segments by M-Any; 3 segments by M-Other" in lines
     assert lines[-1].endswith("--library out --plot FILE --image FILE")
+
+
+def test_duplicates_are_one_line(summary):
+    groups = [Group("content", ["a", "b", "c"]), Group("recording", ["d", "e"])]
+    lines = report(replace(summary, duplicates=Duplicates("", groups)), Path("out"))
+    (line,) = [line for line in lines if "duplicates" in line]
+    assert line.startswith("  duplicates: 3 files")
+    assert "out/duplicates.json" in line
 
 
 def test_names_do_not_act_on_the_terminal(summary):

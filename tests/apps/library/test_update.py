@@ -67,7 +67,7 @@ def read(monkeypatch) -> list[str]:
 
 
 def counts(summary: Summary) -> tuple[int, int, int, int]:
-    return summary.new, summary.changed, summary.unchanged, summary.removed
+    return summary.changes
 
 
 def files(out: Path) -> dict[str, dict]:
