@@ -13,6 +13,7 @@ from pipeline.apps.library.table import NAME, OK, PENDING, Row
 from pipeline.apps.library.tags import clean
 from pipeline.apps.recommend.trained import Model
 from pipeline.core.tables import count_by_status
+from pipeline.core.variants import FILM_PARTS
 
 LISTED = 20  # files that cannot be used
 ASKED = {"tags": '--tags "..."', "plot": "--plot FILE", "image": "--image FILE"}  # options of `recommend`
@@ -39,6 +40,7 @@ class Summary:
     option: str  # of `recommend`, for them to answer
     needs: tuple[str, ...]  # what the least demanding model wants to know of a film
     duplicates: Duplicates
+    quality: str  # how well the best of the models finds music, as far as that is known
 
 
 def changes_of(rows: Sequence[Row], before: Mapping[str, Row]) -> Changes:
@@ -68,8 +70,19 @@ def summary_of(
         labels={model.name: model.label for model in models},
         option=models[0].option,
         duplicates=duplicates,
+        quality=quality_of(models),
         needs=min((model.needs for model in models), key=lambda needs: (len(needs), [parts.index(n) for n in needs])),
     )
+
+
+def quality_of(models: Sequence[Model]) -> str:
+    """Return how well the best of `models` finds music that it was not trained on, in sentences."""
+    known = [(figures, model) for model in models if (figures := model.figures_of(FILM_PARTS)) and figures.in_words]
+    if not known:
+        return "How well it finds music that it was not trained on has not been measured here."
+    figures, model = max(known, key=lambda pair: pair[0].recall)
+    best = ", the best of these," if len(models) > 1 else ""
+    return f"How well {model.label}{best} finds music: {figures.in_words}. Other music may differ."
 
 
 def report(summary: Summary, out: Path) -> list[str]:
@@ -92,6 +105,7 @@ def report(summary: Summary, out: Path) -> list[str]:
         lines.append(f"  duplicates: {repeats} files hold music of others, by content or by sound: {place} lists them")
     if usable < len(rows):
         lines += [f"Not in the library: {len(rows) - usable}", *troubles(rows, out)]
+    lines.append(clean(summary.quality))
     given = " ".join([summary.option] * bool(summary.option) + [ASKED[part] for part in summary.needs])
     return [*lines, "Search it:", f"  python -m pipeline recommend --library {shlex.quote(str(out))} {given}"]
 

@@ -105,7 +105,9 @@ def scores_among(index: TrackIndex, query: np.ndarray, rows: np.ndarray | None) 
     """Return the cosine of `query` [e] and each track in `rows`, float32 [rows]; None: of all tracks."""
     if rows is None:
         return index.scores(query)
-    return index.vectors[rows] @ query if len(rows) <= FEW * len(index) else index.scores(query)[rows]
+    if len(rows) <= FEW * len(index):
+        return np.take(index.vectors, rows, axis=0) @ query
+    return index.scores(query)[rows]
 
 
 def recall_of(search: ApproximateSearch) -> tuple[float, int]:

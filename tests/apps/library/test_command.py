@@ -9,9 +9,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.apps.library.duplicates import Duplicates, Group
-from pipeline.apps.library.report import LISTED, Summary, report, summary_of
+from pipeline.apps.library.report import LISTED, Summary, quality_of, report, summary_of
 from pipeline.apps.library.table import row_of
-from pipeline.apps.recommend.trained import Trained
+from pipeline.apps.recommend.trained import Figures, Trained
 from pipeline.commands import index as command
 from tests.conftest import ROOT
 
@@ -48,6 +48,7 @@ def test_the_command_indexes_and_says_what_came_out(here, capsys):
         "  tracks: 4, in 4 segments by M-Words, M-Story",
         "Not in the library: 1",
         "  bad.mp3: corrupt, it is no audio file that can be decoded (Invalid data found when processing input)",
+        quality_of([]),
         "Search it:",
         """  python -m pipeline recommend --library 'my music' --tags "...\"""",
     ]
@@ -67,6 +68,18 @@ def summary() -> Summary:
     rows = [row_of("a.mp3", status="ok", segments=2)]
     model = Trained("Any", Path("m"), ("plot", "image"), False, None, {}, (), "0")
     return summary_of(Path("/music"), rows, {}, {"Any": 2, "Other": 3}, [model, replace(model, name="Other")], NONE)
+
+
+def test_how_good_the_best_model_is_for_other_music(summary):
+    figures = [Figures(0.4, 0.694, 0.251, 36, 166), Figures(0.3, 0.9, 0.251, 36, 166), Figures(0.9), None]
+    models = [Trained(f"m{n}", Path("m"), ("tags",), False, of, {}, (), "0") for n, of in enumerate(figures)]
+    told = quality_of(models)
+    for said in ("M-m0", "36 films", "of 166", "69%", "by chance for 25%", "Other music may differ"):
+        assert said in told
+    assert "M-m1" in quality_of(models[1:2]) and "best" not in quality_of(models[1:2])
+    assert quality_of(models[2:]) == summary.quality
+    assert "not been measured" in summary.quality
+    assert summary.quality in report(summary, Path("out"))
 
 
 def test_a_long_list_is_cut(summary):
