@@ -1,8 +1,9 @@
-"""Compute the features of one kind, once: log-mel frames of the tracks, vectors of the posters or of the texts.
+"""Compute the features of one kind, once: log-mel frames or vectors of the tracks, vectors of the posters or of the
+texts, and what the tracks sound like.
 
-Reads: data/dataset.parquet, and data/audio (audio) or data/image (image)
-Writes: data/features/audio.parquet, data/features/image.parquet or data/features/text.parquet
-Run: dvc repro features@audio features@image features@text
+Reads: data/dataset.parquet, and data/audio (audio, sound) or data/image (image)
+Writes: data/features/audio.parquet, image.parquet, text.parquet or sound.parquet
+Run: dvc repro features@audio features@image features@text features@sound
 """
 
 import argparse
@@ -14,10 +15,11 @@ from pipeline.core.errors import StageError
 from pipeline.core.machine import Machine
 from pipeline.core.stage import launch
 from pipeline.core.tables import DATASET, read_table
-from pipeline.encoders.section import AudioFeatures, ImageFeatures, TextFeatures, is_log_mel
+from pipeline.encoders.section import AudioFeatures, ImageFeatures, SoundFeatures, TextFeatures, is_log_mel
 from pipeline.features.audio_frames import write_frames
 from pipeline.features.audio_windows import write_windows
 from pipeline.features.image import write_image_features
+from pipeline.features.sound_table import write_sounds
 from pipeline.features.text import write_text_features
 from pipeline.store.table import count_rows
 
@@ -27,6 +29,7 @@ KINDS: dict[str, tuple[str, Any]] = {  # what is computed, and the section of th
     "audio": ("tracks", AudioFeatures),
     "image": ("posters", ImageFeatures),
     "text": ("texts", TextFeatures),
+    "sound": ("tracks", SoundFeatures),
 }
 
 
@@ -40,6 +43,8 @@ def main(root: Path, kind: str, features: Any, machine: Machine) -> None:
         computed = write_text_features(path, dataset, features, machine)
     elif kind == "image":
         computed = write_image_features(root, path, dataset, features, machine)
+    elif kind == "sound":
+        computed = write_sounds(root, path, dataset, features, machine)
     elif is_log_mel(features.encoder):
         computed = write_frames(root, path, dataset, features, machine)
     else:

@@ -207,8 +207,8 @@ def test_a_stage_looks_at_its_own_sections_only(tmp_path):
     assert (corpus.folder, machine.processes) == ("data/sample", 2)
     with pytest.raises(ParamsError, match=r"train\.epochs: found 'sixty'"):
         load_sections(tmp_path / "params.yaml", {"corpus": Corpus, "train": Train})
-    with pytest.raises(ParamsError, match=r"features\.sound: missing key"):
-        load_sections(tmp_path / "params.yaml", {"features.sound": Corpus})
+    with pytest.raises(ParamsError, match=r"features\.smell: missing key"):
+        load_sections(tmp_path / "params.yaml", {"features.smell": Corpus})
 
 
 def test_audio_features_have_the_shape_that_their_encoder_says(load):

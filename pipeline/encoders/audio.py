@@ -10,7 +10,7 @@ what they pool to by maximum and by mean; `max`, `mean`, `penultimate` and `tags
 their tags follow every window's vector, for people to read.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -151,16 +151,29 @@ def libraries_of(encoder: str) -> tuple[str, ...]:
     return ("torch", "transformers" if encoder not in (LOG_MEL, MUSICNN) else "torchaudio", "av")
 
 
-def likeliest(tags: Sequence[str], probabilities: np.ndarray) -> str:
-    """Return the `SHOWN_TAGS` likeliest of `tags` [n], the likeliest first, e.g. `ambient, strings, slow`.
+def tags_of(encoder: str) -> tuple[str, ...]:
+    """Return the tags whose probabilities follow the vectors of `encoder`; none where it has none."""
+    return tuple(tag for name in CHECKPOINTS for tag in TAGS[name]) if encoder == MUSICNN else ()
 
-    A tag that several networks have counts once, by its highest probability; none is shown below `LEAST_PROBABILITY`.
+
+def by_name(tags: Sequence[str], probabilities: np.ndarray) -> dict[str, float]:
+    """Return the probability of each of `tags` [n] by its name in small letters, in their order.
+
+    A tag that several networks have counts once, by its highest probability.
     """
     highest: dict[str, float] = {}
     for tag, probability in zip(tags, probabilities.tolist(), strict=True):
-        if probability >= LEAST_PROBABILITY:
-            highest[tag.lower()] = max(probability, highest.get(tag.lower(), 0.0))
-    return ", ".join(sorted(highest, key=lambda tag: (-highest[tag], tag))[:SHOWN_TAGS])
+        highest[tag.lower()] = max(probability, highest.get(tag.lower(), 0.0))
+    return highest
+
+
+def likeliest(probabilities: Mapping[str, float]) -> str:
+    """Return the `SHOWN_TAGS` likeliest tags, the likeliest first, e.g. `ambient, strings, slow`.
+
+    None is shown below `LEAST_PROBABILITY`.
+    """
+    shown = [tag for tag, probability in probabilities.items() if probability >= LEAST_PROBABILITY]
+    return ", ".join(sorted(shown, key=lambda tag: (-probabilities[tag], tag))[:SHOWN_TAGS])
 
 
 def inputs_of(extractor: Any, windows: Sequence[np.ndarray]) -> dict[str, Tensor]:
@@ -183,8 +196,7 @@ def inputs_of(extractor: Any, windows: Sequence[np.ndarray]) -> dict[str, Tensor
 def _load_musicnn(params: WindowFeatures, device: torch.device, batch_size: BatchSize) -> AudioEncoder:
     with explained(KEY, params.encoder, [LOG_MEL, *PACKAGED]):
         folders = [packaged_path(MUSICNN, name) for name in CHECKPOINTS]
-        names = [TAGS[name] for name in CHECKPOINTS]
-        networks = [load_musicnn(folder, len(tags)) for folder, tags in zip(folders, names, strict=True)]
+        networks = [load_musicnn(folder, len(TAGS[name])) for folder, name in zip(folders, CHECKPOINTS, strict=True)]
         model = nn.ModuleDict({"spectrogram": Spectrogram(), **dict(zip(CHECKPOINTS, networks, strict=True))})
 
         def prepare(windows: Sequence[np.ndarray]) -> dict[str, Tensor]:
@@ -217,9 +229,8 @@ def _load_musicnn(params: WindowFeatures, device: torch.device, batch_size: Batc
             return torch.cat([ways[pooling], tags], 1)
 
         width = ways[pooling].shape[1]
-        tags = (*names[0], *names[1])
         size = batch_size_on(device, "audio", batch_size)
-        return AudioEncoder(prepare, vectors_of, device, size, width, tags, SAMPLE_RATE, spec)
+        return AudioEncoder(prepare, vectors_of, device, size, width, tags_of(MUSICNN), SAMPLE_RATE, spec)
 
 
 def _at_least(window: np.ndarray, rate: int) -> np.ndarray:

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 from pydantic.dataclasses import dataclass
 
-from pipeline.core.fields import STRICT, Count, Name, NotNegative, Positive
+from pipeline.core.fields import STRICT, Count, Name, NotNegative, Positive, Share
 
 LOG_MEL = "log-mel"  # what `features.audio.encoder` calls the spectrogram, which no pretrained model is behind
 PRECISION = "precision"  # key of a pretrained encoder's spec: what its products were computed in
@@ -103,9 +103,20 @@ class TextFeatures:
 
 
 @dataclass(frozen=True, config=STRICT)
+class SoundFeatures:
+    """How tempo and key are estimated."""
+
+    sample_rate: Annotated[int, Field(ge=8000, le=48000)]
+    usual_tempo: Positive
+    least_pulse: Share
+    least_key_fit: Share
+
+
+@dataclass(frozen=True, config=STRICT)
 class Features:
     """What is computed once and cached."""
 
     audio: AudioFeatures
     image: ImageFeatures
     text: TextFeatures
+    sound: SoundFeatures

@@ -25,9 +25,10 @@ from pipeline.store.table import VECTOR, open_parquet, write_features
 INDEX = "tracks.parquet"  # beside the model that is published
 REPEATED = "repeated"  # marks a column in which few texts repeat over many tracks
 GROUP_ROWS = 8192  # a row group, of the size that a reader decodes at once
-PEAKS = "peaks"  # as `pipeline.media.peaks` has them; null where they are not known
+PEAKS = "peaks"  # as `pipeline.features.peaks` has them; null where they are not known
 PROBABILITIES = "music_probabilities"  # uint8 [tags], 255 for 1
 MUSIC_TAGS = "music_tags"  # in the metadata: the names of those tags
+SOUND_COLUMNS = ("tempo", "key", "loudness", PEAKS)
 
 
 class TrackColumns(BaseModel):
@@ -96,6 +97,11 @@ def write_index(
     write_features(path, STORED, groups, vectors.shape[1], np.float32, about, beside=beside)
 
 
+def as_bytes(probabilities: Iterable[float]) -> np.ndarray:
+    """Return probabilities as an index stores them, uint8 [tags]."""
+    return np.rint(np.array([*probabilities]) * 255).astype(np.uint8)
+
+
 def read_peaks(path: Path, row: int) -> bytes | None:
     """Return the peaks of the track in `row` of the index at `path`, None where they are not known.
 
@@ -138,17 +144,20 @@ def film_tracks(
     dataset: Iterable[dict[str, Any]],
     segments: Iterable[dict[str, Any]],
     downloads: Iterable[dict[str, Any]],
+    sounds: Iterable[dict[str, Any]],
     known: Iterable[dict[str, Any]],
 ) -> list[dict[str, Any]]:
     """Return the rows of the data set as tracks of an index.
 
-    `segments` and `downloads` are rows of those tables: where each was cut out of what, and how long that is. `known`
-    has further columns of each row of `dataset`.
+    `segments`, `downloads` and `sounds` are rows of those tables: where each was cut out of what, how long that is, and
+    what it sounds like. `known` has further columns of each row of `dataset`.
     """
     cut = {row["path"]: row for row in segments}
     recordings = {row["path"]: row for row in downloads}
+    heard = {row["sha256"]: {name: row[name] for name in SOUND_COLUMNS} for row in sounds}
     return [
         {name: row[name] for name in INDEX_KEYS.names if name in row}
+        | heard.get(row["file_sha256"], {})
         | {
             "film": row["title"],
             "title": cut[row["path"]]["title"],

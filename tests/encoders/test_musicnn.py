@@ -9,7 +9,7 @@ import torch
 
 from pipeline.core.errors import ModelError, ParamsError
 from pipeline.encoders import audio, musicnn
-from pipeline.encoders.audio import likeliest, load_audio_encoder
+from pipeline.encoders.audio import by_name, likeliest, load_audio_encoder, tags_of
 from pipeline.encoders.musicnn import CHECKPOINTS, N_MELS, SAMPLE_RATE, TAGS, Spectrogram, load_musicnn
 from pipeline.encoders.section import WindowFeatures
 from pipeline.encoders.source import packaged_path
@@ -89,16 +89,19 @@ def test_poolings(sounds):
 def test_what_is_heard_in_words(sounds):
     encoder = load()
     assert encoder.tags == TAGS["MTT_musicnn"] + TAGS["MSD_musicnn"]
-    notes, pulse = (likeliest(encoder.tags, vector[encoder.width :]) for vector in encoder.encode(list(sounds)))
+    assert encoder.tags == tags_of("musicnn") != tags_of("log-mel") == ()
+    tagged = [by_name(encoder.tags, vector[encoder.width :]) for vector in encoder.encode(list(sounds))]
+    notes, pulse = map(likeliest, tagged)
     assert notes.split(", ")[:3] == ["electronic", "guitar", "ambient"]
     assert pulse.split(", ")[:3] == ["techno", "fast", "electronic"]
 
 
 def test_a_tag_of_both_networks_counts_once_and_unlikely_ones_are_not_shown():
     names = ("rock", "House", "sad", "house", "slow", "a", "b", "c")
-    assert likeliest(names, np.array([0.2, 0.3, 0.05, 0.7, 0.7, 0.1, 0.12, 0.11])) == "house, slow, rock, b, c"
-    assert likeliest(names[:3], np.array([0.01, 0.0, 0.05])) == ""
-    assert likeliest((), np.zeros(0)) == ""
+    found = by_name(names, np.array([0.2, 0.3, 0.05, 0.7, 0.7, 0.1, 0.12, 0.11]))
+    assert list(found.items())[:4] == [("rock", 0.2), ("house", 0.7), ("sad", 0.05), ("slow", 0.7)]
+    assert likeliest(found) == "house, slow, rock, b, c"
+    assert likeliest({"rock": 0.01, "sad": 0.05}) == likeliest({}) == ""
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.01, 1.0, 9.92])

@@ -13,6 +13,7 @@ from pipeline.model.section import AudioTower, Model, Projector, QueryTower
 from pipeline.model.store import build_model, model_config, save_model
 from pipeline.store.films import open_store
 from pipeline.store.frames import write_frames_table
+from pipeline.store.sound import SOUND
 from pipeline.store.table import IMAGE_KEYS, TEXT_KEYS, write_features
 
 TRACKS = {"train": [2, 1], "valid": [2], "eval": [1, 3, 2, 4, 1]}  # of each film of a split
@@ -104,6 +105,7 @@ def make_world(
     ]
     text = [(texts, rng.normal(size=(len(texts), 6)))]
     write_features(folder / "text.parquet", TEXT_KEYS, text, 6, np.float32, about)
+    write_table(folder / "sound.parquet", sound_rows(rows), SOUND)
 
     store = open_store(folder, inputs)
     steps = store.window_steps(0.8)
@@ -145,6 +147,19 @@ def download_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         | {"fid": fid, "number": 0, "status": "ok", "reason": "", "path": film["recording"], "decoded_seconds": 60.0}
         | {"chapters": [chapter] if fid == max(films) else []}
         for fid, film in films.items()
+    ]
+
+
+def sound_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows of sound.parquet; the last track has no beat and no key."""
+    known = [
+        {"tempo": 60.0 + number, "key": "F# minor", "loudness": -20.0, "peaks": bytes([number, 255])}
+        for number in range(len(rows))
+    ]
+    known[-1] |= {"tempo": None, "key": ""}
+    return [
+        {"fid": row["fid"], "number": row["number"], "sha256": row["file_sha256"], **sound}
+        for row, sound in zip(rows, known, strict=True)
     ]
 
 

@@ -11,7 +11,7 @@ from pipeline.core.files import sha256_of
 from pipeline.core.tables import DATASET, write_table
 from pipeline.encoders.section import Features, ImageFeatures, TextFeatures
 from pipeline.media.audio import write_mp3
-from tests.features.small import AUDIO, RATE
+from tests.features.small import AUDIO, RATE, SOUND
 
 LENGTHS = {("AAA", 0): 22050, ("AAA", 1): 30001, ("AAB", 0): 500, ("AAC", 0): 22050}  # samples of each track
 
@@ -28,6 +28,7 @@ def features() -> Features:
         AUDIO,
         ImageFeatures(encoder="efficientnet-lite0", pooling="auto", crops=1),
         TextFeatures(encoder="all-MiniLM-L6-v2", pooling="auto", max_tokens=64),
+        SOUND,
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from pipeline.encoders.section import LogMelFeatures, WindowFeatures
+from pipeline.encoders.section import LogMelFeatures, SoundFeatures, WindowFeatures
 
 RATE = 22050  # Hz
 AUDIO = LogMelFeatures(
@@ -19,6 +19,7 @@ AUDIO = LogMelFeatures(
     f_max=11025.0,
     dtype="float16",
 )
+SOUND = SoundFeatures(sample_rate=16000, usual_tempo=120.0, least_pulse=0.2, least_key_fit=0.6)
 WINDOWS = WindowFeatures(encoder="a folder", pooling="auto", window_seconds=0.5, window_hop_seconds=0.25)
 
 

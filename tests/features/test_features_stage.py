@@ -22,14 +22,14 @@ pytestmark = pytest.mark.slow
 INPUTS = ["image", "tags", "plot"]
 
 
-def test_the_three_tables_serve_every_input_and_repeat(tmp_path, dataset, features):
+def test_the_tables_serve_every_input_and_repeat(tmp_path, dataset, features):
     folder = tmp_path / "data/features"
     contents = []
     for _ in range(2):
-        for kind in ("audio", "image", "text"):
+        for kind in ("audio", "image", "text", "sound"):
             main(tmp_path, kind, getattr(features, kind), MACHINE)
         contents.append({path.name: path.read_bytes() for path in folder.glob("*.parquet")})
-    assert contents[0].keys() == {"audio.parquet", "image.parquet", "text.parquet"}
+    assert contents[0].keys() == {"audio.parquet", "image.parquet", "text.parquet", "sound.parquet"}
     assert contents[0] == contents[1]
     store = open_store(folder, INPUTS)
     films = films_of(dataset, store)
@@ -56,8 +56,9 @@ def test_what_is_known_is_not_computed_again(tmp_path, dataset, features, caplog
         return int(re.search(r"(\d+) (tracks|posters|texts) computed", caplog.text)[1])
 
     fewer = [row for row in dataset if row["fid"] != "AAC"]
-    assert [computed(kind, fewer) for kind in ("audio", "image", "text")] == [3, 2, 5]
-    assert [computed(kind, dataset) for kind in ("audio", "image", "text")] == [1, 1, 2]
+    kinds = ("audio", "image", "text", "sound")
+    assert [computed(kind, fewer) for kind in kinds] == [3, 2, 5, 3]
+    assert [computed(kind, dataset) for kind in kinds] == [1, 1, 2, 1]
     assert [computed(kind, dataset[::-1]) for kind in ("audio", "image", "text")] == [0, 0, 0]
     shorter = dataclasses.replace(features, text=dataclasses.replace(features.text, max_tokens=32))
     assert [computed(kind, dataset, shorter) for kind in ("audio", "image", "text")] == [0, 0, 7]

@@ -19,7 +19,8 @@ from pipeline.model.embed import embed_films, queries_of
 from pipeline.model.store import load_model, save_model
 from pipeline.store import index as index_module
 from pipeline.store.films import films_of, open_store
-from tests.evaluate.small_world import EVALUATE, World, make_world
+from pipeline.store.index import read_peaks
+from tests.evaluate.small_world import EVALUATE, World, make_world, sound_rows
 from tests.small_machine import MACHINE
 
 pytestmark = pytest.mark.slow
@@ -87,6 +88,11 @@ def test_index_has_every_track_of_every_side_with_what_a_listener_needs(evaluate
     lengths = dict(zip(index["fid"].to_pylist(), index["recording_seconds"].to_pylist(), strict=True))
     last = evaluated.rows[-1]["fid"]
     assert lengths == {row["fid"]: 60.0 for row in evaluated.rows} | {last: 1.5}, "the last film's is a chapter"
+    sounds = sound_rows(evaluated.rows)
+    names = ["tempo", "key", "loudness", "peaks"]
+    assert index.select(names).to_pylist() == [{name: sound[name] for name in names} for sound in sounds]
+    assert read_peaks(path, 1) == sounds[1]["peaks"]
+    assert set(index["vocals"].to_pylist()) == {None}, "the spectrogram does not tag"
     assert set(index["file_start_seconds"].to_pylist()) == {0.0}, "a segment is a file of its own"
     about = json.loads(pq.read_metadata(path).metadata[b"soundtrack"])
     assert about["variant"] == "ImPlo"

@@ -27,7 +27,7 @@ from pipeline.params import Params
 from pipeline.store.audio_table import window_starts
 from pipeline.store.cache import versions
 
-VERSION = 4  # raise when the same file would give other segments or tags, which are kept by it
+VERSION = 3  # raise when the same file would give other segments or tags, which are kept by it
 ORIGIN_KEYS = ("encoder", "revision", "width")  # of a spec: where it came from, not what it computes
 
 # Of int16 samples [t] of each segment: its features, and tags of the music.

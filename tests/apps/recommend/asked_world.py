@@ -62,6 +62,7 @@ def features_of(params: Params, bert: Path, vit: Path, crops: int = 1) -> Featur
         audio=params.features.audio,
         image=ImageFeatures(encoder=str(vit), pooling="auto", crops=crops),
         text=TextFeatures(encoder=str(bert), pooling="auto", max_tokens=20),
+        sound=params.features.sound,
     )
 
 

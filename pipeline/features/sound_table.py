@@ -1,0 +1,79 @@
+"""The table of what the tracks sound like: tempo, key, loudness and peaks of each, in the order of the data set.
+
+It is read where tracks are searched and shown, by no model. Tracks are described in as many processes as the machine's
+section says; what is finished is kept by the content of the file, so that a killed run is resumed.
+"""
+
+import json
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from pipeline.core.errors import StageError
+from pipeline.core.files import remove_strays, whole_file
+from pipeline.core.machine import Machine
+from pipeline.core.workers import WorkerDiedError, batches, map_in_order
+from pipeline.encoders.section import SoundFeatures
+from pipeline.features.peaks import peaks_of
+from pipeline.features.sound import VERSION, describe
+from pipeline.media.tracks import INT16_SCALE, track_samples
+from pipeline.store.cache import FeatureCache, open_cache, versions, write_shard
+from pipeline.store.sound import SOUND
+
+GROUP_ROWS = 32  # tracks that a process describes at a time; what a kill loses
+TABLE_ROWS = 8192  # a row group
+NEEDED = ("path", "seconds", "file_sha256")  # of a row, to describe its track in another process
+
+Row = dict[str, Any]
+
+
+def write_sounds(root: Path, path: Path, dataset: list[Row], params: SoundFeatures, machine: Machine) -> int:
+    """Write what the tracks of `dataset` sound like to `path`; return how many had to be described.
+
+    Raises `MissingFileError` for a track that is missing, damaged, or not as long as `dataset` says.
+    """
+    about = {"spec": asdict(params) | {"version": VERSION}, "versions": versions("librosa", "av")}
+    cache = open_cache(path.parent, path.stem, about)
+    by_key = {row["file_sha256"]: {name: row[name] for name in NEEDED} for row in dataset}
+    missing = [by_key[key] for key in cache.missing(by_key)]
+    groups = list(batches(missing, GROUP_ROWS))
+    work = partial(_described, root, cache.folder, params)
+    try:
+        with tqdm(total=len(missing), desc="tracks", unit="", disable=None) as progress:
+            for group, shard in zip(groups, map_in_order(work, groups, machine.processes, max_chunk=1), strict=True):
+                cache.add(shard)
+                progress.update(len(group))
+    except WorkerDiedError as error:
+        raise StageError(
+            f"features: {error} ({error.item[0]['path']} and others); lower machine.processes ({machine.processes})"
+        ) from None
+    remove_strays(path)
+    with whole_file(path) as temporary, pq.ParquetWriter(temporary, SOUND, compression="zstd") as writer:
+        for rows in batches(dataset, TABLE_ROWS):
+            writer.write_table(pa.Table.from_pylist([_row(cache, row) for row in rows], schema=SOUND))
+    return len(missing)
+
+
+def _described(root: Path, folder: Path, params: SoundFeatures, rows: list[Row]) -> Path:
+    """Describe the tracks of `rows`, write that as a shard of the cache and return its path."""
+    return write_shard(folder, {row["file_sha256"]: _packed(root, params, row) for row in rows})
+
+
+def _packed(root: Path, params: SoundFeatures, row: Row) -> np.ndarray:
+    """Return what a track sounds like as JSON, uint8 [1, bytes]."""
+    samples = (track_samples(root, row, params.sample_rate) * INT16_SCALE).astype(np.int16)
+    sound = describe(samples, params.sample_rate, params)._asdict() | {"peaks": peaks_of(samples).hex()}
+    return np.frombuffer(json.dumps(sound).encode(), np.uint8)[np.newaxis]
+
+
+def _row(cache: FeatureCache, row: Row) -> Row:
+    """Return the row of the table for one of the data set."""
+    sound = json.loads(cache.read(row["file_sha256"]).tobytes())
+    keys = {"fid": row["fid"], "number": row["number"], "sha256": row["file_sha256"]}
+    return keys | sound | {"peaks": bytes.fromhex(sound["peaks"])}
