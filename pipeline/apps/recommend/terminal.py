@@ -1,6 +1,5 @@
 """Recommendations on the terminal."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -42,14 +41,14 @@ def print_table(answer: Answer, folder: Path) -> None:
     if not answer.tracks:
         console.print(Text(nothing_left(answer.filtered)))
         return
-    parts = list(answer.tracks[0].get("without", {}))
-    rows = [_cells(track, parts) | {"path": plain(shown(folder / track["path"]))} for track in answer.tracks]
+    rows = [_cells(track) | {"path": plain(shown(folder / track["path"]))} for track in answer.tracks]
     is_short = all(len(row["path"]) <= SHORT for row in rows)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in rows[0]:
         if any(row[name] not in NOTHING for row in rows):
+            is_text, is_whole = name in TEXTS, name == "path" and is_short
             table.add_column(
-                name, justify="left" if name in TEXTS else "right", overflow="fold", no_wrap=name == "path" and is_short
+                name, justify="left" if is_text else "right", overflow="fold", no_wrap=is_whole or not is_text
             )
     for row in rows:
         table.add_row(*(Text(row[str(column.header)]) for column in table.columns))
@@ -67,14 +66,21 @@ def nothing_left(filtered: Filtered | None) -> str:
 
 
 def _reasons(answer: Answer) -> list[str]:
-    """Return a line for each track with passages of the query that it answers, and how sure the model is."""
-    told = [(track["rank"], track["answers"]) for track in answer.tracks if track.get("answers")]
-    lines = [f"{rank}. Answers: {', '.join(_quoted(passage['text']) for passage in found)}" for rank, found in told]
+    """Return a line of reasons for each track that has some, and one on how sure the model is."""
+    told = [track for track in answer.tracks if "place" in track]
+    lines = [f"{track['rank']}. {'. '.join(found)}." for track in told if (found := _reasons_of(track))]
     figures = answer.model.figures_of(answer.given)
-    is_asked = any("place" in track for track in answer.tracks)
-    if is_asked and figures is not None and figures.in_words:
+    if told and figures is not None and figures.in_words:
         lines.append(f"How sure: {figures.in_words}. Other films and other music may differ.")
     return lines
+
+
+def _reasons_of(track: Track) -> list[str]:
+    answers = ", ".join(_quoted(passage["text"]) for passage in track["answers"])
+    without = [
+        f"without {part} place {found['place']:,} ({found['score']:.3f})" for part, found in track["without"].items()
+    ]
+    return [f"Answers: {answers}"] * bool(answers) + [joined(without).capitalize()] * bool(without)
 
 
 def _quoted(text: str) -> str:
@@ -82,11 +88,11 @@ def _quoted(text: str) -> str:
     return f"“{text}”" if len(text) <= TEXT_CHARS else f"“{text[:TEXT_CHARS].rstrip()}…”"
 
 
-def _cells(track: Track, parts: Sequence[str]) -> dict[str, str]:
+def _cells(track: Track) -> dict[str, str]:
     """Return what is shown of a track by the names of columns; one that is `NOTHING` throughout is left out."""
     year = f" ({track['year']})" if track["year"] is not None else ""
     start, seconds = track["file_start_seconds"], track["recording_seconds"] or track["seconds"]
-    found = {
+    return {
         "rank": str(track["rank"]),
         "score": f"{track['score']:.3f}",
         "film or album": f"{plain(track['film'])}{year}",
@@ -94,11 +100,9 @@ def _cells(track: Track, parts: Sequence[str]) -> dict[str, str]:
         "start": "" if start is None else clock(start),
         "length": "" if seconds is None else clock(seconds),
         "tempo": "" if track["tempo"] is None else f"{track['tempo']:.0f}",
-        "key": track["key"],
+        "key": plain(track["key"]).replace(" minor", "m").replace(" major", ""),
         "music": plain(", ".join(track["music_tags"].split(", ")[:MUSIC_TAGS])),
     }
-    without = {part: track["without"][part] for part in parts}
-    return found | {f"without\n{part}": f"{it['place']}. {it['score']:.3f}" for part, it in without.items()}
 
 
 def shown(path: Path) -> str:

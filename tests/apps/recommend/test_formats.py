@@ -118,3 +118,11 @@ def test_plain_text_and_clock():
     assert plain("a\tb\n\x00\x9b[1m c\u202e\ud800") == "a b [1m c"
     assert plain("Häxan – 愛 🎻") == "Häxan – 愛 🎻"
     assert [clock(seconds) for seconds in (0.0, 65.9, 3665.0)] == ["0:00", "1:05", "1:01:05"]
+
+
+def test_passages_that_a_track_answers_are_in_json_and_csv():
+    answers = [{"part": "plot", "text": 'He "dies".\nEnd', "drop": 0.2}, {"part": "tags", "text": "noir", "drop": 0.1}]
+    tracks = [found(0, place=1, without={}, answers=answers), found(1, place=2, without={}, answers=[])]
+    assert [of["answers"] for of in json.loads(as_json({}, tracks, where))["tracks"]] == [answers, []]
+    rows = csv.DictReader(io.StringIO(as_csv(tracks, where)))
+    assert [row["answers"] for row in rows] == ['He "dies". End | noir', ""]

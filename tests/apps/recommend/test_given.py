@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pipeline.__main__ import main
-from pipeline.apps.recommend.given import check_liked, read_image, read_plot
+from pipeline.apps.recommend.given import check_disliked, check_liked, read_image, read_plot
 from pipeline.core.errors import ModelError
 from pipeline.store.index import write_index
 from tests.apps.recommend.tracks import track
@@ -30,7 +30,7 @@ def table(tmp_path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("option", ["--plot", "--image", "--like"])
+@pytest.mark.parametrize("option", ["--plot", "--image", "--like", "--less"])
 def test_a_missing_file_is_an_error_before_anything_is_loaded(tmp_path, table, option):
     (tmp_path / "models/published").mkdir(parents=True)
     table.rename(tmp_path / "models/published/tracks.parquet")
@@ -40,6 +40,20 @@ def test_a_missing_file_is_an_error_before_anything_is_loaded(tmp_path, table, o
     )
     assert done.stdout.split(maxsplit=1) == ["1", "[]\n"]
     assert f"ERROR: {option}: gone.file" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--tempo", "fast"], "tempo: found 'fast', allowed is a range such as 60-90"),
+        (["--loudness=-14..-30"], "loudness: found '-14..-30'"),
+        (["--key", "H"], "key: found 'H'"),
+    ],
+)
+def test_a_filter_is_read_before_anything_is_loaded(tmp_path, monkeypatch, capsys, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    assert main(["recommend", "--tags", "war", "--plot", "gone.txt", *arguments]) == 1
+    assert said in capsys.readouterr().err
 
 
 def test_the_command_leaves_the_collector_of_garbage_as_it_was(tmp_path):
@@ -70,6 +84,15 @@ def test_a_liked_track_is_a_file_or_of_the_library(tmp_path, table):
     for name in ("gone.mp3", "udio/A/A/A/0.mp3", str(tmp_path), str(tmp_path / "empty.mp3")):
         with pytest.raises(ModelError, match=f"--like: {name}"):
             check_liked([name], [table])
+
+
+def test_a_track_to_find_less_like_is_of_the_library(tmp_path, table):
+    (tmp_path / "a.mp3").write_bytes(b"sound")
+    check_disliked(["AAA/0", "data/audio/A/A/A/0.mp3"], [table])
+    check_disliked(["perhaps.mp3"], [])
+    for name in ("gone.mp3", str(tmp_path / "a.mp3")):
+        with pytest.raises(ModelError, match=f"--less: {name} is no track of the library"):
+            check_disliked([name], [table])
 
 
 def test_without_an_index_that_can_be_read_only_files_are_checked(tmp_path):

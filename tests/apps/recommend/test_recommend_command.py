@@ -57,11 +57,11 @@ def test_table_says_which_model_answered_and_lists_the_tracks(root, capsys):
     assert max(map(len, out.splitlines())) <= 100
 
 
-def test_why_has_a_column_for_each_part(root, capsys):
+def test_why_tells_what_is_without_each_part(root, capsys):
     assert main(["recommend", "--plot", "synopsis.txt", "--tags", "war", "-k", "2", "--variant", "Pair", "--why"]) == 0
     out = capsys.readouterr().out
     assert "M-Pair" in out
-    assert "without" in out and "tags" in out.split("score")[1]
+    assert all(f"ithout {part} place" in " ".join(out.split()) for part in ("tags", "plot"))
 
 
 def test_json_csv_and_playlist_tell_of_the_same_tracks(root, capsys):
@@ -108,6 +108,28 @@ def test_films_are_excluded_by_id_and_title(root, capsys):
     assert found == {row["fid"] for row in read_table(root / "data/dataset.parquet", DATASET, "")} - {"AAA", "AAB"}
 
 
+def test_filters_weights_and_less_reach_the_engine(root, capsys):
+    query = ["recommend", "--tags", "war dog", "--plot", "synopsis.txt", "--variant", "Pair", "-k", "50", "--json"]
+
+    def paths(*options: str) -> list[str]:
+        assert main([*query, *options]) == 0
+        return [track["path"] for track in json.loads(capsys.readouterr().out)["tracks"]]
+
+    everything = paths()
+    assert paths("--weight", "tags=0", "--weight", "plot=2") == paths("--weight", "tags=0") != everything
+    assert {*everything} - {*paths("--less", "AAC/0")} == {"data/audio/A/A/C/0.mp3"}
+    assert main([*query, "--year", "1800-1850", "--instrumental"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["tracks"], answer["filtered"]["tracks"], answer["filtered"]["alone"].keys()) == (
+        [],
+        0,
+        {"year", "vocals"},
+    )
+    for wrong in (["--weight", "tags"], ["--vocal", "--instrumental"]):
+        with pytest.raises(SystemExit):
+            main([*query, *wrong])
+
+
 def test_plot_is_read_from_a_pipe(root, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("a dog runs .".encode("utf-8-sig"))))
     assert main(["recommend", "--plot", "-", "-k", "1", "--json"]) == 0
@@ -124,6 +146,9 @@ def test_plot_is_read_from_a_pipe(root, capsys, monkeypatch):
         (["--image", "binary.txt"], "--image: binary.txt cannot be read (cannot be decoded"),
         (["--tags", "x", "--variant", "Nope"], "variant: found 'Nope', trained are"),
         (["--tags", "x", "-k", "0"], "k: found 0"),
+        (["--tags", "x", "--less", "AAA/99"], "--less: AAA/99 is no track of the library"),
+        (["--tags", "x", "--weight", "tags=3"], "weights: found tags=3"),
+        (["--tags", "x", "--music", "strings"], "music: found 'strings'"),
         (["--like", "AAA/99"], "--like: AAA/99 is neither a track of the library"),
         (["--tags", "x", "--exclude-film", "Nope"], "exclude: the library has no film or album 'Nope'"),
         (["--tags", "x", "--library", "nowhere"], "--library: nowhere is neither a folder of music nor"),

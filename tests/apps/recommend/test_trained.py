@@ -121,6 +121,31 @@ def test_figures_of_other_weights_count_as_none(asked_root, tmp_path):
         assert trained_models(tmp_path)["Words"].figures is None
 
 
+def test_figures_are_those_of_the_evaluation_of_what_is_given(asked_root, tmp_path):
+    for folder in ("models", "metrics"):
+        shutil.copytree(asked_root / folder, tmp_path / folder)
+    path = tmp_path / "metrics/evaluate/Pair.json"
+    metrics = json.loads(path.read_text()) | {
+        "queries": 36,
+        "candidates": 166,
+        "hit_rate_at_10": 0.694,
+        "chance": {"hit_rate_at_10": 0.251},
+        "subsets": [
+            {"inputs": ["tags"], "queries": 36, "recall_at_10": 0.1, "hit_rate_at_10": 0.5},
+            {"inputs": ["plot"], "queries": 30, "recall_at_10": 0.2, "hit_rate_at_10": 0.4},
+        ],
+    }
+    path.write_text(json.dumps(metrics))
+    model = trained_models(tmp_path)["Pair"]
+    assert model.figures_of(("tags", "plot")) == model.figures == Figures(0.25, 0.694, 0.251, 36, 166)
+    assert model.figures_of(("tags",)) == Figures(0.1, 0.5, 0.251, 36, 166)
+    assert model.figures_of(("plot",)) == Figures(0.2, 0.4, None, 30, 166), "chance is of other films"
+    for said in ("36 films", "of 166", "69%", "25%"):
+        assert said in model.figures.in_words
+    assert "chance" not in model.figures_of(("plot",)).in_words
+    assert trained_models(tmp_path)["Words"].figures.in_words == ""
+
+
 def test_a_named_variant_wins_and_need_not_read_all(models):
     model, why = choose(models, ("tags", "plot", "image"), "Words")
     assert (model.name, why) == ("Words", "as asked")
