@@ -2,8 +2,9 @@
 
 In the cache of a recipe lie for each file that was decoded its facts (JSON as bytes [1, n]: status, reason, seconds,
 tags, and each segment's first sample, length and likeliest tags of the music), under its digest, the landmarks of its
-segments (JSON), and the features [steps, width] of each segment, under digest and first sample. Facts are written last,
-so a file whose facts are here is whole. A file that cannot be used has facts as well, and is not decoded again.
+segments (JSON), what they sound like with the peaks of the file (JSON), the probabilities of their tags, uint8
+[segments, tags], and the features [steps, width] of each segment, under digest and first sample. Facts are written
+last, so a file whose facts are here is whole. A file that cannot be used has facts as well, and is not decoded again.
 """
 
 import json
@@ -23,9 +24,13 @@ from pipeline.apps.library.tags import tags_of
 from pipeline.apps.library.walk import stamp
 from pipeline.core.machine import Machine, choose_device, cpu_threads
 from pipeline.core.workers import ATTEMPTS, Resident, batches, map_in_order, residents
-from pipeline.encoders.audio import AudioEncoder
+from pipeline.encoders.audio import AudioEncoder, likeliest
+from pipeline.encoders.vocals import vocals_of
+from pipeline.features.peaks import Peaks
+from pipeline.features.sound import describe
 from pipeline.segment.fingerprint import landmarks_of
 from pipeline.store.cache import FeatureCache, write_shard
+from pipeline.store.index import as_bytes
 
 GROUP_FILES = 16  # that a process takes at a time; what a kill loses
 TOGETHER = 32  # segments of a file that an encoder is given at a time
@@ -56,8 +61,30 @@ def read_landmarks(cache: FeatureCache, sha256: str) -> list[str]:
     return json.loads(cache.read(_landmarks_key(sha256)).tobytes())
 
 
+def read_sounds(cache: FeatureCache, sha256: str) -> tuple[bytes, list[Row]]:
+    """Return the peaks of the file of this content, and columns of an index for each of its segments."""
+    found = json.loads(cache.read(_sounds_key(sha256)).tobytes())
+    return bytes.fromhex(found["peaks"]), found["segments"]
+
+
+def read_tags(cache: FeatureCache, sha256: str) -> np.ndarray:
+    """Return the probabilities of the tags of the segments of the file of this content, uint8 [segments, tags].
+
+    There are none where the encoder does not tag.
+    """
+    return cache.read(_tags_key(sha256))
+
+
 def _landmarks_key(sha256: str) -> str:
     return f"{sha256}:landmarks"
+
+
+def _sounds_key(sha256: str) -> str:
+    return f"{sha256}:sounds"
+
+
+def _tags_key(sha256: str) -> str:
+    return f"{sha256}:tags"
 
 
 def _as_array(value: Any) -> np.ndarray:
@@ -121,7 +148,7 @@ def _vectors_of(
 ) -> Done:
     vectors = extractor(recipe, resident.model)
 
-    def extract(segments: Sequence[np.ndarray]) -> list[tuple[np.ndarray, str]]:
+    def extract(segments: Sequence[np.ndarray]) -> list[tuple[np.ndarray, dict[str, float]]]:
         with resident.turn:
             return vectors(segments)
 
@@ -167,25 +194,33 @@ def _facts(path: Path, sha256: str, recipe: Recipe, extract: Extract, own: "_Sha
     segments: list[tuple[int, int, str]] = []
     waiting: list[tuple[int, np.ndarray]] = []
     landmarks: list[str] = []
+    sounds: list[Row] = []
+    probabilities: list[np.ndarray] = []
+    peaks, rate = Peaks(), recipe.cutting.sample_rate
 
     def extract_waiting() -> None:
         found = extract([samples for _, samples in waiting]) if waiting else []
-        for (start, samples), (features, music_tags) in zip(waiting, found, strict=True):
+        for (start, samples), (features, tags) in zip(waiting, found, strict=True):
             own.put(segment_key(sha256, start), features)
-            segments.append((start, len(samples), music_tags))
+            segments.append((start, len(samples), likeliest(tags)))
+            sounds.append(describe(samples, rate, recipe.sound)._asdict() | {"vocals": vocals_of(tags)})
+            probabilities.append(as_bytes(tags.values()))
         waiting.clear()
 
     def keep(start: int, samples: np.ndarray) -> None:
         waiting.append((start, samples.copy()))
-        landmarks.append(landmarks_of(samples, recipe.cutting.sample_rate))
+        landmarks.append(landmarks_of(samples, rate))
         if len(waiting) == TOGETHER:
             extract_waiting()
 
     facts: Row = {"status": OK, "reason": "", "seconds": None, "tags": {}, "segments": []}
     try:
-        seconds = cut_file(path, recipe.cutting, keep)
+        seconds = cut_file(path, recipe.cutting, keep, peaks)
         extract_waiting()
         own.put(_landmarks_key(sha256), _as_array(landmarks))
+        own.put(_sounds_key(sha256), _as_array({"peaks": peaks.bytes().hex(), "segments": sounds}))
+        if recipe.music_tags:
+            own.put(_tags_key(sha256), np.stack(probabilities))
     except UnusableError as error:
         return facts | {"status": error.status, "reason": error.reason}
     return facts | {"seconds": seconds, "tags": tags_of(path), "segments": segments}

@@ -76,7 +76,7 @@ def _update(
     before = {row["path"]: row for row in read_files(place)}
     rows = identified(music, found, {} if rescan else before, params.machine.processes, report)
     device = choose_device(params.machine.device)
-    made: list[tuple[Model, Recipe, list[Row], dict[str, Row], FeatureCache]] = []
+    made: list[tuple[Model, Recipe, list[Row], dict[str, Row], FeatureCache, FeatureCache]] = []
     for recipe, of_recipe in _by_recipe(models, params):
         features = open_cache(place, "audio", recipe.about)
         facts, trouble = _facts(place, music, rows, recipe, features, params.machine, report)
@@ -89,8 +89,8 @@ def _update(
         for model in of_recipe:
             vectors = open_cache(place, "vectors", {"audio": recipe.about, "model": model.digest})
             embed_all(model, recipe, facts, features, vectors, params, device, report)
-            made.append((model, recipe, files, facts, vectors))
-    segments = {model.name: write_tracks(place, model, *rest) for model, *rest in made}  # a server reads them meanwhile
+            made.append((model, recipe, files, facts, features, vectors))
+    segments = {of_one[0].name: write_tracks(place, *of_one) for of_one in made}  # a server reads them meanwhile
     keep_only(place, models)
     file_rows = made[0][2]
     write_files(place, file_rows)

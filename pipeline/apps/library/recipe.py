@@ -17,21 +17,29 @@ from pipeline.apps.recommend.trained import Model
 from pipeline.apps.recommend.zero_shot import ZeroShot
 from pipeline.core.errors import ModelError
 from pipeline.core.machine import BatchSize, choose_device
-from pipeline.encoders.audio import AudioEncoder, by_name, libraries_of, likeliest, load_audio_encoder
+from pipeline.encoders.audio import AudioEncoder, by_name, libraries_of, load_audio_encoder, tags_of
 from pipeline.encoders.log_mel import LogMel
 from pipeline.encoders.pretrained import precision_of
-from pipeline.encoders.section import PRECISION, LogMelFeatures, WindowFeatures, audio_features_of, is_log_mel
+from pipeline.encoders.section import (
+    PRECISION,
+    LogMelFeatures,
+    SoundFeatures,
+    WindowFeatures,
+    audio_features_of,
+    is_log_mel,
+)
+from pipeline.features.sound import VERSION as SOUND_VERSION
 from pipeline.media.tracks import INT16_SCALE
 from pipeline.model.store import CONFIG
 from pipeline.params import Params
 from pipeline.store.audio_table import window_starts
 from pipeline.store.cache import versions
 
-VERSION = 3  # raise when the same file would give other segments or tags, which are kept by it
+VERSION = 4  # raise when the same file would give other segments or tags, which are kept by it
 ORIGIN_KEYS = ("encoder", "revision", "width")  # of a spec: where it came from, not what it computes
 
-# Of int16 samples [t] of each segment: its features, and tags of the music.
-Extract = Callable[[Sequence[np.ndarray]], list[tuple[np.ndarray, str]]]
+# Of int16 samples [t] of each segment: its features, and the probabilities of tags of the music by name.
+Extract = Callable[[Sequence[np.ndarray]], list[tuple[np.ndarray, dict[str, float]]]]
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,7 @@ class Recipe:
     spec: dict[str, Any]  # of the features, as the model's config has it, but for the precision, which is that here
     audio: LogMelFeatures | WindowFeatures
     cutting: Cutting
+    sound: SoundFeatures
     loaded: AudioEncoder | None = None  # of a joint encoder, which is loaded as a whole
 
     @property
@@ -49,13 +58,20 @@ class Recipe:
         return is_log_mel(self.spec["encoder"])
 
     @property
+    def music_tags(self) -> list[str]:
+        """The names of the tags that the encoder gives; none where it does not tag."""
+        tags = tags_of(self.spec["encoder"])
+        return list(by_name(tags, np.zeros(len(tags))))
+
+    @property
     def about(self) -> dict[str, Any]:
         """All that segments and features depend on beside the file."""
         return {
             "version": VERSION,
             "spec": self.spec,
             "cutting": asdict(self.cutting),
-            "versions": versions(*libraries_of(self.spec["encoder"])),
+            "sound": asdict(self.sound) | {"version": SOUND_VERSION},
+            "versions": versions(*libraries_of(self.spec["encoder"]), "librosa"),
         }
 
 
@@ -64,7 +80,7 @@ def recipe_of(model: Model, params: Params) -> Recipe:
     if isinstance(model, ZeroShot):
         audio = model.encoder.audio
         cutting = cutting_of(params.segment, audio.sample_rate, params.recommend.max_track_seconds)
-        return Recipe(audio.spec, model.encoder.windows, cutting, audio)
+        return Recipe(audio.spec, model.encoder.windows, cutting, params.features.sound, audio)
     try:
         spec = json.loads((model.folder / CONFIG).read_text(encoding="utf-8"))["features"]["audio"]
         features = audio_features_of(spec)
@@ -73,7 +89,7 @@ def recipe_of(model: Model, params: Params) -> Recipe:
         raise ModelError(f"{model.folder} does not hold a model of this version ({error}): run `dvc repro`") from None
     if isinstance(features, WindowFeatures):  # on another device than trained on, the same vectors but for rounding
         spec |= {PRECISION: precision_of(choose_device(params.machine.device))}
-    return Recipe(spec, features, cutting)
+    return Recipe(spec, features, cutting, params.features.sound)
 
 
 def load_encoder(recipe: Recipe, device: torch.device, batch_size: BatchSize) -> AudioEncoder | None:
@@ -98,20 +114,20 @@ def load_encoder(recipe: Recipe, device: torch.device, batch_size: BatchSize) ->
 
 
 def extractor(recipe: Recipe, encoder: AudioEncoder | None) -> Extract:
-    """Return the function from segments to the features [steps, width] of each, as stored, and its likeliest tags."""
+    """Return the function from segments to the features [steps, width] of each, as stored, and its tags."""
     if isinstance(recipe.audio, LogMelFeatures):
         return partial(_frames, LogMel(recipe.audio))
     assert encoder is not None, "`load_encoder` gives one"
     return partial(_vectors, recipe.audio, encoder)
 
 
-def _frames(log_mel: LogMel, segments: Sequence[np.ndarray]) -> list[tuple[np.ndarray, str]]:
-    return [(log_mel.stored(log_mel(_scaled(samples))), "") for samples in segments]
+def _frames(log_mel: LogMel, segments: Sequence[np.ndarray]) -> list[tuple[np.ndarray, dict[str, float]]]:
+    return [(log_mel.stored(log_mel(_scaled(samples))), {}) for samples in segments]
 
 
 def _vectors(
     audio: WindowFeatures, encoder: AudioEncoder, segments: Sequence[np.ndarray]
-) -> list[tuple[np.ndarray, str]]:
+) -> list[tuple[np.ndarray, dict[str, float]]]:
     """Return one vector per window of the grid that `pipeline.features.audio_windows` lays."""
     length, hop = (round(s * encoder.sample_rate) for s in (audio.window_seconds, audio.window_hop_seconds))
     windows, ends = [], []
@@ -122,7 +138,7 @@ def _vectors(
     found = []
     for values in np.split(encoder.encode(windows), ends[:-1]):
         vectors, probabilities = np.split(values, [encoder.width], axis=1)
-        found.append((vectors, likeliest(by_name(encoder.tags, probabilities.mean(0)))))
+        found.append((vectors, by_name(encoder.tags, probabilities.mean(0))))
     return found
 
 

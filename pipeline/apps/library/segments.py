@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from pipeline.features.peaks import Peaks
 from pipeline.media.audio import NotAudioError
 from pipeline.media.loudness import loudness_lufs, peak_dbfs
 from pipeline.media.sandbox import mono
@@ -48,13 +49,16 @@ def cutting_of(segment: Segment, sample_rate: int, max_seconds: float) -> Cuttin
     return Cutting(**chosen, sample_rate=sample_rate, max_seconds=max_seconds)
 
 
-def cut_file(path: Path, cutting: Cutting, keep: Callable[[int, np.ndarray], None]) -> float:
+def cut_file(
+    path: Path, cutting: Cutting, keep: Callable[[int, np.ndarray], None], peaks: Peaks | None = None
+) -> float:
     """Call `keep(start, samples)` with each segment, int16 [t], in order; return the seconds of the file.
 
-    Raises `UnusableError` for a file without segments, also after some were kept: one that turns out too long.
+    `peaks` take in all of it. Raises `UnusableError` for a file without segments, also after some were kept: one that
+    turns out too long.
     """
     rate = cutting.sample_rate
-    stream = Stream(_blocks(path, cutting))
+    stream = Stream(_blocks(path, cutting, peaks))
     kept, silent = 0, ""
     for segment in cuts_of(stream, [Section(0, "")], cutting):
         if segment.is_rest and (segment.start or len(segment.samples) < MIN_SECONDS * rate):
@@ -74,7 +78,7 @@ def cut_file(path: Path, cutting: Cutting, keep: Callable[[int, np.ndarray], Non
     raise UnusableError("too_short", f"{seconds:.2f} s are less than {MIN_SECONDS:g} s")
 
 
-def _blocks(path: Path, cutting: Cutting) -> Iterator[np.ndarray]:
+def _blocks(path: Path, cutting: Cutting, peaks: Peaks | None) -> Iterator[np.ndarray]:
     left = round(cutting.max_seconds * cutting.sample_rate)
     try:
         for block in mono(path, cutting.sample_rate):
@@ -82,6 +86,8 @@ def _blocks(path: Path, cutting: Cutting) -> Iterator[np.ndarray]:
             if left < 0:
                 most = cutting.max_seconds
                 raise UnusableError("too_long", f"it has more than {most:g} s (recommend.max_track_seconds)")
+            if peaks:
+                peaks.add(block)
             yield block
     except NotAudioError as error:
         raise UnusableError("corrupt", str(error)) from None

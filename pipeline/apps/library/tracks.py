@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.apps.library.decode import read_sounds, read_tags
 from pipeline.apps.library.library import tracks_path
 from pipeline.apps.library.recipe import Recipe
 from pipeline.apps.library.table import OK, Row
 from pipeline.apps.recommend.trained import Model
 from pipeline.core.errors import MissingFileError
 from pipeline.store.cache import FeatureCache
-from pipeline.store.index import write_index
+from pipeline.store.index import MUSIC_TAGS, PEAKS, write_index
 from pipeline.store.table import open_parquet
 
 OF_FILE = ("path", "sha256", "seconds", "title", "artist", "album", "year")
@@ -30,23 +31,29 @@ def write_tracks(
     recipe: Recipe,
     rows: Sequence[Row],
     facts: Mapping[str, Row],
+    features: FeatureCache,
     vectors: FeatureCache,
 ) -> int:
     """Write the index by `model` of the files of `rows` that are ok, unless it is there; return its number of segments.
 
-    `facts` tell by digest where a file's segments lie, `vectors` are their embeddings.
+    `facts` tell by digest where a file's segments lie, `features` hold what they sound like, `vectors` are their
+    embeddings.
     """
     usable = [row for row in rows if row["status"] == OK]
-    about = {
+    about: dict[str, Any] = {
         "variant": model.name,
         "model": model.digest,
         "audio": _digest(recipe.about),
         "files": _digest([[row[name] for name in OF_FILE] for row in usable]),
     }
+    if recipe.music_tags:
+        about[MUSIC_TAGS] = recipe.music_tags
     path = tracks_path(place, model.name)
     if _about(path) != about:
-        found = np.concatenate([vectors.read(row["sha256"]) for row in usable])
-        write_index(path, _tracks(usable, facts, recipe.cutting.sample_rate), found, about)
+        digests = [row["sha256"] for row in usable]
+        found = np.concatenate([vectors.read(sha256) for sha256 in digests])
+        tags = np.concatenate([read_tags(features, sha256) for sha256 in digests]) if recipe.music_tags else None
+        write_index(path, _tracks(usable, facts, features, recipe.cutting.sample_rate), found, about, tags)
     return sum(len(facts[row["sha256"]]["segments"]) for row in usable)
 
 
@@ -58,11 +65,13 @@ def keep_only(place: Path, models: Sequence[Model]) -> None:
             path.unlink()
 
 
-def _tracks(rows: Sequence[Row], facts: Mapping[str, Row], sample_rate: int) -> Iterator[Row]:
+def _tracks(rows: Sequence[Row], facts: Mapping[str, Row], features: FeatureCache, sample_rate: int) -> Iterator[Row]:
     for row in rows:
-        for number, (start, length, music_tags) in enumerate(facts[row["sha256"]]["segments"]):
+        peaks, sounds = read_sounds(features, row["sha256"])
+        segments = facts[row["sha256"]]["segments"]
+        for number, ((start, length, music_tags), sound) in enumerate(zip(segments, sounds, strict=True)):
             seconds = start / sample_rate
-            yield {
+            yield sound | {
                 "number": number,
                 "path": row["path"],
                 "file_start_seconds": seconds,
@@ -74,6 +83,7 @@ def _tracks(rows: Sequence[Row], facts: Mapping[str, Row], sample_rate: int) -> 
                 "artist": row["artist"],
                 "title": row["title"],
                 "music_tags": music_tags,
+                PEAKS: peaks,
             }
 
 

@@ -17,17 +17,25 @@ from pipeline.apps.recommend.index import open_index
 from pipeline.apps.recommend.trained import trained_models
 from pipeline.core.errors import ModelError
 from pipeline.encoders import pretrained
+from pipeline.features.sound import describe
 from pipeline.model.index import index_films
+from pipeline.store.index import read_peaks
 from tests.apps.library.world import CPU, make_heard_world, music, small
+from tests.features.pieces import clicks
 from tests.features.small import AUDIO, WINDOWS
 from tests.segment.sounds import RATE
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("kind", ["float16", "uint8", "wav2vec2"])
+@pytest.mark.parametrize("kind", ["float16", "uint8", "wav2vec2", "musicnn"])
 def test_the_data_sets_own_files_get_the_data_sets_own_vectors(tmp_path, params, tiny, kind):
-    audio = replace(AUDIO, dtype=kind) if kind in ("float16", "uint8") else replace(WINDOWS, encoder=str(tiny(kind)))
+    if kind == "musicnn":
+        audio = replace(WINDOWS, encoder=kind, window_seconds=30.0, window_hop_seconds=30.0)
+    elif kind == "wav2vec2":
+        audio = replace(WINDOWS, encoder=str(tiny(kind)))
+    else:
+        audio = replace(AUDIO, dtype=kind)
     root, out = tmp_path / "root", tmp_path / "library"
     rows = make_heard_world(root, audio)
     index_films(root, tmp_path / "films.parquet", "Heard", ["tags"], 4, CPU)
@@ -42,6 +50,27 @@ def test_the_data_sets_own_files_get_the_data_sets_own_vectors(tmp_path, params,
     np.testing.assert_allclose(own.vectors[order], films.vectors, atol=1e-5)
     spread = films.vectors @ films.vectors.T
     assert spread.min() < 1 - 1e-4, "or else any order would do"
+    assert_same_sounds(films, own, order, tagged=kind == "musicnn")
+
+
+def assert_same_sounds(films, own, order, tagged):
+    """Assert that both indexes say the same of each file; at the rate of `features.sound` bit by bit."""
+    assert (films.about.get("music_tags") is not None) == (films.probabilities is not None) == tagged
+    for row, place in enumerate(order):
+        assert read_peaks(own.path, place) is not None
+        (one,), (other,) = films.rows([row]), own.rows([place])
+        assert (one["tempo"], one["key"]) == (other["tempo"], other["key"])
+        assert one["loudness"] == pytest.approx(other["loudness"], abs=0.5)
+        assert (one["vocals"] is not None) == (other["vocals"] is not None) == tagged
+        if tagged:  # which decodes at that rate
+            assert one["loudness"] == other["loudness"]
+            assert one["music_tags"] == other["music_tags"] != ""
+            assert one["vocals"] == pytest.approx(other["vocals"], abs=1e-5)
+            assert read_peaks(films.path, row) == read_peaks(own.path, place)
+    if tagged:
+        assert films.about["music_tags"] == own.about["music_tags"]
+        assert len(films.about["music_tags"]) == len(set(films.about["music_tags"])) == films.probabilities.shape[1]
+        np.testing.assert_allclose(films.probabilities, own.probabilities[order].astype(int), atol=1)
 
 
 def test_model_that_was_trained_on_a_gpu_hears_on_a_cpu_and_what_each_computes_is_kept_apart(
@@ -135,3 +164,19 @@ def test_no_progress_of_single_files_is_shown(indexed_once, music_made, models_m
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     embed_file(Path(music_made / "single.mp3"), trained_models(models_made)["Words"], settings, CPU)
     assert capsys.readouterr().err == ""
+
+
+def test_what_a_segment_sounds_like_and_the_outline_of_its_file(root, settings, tmp_path):
+    wave = np.concatenate([np.zeros(5 * RATE, np.int16), clicks(120, 5.0, RATE)])
+    wave[6 * RATE] = 32767
+    (tmp_path / "Music").mkdir()
+    soundfile.write(tmp_path / "Music/half.wav", wave, RATE)
+    update_library(root, settings, tmp_path / "Music", tmp_path / "out", ["Words"])
+    path = tmp_path / "out/tracks/Words.parquet"
+    (row,) = open_index(path, "").rows([0])
+    assert (row["file_start_seconds"], row["recording_seconds"], row["vocals"]) == (5.0, 10.0, None)
+    expected = describe(wave[5 * RATE :], RATE, settings.features.sound)
+    assert (row["tempo"], row["key"], row["loudness"]) == expected
+    assert row["tempo"] == pytest.approx(120, rel=0.01)
+    peaks = read_peaks(path, 0)
+    assert peaks[:100] == bytes(100) and peaks[100] > 100 and peaks[120] == 255

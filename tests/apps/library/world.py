@@ -14,12 +14,13 @@ from pipeline.encoders.log_mel import LogMel
 from pipeline.encoders.section import LogMelFeatures, WindowFeatures
 from pipeline.features.audio_frames import write_frames
 from pipeline.features.audio_windows import write_windows
+from pipeline.features.sound_table import write_sounds
 from pipeline.media.audio import write_mp3
 from pipeline.model.store import build_model, model_config, save_model
 from pipeline.params import Params
 from pipeline.store.films import open_store
 from tests.evaluate.small_world import MODEL, dataset_rows, make_world
-from tests.features.small import AUDIO
+from tests.features.small import AUDIO, SOUND
 from tests.segment import sounds
 from tests.segment.sounds import RATE
 from tests.small_machine import MACHINE
@@ -81,6 +82,7 @@ def make_heard_world(root: Path, audio: LogMelFeatures | WindowFeatures) -> list
         write_frames(root, table, rows, audio, MACHINE)
     else:
         write_windows(root, table, rows, audio, MACHINE)
+    write_sounds(root, root / "data/features/sound.parquet", rows, SOUND, MACHINE)
     store = open_store(root / "data/features", ["tags"])
     config = model_config("Heard", ["tags"], SMALL, store.specs(), store.window_steps(0.8))
     torch.manual_seed(0)
