@@ -168,8 +168,14 @@ export function createShortlist() {
 
   byId("shortlist-open").addEventListener("click", () => (panel.open ? close() : open()));
   byId("shortlist-close").addEventListener("click", close);
-  byId("shortlist-undo").addEventListener("click", () => change(before, "As it was before."));
-  byId("shortlist-clear").addEventListener("click", () => change([], "The shortlist is empty.", items));
+  byId("shortlist-undo").addEventListener("click", () => {
+    change(before, "As it was before.");
+    byId("shortlist-heading").focus(); // the button is gone
+  });
+  byId("shortlist-clear").addEventListener("click", () => {
+    change([], "The shortlist is empty.", items);
+    byId("shortlist-undo").focus();
+  });
   byId("shortlist-save").addEventListener("click", () => saved("shortlist.json", written(items), "application/json"));
   byId("shortlist-print").addEventListener("click", () => window.print());
   byId("shortlist-load").addEventListener("change", ({ target }) => {
