@@ -4,10 +4,14 @@ import argparse
 import logging
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import ModelError
 
+if TYPE_CHECKING:
+    from pipeline.apps.recommend.trained import Model
+
+PUBLISHED = "a published model: hf://OWNER/REPO, or its folder"
 ZERO_SHOT = "a joint encoder of text and music instead of trained models: a folder, or e.g. laion/clap-htsat-unfused"
 
 
@@ -24,6 +28,7 @@ def register(commands: Any) -> None:
     command.add_argument("--rescan", action="store_true", help="read all files again, also those that look unchanged")
     models = command.add_mutually_exclusive_group()
     models.add_argument("--variants", metavar="NAMES", help="models, e.g. Ta,ImTa; without it all that are trained")
+    models.add_argument("--model", metavar="MODEL", help=PUBLISHED)
     models.add_argument("--zero-shot", metavar="MODEL", help=ZERO_SHOT)
     command.set_defaults(run=run)
 
@@ -45,11 +50,15 @@ def run(options: argparse.Namespace) -> int:
     root = Path()
     params = load_params(root / "params.yaml")
     variants = None if options.variants is None else [name.strip() for name in options.variants.split(",")]
-    zero_shot = None
+    alone: Model | None = None
     if options.zero_shot is not None:
         from pipeline.apps.recommend.zero_shot import open_zero_shot
 
-        zero_shot = open_zero_shot(options.zero_shot, params, choose_device(params.machine.device))
-    summary = update_library(root, params, options.folder, options.out, variants, zero_shot, options.rescan)
+        alone = open_zero_shot(options.zero_shot, params, choose_device(params.machine.device))
+    if options.model is not None:
+        from pipeline.apps.published.load import open_published
+
+        (alone,) = open_published(options.model, params.machine.device).trained.values()
+    summary = update_library(root, params, options.folder, options.out, variants, alone, options.rescan)
     print("\n".join(report(summary, options.out)))
     return 0

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from pipeline.commands.index import ZERO_SHOT, require_library
-from pipeline.core.errors import ParamsError, PipelineError
+from pipeline.commands.index import PUBLISHED, ZERO_SHOT, require_library
+from pipeline.core.errors import ModelError, ParamsError, PipelineError
 
 if TYPE_CHECKING:
     from pipeline.apps.recommend.recommender import Recommender
@@ -61,9 +61,12 @@ def register(commands: Any) -> None:
         default=[],
         type=Path,
         metavar="FOLDER|INDEX",
-        help="your own music, or what `index` made of it, to be searched beside the data set",
+        help="your own music, which is indexed while the page is open, or what `index` made of it; searched beside the "
+        "data set",
     )
-    parser.add_argument("--zero-shot", metavar="MODEL", help=f"{ZERO_SHOT}; with --library")
+    models = parser.add_mutually_exclusive_group()
+    models.add_argument("--model", metavar="MODEL", help=f"{PUBLISHED}; with --library, as it comes without audio")
+    models.add_argument("--zero-shot", metavar="MODEL", help=f"{ZERO_SHOT}; with --library")
     parser.set_defaults(run=_run)
 
 
@@ -181,6 +184,8 @@ def warm_up(recommender: "Recommender") -> None:
     from pipeline.apps.recommend.recommender import Request
 
     query = Query(None, "film", "A film.", Image.new("RGB", (64, 64)))
+    if not recommender.libraries:  # the first is being indexed
+        return
     try:
         recommender.recommend(Request(query, 1, next(iter(recommender.libraries)), why=True))
     except PipelineError as error:
@@ -191,6 +196,8 @@ def warm_up(recommender: "Recommender") -> None:
 
 def _run(options: argparse.Namespace) -> int:
     require_library(options.zero_shot, options.library)
+    if options.model is not None and not options.library:
+        raise ModelError("--model: a published model comes without audio; name your own music with --library")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     try:
         with listen(options.host, options.port) as server:
@@ -204,7 +211,9 @@ def _run(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace, server: socket.socket) -> None:
     import uvicorn
 
+    from pipeline.apps.library.background import Background
     from pipeline.apps.library.embed import embed_file
+    from pipeline.apps.library.opening import sources_of, updater
     from pipeline.apps.recommend.recommender import open_recommender
     from pipeline.apps.web.app import create_app
     from pipeline.params import load_params
@@ -214,14 +223,21 @@ def _serve(options: argparse.Namespace, server: socket.socket) -> None:
     access, made_up = access_of(server, options.host, options.password, options.address)
     root = Path()
     params = load_params(root / "params.yaml")
-    recommender = open_recommender(root, params, options.zero_shot)
-    if options.library:
-        from pipeline.apps.library.opening import add_libraries
+    published = None
+    if options.model is not None:
+        from pipeline.apps.published.load import open_published
 
-        add_libraries(recommender, root, params, options.library)
+        recommender = open_published(options.model, params.machine.device)
+        (published,) = recommender.trained.values()
+        recommender.libraries = {}  # its own tracks are elsewhere
+    else:
+        recommender = open_recommender(root, params, options.zero_shot)
+    sources = sources_of(recommender, root, options.library, published)
+    background = Background(recommender, updater(root, params, recommender.zero_shot or published), sources)
     hear = partial(embed_file, params=params, device=recommender.device)
-    app = create_app(recommender, params.recommend, root, access, hear)
+    app = create_app(recommender, params.recommend, root, access, hear, background)
     print(greeting(server, options.host, access, made_up), flush=True)
+    background.begin_missing()
     threading.Thread(target=warm_up, args=(recommender,), name="warm-up", daemon=True).start()
     config = uvicorn.Config(
         app,

@@ -4,6 +4,7 @@ Nothing of a repository is needed, neither params.yaml nor data: what a model wa
 are loaded with the first query that needs them.
 """
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +105,7 @@ def open_published(model: str, device: Device) -> Recommender:
         raise ModelError(f"device: found {device!r}, allowed are {', '.join(get_args(Device))}")
     folder, config = published_folder(model)
     needs, digest = needs_of(config.inputs), sha256_of(folder / WEIGHTS)
-    trained = Trained(config.variant, folder, needs, config.drop_inputs > 0, None, {}, (), digest)
+    option = f"--model {shlex.quote(model)}"
+    trained = Trained(config.variant, folder, needs, config.drop_inputs > 0, None, {}, (), digest, option)
     settings = (SETTINGS, choose_device(device), trained.name, config.tags_rule)
     return Recommender({trained.name: trained}, {FILMS: PublishedLibrary(folder)}, *settings)

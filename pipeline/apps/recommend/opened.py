@@ -63,18 +63,26 @@ class OpenIndexes:
             self._indexes.move_to_end(key)
             return self._indexes[key]
 
+    def forget(self, name: str) -> None:
+        """Let the indexes of the library called `name` go: the next who asks for one opens it anew."""
+        with self._lock:
+            for key in [key for key in self._indexes if key[0] == name]:
+                del self._indexes[key]
+
     def _open(self, key: Key, library: SearchableLibrary, model: Model, future: "Future[Opened]") -> None:
         try:
             index = library.index(model)
             opened = Opened(index, self._search(key[0], index))
         except BaseException as error:  # whatever it is, who waits has to know
             with self._lock:
-                del self._indexes[key]
+                if self._indexes.get(key) is future:
+                    del self._indexes[key]
             future.set_exception(error)
             return
         with self._lock:
-            self._let_go(index.bytes)
-            self._indexes.move_to_end(key)
+            if self._indexes.get(key) is future:
+                self._let_go(index.bytes)
+                self._indexes.move_to_end(key)
             future.set_result(opened)
 
     def _search(self, name: str, index: TrackIndex) -> Search:

@@ -142,6 +142,10 @@ class Recommender:
         """Return the index of a library by `model`, and its search; they stay open."""
         return self._opening(library, model).result()
 
+    def forget(self, library: str) -> None:
+        """Let what is open of a library go, since it has other tables now."""
+        self._indexes.forget(library)
+
     def opening(self, request: Request) -> Future[Opened]:
         """Return the index that `request` is answered from, which is opened unless it is open.
 

@@ -61,6 +61,7 @@ class Trained:
     subsets: dict[frozenset[str], Figures]  # the same where only some of its needs are given, if it answers subsets
     way: tuple[str, ...]  # how and on what it was evaluated, the values of `WAY`; empty where it was not
     digest: str  # SHA-256 of its weights
+    option: str = ""  # what a command is given besides, for it to answer: nothing where it lies among `models`
 
     def fits(self, given: Collection[str]) -> bool:
         """Return whether it can do with what is given."""
@@ -78,11 +79,6 @@ class Trained:
     def label(self) -> str:
         """What it is called in messages."""
         return f"M-{self.name}"
-
-    @property
-    def option(self) -> str:
-        """What a command is given besides, for it to answer: nothing, it is found where models lie."""
-        return ""
 
 
 Model = Trained | ZeroShot  # what answers

@@ -5,6 +5,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
+from pipeline.apps.library.background import Background
 from pipeline.apps.recommend.recommender import Recommender
 from pipeline.apps.web.access import Access
 from pipeline.apps.web.described import describe
@@ -12,6 +13,7 @@ from pipeline.apps.web.examples import read_examples
 from pipeline.apps.web.failures import answer_failures
 from pipeline.apps.web.files import file_routes
 from pipeline.apps.web.guards import BodyLimit, Hosts, OwnPages, SecurityHeaders, ServerErrors
+from pipeline.apps.web.indexing import indexing_routes
 from pipeline.apps.web.listing import listing_routes
 from pipeline.apps.web.page import page_routes
 from pipeline.apps.web.password import Password
@@ -33,12 +35,18 @@ PROTECTED = "Each request has the password of this server: `Authorization: Beare
 
 
 def create_app(
-    recommender: Recommender, params: Recommend, root: Path, access: Access | None = None, hear: Hear | None = None
+    recommender: Recommender,
+    params: Recommend,
+    root: Path,
+    access: Access | None = None,
+    hear: Hear | None = None,
+    background: Background | None = None,
 ) -> FastAPI:
     """Return the application that serves the page and the API.
 
     `root` has the data set whose films are examples, if it is there. `access` says who may ask; without it whoever
     reaches loopback. `hear` embeds audio files that somebody sends; without it they are refused.
+    `background` has the music that can be indexed meanwhile.
     """
     access = access or Access()
     site = Site(recommender, params, Tracks(recommender), read_examples(root), access, hear)
@@ -57,6 +65,7 @@ def create_app(
         listing_routes(site),
         file_routes(site),
         shortlist_routes(site),
+        indexing_routes(site, background or Background(recommender)),
         page_routes(site, app),
     ):
         app.include_router(routes)

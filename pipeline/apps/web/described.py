@@ -12,6 +12,7 @@ FAILURES = {
     400: "It is malformed",
     403: "The form came from a page of another site",
     404: "There is no such thing",
+    409: "Something else is going on",
     413: "More was sent than is allowed",
     416: "The file ends before that part",
     422: "It cannot be answered so",

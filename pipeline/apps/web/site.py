@@ -49,6 +49,10 @@ class Site:
     @property
     def default(self) -> str:
         """Name of the library that is searched when none is named."""
+        if not self.recommender.libraries:
+            raise Refused(
+                503, "nothing can be searched yet: your music is being indexed, or that failed; see Libraries"
+            )
         return next(iter(self.recommender.libraries))
 
     def models(self) -> list[Row]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import numpy as np
@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
 from pipeline.apps.library.library import file_of
+from pipeline.apps.recommend.libraries import SearchableLibrary
 from pipeline.apps.recommend.recommender import Recommender
 from pipeline.apps.recommend.trained import Model
 from pipeline.apps.web.failures import Refused
@@ -72,35 +73,41 @@ class AudioResponse(FileResponse):
             await refused(scope, receive, send)
 
 
+class _Known(NamedTuple):
+    """What is known of a library without its vectors, so that those can be let go."""
+
+    library: SearchableLibrary  # another one when it was indexed again
+    tracks: pa.Table
+    index: Path  # of those tracks
+    summary: Row
+
+
 class Tracks:
     """Tracks by library and row; all indexes of a library have the same ones in the same rows."""
 
     def __init__(self, recommender: Recommender) -> None:
         self._recommender = recommender
-        self._tables: dict[str, pa.Table] = {}  # without vectors, so that those can be let go
-        self._indexes: dict[str, Path] = {}  # of those tables
-        self._summaries: dict[str, Row] = {}  # of them
+        self._known: dict[str, _Known] = {}
 
     def count(self, library: str) -> int | None:
         """Return how many tracks a library has, None while none of its indexes was open."""
-        table = self._tables.get(library)
-        return None if table is None else len(table)
+        return len(self._known[library].tracks) if self._is_known(library) else None
 
     def learn(self, library: str, model: Model) -> None:
         """Take the tracks of a library from its index by `model`, which is open."""
-        if library not in self._tables:
+        if not self._is_known(library):
+            source = self._recommender.libraries[library]
             opened = self._recommender.opened(library, model)
-            self._summaries[library], self._indexes[library] = opened.summary, opened.index.path
-            self._tables[library] = opened.index.tracks  # the last, as others look for it
+            self._known[library] = _Known(source, opened.index.tracks, opened.index.path, opened.summary)
 
     def summary(self, library: str) -> Row:
         """Return what `pipeline.apps.recommend.summary` has of a library, which is opened unless it was once."""
-        self._table(library)
-        return self._summaries[library]
+        self.table(library)
+        return self._known[library].summary
 
     def rows(self, library: str, rows: Sequence[int]) -> list[Row]:
         """Return the tracks in `rows`, each with its `row`; raise `Refused` for one that is not there."""
-        table = self._table(library)
+        table = self.table(library)
         for row in rows:
             if not 0 <= row < len(table):
                 raise Refused(404, f"row: there is no track {row}, the library {library!r} has {len(table)}")
@@ -111,7 +118,7 @@ class Tracks:
 
     def rows_of(self, library: str, places: Sequence[tuple[str, float | None]]) -> list[int | None]:
         """Return the row of each track by its `path` and `file_start_seconds`, None for one that is not there."""
-        table = self._table(library)
+        table = self.table(library)
         named = pc.is_in(table["path"], value_set=pa.array({path for path, _ in places}, pa.string()))
         rows = np.flatnonzero(named.to_numpy())
         found = table.select(["path", "file_start_seconds"]).take(pa.array(rows)).to_pydict()
@@ -122,7 +129,7 @@ class Tracks:
         """Return the outline of a track's file; None where the index has none, or is another one or gone meanwhile."""
         self.rows(library, [row])
         try:
-            return read_peaks(self._indexes[library], row)
+            return read_peaks(self._known[library].index, row)
         except (MissingFileError, IndexError):
             return None
 
@@ -138,13 +145,18 @@ class Tracks:
         """Return the file of a track of a library; None when it is none of audio, or lies outside of the library."""
         return file_of(self._recommender.libraries[library].folder, track["path"])
 
-    def _table(self, library: str) -> pa.Table:
+    def table(self, library: str) -> pa.Table:
+        """Return the tracks of a library, which is opened unless it was once; raise `Refused` for an unknown one."""
         if library not in self._recommender.libraries:
             known = ", ".join(self._recommender.libraries)
             raise Refused(404, f"library: found {library!r}, allowed are {known}")
-        if library not in self._tables:
+        if not self._is_known(library):
             self.learn(library, self._with_index(library))
-        return self._tables[library]
+        return self._known[library].tracks
+
+    def _is_known(self, library: str) -> bool:
+        known = self._known.get(library)
+        return known is not None and known.library is self._recommender.libraries.get(library)
 
     def _with_index(self, library: str) -> Model:
         """Return a model by which the library has an index; the one that looks for similar tracks is asked first."""

@@ -23,7 +23,7 @@ def test_libraries_stand_before_the_data_set_under_names_of_their_own(tmp_path, 
 
 
 def test_folder_of_music_is_indexed_first(tmp_path, params, monkeypatch):
-    def index(root, params, folder, place, variants, zero_shot):
+    def index(root, params, folder, place, *options):
         place.mkdir(parents=True)
         write_contents(place, folder, {})
 

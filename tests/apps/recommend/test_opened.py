@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -48,7 +49,12 @@ def library() -> Iterator[Slow]:
 def get(library, params) -> Callable:
     """Ask for the index of the library by the model of a name."""
     indexes = OpenIndexes(params.recommend)
-    return lambda name: indexes.get("music", library, SimpleNamespace(name=name))
+
+    def get(name: str) -> Future:
+        return indexes.get("music", library, SimpleNamespace(name=name))
+
+    get.indexes = indexes
+    return get
 
 
 def test_index_that_is_being_made_holds_up_nobody_who_asks_for_another(get, library):
@@ -99,3 +105,27 @@ def test_one_index_stays_open_however_large(get, library, monkeypatch):
     assert get("a").result(TIMEOUT) is first
     get("b").result(TIMEOUT)
     assert get("a").result(TIMEOUT) is not first
+
+
+def test_a_library_that_has_other_tables_is_opened_anew(get, library):
+    first, slow = get("quick").result(TIMEOUT), get("slow")
+    get.indexes.forget("another")
+    assert get("quick").result(TIMEOUT) is first
+    get.indexes.forget("music")
+    assert get("quick").result(TIMEOUT) is not first
+    again = get("slow")
+    assert again is not slow
+    library.made.set()
+    assert slow.result(TIMEOUT) is not again.result(TIMEOUT)
+    assert get("slow") is again, "what was asked for before does not take its place"
+
+
+def test_one_that_was_forgotten_may_fail_without_harm(get, library):
+    slow = get("slow")
+    get.indexes.forget("music")
+    library.broken = True
+    library.made.set()
+    with pytest.raises(MissingFileError):
+        slow.result(TIMEOUT)
+    library.broken = False
+    assert len(get("slow").result(TIMEOUT).index) == 4
