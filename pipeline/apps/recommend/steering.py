@@ -16,7 +16,7 @@ from pipeline.apps.recommend.query import WHOLE, Parts
 from pipeline.core.errors import ModelError
 
 MOST_WEIGHT = 2.0
-LESS = 0.5  # weight of tracks that are not liked, beside 1 of the query and 1 of tracks that are liked
+LESS = 0.25  # weight of tracks that are not liked, beside 1 of the query: what it does is in docs/recommending.md
 LEAST_LENGTH = 1e-4  # of a sum of unit vectors that has a direction
 
 Mixture = Mapping[Parts, float]  # a sum of queries, each named by the parts that it lacks: how much there is of each
