@@ -21,19 +21,28 @@ export function openDock({ seek, toggle, step, close, star }) {
   let shown = null; // the track
 
   drawIcons(dock);
-  for (const [name, act] of Object.entries(buttons)) byId(`dock-${name}`).addEventListener("click", act);
+  for (const [name, act] of Object.entries(buttons)) byId(`dock-${name}`).addEventListener("click", () => act());
   listenToVolume(byId("dock-volume"), audios);
   new ResizeObserver(() => {
     document.documentElement.style.setProperty("--dock", `${dock.offsetHeight}px`);
   }).observe(dock);
 
-  async function draw(track, segment) {
-    wave.draw(null, segment);
-    wave.measure(track.fid ? track.seconds : track.recording_seconds);
+  function peaksOf(track) {
     const address = track.audio.replace(/audio$/, "peaks");
     if (!peaks.has(address)) peaks.set(address, fetch(address).then((response) => (response.ok ? response.json() : null)).catch(() => null));
-    const found = await peaks.get(address);
+    return peaks.get(address);
+  }
+
+  async function draw(track, segment) {
+    wave.draw(null, segment);
+    measure(track.fid ? track.seconds : track.recording_seconds);
+    const found = await peaksOf(track);
     if (shown === track && found) wave.draw(found.peaks, segment);
+  }
+
+  function measure(seconds) {
+    wave.measure(seconds);
+    byId("dock-length").textContent = Number.isFinite(seconds) ? clock(seconds) : "";
   }
 
   return {
@@ -52,10 +61,8 @@ export function openDock({ seek, toggle, step, close, star }) {
       announce(`Playing ${label(track)}`);
     },
 
-    measure(seconds) {
-      wave.measure(seconds);
-      byId("dock-length").textContent = Number.isFinite(seconds) ? clock(seconds) : "";
-    },
+    measure,
+    prepare: peaksOf,
 
     at(seconds) {
       wave.place(seconds);

@@ -6,8 +6,8 @@ export function openMediaSession({ seek, toggle, step, skip }) {
   const session = navigator.mediaSession;
   if (!session) return { track() {}, state() {}, position() {} };
   const actions = {
-    play: toggle,
-    pause: toggle,
+    play: () => toggle(true),
+    pause: () => toggle(false),
     previoustrack: () => step(-1),
     nexttrack: () => step(1),
     seekbackward: ({ seekOffset }) => skip(-(seekOffset ?? 5)),

@@ -4,7 +4,7 @@
 // start to its end; once somebody has moved elsewhere in the file, that plays on to its own end.
 
 import { openDock } from "./dock.js";
-import { keyOf, neighbour, onPress, paintWith } from "./items.js";
+import { keyOf, neighbour, onPress, paintWith, showing } from "./items.js";
 import { openMediaSession } from "./mediasession.js";
 import { segmentOf } from "./naming.js";
 import { announce } from "./speech.js";
@@ -66,9 +66,9 @@ export function createPlayer(shortlist) {
     audio.play().catch(() => show()); // the browser wants a click first, or the file is none: which `error` says
   }
 
-  function toggle() {
-    if (!item) return;
-    if (!audio.paused) return audio.pause();
+  function toggle(on = audio.paused) {
+    if (!item || on !== audio.paused) return;
+    if (!on) return audio.pause();
     if (audio.ended || audio.currentTime >= until - ENDING) seek(segment?.start ?? 0);
     start();
   }
@@ -77,7 +77,7 @@ export function createPlayer(shortlist) {
     const found = beside(by);
     if (found) play(found, queue());
     else if (item) announce(by > 0 ? "That was the last track" : "That is the first track");
-    if (found) document.querySelector(".current")?.scrollIntoView({ block: "nearest" });
+    if (found) showing(key()).find((node) => node.parentElement === list)?.scrollIntoView({ block: "nearest" });
   }
 
   function seek(seconds) {
@@ -118,7 +118,9 @@ export function createPlayer(shortlist) {
 
   function prepare() {
     const after = beside(1);
-    if (after && spare.dataset.key !== keyOf(after)) open(spare, after);
+    if (!after || spare.dataset.key === keyOf(after)) return;
+    open(spare, after);
+    dock.prepare(after.track);
   }
 
   function measured() {
@@ -142,7 +144,8 @@ export function createPlayer(shortlist) {
 
   function ended() {
     audio.pause();
-    if (beside(1)) step(1);
+    const found = beside(1);
+    if (found) play(found, queue()); // without moving the page, which somebody may be reading
   }
 
   const handlers = {

@@ -138,13 +138,15 @@ export function createShortlist() {
   async function look() {
     const asked = items;
     const found = await looked(asked);
-    if (!found || asked !== items) return;
+    if (!found) return;
     found.forEach((track, place) => {
-      items[place].isGone = !track;
-      items[place].track = { ...items[place].track, ...track };
-      if (!track) delete items[place].track.audio;
+      asked[place].isGone = !track;
+      asked[place].track = { ...asked[place].track, ...track };
+      if (!track) delete asked[place].track.audio;
     });
-    if (!rows.contains(document.activeElement)) render();
+    for (const [place, line] of [...rows.children].entries()) {
+      if (!line.contains(document.activeElement)) line.replaceWith(row(items[place], place));
+    }
   }
 
   async function load(file) {
@@ -188,6 +190,7 @@ export function createShortlist() {
   onOther(STORED, (text) => {
     items = stored(text);
     render();
+    if (panel.open) look();
   });
   onPress("star", toggle);
   drawIcons(panel);
