@@ -1,76 +1,89 @@
 // The page: asks this server's API and shows what it answers. What comes from films, files or users gets into the page
-// as text alone (textContent), never as markup.
+// as text alone (textContent), never as markup. What is asked is in the address after #, so a link brings it back.
 
-import { reasons, isAboveUnseen } from "./reasons.js";
-import { button, element, isolated, listed, megabytes } from "./small.js";
-import { card, label } from "./track.js";
+import { exported, looked } from "./exchange.js";
+import { fill, filesOf, listen, questionFromForm, settled } from "./form.js";
+import { body, decoded, empty, encoded, found, hasUploads, isBySound, scenesOf } from "./question.js";
+import { describe, showReasons, showSections, titled, titleOf } from "./results.js";
+import { listenToKeys } from "./keys.js";
+import { label } from "./naming.js";
+import { createPlayer } from "./player.js";
+import { createShortlist } from "./shortlist.js";
 
-const FIELDS = { image: "Image", tags: "Tags", plot: "Synopsis", k: "Tracks", per_film: "Per film" }; // as the form calls them
+const FIELDS = {
+  image: "Image", tags: "Tags", plot: "Synopsis", k: "Tracks", per_film: "Per film", sound: "Sounds like", length: "Length",
+  tempo: "Tempo", loudness: "Loudness", year: "Year", key: "Key", music: "Music",
+}; // as the form calls them
 const SLOW = 1500; // ms after which it is said why an answer takes so long
+const NAME = "soundtracks"; // of a file that is saved
+const BESIDE = "beside"; // of an address: the other of two questions
 
 const byId = (id) => document.getElementById(id);
 const form = byId("ask");
 const results = byId("results");
 const heading = byId("results-heading");
-const NOTHING = { title: [heading.textContent, ""], said: byId("said").textContent }; // before the first search
+const models = [...byId("variant").options].filter(({ value }) => value).map(modelOf);
+const NOTHING = { title: [heading.textContent], said: byId("said").textContent }; // before the first search
 
-let poster = null; // of an example film, in place of a file: {fid, title, image}
-let leftOut = []; // films and albums: {id, name}
-let views = []; // the answers that were shown: {title: [words, name], question, answer, unexplained: what to ask reasons with}
+const shortlist = createShortlist();
+const player = createPlayer(shortlist);
+let views = []; // what was shown (results.js), with its `address`
 let shown = -1; // which of them is on the page
 let earlier = false; // it is no answer to the last question, which failed
-let asking = null; // AbortController of the question on its way
-let changed = false; // the form, since it last became a question
+let asking = null; // AbortController of the questions on their way
+let pinned = null; // the section that the next search is shown beside
 
-// ---- the question
-
-function questionFromForm() {
-  const file = byId("image").files[0];
-  return {
-    fields: {
-      image: poster ? undefined : file,
-      example: poster?.fid,
-      tags: byId("tags").value,
-      plot: byId("plot").value,
-    },
-    film: poster && !changed ? poster : null,
-  };
+function modelOf({ value, dataset }) {
+  return { name: value, needs: dataset.needs.split(" "), any_of: "anyOf" in dataset, recall: Number(dataset.recall) };
 }
 
-function body(question) {
-  const data = new FormData();
-  for (const [name, value] of Object.entries(question.fields)) if (value) data.append(name, value);
-  for (const name of ["variant", "k", "per_film"]) data.append(name, form.elements[name].value);
-  data.append("library", question.library ?? form.elements.library.value);
-  for (const film of leftOut) data.append("exclude", film.id);
-  return data;
-}
+// ---- searching
 
-function titleOf(question, count) {
-  const tracks = count === 1 ? "1 track" : `${count} tracks`;
-  if (question.like) return [`${tracks} like `, question.like];
-  return [`${tracks} for `, question.film ? question.film.title : "your film"];
-}
-
-async function search(question) {
+async function search(question, put = "pushState") {
   asking?.abort();
   asking = new AbortController();
   const mine = asking;
-  for (const audio of document.querySelectorAll("audio")) audio.pause();
+  player.pause();
   busy(true);
   try {
-    const data = body(question);
-    const answer = await answered(data, mine.signal);
-    const unexplained = question.like ? null : data;
-    views = [...views.slice(0, shown + 1), { title: titleOf(question, answer.tracks.length), question, answer, unexplained }];
-    history.pushState({ view: views.length - 1 }, "");
+    await settled();
+    const scenes = question.scenes ? scenesOf(question, models) : [];
+    const view = scenes.length > 1 ? await answeredScenes(question, scenes, mine.signal) : await answeredOne(question, mine.signal);
+    if (mine.signal.aborted) return;
+    views = [...views.slice(0, shown + 1), view];
+    history[put]({ view: views.length - 1 }, "", `#${view.address}`);
     show(views.length - 1);
-    tellWhy(views.at(-1));
+    explain(view);
   } catch (error) {
     if (!mine.signal.aborted) fail(error.message);
   } finally {
     if (asking === mine) busy(false);
   }
+}
+
+async function answeredOne(question, signal) {
+  const section = await answeredSection({ ...question, scenes: false }, signal);
+  const address = encoded(question, hasUploads(question) ? section.answer.tracks : []);
+  if (!pinned) return { question, sections: [section], address };
+  return { question, sections: [pinned, section], columns: true, address: `${address}&${BESIDE}=${encodeURIComponent(encoded(pinned.question))}` };
+}
+
+async function answeredScenes(question, scenes, signal) {
+  const sections = [];
+  for (const scene of scenes) {
+    byId("said").textContent = `Searching for scene ${sections.length + 1} of ${scenes.length} …`;
+    sections.push(await answeredSection(scene, signal).catch((error) => {
+      if (signal.aborted) throw error;
+      return { question: scene, answer: null, wrong: error.message };
+    }));
+  }
+  if (sections.every(({ wrong }) => wrong)) throw new Error(sections[0].wrong);
+  return { question, sections, address: encoded(question) };
+}
+
+async function answeredSection(question, signal) {
+  const data = body(question, filesOf());
+  return { question, answer: await answered(data, signal), unexplained: isBySound(question) ? null : data };
 }
 
 async function answered(data, signal) {
@@ -83,20 +96,18 @@ async function answered(data, signal) {
 }
 
 // The reasons take longer than the tracks, which nobody has to wait for.
-async function tellWhy(view) {
-  const data = view.unexplained;
-  if (!data) return;
-  view.unexplained = null;
-  data.append("why", "true");
-  try {
-    view.answer = await answered(data);
-  } catch {
-    return; // the tracks are there, and the next question will say what is wrong
+async function explain(view) {
+  for (const section of view.sections.filter(({ unexplained }) => unexplained)) {
+    const data = section.unexplained;
+    section.unexplained = null;
+    data.append("why", "true");
+    try {
+      section.answer = await answered(data);
+    } catch {
+      return; // the tracks are there, and the next question will say what is wrong
+    }
+    if (view === views[shown]) showReasons(view, section);
   }
-  if (view !== views[shown]) return;
-  const boxes = byId("tracks").querySelectorAll(".why");
-  view.answer.tracks.forEach((track, place) => boxes[place].replaceWith(reasons(track)));
-  explainPlaces();
 }
 
 // ---- states
@@ -114,7 +125,7 @@ function busy(on) {
 }
 
 async function explainWait(search) {
-  byId("said").textContent = "Searching …";
+  if (!byId("said").textContent.startsWith("Searching")) byId("said").textContent = "Searching …";
   const libraries = await fetch("/api/libraries").then((response) => (response.ok ? response.json() : [])).catch(() => []);
   const isFirst = libraries.length && libraries.every(({ tracks }) => tracks === null); // none was searched yet
   if (!isFirst || search !== asking || results.getAttribute("aria-busy") !== "true") return;
@@ -123,6 +134,7 @@ async function explainWait(search) {
 
 function fail(message) {
   earlier = shown >= 0;
+  describe(views[shown]);
   nameResults();
   complain(message);
 }
@@ -133,13 +145,11 @@ function complain(message) {
   box.textContent = FIELDS[name] ? FIELDS[name] + message.slice(name.length) : message;
   box.hidden = !message;
   for (const field of Object.keys(FIELDS)) {
-    const input = form.elements[field] ?? byId(field);
-    input.setAttribute("aria-invalid", String(field === name));
-    input.setAttribute("aria-errormessage", "error");
+    const input = form.elements.namedItem(field) ?? byId(field);
+    input?.setAttribute("aria-invalid", String(field === name));
+    input?.setAttribute("aria-errormessage", "error");
   }
-  if (!message) return;
-  describe();
-  box.scrollIntoView({ block: "nearest" });
+  if (message) box.scrollIntoView({ block: "nearest" });
 }
 
 function show(index) {
@@ -147,72 +157,74 @@ function show(index) {
   earlier = false;
   const view = views[index];
   complain("");
+  showSections(view, actsOn);
   nameResults();
-  describe();
-  explainPlaces();
   offerExports(true);
   const back = byId("back");
   back.hidden = index < 1;
-  back.replaceChildren(...(index < 1 ? [] : ["Back to ", ...titled(views[index - 1])]));
+  back.replaceChildren(...(index < 1 ? [] : ["Back to ", ...titled(nameOf(views[index - 1]))]));
   byId("models").hidden = index >= 0;
-  byId("tracks").replaceChildren(...(view?.answer.tracks ?? []).map((track) => card(track, view, actsOn(view))));
+  byId("pin").hidden = view?.sections.length !== 1;
   heading.focus();
   heading.scrollIntoView({ block: "nearest" });
 }
 
-function actsOn(view) {
+function nameResults() {
+  if (shown < 0) byId("said").textContent = NOTHING.said;
+  results.classList.toggle("earlier", earlier);
+  heading.replaceChildren(...(earlier ? ["From the previous search: "] : []), ...titled(nameOf(views[shown])));
+}
+
+function nameOf(view) {
+  if (!view) return NOTHING.title;
+  if (view.columns) return ["Side by side: ", ...view.sections.flatMap((section, place) => [...(place ? [" and "] : []), ...titleOf(section)])];
+  return view.sections.length > 1 ? [`${view.sections.length} scenes`] : titleOf(view.sections[0]);
+}
+
+// what can be done with the tracks of a section: each is a search of its own, which the form then shows
+function actsOn(section) {
+  const again = async (part) => {
+    const question = { ...section.question, ...part };
+    await fill(question);
+    search(question);
+  };
+  const taken = (track) => ({ row: track.row, path: track.path, start: track.file_start_seconds, label: label(track) });
   return {
-    similar: (track) =>
-      search({ fields: { like: String(track.row) }, like: label(track), library: view.answer.library, film: null }),
-    leaveOut: (film) => {
-      leaveOut([...leftOut, film]);
-      search(view.question);
-    },
+    more: (track) => again({ like: [...section.question.like, taken(track)] }),
+    less: (track) => again({ less: [...section.question.less, taken(track)] }),
+    leaveOut: (film) => again({ exclude: [...section.question.exclude, film] }),
   };
 }
 
-function titled(view) {
-  const [words, name] = view?.title ?? NOTHING.title;
-  return name ? [words, isolated(name)] : [words];
-}
-
-function nameResults() {
-  results.classList.toggle("earlier", earlier);
-  heading.replaceChildren(...(earlier ? ["From the previous search: "] : []), ...titled(views[shown]));
-}
-
-function explainPlaces() {
-  byId("places").hidden = !views[shown]?.answer.tracks.some(isAboveUnseen);
-}
-
-function describe() {
-  if (shown < 0) {
-    byId("said").textContent = NOTHING.said;
-    return;
-  }
-  const { question, answer } = views[shown];
-  const { model, unused, tracks } = answer;
-  const parts = question.like
-    ? [`Compared by their sound alone, as model ${model.name} hears it: ${model.chosen}.`]
-    : [`Model ${model.name}, which reads ${listed(model.needs)}: ${model.chosen}.`];
-  if (!question.like && model.recall_at_10 !== null) {
-    const share = Math.round(100 * model.recall_at_10);
-    parts.push(`In its evaluation ${share} % of a film’s own tracks were among the first ten.`);
-  }
-  if (unused.length) parts.push(`Not used: ${listed(unused)}.`);
-  if (!tracks.length) parts.push("No track is left: leave out fewer films.");
-  byId("said").textContent = parts.join(" ");
+function pin(section) {
+  pinned = section;
+  byId("pinned").hidden = !section;
+  byId("pinned-name").replaceChildren(...(section ? titled(titleOf(section)) : []));
 }
 
 // Links that save the tracks; while these are no answer to the last question, they lead nowhere.
 function offerExports(live) {
-  const { tracks = [], library } = views[shown]?.answer ?? {};
+  const sections = views[shown]?.sections ?? [];
+  const { tracks = [], library } = sections[0]?.answer ?? {};
   byId("exports").hidden = !tracks.length;
   for (const link of byId("exports").querySelectorAll("a")) {
     link.setAttribute("aria-disabled", String(!live));
     link.removeAttribute("href");
-    if (live) link.href = exportOf(link.dataset.format, tracks, library);
+    if (live) link.href = sections.length > 1 ? "#exports" : exportOf(link.dataset.format, tracks, library);
   }
+}
+
+// several lists are saved as one, each track with what it was found for
+function saveAll(event) {
+  const format = event.target.closest("a[href]")?.dataset.format;
+  const { sections } = views[shown];
+  if (!format || sections.length === 1) return;
+  event.preventDefault();
+  const items = sections.flatMap((section) => {
+    const film = titleOf(section).map((part) => part.name ?? part).join("");
+    return (section.answer?.tracks ?? []).map((track) => ({ library: section.answer.library, track, note: "", found: { film } }));
+  });
+  exported(format, items, NAME).catch((error) => complain(error.message));
 }
 
 function exportOf(format, tracks, library) {
@@ -224,54 +236,49 @@ function exportOf(format, tracks, library) {
   return `/api/export?${query}`;
 }
 
-// ---- what the form shows
+// ---- what a link brings back
 
-function setPoster(film) {
-  poster = film;
-  byId("image").value = "";
-  preview(film?.image, film ? `Poster of ${film.title}` : "");
-}
-
-function setFile(file) {
-  const most = Number(form.dataset.maxBytes);
-  if (file.size > most) {
-    complain(`image: ${file.name} has ${megabytes(file.size)} MB, at most ${megabytes(most)} MB are taken`);
-    byId("image").value = "";
-    return;
+async function restore(address) {
+  const question = await known(decoded(address));
+  const beside = new URLSearchParams(address).get(BESIDE);
+  const missing = await fill(question);
+  question.library = form.elements.library.value;
+  question.variant = form.elements.variant.value;
+  if (missing.length) return void showFound(question, found(address), missing);
+  pin(null);
+  if (beside) {
+    try {
+      pin(await answeredSection(await known(decoded(beside))));
+    } catch (error) {
+      complain(error.message);
+    }
   }
-  poster = null;
-  complain("");
-  preview(URL.createObjectURL(file), file.name);
+  await search(question, "replaceState");
+  pin(null);
 }
 
-function preview(source, name) {
-  const image = byId("preview");
-  if (image.src.startsWith("blob:")) URL.revokeObjectURL(image.src);
-  image.hidden = byId("no-image").hidden = !source;
-  for (const film of document.querySelectorAll(".example")) {
-    if (film.dataset.fid === poster?.fid) film.setAttribute("aria-current", "true");
-    else film.removeAttribute("aria-current");
-  }
-  byId("image-hint").hidden = Boolean(source);
-  byId("drop").classList.toggle("filled", Boolean(source));
-  byId("image-name").textContent = name || "Choose a poster or a still";
-  if (source) image.src = source;
-  else image.removeAttribute("src");
+// a question whose tracks have the rows that the library gives them now
+async function known(question) {
+  const library = question.library || form.elements.library.value;
+  const [like, less] = await Promise.all([question.like, question.less].map((tracks) => located(library, tracks)));
+  return { ...question, like, less };
 }
 
-function leaveOut(films) {
-  leftOut = films;
-  byId("left-out").hidden = !films.length;
-  byId("chips").replaceChildren(
-    ...films.map((film) => {
-      const item = element("li");
-      item.append(isolated(film.name), button("Bring back", `Bring back ${film.name}`, () => {
-        leaveOut(leftOut.filter((other) => other !== film));
-        if (shown >= 0) search(views[shown].question);
-      }));
-      return item;
-    }),
-  );
+// The tracks that a link names, where the image or the sound that found them is in another browser.
+async function showFound(question, rows, missing) {
+  const note = `This link was made with ${missing.join(" and ")}, which stays in the browser that it was chosen in. Add it to search again.`;
+  const tracks = (await located(question.library, rows)).map((track, place) => ({ ...track, rank: place + 1 }));
+  const section = { question, answer: { tracks, library: question.library }, unexplained: null, note };
+  views = [...views.slice(0, shown + 1), { question, sections: [section], address: location.hash.slice(1) }];
+  history.replaceState({ view: views.length - 1 }, "");
+  show(views.length - 1);
+}
+
+// the tracks of a library at `places` [{path, start, …}], with what else those have; without what is no longer there
+async function located(library, places) {
+  const items = places.map(({ path, start }) => ({ library, track: { path, file_start_seconds: start } }));
+  const tracks = (await looked(items)) ?? [];
+  return places.map((place, number) => tracks[number] && { ...place, ...tracks[number] }).filter(Boolean);
 }
 
 // ---- what people do
@@ -281,10 +288,10 @@ form.addEventListener("submit", (event) => {
   search(questionFromForm());
 });
 
-form.addEventListener("reset", () => {
-  setPoster(null);
-  leaveOut([]);
+form.addEventListener("reset", (event) => {
+  event.preventDefault();
   complain("");
+  fill(empty());
 });
 
 form.addEventListener("keydown", (event) => {
@@ -293,58 +300,37 @@ form.addEventListener("keydown", (event) => {
   form.requestSubmit();
 });
 
-form.addEventListener("input", () => {
-  changed = true;
-});
-
-byId("image").addEventListener("change", ({ target }) => target.files[0] && setFile(target.files[0]));
-byId("no-image").addEventListener("click", () => {
-  setPoster(null);
-  changed = true;
-  byId("image").focus();
-});
-byId("library").addEventListener("change", () => leaveOut([])); // its films are others
-byId("back").addEventListener("click", () => history.back());
-
 for (const film of document.querySelectorAll(".example")) {
-  film.addEventListener("click", () => {
-    const { fid, title, tags, plot, image } = film.dataset;
-    byId("tags").value = tags;
-    byId("plot").value = plot;
-    setPoster({ fid, title, image });
-    changed = false;
-    search(questionFromForm());
+  film.addEventListener("click", async () => {
+    const { fid, title, tags, plot } = film.dataset;
+    const now = questionFromForm();
+    const kept = Object.fromEntries(["variant", "library", "k", "per_film", "filters", "exclude"].map((name) => [name, now[name]]));
+    const question = { ...empty(), ...kept, tags, plot, film: { fid, title }, image: { fid, title } };
+    await fill(question);
+    search(question);
   });
 }
 
-byId("preview").addEventListener("error", () => {
-  byId("preview").hidden = true; // no picture, which the server will say
-});
-
-const drop = byId("drop");
-drop.addEventListener("dragover", (event) => {
-  event.preventDefault();
-  drop.classList.add("over");
-});
-drop.addEventListener("dragleave", () => drop.classList.remove("over"));
-drop.addEventListener("drop", (event) => {
-  event.preventDefault();
-  drop.classList.remove("over");
-  if (!event.dataTransfer.files.length) return;
-  byId("image").files = event.dataTransfer.files;
-  changed = true;
-  setFile(byId("image").files[0]);
-});
-
-// one player at a time; play does not bubble, so it is caught on its way down
-document.addEventListener("play", ({ target }) => {
-  for (const audio of document.querySelectorAll("audio")) if (audio !== target) audio.pause();
-}, true);
+byId("back").addEventListener("click", () => history.back());
+byId("pin").addEventListener("click", () => pin(views[shown].sections[0]));
+byId("exports").addEventListener("click", saveAll);
+byId("unpin").addEventListener("click", () => pin(null));
 
 window.addEventListener("popstate", ({ state }) => {
   asking?.abort();
   busy(false);
-  show(views[state?.view] ? state.view : -1);
+  const view = views[state?.view];
+  if (view || location.hash.length < 2) {
+    if (view) fill(view.question);
+    show(view ? state.view : -1);
+  } else restore(location.hash.slice(1));
 });
-history.replaceState(null, "");
+
+listenToKeys(player, shortlist);
+listen({ complain, again: () => shown >= 0 && search(questionFromForm()) });
 form.querySelector("[type=submit]").disabled = false; // until here, the browser itself would send the form
+if (location.hash.length > 1) restore(location.hash.slice(1));
+else {
+  history.replaceState(null, "");
+  fill(questionFromForm());
+}

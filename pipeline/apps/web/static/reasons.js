@@ -1,8 +1,9 @@
 // Why a track is there, in sentences that follow from the places shown beside them.
 
-import { capital, element, listed, named, number, ordinal } from "./small.js";
+import { capital, clipped, element, isolated, listed, named, number, ordinal } from "./small.js";
 
 const PLURAL = "tags";
+const QUOTED = 140; // characters of a sentence
 
 export function reasons(track) {
   const box = element("div", "why");
@@ -10,6 +11,7 @@ export function reasons(track) {
   score.append(element("b", "", number(track.score)));
   box.append(score);
   if (track.place && track.place !== track.rank) box.append(element("p", "place", placed(track)));
+  if (track.answers?.length) box.append(answered(track.answers));
   const without = Object.entries(track.without ?? {}).map(([part, { place }]) => ({ part, place }));
   if (!without.length) return box;
   box.append(element("p", "most", verdict(track.place, without)));
@@ -30,6 +32,22 @@ function placed(track) {
   const unseen = track.place - track.rank;
   const above = unseen > 0 ? `; ${unseen.toLocaleString("en")} above it ${unseen === 1 ? "is" : "are"} not shown` : "";
   return `${ordinal(track.place)} of all tracks${above}`;
+}
+
+// the sentences and tags of the query that lift the track most: without them it scores less
+function answered(answers) {
+  const quoted = (part) => answers.filter((answer) => answer.part === part).map(({ text }) => ["“", isolated(clipped(text, QUOTED)), "”"]);
+  const [sentences, tags] = [quoted("plot"), quoted("tags")];
+  const line = element("p", "answers", "It answers ");
+  line.append(...enumerated(sentences));
+  if (tags.length) line.append(sentences.length ? " and " : "", tags.length > 1 ? "the tags " : "the tag ", ...enumerated(tags));
+  return line;
+}
+
+// nodes of several texts with commas and a word between them
+function enumerated(texts) {
+  const between = (place) => (place === 0 ? [] : [place === texts.length - 1 ? " and " : ", "]);
+  return texts.flatMap((nodes, place) => [...between(place), ...nodes]);
 }
 
 // the part whose loss costs most places; equal losses are called equal

@@ -47,3 +47,5 @@ export function listed(parts) {
   const words = parts.map(named);
   return words.length > 1 ? `${words.slice(0, -1).join(", ")} and ${words.at(-1)}` : words.join("");
 }
+
+export const clipped = (text, most) => (text.length > most ? `${text.slice(0, most).trimEnd()}…` : text);
