@@ -90,9 +90,9 @@ def test_link_brings_back_all_of_the_form(page, client):
 
 def test_address_that_anybody_could_have_written_does_no_harm(page, client):
     sent = reply(page, track(1))
-    hostile = "tags=<img src=x onerror=alert(1)>&poster=../../etc x&image=AA x&like=-1 x&like=x&weight_tags=99&k=9999&film=<b> y"
+    hostile = 'tags=<img src=x onerror=alert(1)>&poster=../../etc x&image=AA x&like=-1 x&like=["x",{}]&weight_tags=99'
     page.goto("about:blank")
-    page.goto(f'{client.origin}/#{hostile}&per_film=no&library=nowhere&vocals="&tempo=x..y..z')
+    page.goto(f'{client.origin}/#{hostile}&k=9999&film=<b> y&per_film=no&library=nowhere&vocals="&tempo=x..y..z')
     heading(page, "1 track for your film")
     assert sent[0]["tags"] == ["<img src=x onerror=alert(1)>"]
     assert not {"like", "example", "image", "weight_tags"} & set(sent[0])
@@ -176,9 +176,8 @@ def test_how_sure_the_model_is_and_what_a_track_answers(page):
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_question_fits_the_window(page, width):
-    offer(
-        page, **FILTERS | {"music": [{"tag": "Wv" * 150, "tracks": 1}], "keys": [{"key": "A minor", "tracks": 10**9}]}
-    )
+    long = "Wv" * 150
+    offer(page, **FILTERS | {"music": [{"tag": long, "tracks": 1}], "keys": [{"key": "A minor", "tracks": 10**9}]})
     reply(page, track(1, film=long))
     page.set_viewport_size({"width": width, "height": 900})
     page.reload()
