@@ -10,6 +10,7 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from operator import itemgetter
 from pathlib import Path
 from typing import Literal
 
@@ -129,9 +130,9 @@ def _same_in(digests: Sequence[str], seconds: Mapping[str, float], landmarks: La
     agreeing: dict[tuple[str, str], tuple[set[int], set[int]]] = defaultdict(lambda: (set(), set()))
     for pair in same_sounds(segments):
         one, other = (segments[number]["fid"] for number in pair)
-        for found, number in zip(agreeing[one, other], pair, strict=True):
-            found.add(number)
-    for (one, other), found in agreeing.items():
-        agree, fewest = min(zip(map(len, found), (telling[one], telling[other]), strict=True), key=lambda item: item[1])
+        for numbers, number in zip(agreeing[one, other], pair, strict=True):
+            numbers.add(number)
+    for (one, other), (of_one, of_other) in agreeing.items():
+        agree, fewest = min((len(of_one), telling[one]), (len(of_other), telling[other]), key=itemgetter(1))
         if abs(seconds[one] - seconds[other]) <= SECONDS and agree >= SHARE * fewest:
             yield one, other
