@@ -168,7 +168,7 @@ def test_how_sure_the_model_is_and_what_a_track_answers(page):
     search(page)
     heading(page, "1 track for your film")
     said = page.inner_text("#said")
-    assert "43 films" in said
+    assert "43 test films" in said
     assert "7 in 10" in said
     assert "3 in 10" in said
     assert page.inner_text(".answers") == "It answers “A man <b>dies</b>.” and the tag “war”"
