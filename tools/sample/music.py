@@ -22,6 +22,7 @@ import yaml
 from arrangement import MOODS, STYLES, set_for_mood
 from ensembles import ENSEMBLES
 from numpy.random import Generator
+from patterns import Note
 from performance import SAMPLE_RATE, perform
 from scores import read
 
@@ -60,6 +61,16 @@ class Cue(NamedTuple):
     tempo: float  # beats a minute
 
 
+class Composed(NamedTuple):
+    """A cue before it is performed."""
+
+    notes: list[Note]
+    loudness: float  # RMS, dB below full scale
+    piece: str
+    key: str
+    tempo: float  # beats a minute
+
+
 @functools.lru_cache(maxsize=1)
 def pieces() -> tuple[Piece, ...]:
     """The compositions in use, with the moods they serve and what allows their use."""
@@ -80,12 +91,19 @@ def pieces() -> tuple[Piece, ...]:
 
 def arrange(mood: str, ensemble: str, seconds: float, rng: Generator) -> Cue:
     """A passage of a composition that serves the mood, played by the ensemble for exactly so many seconds."""
+    composed = compose(mood, seconds, rng)
+    samples = _finished(perform(composed.notes, ensemble, seconds), composed.loudness)
+    return Cue(samples, composed.piece, composed.key, composed.tempo)
+
+
+def compose(mood: str, seconds: float, rng: Generator) -> Composed:
+    """What `arrange` performs; the generator is left where `arrange` leaves it."""
     pool = [piece for piece in pieces() if mood in piece.moods]
     piece = pool[int(rng.integers(len(pool)))]
     arranged = set_for_mood(read(piece.source, *(piece.bars or ())), mood, seconds, rng)
     loudness = STYLES[mood].loudness + rng.uniform(-LOUDNESS_SPREAD, LOUDNESS_SPREAD)
-    samples = _finished(perform(arranged.notes, ensemble, seconds), loudness)
-    return Cue(samples, piece.id, f"{TONICS[arranged.tonic]} {arranged.mode}", round(arranged.tempo, 1))
+    key = f"{TONICS[arranged.tonic]} {arranged.mode}"
+    return Composed(arranged.notes, loudness, piece.id, key, round(arranged.tempo, 1))
 
 
 def _finished(samples: np.ndarray, loudness: float) -> np.ndarray:
