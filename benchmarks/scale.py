@@ -38,6 +38,7 @@ from pipeline.core.workers import batches
 from pipeline.encoders.audio import libraries_of
 from pipeline.evaluate.evaluation import evaluate_model, pool_of
 from pipeline.features import audio_windows, text
+from pipeline.features.peaks import COUNT
 from pipeline.model.index import index_films
 from pipeline.model.store import build_model, load_model, model_config, save_model
 from pipeline.params import Params, load_params
@@ -45,6 +46,7 @@ from pipeline.store.cache import open_cache, versions, write_shard
 from pipeline.store.films import films_of, open_store
 from pipeline.store.index import INDEX
 from pipeline.store.inputs import film_rows
+from pipeline.store.sound import SOUND
 from pipeline.store.table import IMAGE_KEYS, write_features
 from pipeline.train.sampling import epoch_plans
 from stages import split
@@ -201,6 +203,10 @@ def evaluation(root: Path, params: Params, times: float) -> Row:
 def index(root: Path, params: Params, times: float) -> Row:
     """Make the index of all tracks."""
     inputs = apart(params.row(VARIANT).inputs)
+    sounds = pq.ParquetWriter(made(root / "data/features/sound.parquet"), SOUND, compression="zstd")
+    for group in batches(dataset(root), GROUP_FILMS):
+        sounds.write_table(pa.Table.from_pylist([sound_row(row) for row in group], schema=SOUND))
+    sounds.close()
     with clock() as seconds:
         index_films(root, root / INDEX, VARIANT, inputs, params.machine.embed_batch_size, CPU)
     return {"seconds": seconds[0]}
@@ -281,6 +287,12 @@ def segment_row(film: int, number: int, rng: np.random.Generator, shared: list[t
     digest = f"{film:032x}{number:032x}"
     landmarks = packed(words, frames)
     return blank(SEGMENTS) | known | {"sha256": digest, "file_sha256": digest, "landmarks": landmarks}
+
+
+def sound_row(row: Row) -> Row:
+    """Return a row of data/features/sound.parquet for one of the data set."""
+    known = {"fid": row["fid"], "number": row["number"], "sha256": row["file_sha256"], "key": "A minor"}
+    return known | {"tempo": 60.0 + row["number"], "loudness": -20.0, "peaks": bytes(range(COUNT))}
 
 
 def blank(schema: pa.Schema) -> Row:

@@ -25,6 +25,7 @@ from pipeline.features.sound import VERSION, describe
 from pipeline.media.tracks import INT16_SCALE, track_samples
 from pipeline.store.cache import FeatureCache, open_cache, versions, write_shard
 from pipeline.store.sound import SOUND
+from pipeline.store.table import METADATA_KEY
 
 GROUP_ROWS = 32  # tracks that a process describes at a time; what a kill loses
 TABLE_ROWS = 8192  # a row group
@@ -57,6 +58,7 @@ def write_sounds(root: Path, path: Path, dataset: list[Row], params: SoundFeatur
     with whole_file(path) as temporary, pq.ParquetWriter(temporary, SOUND, compression="zstd") as writer:
         for rows in batches(dataset, TABLE_ROWS):
             writer.write_table(pa.Table.from_pylist([_row(cache, row) for row in rows], schema=SOUND))
+        writer.add_key_value_metadata({METADATA_KEY: json.dumps(about)})
     return len(missing)
 
 

@@ -1,5 +1,7 @@
 """The table of what the tracks sound like: one row per track, resumed after a kill."""
 
+import json
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -23,6 +25,7 @@ def test_rows_are_what_is_heard_in_the_files(tmp_path, dataset, monkeypatch):
     assert write_sounds(tmp_path, path, dataset, SOUND, MACHINE) == len(dataset)
     rows = read_table(path, COLUMNS, "features@sound")
     assert pq.ParquetFile(path).num_row_groups == 2
+    assert json.loads(pq.read_metadata(path).metadata[b"soundtrack"])["spec"]["sample_rate"] == SOUND.sample_rate
     for row, track in zip(rows, dataset, strict=True):
         samples = (track_samples(tmp_path, track, SOUND.sample_rate) * 32768).astype(np.int16)
         expected = describe(samples, SOUND.sample_rate, SOUND)._asdict() | {"peaks": peaks_of(samples)}
