@@ -1,8 +1,9 @@
 """The tracks of the libraries by row, and their files: none is opened that a library does not list."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -73,7 +74,8 @@ class AudioResponse(FileResponse):
             await refused(scope, receive, send)
 
 
-class _Known(NamedTuple):
+@dataclass(frozen=True)
+class _Known:
     """What is known of a library without its vectors, so that those can be let go."""
 
     library: SearchableLibrary  # another one when it was indexed again

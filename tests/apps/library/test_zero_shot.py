@@ -213,3 +213,20 @@ def test_the_recommender_knows_one_model_and_no_data_set(here):
     assert (list(recommender.models), recommender.libraries) == (["encoder"], {})
     model, why = recommender.model_for(Query(None, "war", None, None), None)
     assert (model.figures_of(("tags",)), "not trained" in why) == (None, True)
+
+
+def test_parts_are_left_out_of_many_queries_as_of_each_alone(here):
+    model = open_recommender(here, load_params(here / "params.yaml"), "encoder").zero_shot
+    picture = Image.new("RGB", (20, 30), (200, 30, 30))
+    queries = [Query(None, tags, plot, picture) for tags, plot in (("war", "a dog .\nhome ."), ("home", "a dog ."))]
+    without = [frozenset(parts) for parts in ((), ("tags",), ("tags", "image"))]
+    found = model.encode_without(queries, without)
+    assert found.shape[:2] == (3, 2)
+    for number, query in enumerate(queries):
+        known = {"tags": [query.tags], "plot": query.plot.split("\n")}
+        parts = {name: direction(model.encoder.text.encode(texts)) for name, texts in known.items()}
+        if "image" in model.needs:
+            parts["image"] = model.encoder.image(picture)
+        for place, left_out in enumerate(without):
+            kept = [vector for name, vector in parts.items() if name not in left_out]
+            np.testing.assert_allclose(found[place, number], direction(np.stack(kept)), atol=1e-5)
