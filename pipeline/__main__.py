@@ -48,7 +48,7 @@ COMMANDS = (  # in the order of the help
 
 
 EXTRAS = {  # of pyproject.toml, and the modules that each brings
-    "serve": ("fastapi", "starlette", "uvicorn", "anyio", "multipart", "python_multipart", "faiss"),
+    "serve": ("fastapi", "starlette", "uvicorn", "anyio", "multipart", "python_multipart", "fastapi_swagger", "faiss"),
     "ray": ("ray",),
     "pipeline": (
         *("torchaudio", "requests", "urllib3", "bs4", "lxml", "yt_dlp"),

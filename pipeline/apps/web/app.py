@@ -1,5 +1,6 @@
 """The application: routes, guards and failures put together."""
 
+from importlib.resources import files
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -24,6 +25,7 @@ from pipeline.apps.web.tracks import Tracks
 from pipeline.params import Recommend
 
 STATIC = Path(__file__).parent / "static"
+SWAGGER = ("fastapi_swagger", "resources")  # the package with Swagger UI, and the folder in it
 BYTES_A_CHAR = 4  # of UTF-8, at most
 OTHER_FIELDS_BYTES = 100_000  # bytes of a form beside its files, tags and plot
 ABOUT = (
@@ -56,7 +58,7 @@ def create_app(
         title="Soundtracks",
         version="1",
         description=ABOUT + (PROTECTED if access.keys else OPEN),
-        docs_url=None,  # FastAPI's own pages load scripts from elsewhere; `page` shows the same
+        docs_url=None,  # FastAPI's own page loads Swagger UI from elsewhere, and has a script inside
         redoc_url=None,
         form_limits={"max_part_size": most, "max_files": 2},  # so that the engine can say what is too long
     )
@@ -66,11 +68,13 @@ def create_app(
         file_routes(site),
         shortlist_routes(site),
         indexing_routes(site, background or Background(recommender)),
-        page_routes(site, app),
+        page_routes(site),
     ):
         app.include_router(routes)
     app.mount("/static", StaticFiles(directory=STATIC))
-    describe(app)
+    package, folder = SWAGGER
+    app.mount("/swagger", StaticFiles(directory=Path(str(files(package))) / folder))
+    describe(app, access.keys is not None)
     answer_failures(app, [root, *(library.folder for library in recommender.libraries.values())])
     app.add_middleware(
         BodyLimit,

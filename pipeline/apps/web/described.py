@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from pipeline.apps.web.schema import Problem
 
 ORIGIN = "http://127.0.0.1:8000"  # of the examples
+PASSWORD = '-H "Authorization: Bearer $SOUNDTRACK_PASSWORD"'
 WIDTH = 80  # characters of a command that stands on one line
 FAILURES = {
     400: "It is malformed",
@@ -24,16 +25,25 @@ def failures(*codes: int) -> dict[int | str, dict[str, Any]]:
     return {code: {"model": Problem, "description": FAILURES[code]} for code in codes}
 
 
-def describe(app: FastAPI) -> None:
-    """Let `app` describe itself without the answers that FastAPI adds for parameters which cannot be wrong."""
+def describe(app: FastAPI, is_protected: bool) -> None:
+    """Let `app` describe itself without the answers that FastAPI adds for parameters which cannot be wrong.
+
+    The description of each operation ends in its example, which sends the password if there is one.
+    """
     made = app.openapi
 
     def described() -> dict[str, Any]:
+        if app.openapi_schema is not None:
+            return app.openapi_schema
         found = made()
         for of_path in found["paths"].values():
             for operation in of_path.values():
                 if "HTTPValidationError" in str(operation["responses"].get("422")):
                     del operation["responses"]["422"]
+                for sample in operation.get("x-codeSamples", []):
+                    if is_protected:
+                        sample["source"] = sample["source"].replace("curl", f"curl {PASSWORD}", 1)
+                    operation["description"] = f"{operation.get('description', '')}\n\n```\n{sample['source']}\n```"
         for name in ("HTTPValidationError", "ValidationError"):
             found["components"]["schemas"].pop(name, None)
         return found
