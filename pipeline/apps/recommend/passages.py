@@ -16,6 +16,7 @@ from pipeline.core.variants import TagsRule
 Place = TypeVar("Place")
 
 MOST = 24  # passages of the plot, and of the tags; neighbours are put together where there are more
+PARAGRAPHS = 480  # in all that is left without each passage of the plot: what a model has to read at most
 CLOSING = (
     "\"'\N{RIGHT SINGLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}\N{RIGHT-POINTING DOUBLE ANGLE QUOTATION MARK})]"
 )
@@ -64,8 +65,9 @@ def _goes_on(before: str, mark: str, after: str) -> bool:
 def _of_plot(query: Query) -> list[Passage]:
     paragraphs = [line.strip() for line in (query.plot or "").split("\n") if line.strip()]
     parted = [sentences(paragraph) for paragraph in paragraphs]
+    places = [(number, place) for number, of in enumerate(parted) for place in range(len(of))]
     found = []
-    for group in _grouped([(number, place) for number, of in enumerate(parted) for place in range(len(of))]):
+    for group in _grouped(places, min(MOST, PARAGRAPHS // max(1, len(paragraphs)))):
         kept = list(paragraphs)
         for number in {number for number, _ in group}:
             kept[number] = " ".join(text for place, text in enumerate(parted[number]) if (number, place) not in group)
@@ -80,15 +82,15 @@ def _of_tags(query: Query, rule: TagsRule) -> list[Passage]:
     sign = ", " if rule == "categories" or "," in tags else " "
     items = [" ".join(item.split()) for item in tags.split(sign.strip() or None) if item.strip()]
     found = []
-    for group in _grouped(range(len(items))):
+    for group in _grouped(range(len(items)), MOST):
         rest = sign.join(item for place, item in enumerate(items) if place not in group)
         text = sign.join(items[place] for place in group)
         found.append(Passage("tags", text, replace(query, tags=rest) if rest else None))
     return found
 
 
-def _grouped(places: Sequence[Place]) -> list[Sequence[Place]]:
-    """Return `places` in at most `MOST` groups of neighbours, as even as can be."""
-    count = min(MOST, len(places))
+def _grouped(places: Sequence[Place], most: int) -> list[Sequence[Place]]:
+    """Return `places` in at most `most` groups of neighbours, as even as can be."""
+    count = min(max(2, most), len(places))
     bounds = [len(places) * number // count for number in range(count + 1)] if count else []
     return [places[start:end] for start, end in pairwise(bounds)]

@@ -62,3 +62,11 @@ def test_a_long_plot_has_groups_of_neighbours():
         assert len(sentences(passage.text)) in (3, 4)
         left = sentences(passage.rest.plot.replace("\n", " "))
         assert len(left) + len(sentences(passage.text)) == 77
+
+
+def test_of_many_paragraphs_there_are_fewer_groups():
+    for count, expected in ((20, MOST), (40, 12), (400, 2)):
+        plot = "\n".join(f"First {number}. Second." for number in range(count))
+        found = passages(Query(None, None, plot, None), ("plot",), "words")
+        assert len(found) == expected
+        assert sum(len(sentences(passage.text)) for passage in found) == 2 * count
