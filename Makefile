@@ -1,7 +1,7 @@
-# make run     build everything on the embedded corpus, as many stages at once as there are cores; then dvc repro
-# make install the environment alone: `.venv/bin/activate` makes it yours
-# make test    every test, in two processes; the quick ones: .venv/bin/pytest -n 2 -m "not slow"
-# make ui      MLflow's pages on this machine
+# make run     install, and run all stages on the embedded corpus, one per core at once
+# make install create the environment only; activate it with `source .venv/bin/activate`
+# make test    run all tests, in two processes; the fast ones: .venv/bin/pytest -n 2 -m "not slow"
+# make ui      open MLflow on this machine
 # make lint    ruff (check and format) and mypy; .pre-commit-config.yaml has the same
 
 PYTHON ?= python3
@@ -12,7 +12,7 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 run: $(VENV)/.installed
 	python -m pipeline repro
-	dvc repro  # finds everything up to date
+	dvc repro  # everything is up to date
 
 install: $(VENV)/.installed
 
@@ -42,9 +42,9 @@ $(VENV)/.installed-dev: requirements-dev.txt requirements-ray.txt $(VENV)/.insta
 
 $(VENV)/bin/pip:
 	@command -v $(PYTHON) >/dev/null || \
-	  { echo "$(PYTHON) is not installed: install Python 3.11 or newer, or name one: make PYTHON=python3.12 run"; exit 1; }
+	  { echo "$(PYTHON) is not installed: install Python 3.11 or newer, or select one: make PYTHON=python3.12 run"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "$(PYTHON) is $$($(PYTHON) --version), 3.11 or newer is needed; name one: make PYTHON=python3.12 run"; exit 1; }
+	  { echo "$(PYTHON) is $$($(PYTHON) --version), but 3.11 or newer is required; select one: make PYTHON=python3.12 run"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
-	  { echo "$(PYTHON) has no venv module: install it, on Debian and Ubuntu with: sudo apt install python3-venv"; exit 1; }
+	  { echo "$(PYTHON) has no venv module: install it (Debian and Ubuntu: sudo apt install python3-venv)"; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)

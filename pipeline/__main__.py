@@ -1,8 +1,9 @@
-"""Everything that is not a stage: `python -m pipeline COMMAND`, or `soundtrack COMMAND` where it is installed."""
+"""The commands beside the stages: `python -m pipeline COMMAND`, or `soundtrack COMMAND` if installed."""
 
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 try:
     from pipeline.commands import (
@@ -24,30 +25,18 @@ try:
     )
     from pipeline.core.errors import PipelineError
     from pipeline.core.output import standard_output
-except ModuleNotFoundError as error:  # `doctor` is what one runs when something is missing
+except ModuleNotFoundError as error:  # before `doctor` could report it
     sys.exit(f"ERROR: {error.name} is not installed: run `make run`, or `pip install -r requirements.txt`")
 
 DISTRIBUTION = "soundtrack-retrieval"
-COMMANDS = (  # in the order of the help
-    doctor,
-    preset,
-    repro,
-    train,
-    recommend,
-    index,
-    serve,
-    queue,
-    sync_mlflow,
-    leaderboard,
-    corpus,
-    import_reference,
-    export_reference,
-    push_model,
-    ui,
-)
+COMMANDS = {  # by the groups of the help, in its order
+    "setup and corpus": (doctor, preset, corpus),
+    "experiments": (repro, train, queue, leaderboard, sync_mlflow, ui),
+    "recommend": (recommend, index, serve),
+    "models": (import_reference, export_reference, push_model),
+}
 
-
-EXTRAS = {  # of pyproject.toml, and the modules that each brings
+EXTRAS = {  # of pyproject.toml, and the modules that each installs
     "serve": ("fastapi", "starlette", "uvicorn", "anyio", "multipart", "python_multipart", "fastapi_swagger", "faiss"),
     "ray": ("ray",),
     "pipeline": (
@@ -57,13 +46,37 @@ EXTRAS = {  # of pyproject.toml, and the modules that each brings
 }
 
 
+class _Group:
+    """The subparsers of one group, with one line of help per command: argparse cannot group commands itself."""
+
+    def __init__(self, subparsers: Any) -> None:
+        self.lines: list[str] = []
+        self._subparsers = subparsers
+
+    def add_parser(self, name: str, help: str | None = None, **options: Any) -> argparse.ArgumentParser:
+        """Add the parser of command `name`; without `help` it is not listed."""
+        if help is not None:
+            self.lines.append(f"  {name:<16}  {help}")
+        parser: argparse.ArgumentParser = self._subparsers.add_parser(name, **options)
+        return parser
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command, that of the command line without `arguments`, and return its exit status."""
+    """Run the command in `arguments` (default: the command line) and return its exit status."""
     program = "soundtrack" if Path(sys.argv[0]).stem == "soundtrack" else "python -m pipeline"
-    parser = argparse.ArgumentParser(prog=program, description="Find the music that fits a film.")
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
-    for command in COMMANDS:
-        command.register(subparsers)
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description="Find the music that fits a film.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    subparsers = parser.add_subparsers(metavar="COMMAND", dest="command", required=True, help="see below")
+    listing = []
+    for group, commands in COMMANDS.items():
+        entries = _Group(subparsers)
+        for command in commands:
+            command.register(entries)
+        listing += [f"{group}:", *entries.lines, ""]
+    parser.epilog = "\n".join([*listing, f"`{program} COMMAND --help` shows the options of a command."])
     options = argparse.Namespace(command="")
     try:
         with standard_output():
@@ -79,13 +92,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _lacking(error: ModuleNotFoundError, command: str) -> str:
-    """Return which extra brings the module that a command lacks; raise `error` for one that none brings."""
+    """Return the message for a missing module, with the extra that installs it; raise `error` if none does."""
     name = str(error.name)
     extra = next((extra for extra, modules in EXTRAS.items() if name.partition(".")[0] in modules), None)
     if extra is None:
         raise error
     return (
-        f"`{command}` needs {name}, which is not installed: pip install '{DISTRIBUTION}[{extra}]', or in the "
+        f"`{command}` needs {name}, which is not installed: run `pip install '{DISTRIBUTION}[{extra}]'`, or in the "
         "repository `make run`"
     )
 

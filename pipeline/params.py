@@ -1,4 +1,4 @@
-"""`params.yaml` as a whole: for commands, and for the one stage that checks all of it before the costly ones begin."""
+"""All of `params.yaml`: for commands, and for `split`, which checks all of it before the costly stages."""
 
 from pathlib import Path
 from typing import Literal
@@ -24,7 +24,7 @@ from pipeline.train.section import Train, check_recipe
 
 @dataclass(frozen=True, config=STRICT)
 class Recommend:
-    """How music is found for queries of one's own."""
+    """Search for music, and limits of its queries."""
 
     search: Literal["exact", "approximate"]
     lists: Count
@@ -69,7 +69,7 @@ class Params:
             raise ValueError(str(error)) from None
 
     def row(self, variant: str) -> Variant:
-        """Return the row of `variant`; raise `ParamsError` naming the variants that there are."""
+        """Return the row of `variant`; raise `ParamsError` naming the known variants."""
         return variant_of(self.variants, variant)
 
 

@@ -3,7 +3,10 @@
 import sys
 from importlib.util import find_spec
 
-for _package in ("pyarrow", "torch"):  # `.venv/bin/dvc repro` runs the `python` of the PATH, which may be another one
+for _package in (
+    "pyarrow",
+    "torch",
+):  # `.venv/bin/dvc repro` runs the `python` on the PATH, maybe another one
     if find_spec(_package) is None:
         sys.exit(
             f"ERROR: {_package} is not installed for {sys.executable}: "

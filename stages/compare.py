@@ -1,4 +1,4 @@
-"""Compare all variants: a table, the differences that are real, figures, and a report to read and listen to.
+"""Compare all variants: a table, tested differences, figures, and a report with audio excerpts.
 
 Reads: metrics/evaluate/*.json, metrics/rankings/*.parquet, models/*/history.csv, data/{dataset.parquet,image,audio}
 Writes: metrics/comparison.json, metrics/comparison.csv, metrics/{figures/*.svg,plots/*.csv}, metrics/report.html
@@ -22,7 +22,7 @@ from pipeline.evaluate.section import Evaluate
 
 
 def main(root: Path, variants: Variants, evaluate: Evaluate, compare: Compare) -> None:
-    """Compare `variants`, and no other that may lie in the folders, by `compare.metric`."""
+    """Compare `variants` by `compare.metric`; files of other variants are ignored."""
     results = read_results(root, variants, compare.metric)
     dataset = read_table(root / "data/dataset.parquet", DATASET, "split")
     cards = film_cards(ranked(results, compare.metric), dataset, compare.films)

@@ -1,6 +1,6 @@
-"""Fetch every recording that the corpus names and check that it is whole.
+"""Fetch every recording of the corpus and check that it is complete.
 
-Reads: the list of the corpus, its site when it is served, and soundtrack.lock.json beside the list, if one was given
+Reads: the list of the corpus, its site if served, and soundtrack.lock.json beside the list, if present
 Writes: data/downloads/AAA/000.webm, …, data/downloads.parquet, data/soundtrack.lock.json
 Run: dvc repro download
 """
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def main(root: Path, corpus: Corpus, download: Download) -> None:
-    """Write the recordings and their table; what an earlier run fetched is kept."""
+    """Write the recordings and their table; recordings of earlier runs are kept."""
     folder = root / corpus.folder
     requests = requests_of(load_films(folder, corpus.search, corpus.fields))
     (root / FOLDER).mkdir(parents=True, exist_ok=True)

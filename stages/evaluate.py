@@ -1,7 +1,7 @@
-"""Rank all tracks of the evaluation split for each of its films with one variant's model, and measure the rankings.
+"""Rank all tracks of the test set for each of its films with one variant's model, and measure the rankings.
 
 Reads: data/{dataset,films}.parquet, data/features/*.parquet, models/<variant>; for `zero_shot` data/{audio,image}
-Writes: metrics/evaluate/<variant>.json, metrics/rankings/<variant>.parquet; the figures in the training's MLflow run
+Writes: metrics/evaluate/<variant>.json, metrics/rankings/<variant>.parquet; the metrics in the training's MLflow run
 Run: dvc repro evaluate@<variant>
 """
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 def main(
     root: Path, variant: str, variants: Variants, evaluate: Evaluate, baselines: Baselines, machine: Machine
 ) -> None:
-    """Write the metrics and rankings of `variant`, here or on a node of a cluster."""
+    """Write the metrics and rankings of `variant`, locally or on a node of a cluster."""
     if (status := run_on_a_node("stages.evaluate", ["--variant", variant], 1, machine.device != "cpu")) is not None:
         raise SystemExit(status)
     dataset = read_table(root / "data/dataset.parquet", DATASET, "split")

@@ -1,5 +1,5 @@
-"""Compute the features of one kind, once: log-mel frames or vectors of the tracks, vectors of the posters or of the
-texts, and what the tracks sound like.
+"""Compute the features of one kind: log-mel frames or embeddings of the tracks, embeddings of the posters or of the
+texts, or the tempo, key and peaks of the tracks.
 
 Reads: data/dataset.parquet, and data/audio (audio, sound) or data/image (image)
 Writes: data/features/audio.parquet, image.parquet, text.parquet or sound.parquet
@@ -25,7 +25,7 @@ from pipeline.store.table import count_rows
 
 log = logging.getLogger(__name__)
 
-KINDS: dict[str, tuple[str, Any]] = {  # what is computed, and the section of the parameters
+KINDS: dict[str, tuple[str, Any]] = {  # the items, and the section of the parameters
     "audio": ("tracks", AudioFeatures),
     "image": ("posters", ImageFeatures),
     "text": ("texts", TextFeatures),
@@ -34,10 +34,10 @@ KINDS: dict[str, tuple[str, Any]] = {  # what is computed, and the section of th
 
 
 def main(root: Path, kind: str, features: Any, machine: Machine) -> None:
-    """Write the table of `kind`; `features` is the section of that kind."""
+    """Write the table of `kind`; `features` is its section of the parameters."""
     dataset = read_table(root / "data/dataset.parquet", DATASET, "split")
     if not dataset:
-        raise StageError("data/dataset.parquet lists no track: run `dvc repro split`")
+        raise StageError("data/dataset.parquet lists no tracks: run `dvc repro split`")
     path = root / f"data/features/{kind}.parquet"
     if kind == "text":
         computed = write_text_features(path, dataset, features, machine)
@@ -51,7 +51,7 @@ def main(root: Path, kind: str, features: Any, machine: Machine) -> None:
         computed = write_windows(root, path, dataset, features, machine)
     films = len({row["fid"] for row in dataset})
     what = KINDS[kind][0]
-    log.info("%s: %d rows of %d films; %d %s computed, the rest known", path, count_rows(path), films, computed, what)
+    log.info("%s: %d rows of %d films; %d %s computed, others known", path, count_rows(path), films, computed, what)
 
 
 if __name__ == "__main__":

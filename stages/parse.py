@@ -1,4 +1,4 @@
-"""Make films of the saved pages: title, year, tags, plot and an image of fixed shorter side.
+"""Extract films from the saved pages: title, year, tags, plot and a poster of fixed shorter side.
 
 Reads: <corpus.folder>/meta.json, data/pages.parquet, data/pages/, data/posters/
 Writes: data/films.parquet, data/image/AAA.jpg

@@ -1,4 +1,4 @@
-"""Publish one variant: its model with an index of all tracks, and its figures under one stable name.
+"""Publish one variant: its model with an index of all tracks, and its metrics, under a fixed name.
 
 Reads: data/dataset.parquet, segments.parquet, downloads.parquet, data/features/*.parquet, models/<variant>,
        metrics/evaluate/<variant>.json
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def main(root: Path, variant: str, variants: Variants, tags_rule: TagsRule, machine: Machine) -> None:
-    """Write models/published and the headline of `variant`; its config tells the form of tags as well."""
+    """Write models/published, whose config also has the tags rule, and the headline metrics of `variant`."""
     inputs = variant_of(variants, variant).inputs
     headline = headline_of(root / f"metrics/evaluate/{variant}.json")
     folder, published = root / "models" / variant, root / "models/published"

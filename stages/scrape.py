@@ -1,6 +1,6 @@
-"""Fetch each film's article and the poster that it shows, politely, and go on where the last run ended.
+"""Fetch each film's article and its poster, politely; a stopped run resumes.
 
-Reads: <corpus.folder>/meta.json, and the site inside the corpus when corpus.serve names one
+Reads: <corpus.folder>/meta.json, and the site in the corpus if corpus.serve names one
 Writes: data/pages/AAA.html.gz, data/posters/AAA.*, data/pages.parquet
 Run: dvc repro scrape
 """
@@ -33,8 +33,8 @@ def main(root: Path, corpus: Corpus, scrape: Scrape) -> None:
     log.info("scrape: pages: %s", count_by_status(rows))
     if client.stopped:
         raise StageError(
-            f"scrape stopped: {client.stopped}.\nPages: {count_by_status(rows)}. What is here is kept: when the cause "
-            "is gone, run `dvc repro scrape` to go on."
+            f"scrape stopped: {client.stopped}.\nPages: {count_by_status(rows)}. Fetched pages are kept: "
+            "once the cause is resolved, run `dvc repro scrape` to resume."
         )
     asked = [row for row in rows if row["status"] != "given"]
     if asked:

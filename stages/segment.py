@@ -1,4 +1,4 @@
-"""Cut every recording into segments of one length and sample rate; drop the silent and those that repeat others.
+"""Cut every recording into segments of one length and sample rate; drop silent segments and duplicates.
 
 Reads: data/downloads/, data/downloads.parquet
 Writes: data/audio/A/A/A/0.mp3, …, data/segments.parquet
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def main(root: Path, segment: Segment, machine: Machine) -> None:
-    """Bring the segments and their table up to date."""
+    """Update the segments and their table."""
     downloads = read_table(root / "data/downloads.parquet", DOWNLOADS, "download")
     rows = segment_all(root, downloads, segment, machine.processes)
     recordings = by_recording(rows)

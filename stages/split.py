@@ -1,7 +1,7 @@
-"""Assign every usable film to a split, and write what the reference's tools and the later stages read.
+"""Assign every usable film to the training, validation or test set, and write the files that later stages read.
 
-Reads: data/{films,segments,downloads}.parquet, a split that is given or lies in <corpus.folder>; for the coverage also
-    data/pages.parquet
+Reads: data/{films,segments,downloads}.parquet, a given split or the one in <corpus.folder>, if any; for the coverage
+    also data/pages.parquet
 Writes: data/meta/{train,valid,eval,fid_to_text,meta}.json, data/meta/movie_all_audio_paths.pkl, data/dataset.parquet,
     metrics/coverage.json
 Run: dvc repro split
@@ -32,14 +32,14 @@ log = logging.getLogger(__name__)
 
 
 def main(root: Path, corpus: str, split: Split, variants: Variants) -> None:
-    """Write the splits; `corpus` is the corpus's folder below `root`."""
+    """Write the splits; `corpus` is the folder of the corpus, relative to `root`."""
     films = read_table(root / "data/films.parquet", FILMS, "parse")
     segments = read_table(root / "data/segments.parquet", SEGMENTS, "segment")
     downloads = read_table(root / "data/downloads.parquet", DOWNLOADS, "download")
     given = given_split(root, corpus, split.given)
     usable, tracks, left_out = usable_films(films, segments, variants, split, given)
     groups = groups_of(tracks, downloads)
-    coverage = report(root, left_out, groups.shared())  # written also when no film is left
+    coverage = report(root, left_out, groups.shared())  # also written if no film is left
     require_films(usable, left_out)
     warn_of_split_groups(groups.films, given)
     compared = compared_films(usable, variants)
@@ -49,7 +49,7 @@ def main(root: Path, corpus: str, split: Split, variants: Variants) -> None:
     for name, fids in splits.items():
         seconds = [row["seconds"] for row in rows if row["split"] == name]
         log.info("split: %s: %d films, %d audio files, %.1f min", name, len(fids), len(seconds), sum(seconds) / 60)
-    log.info("split: %d of the films can be read by all variants, which are compared on these", len(compared))
+    log.info("split: %d films have the inputs of all variants, which are compared on these", len(compared))
     log.info("split: %d films left out (%s)", len(left_out), reasons(left_out) or "none")
     log.info("%s", coverage)
 

@@ -1,4 +1,4 @@
-"""Train one variant on features, or with the text and image encoders that it fine-tunes.
+"""Train one variant on features, or together with its text and image encoders (fine-tuning).
 
 Reads: data/dataset.parquet, data/features/*.parquet; fine-tuning reads data/image instead of image.parquet
 Writes: models/<variant>/model.safetensors, config.json, history.csv; a run in MLflow
@@ -41,7 +41,7 @@ def main(
     image: ImageFeatures,
     machine: Machine,
 ) -> None:
-    """Train `variant` and write its folder, here or on a node, in as many processes as `machine.train_processes`."""
+    """Train `variant` and write its folder, locally or on a node, in `machine.train_processes` processes."""
     row = variant_of(variants, variant)
     if (status := start_processes(machine, "stages.train", ["--variant", variant])) is not None:
         sys.exit(status)

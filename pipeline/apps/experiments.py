@@ -1,6 +1,6 @@
-"""Experiments for DVC's queue, each checked first: DVC itself queues any value, and the task fails at its turn.
+"""Experiments for DVC's queue, checked first: DVC itself queues any value, and the task fails when it runs.
 
-So it does where the repository lies in a place that DVC makes no copies of.
+Tasks also fail if the path of the repository contains characters that DVC cannot copy.
 """
 
 import subprocess
@@ -12,15 +12,15 @@ from pipeline.core.errors import ParamsError, PipelineError
 from pipeline.params import load_params
 
 PARAMS = "params.yaml"
-REFUSED = "?#{}"  # characters of a path: DVC copies by a URL that they end, and shows it as a format that they spoil
+REFUSED = "?#{}"  # in a path: DVC copies by a URL, which ? and # end, and formats it, which {} breaks
 WITHOUT = "or run `dvc exp run` without --queue and --temp"
 
 
 def enqueue(root: Path, changes: list[str], targets: list[str]) -> int:
     """Queue an experiment for each combination of `changes`, and return DVC's exit status.
 
-    Raises `ParamsError` naming the first combination that the stages would refuse, or `PipelineError` where DVC could
-    run none in a copy; then nothing is queued.
+    Raises `ParamsError` naming the first invalid combination, or `PipelineError` if DVC cannot copy the repository;
+    then nothing is queued.
     """
     require_copies(root)
     for combination in combinations(changes):
@@ -31,21 +31,21 @@ def enqueue(root: Path, changes: list[str], targets: list[str]) -> int:
 
 
 def require_copies(root: Path) -> None:
-    """Raise `PipelineError` where DVC (tried with 3.67) fails to run experiments in copies of the repository."""
+    """Raise `PipelineError` if DVC (tested with 3.67) cannot run experiments in copies of the repository."""
     from dvc.config import Config
 
     folder = root.resolve()
     if characters := [character for character in REFUSED if character in str(folder)]:
-        found = f"DVC makes no copies of a repository with {' or '.join(characters)} in its path: {folder}"
+        found = f"DVC cannot copy a repository with {' or '.join(characters)} in its path: {folder}"
         raise PipelineError(found, f"rename the folder, {WITHOUT}")
     cache = Config(str(folder / ".dvc"))["cache"].get("dir") or str(folder / ".dvc/cache")
     if not cache.isascii():
-        found = f"DVC makes no copies of a repository whose cache has letters outside of ASCII in its path: {cache}"
-        raise PipelineError(found, f"`dvc cache dir --local FOLDER` names another, or rename the folder, {WITHOUT}")
+        found = f"DVC cannot copy a repository whose cache has non-ASCII characters in its path: {cache}"
+        raise PipelineError(found, f"`dvc cache dir --local FOLDER` selects another, or rename the folder, {WITHOUT}")
 
 
 def combinations(changes: list[str]) -> list[list[str]]:
-    """Return `changes` with every list of values (`variant=Im,Ta`) expanded to a grid, as DVC does."""
+    """Return the grid of `changes`, with every list of values (`variant=Im,Ta`) expanded as DVC does."""
     from dvc.exceptions import DvcException
     from dvc.utils.cli_parse import to_path_overrides
     from dvc.utils.hydra import get_hydra_sweeps
@@ -56,16 +56,16 @@ def combinations(changes: list[str]) -> list[list[str]]:
     try:
         by_file = to_path_overrides(changes)
         if set(by_file) != {PARAMS}:
-            raise ParamsError(f"-S: found {', '.join(by_file)}, allowed is {PARAMS}, which all parameters are in")
+            raise ParamsError(f"-S: found {', '.join(by_file)}, allowed is {PARAMS}, which has all parameters")
         return [list(combination[PARAMS]) for combination in get_hydra_sweeps(by_file)]
     except (DvcException, OverrideParseException) as error:
         reason = " ".join(str(error).split())
         advice = "write key=value, or key=value,value"
-        raise ParamsError(f"-S {' '.join(changes)} cannot be read ({reason}): {advice}") from None
+        raise ParamsError(f"-S {' '.join(changes)} is not valid ({reason}): {advice}") from None
 
 
 def check_combination(root: Path, changes: list[str]) -> None:
-    """Raise `ParamsError` when `params.yaml` with `changes` is not valid."""
+    """Raise `ParamsError` if `params.yaml` with `changes` is not valid."""
     from dvc.exceptions import DvcException
     from dvc.utils.hydra import apply_overrides
 

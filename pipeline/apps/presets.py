@@ -22,27 +22,27 @@ class Change(NamedTuple):
 
 
 def preset_names(root: Path) -> list[str]:
-    """Return the names of the presets that there are."""
+    """Return the names of all presets."""
     return sorted(path.stem for path in (root / "presets").glob("*.yaml"))
 
 
 def preset_changes(root: Path, name: str) -> list[Change]:
-    """Return what `apply_preset` would change."""
+    """Return the changes that `apply_preset` would make."""
     return _merged(root, name)[2]
 
 
 def apply_preset(root: Path, name: str) -> list[Change]:
-    """Merge preset `name` into `params.yaml` and return what changed; raise `ParamsError` and change nothing."""
+    """Merge preset `name` into `params.yaml` and return the changes; raise `ParamsError` without changing the file."""
     yaml, params, changes = _merged(root, name)
     with edited_file(root / "params.yaml") as temporary:
         with temporary.open("w", encoding="utf-8") as file:
             yaml.dump(params, file)
-        load_params(temporary)  # an invalid preset leaves params.yaml as it was
+        load_params(temporary)  # an invalid preset leaves params.yaml unchanged
     return changes
 
 
 def _merged(root: Path, name: str) -> tuple[YAML, Any, list[Change]]:
-    """Return how `params.yaml` is written, its content with preset `name` merged into it, and what that changes."""
+    """Return the YAML writer of `params.yaml`, its content with preset `name` merged, and the changes."""
     names = preset_names(root)
     if name not in names:
         raise ParamsError(f"preset: found {name!r}, allowed are {', '.join(names)}")

@@ -1,8 +1,8 @@
-"""MLflow's pages for this repository's runs, on loopback, opening on a saved view made for comparing variants.
+"""MLflow for this repository's runs, on loopback, with a saved view for comparing variants.
 
-The view defines which columns the table of runs has, and which charts come first. Of the hundred figures that a run
-has, MLflow's own pages show none in the table, and chance's first among the charts. A view is a tag of the experiment,
-as the pages themselves write it when one saves a view (MLflow 3).
+The view defines the columns of the table of runs and the first charts. By default MLflow shows none of a run's hundred
+metrics in the table, and those of chance first among the charts. A view is a tag of the experiment, in the format that
+MLflow 3 writes when a user saves a view.
 """
 
 import base64
@@ -19,7 +19,7 @@ from pipeline.tracking.store import EXPERIMENT, QUIET, connected, never_fails, r
 KEY = "variants"
 PAGE = f"workflowType=machine_learning&compareRunsMode=CHART&viewStateShareKey={KEY}"
 VIEW_TAG = "mlflow.sharedViewState."
-KIND_TAG = "mlflow.experimentKind"  # by which the pages are those for models, not for agents
+KIND_TAG = "mlflow.experimentKind"  # selects MLflow's pages for models, not for agents
 COLUMNS = (
     "metrics.`recall_at_10`",
     "metrics.`hit_rate_at_10`",
@@ -38,18 +38,18 @@ CHARTS: dict[str, dict[str, tuple[str, ...]]] = {  # by section and kind
 }
 CHART_PX = 320  # high
 SHOWN = {"display": True, "isReordered": True, "deleted": False, "isGenerated": False}
-RUNS = 20  # in a chart
+RUNS = 20  # per chart
 
 
 def serve(root: Path, port: int) -> int:
-    """Serve the pages at http://127.0.0.1:`port` until interrupted; return the server's exit status.
+    """Serve MLflow at http://127.0.0.1:`port` until interrupted; return the server's exit status.
 
-    MLflow runs without telemetry and without its runner of jobs.
+    MLflow runs without telemetry and without its job runner.
     """
     settings = QUIET | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     address = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     store = ["--backend-store-uri", tracking_uri(root)]
-    print(f"MLflow: http://127.0.0.1:{port}{save_view(root) or ''} (Ctrl-C ends it)", flush=True)
+    print(f"MLflow: http://127.0.0.1:{port}{save_view(root) or ''} (press Ctrl-C to stop)", flush=True)
     try:
         command = [sys.executable, "-m", "mlflow", "ui", *address, *store]
         return subprocess.run(command, env=settings | os.environ, cwd=repository(root), check=False).returncode
@@ -59,7 +59,7 @@ def serve(root: Path, port: int) -> int:
 
 @never_fails
 def save_view(root: Path) -> str:
-    """Save the view in the store of `root` unless it is there; return the path of its page."""
+    """Save the view in the store of `root` if it is missing; return the path of its page."""
     mlflow = connected(root)
     client, experiment = mlflow.MlflowClient(), mlflow.get_experiment_by_name(EXPERIMENT)
     for name, value in {KIND_TAG: "custom_model_development", VIEW_TAG + KEY: _view()}.items():
@@ -69,7 +69,7 @@ def save_view(root: Path) -> str:
 
 
 def _view() -> str:
-    """Return the view as its tag holds it."""
+    """Return the view as the value of its tag."""
     state = base64.b64encode(zlib.compress(json.dumps(_state()).encode())).decode()
     return json.dumps({"name": "Variants", "createdAt": 0, "updatedAt": 0, "state": f"deflate;{state}"})
 

@@ -1,1 +1,1 @@
-"""What is typed: a file per word after `python -m pipeline`. What stages/ is for DVC."""
+"""The commands of `python -m pipeline`: one file per command."""

@@ -1,4 +1,4 @@
-"""`python -m pipeline corpus …`: what a user types to write, fill and check a list of films."""
+"""`python -m pipeline corpus …`: add films to a list, and check it."""
 
 import argparse
 import sys
@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 SITE = "https://en.wikipedia.org"
-LIMIT = 200  # films of a category, unless another number is given
+LIMIT = 200  # films of a category, by default
 OLD_NAME = "catalog"
 
 
 def register(commands: Any) -> None:
     """Add the command `corpus`, and its old name, to the subparsers `commands`."""
-    description = "Write, fill and check the list of films, FOLDER/meta.json."
-    _add_actions(commands.add_parser("corpus", help="write, fill and check the list of films", description=description))
+    description = "Add films to the list FOLDER/meta.json, and check it."
+    _add_actions(commands.add_parser("corpus", help="add films to the list, and check it", description=description))
     old = commands.add_parser(OLD_NAME, description=f"The old name of `corpus`. {description}")
     old.set_defaults(old_name=True)
     _add_actions(old)
@@ -22,22 +22,24 @@ def register(commands: Any) -> None:
 
 def _add_actions(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    urls = _action(actions, "add", "add films by the addresses of their articles", "add_urls")
+    urls = _action(actions, "add", "add films by the URLs of their articles", "add_urls")
     urls.add_argument("urls", metavar="URL", nargs="+", help="e.g. https://en.wikipedia.org/wiki/Sherlock_Jr.")
-    file = _action(actions, "import", "add the films of a file, one address a line", "add_file")
+    file = _action(actions, "import", "add the films of a file with one URL per line", "add_file")
     file.add_argument(
         "file",
         metavar="FILE",
-        help="text; blank lines and lines that begin with # are passed over; - reads standard input",
+        help="a text file; blank lines and lines that begin with # are ignored; - reads standard input",
     )
     category = _action(actions, "category", "add the films of a Wikipedia category", "add_category")
     category.add_argument("name", metavar="NAME", help='e.g. "2010s science fiction films"')
-    category.add_argument("--limit", type=_positive, default=LIMIT, help="films to add at most (default: %(default)s)")
-    category.add_argument("--site", default=SITE, help="the wiki to ask (default: %(default)s)")
+    category.add_argument(
+        "--limit", type=_positive, default=LIMIT, help="number of films at most (default: %(default)s)"
+    )
+    category.add_argument("--site", default=SITE, help="the wiki (default: %(default)s)")
     _action(
         actions,
         "check",
-        "report how the list is understood, what is wrong with it, and what fetching it would take",
+        "show how the list is read, its problems, and the time and disk space that fetching it takes",
         "check_list",
     )
 
@@ -61,5 +63,5 @@ def _run(action: str, options: argparse.Namespace) -> int:
 
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from 1")
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number of 1 or more")
     return int(text)

@@ -1,4 +1,4 @@
-"""`python -m pipeline doctor`: whether what `dvc repro` needs is there, and what to do where it is not."""
+"""`python -m pipeline doctor`: check the requirements of `dvc repro`, with a remedy for each that is missing."""
 
 import argparse
 from pathlib import Path
@@ -8,7 +8,9 @@ from typing import Any
 def register(commands: Any) -> None:
     """Add the command to the subparsers `commands`."""
     parser = commands.add_parser(
-        "doctor", help="check whether what `dvc repro` needs is there, and what to do where it is not"
+        "doctor",
+        help="check the requirements of `dvc repro`",
+        description="Check the requirements of `dvc repro`, and print a remedy for each that is missing.",
     )
     parser.set_defaults(run=_run)
 

@@ -9,7 +9,7 @@ def register(commands: Any) -> None:
     """Add the command to the subparsers `commands`."""
     parser = commands.add_parser(
         "export-reference",
-        help="write a model as a checkpoint that the reference reads",
+        help="convert a model into a checkpoint of the reference",
         description="Write a model as a checkpoint that the reference's own code reads.",
     )
     parser.add_argument("folder", metavar="MODEL_FOLDER", type=Path, help="e.g. models/published")

@@ -11,7 +11,7 @@ def register(commands: Any) -> None:
     """Add the command to the subparsers `commands`."""
     parser = commands.add_parser(
         "import-reference",
-        help="make models of published checkpoints",
+        help="convert published checkpoints into models",
         description="Make a model's folder of each published checkpoint in a source. Which variant a file is follows "
         "from its name, or else from the tensors in it.",
     )

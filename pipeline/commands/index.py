@@ -19,7 +19,7 @@ def register(commands: Any) -> None:
     """Add the command to those of `python -m pipeline`."""
     command = commands.add_parser(
         "index",
-        help="make a library of your own music for `recommend` and the web page: index FOLDER --out LIBRARY",
+        help="index a folder of your own music",
         description="Embed the music in a folder and its sub-folders. Run again, it reads what is new or changed, and "
         "goes on where a run was stopped.",
     )

@@ -1,4 +1,4 @@
-"""`python -m pipeline leaderboard`: variants and experiments side by side."""
+"""`python -m pipeline leaderboard`: a table of variants and experiments."""
 
 import argparse
 import json
@@ -12,11 +12,11 @@ def register(commands: Any) -> None:
     """Add the command to the subparsers `commands`."""
     parser = commands.add_parser(
         "leaderboard",
-        help="print variants and experiments side by side",
-        description="Print the workspace's variants, out of metrics/evaluate, and the experiments that MLflow holds, "
-        "best first. Figures of other data, or of another pool of tracks, stand in a table of their own.",
+        help="print a table of variants and experiments, best first",
+        description="Print a table of the workspace's variants, from metrics/evaluate, and of the experiments in "
+        "MLflow, best first. Metrics of other data, or of another pool of tracks, are in a separate table.",
     )
-    parser.add_argument("--metric", default=METRIC, help="sorts the table (default: %(default)s)")
+    parser.add_argument("--metric", default=METRIC, help="the metric to sort by (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.set_defaults(run=_run)
 

@@ -9,7 +9,11 @@ from pipeline.apps.presets import apply_preset, preset_names
 
 def register(commands: Any) -> None:
     """Add the command to the subparsers `commands`."""
-    parser = commands.add_parser("preset", help="merge presets/NAME.yaml into params.yaml")
+    parser = commands.add_parser(
+        "preset",
+        help="merge presets/NAME.yaml into params.yaml",
+        description="Merge presets/NAME.yaml into params.yaml, keeping its comments, and print each change.",
+    )
     parser.add_argument("name", metavar="NAME", help=f"one of {', '.join(preset_names(Path()))}")
     parser.set_defaults(run=_run)
 

@@ -12,7 +12,7 @@ def register(commands: Any) -> None:
     """Add the command to those of `python -m pipeline`."""
     command = commands.add_parser(
         "push-model",
-        help="publish models/published on the Hugging Face hub: push-model OWNER/REPO",
+        help="publish a model on the Hugging Face hub",
         description="Publish models/published on the Hugging Face hub: weights, config, index of tracks (no audio), "
         "and a model card written from the evaluation. Sign in with `hf auth login`, or set HF_TOKEN.",
     )

@@ -1,4 +1,4 @@
-"""`python -m pipeline queue`: experiments into DVC's queue, their parameters checked first."""
+"""`python -m pipeline queue`: check the parameters of experiments, and queue them with DVC."""
 
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,8 @@ def register(commands: Any) -> None:
     parser = commands.add_parser(
         "queue",
         help="check the parameters of experiments, then queue them with DVC",
-        description="Check every combination of the values given, as the stages would, and then run "
-        "`dvc exp run --queue` with the same options; `dvc queue start -j 2` works the queue off.",
+        description="Check every combination of the values, then run `dvc exp run --queue` with the same options; "
+        "`dvc queue start -j 2` runs the queued experiments.",
     )
     more = "as for `dvc exp run`; a,b is a grid"
     parser.add_argument("-S", "--set-param", action="append", default=[], metavar="KEY=VALUE", help=more)

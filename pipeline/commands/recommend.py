@@ -35,7 +35,7 @@ def register(commands: Any) -> None:
     """Add the command to those of `python -m pipeline`."""
     command = commands.add_parser(
         "recommend",
-        help="find music for a film: --plot FILE --tags TEXT --image FILE, or what you have of them",
+        help="find music for a film by its plot, tags or image",
         description="Find the tracks that fit what is known of a film, or that are like another track.",
     )
     add = command.add_argument

@@ -43,7 +43,7 @@ def register(commands: Any) -> None:
     """Add the command to the subparsers `commands`."""
     parser = commands.add_parser(
         "serve",
-        help="open a page to find music for a film on this machine; the same as an HTTP API",
+        help="serve the web page and the HTTP API",
         description="Serve a page on which one finds music for a film by its image, tags and plot, and the same as an "
         "HTTP API, which /docs describes. Only this machine reaches it unless --host says otherwise; others need a "
         f"password, which is made up and printed, or is that of the environment variable {PASSWORD}.",

@@ -1,4 +1,4 @@
-"""`python -m pipeline sync-mlflow`: log from files what MLflow lacks."""
+"""`python -m pipeline sync-mlflow`: log runs that MLflow lacks, from files."""
 
 import argparse
 from pathlib import Path
@@ -9,12 +9,12 @@ def register(commands: Any) -> None:
     """Add the command to the subparsers `commands`."""
     parser = commands.add_parser(
         "sync-mlflow",
-        help="log runs of models that DVC took out of its cache",
-        description="Log to MLflow, from files, each variant's model that no run there has trained, figures that its "
-        "run lacks, and the published model. What is there already is left alone.",
+        help="log the runs of models restored from DVC's cache to MLflow",
+        description="Log to MLflow, from files, each variant's model without a run, metrics that its run lacks, and "
+        "the published model. Existing records are not changed.",
     )
     parser.add_argument(
-        "--rev", metavar="REV", help="take the files of this commit or experiment (default: those of the workspace)"
+        "--rev", metavar="REV", help="use the files of this commit or experiment (default: the workspace)"
     )
     parser.set_defaults(run=_run)
 
@@ -31,5 +31,5 @@ def _run(options: argparse.Namespace) -> int:
         print(f"models:/{registration.name} is version {registration.version}{before}")
     is_new = registration is not None and registration.is_new
     if all(outcome.action in UNCHANGED for outcome in outcomes) and not is_new:
-        print("There was nothing to log.")
+        print("nothing to log")
     return 0

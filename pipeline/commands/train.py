@@ -1,4 +1,4 @@
-"""`python -m pipeline train`: variants trained side by side."""
+"""`python -m pipeline train`: train variants in parallel."""
 
 import argparse
 from pathlib import Path
@@ -11,9 +11,9 @@ def register(commands: Any) -> None:
     """Add the command to the subparsers `commands`."""
     parser = commands.add_parser(
         "train",
-        help="train variants side by side, after all that they need",
-        description="Bring the stages `train@VARIANT` up to date, with all that they depend on, and leave what "
-        "`dvc repro` leaves.",
+        help="train variants in parallel, after the stages that they need",
+        description="Bring the stages `train@VARIANT` and their dependencies up to date, with the same results as "
+        "`dvc repro`.",
     )
     parser.add_argument("variants", nargs="*", metavar="VARIANT", help="rows of `variants` (default: all)")
     add_parallel(parser)

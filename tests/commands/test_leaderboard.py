@@ -71,7 +71,7 @@ def test_without_a_store_the_files_are_shown_best_first(root, capsys):
     out = capsys.readouterr().out
     assert rows(out) == ["Ta workspace", "Im workspace", "chance 0.070"]
     assert "0.400 0.300–0.500" in out
-    assert "31 films, 142 tracks of the evaluation split; data ad7e7e38" in out
+    assert "31 films, 142 tracks of the test set; data ad7e7e38" in out
     assert "MLflow has no runs here" in out
     assert max(map(len, out.splitlines())) <= 100
     assert not (root / "mlflow.db").exists()

@@ -1,5 +1,6 @@
-"""`python -m pipeline`: one file per word that is typed, all in the help, which loads nothing heavy."""
+"""`python -m pipeline`: one file per command, all in the help, which loads nothing heavy."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 from pipeline.__main__ import COMMANDS
 
 ROOT = Path(__file__).parents[2]
+ALL = [*itertools.chain(*COMMANDS.values())]
 HEAVY = {"torch", "torchaudio", "transformers", "mlflow", "matplotlib", "pandas", "yt_dlp", "av", "fastapi", "dvc"}
 HELP = """
 import json, sys
@@ -21,14 +23,14 @@ except SystemExit as ended:
 
 
 def word_of(command) -> str:
-    """Return the word that is typed for a command's file."""
+    """Return the name of a command by its file."""
     return command.__name__.rpartition(".")[2].replace("_", "-")
 
 
 def test_every_file_is_the_command_that_it_is_named_after():
     files = {path.stem for path in (ROOT / "pipeline/commands").glob("*.py")} - {"__init__"}
-    assert {word_of(command) for command in COMMANDS} == {name.replace("_", "-") for name in files}
-    for command in COMMANDS:
+    assert {word_of(command) for command in ALL} == {name.replace("_", "-") for name in files}
+    for command in ALL:
         subparsers = ArgumentParser().add_subparsers()
         command.register(subparsers)
         assert word_of(command) in subparsers.choices
@@ -39,5 +41,7 @@ def test_help_lists_the_commands_and_loads_nothing_heavy():
     printed, _, last = done.stdout.rstrip().rpartition("\n")
     status, modules = json.loads(last)
     assert status == 0
-    assert {word_of(command) for command in COMMANDS} <= set(printed.split())
+    lines = printed.splitlines()
+    assert [line.split()[0] for line in lines if line.startswith("  ")][2:] == [word_of(command) for command in ALL]
+    assert {f"{group}:" for group in COMMANDS} <= set(lines)
     assert HEAVY & set(modules) == set()

@@ -182,7 +182,7 @@ def test_wikipedia_is_not_asked_without_a_contact(corpus):
 @pytest.mark.parametrize("limit", ["0", "-1", "many", "1.5"])
 def test_limits(corpus, limit):
     status, _, error = corpus("category", "x", f"--limit={limit}")
-    assert status == 2 and "expected a number from 1" in error
+    assert status == 2 and "expected a whole number of 1" in error
 
 
 @pytest.mark.parametrize(

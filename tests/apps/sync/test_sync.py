@@ -38,7 +38,7 @@ def test_run_is_logged_from_files_once(restored, command, capsys):
     assert command("sync-mlflow") == 0
     out = capsys.readouterr().out
     assert "Im     there already" in out
-    assert "There was nothing to log." in out
+    assert "nothing to log" in out
     assert len(restored.runs()) == 1
 
 
@@ -83,7 +83,7 @@ def test_run_that_lacks_figures_gets_them_and_so_do_new_figures(restored, comman
         assert (run.info.run_id, run.data.metrics["recall_at_10"]) == (trained.run_id, value)
         assert "restored" not in run.data.tags
     command("sync-mlflow")
-    assert "There was nothing to log." in capsys.readouterr().out
+    assert "nothing to log" in capsys.readouterr().out
 
 
 def curves(restored, run) -> dict[str, list[tuple[int, float]]]:
@@ -103,7 +103,7 @@ def test_epochs_that_a_run_lacks_are_added(restored, command, capsys):
     (run,) = restored.runs()
     assert curves(restored, run) == {"train_loss": [(1, 2.0), (2, 1.0)], "valid_loss": [(1, 3.0)]}
     command("sync-mlflow")
-    assert "There was nothing to log." in capsys.readouterr().out
+    assert "nothing to log" in capsys.readouterr().out
 
 
 def test_training_that_lost_its_server_is_completed(restored, command, monkeypatch):
@@ -154,7 +154,7 @@ def test_published_model_is_registered(restored, command, capsys):
     command("sync-mlflow")
     out = capsys.readouterr().out
     assert "is version 1, as before" in out
-    assert "There was nothing to log." in out
+    assert "nothing to log" in out
 
 
 def test_one_waits_for_another_and_then_finds_its_run(restored):
