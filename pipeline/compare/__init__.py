@@ -1,1 +1,1 @@
-"""Comparison: all variants side by side, which differences are real, and a report to read and listen to."""
+"""Comparison: all variants side by side, significant differences, and a report with excerpts of the music."""

@@ -1,6 +1,6 @@
-"""Short excerpts of tracks, and posters, small enough to be carried inside a report.
+"""Short excerpts of tracks, and posters, small enough to embed in a report.
 
-Who has fetched features and rankings, but neither audio nor posters, gets a report without them.
+Without data/audio or data/image, as after fetching features and rankings only, the report has none.
 """
 
 import base64
@@ -23,7 +23,7 @@ SAMPLE_RATE = 22050  # Hz; MPEG-2 Layer III, made for low bit rates
 
 
 def tracks_in_order(cards: list[Card]) -> list[Track]:
-    """Return the tracks that `cards` show, each once: all first places first, then all second places, …"""
+    """Return the tracks of `cards`, each once: all first places, then all second places, …"""
     depth = max(len(listing.places) for card in cards for listing in card.listings)
     places = [
         listing.places[place].track
@@ -36,12 +36,12 @@ def tracks_in_order(cards: list[Card]) -> list[Track]:
 
 
 def embed_excerpts(root: Path, tracks: list[Track], params: Compare) -> dict[str, str]:
-    """Return data URIs of excerpts by path, for as many of `tracks` as `compare.max_audio_bytes` has room for.
+    """Return data URIs of excerpts by path, for as many of `tracks` as fit into `compare.max_audio_bytes`.
 
-    There are none where data/audio is not here.
+    Without data/audio there are none.
     """
     if not (root / AUDIO).is_dir():
-        log.warning("%s is not here: the report will have no players (`dvc repro segment`)", AUDIO)
+        log.warning("%s is missing: the report will have no players; run `dvc repro segment`", AUDIO)
         return {}
     uris: dict[str, str] = {}
     room = params.max_audio_bytes
@@ -55,7 +55,7 @@ def embed_excerpts(root: Path, tracks: list[Track], params: Compare) -> dict[str
 
 
 def excerpt(root: Path, track: Track, seconds: float, bit_rate: int) -> bytes:
-    """Return MP3 of `seconds` from the middle of `track`, or all of a shorter one."""
+    """Return MP3 of `seconds` from the middle of `track`, or all of a shorter track."""
     path = root / track.path
     start = round(max(0.0, (track.seconds - seconds) / 2) * SAMPLE_RATE)
     end = start + round(seconds * SAMPLE_RATE)
@@ -75,15 +75,15 @@ def excerpt(root: Path, track: Track, seconds: float, bit_rate: int) -> bytes:
 
 
 def embed_posters(root: Path, cards: list[Card]) -> dict[str, str]:
-    """Return data URIs of the posters of films that have one, by fid; there are none where data/image is not here."""
+    """Return data URIs of posters by fid, for films that have one; without data/image there are none."""
     if not (root / IMAGES).is_dir():
-        log.warning("%s is not here: the report will have no posters (`dvc repro parse`)", IMAGES)
+        log.warning("%s is missing: the report will have no posters; run `dvc repro parse`", IMAGES)
         return {}
     return {card.fid: _poster(root / card.image) for card in cards if card.image}
 
 
 def data_uri(kind: str, content: bytes) -> str:
-    """Return `content` as a URI that needs no file."""
+    """Return `content` as a data URI of media type `kind`."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 

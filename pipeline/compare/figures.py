@@ -1,7 +1,7 @@
-"""The comparison's figures: values with intervals, ranks, slices and learning curves; the best variant stands out.
+"""The comparison's figures: values with intervals, ranks, slices and learning curves, the best variant highlighted.
 
-They are SVG text, where the same drawing gives the same bytes, for the width of a phone and in few colours, which the
-report replaces by its own; text stays text.
+Figures are reproducible SVG (the same drawing gives the same bytes) of a phone's width. They use few colours, which
+the report replaces with its own; text stays text.
 """
 
 import io
@@ -19,15 +19,15 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from pipeline.compare.films import beginning
 from pipeline.compare.results import Result, ranked
-from pipeline.compare.slices import Slice, slices_of
+from pipeline.compare.slices import Slice, slices_to_compare
 from pipeline.compare.wording import kind_label, metric_label, number, pool_label, unit_noun
 from pipeline.evaluate.ranks import none_among_first
 
 INK, MUTED, RULE, ACCENT, PAPER = "#1d2329", "#626b75", "#d9dcd6", "#8a3b12", "#fffefb"
 WIDTH = 4.6  # inches
-ROW = 0.34  # inches a row
+ROW = 0.34  # inches per row
 MARGIN = 0.75  # inches for the axis below
-LABEL_CHARACTERS = 20  # of a slice's name; more would leave no room for the axis
+LABEL_CHARACTERS = 20  # of a slice's name; more leave no room for the axis
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)  # thin line, thick line, dot
 STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
@@ -49,17 +49,17 @@ STYLE: dict[str, Any] = {
 
 
 def draw_figures(results: list[Result], metric: str) -> dict[str, str]:
-    """Return the figures `intervals`, `ranks`, `slices` and `learning` as SVG; variants are sorted by `metric`."""
+    """Return the figures `intervals`, `ranks`, `slices` and `learning` as SVG, variants sorted by `metric`."""
     drawings = {"intervals": _intervals, "ranks": _ranks, "slices": _slices, "learning": _learning}
     return {name: _to_svg(name, partial(draw, results=results, metric=metric)) for name, draw in drawings.items()}
 
 
 def chance_quantiles(relevant: np.ndarray, candidates: int) -> list[int]:
-    """Return the `QUANTILES` of the best rank over films with `relevant` [n] tracks each under a random ranking."""
+    """Return the `QUANTILES` of the best rank under a random ranking, over films with `relevant` [n] tracks each."""
     numbers, counts = np.unique(relevant, return_counts=True)
     behind = sum(
         count * none_among_first(int(number), candidates) for number, count in zip(numbers, counts, strict=True)
-    ) / len(relevant)  # [candidates + 1]: the share of films without a hit among the first j
+    ) / len(relevant)  # [candidates + 1]: share of films without a hit among the first j
     return [int(np.argmax(behind <= 1 - quantile + 1e-12)) for quantile in QUANTILES]
 
 
@@ -98,13 +98,13 @@ def _ranks(figure: Figure, results: list[Result], metric: str) -> None:
     axes.set_xlim(0.85, candidates * 1.1)
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     noun = unit_noun(results[0].metrics["unit"])
-    axes.set_xlabel(f"rank of the film's best placed own {noun}\n{pool_label(results[0])}")
+    axes.set_xlabel(f"rank of the film's best-ranked own {noun}\n{pool_label(results[0])}")
 
 
 def _slices(figure: Figure, results: list[Result], metric: str) -> None:
     order = ranked(results, metric)
     rows: list[Slice | str] = []
-    for kind, slices in slices_of(results, metric).items():
+    for kind, slices in slices_to_compare(results, metric).items():
         large = [part for part in slices if not part.small]
         rows += [kind_label(kind), *large] if large else []
     axes = _rows_of(figure, [_slice_label(row) for row in rows])
@@ -121,10 +121,10 @@ def _slices(figure: Figure, results: list[Result], metric: str) -> None:
         if part.chance is not None:
             axes.plot([part.chance] * 2, [row - 0.35, row + 0.35], color=MUTED, linewidth=1.5)
     if not rows:
-        axes.text(0.5, 0.5, "all slices are too small to draw", transform=axes.transAxes, ha="center", color=MUTED)
+        axes.text(0.5, 0.5, "all slices are too small to plot", transform=axes.transAxes, ha="center", color=MUTED)
     axes.tick_params(axis="y", pad=8)  # room for a ring at 0
     axes.set_xlim(0, None if rows else 1)
-    axes.set_xlabel(f"{metric_label(metric)} of the films of a group\n{pool_label(results[0])}")
+    axes.set_xlabel(f"{metric_label(metric)}, averaged over a slice\n{pool_label(results[0])}")
 
 
 def _learning(figure: Figure, results: list[Result], metric: str) -> None:
@@ -144,7 +144,7 @@ def _learning(figure: Figure, results: list[Result], metric: str) -> None:
             lowest = int(np.nanargmin(valid)) if not np.isnan(valid).all() else 0
             axes.plot(epochs[lowest], valid[lowest], "o", color=colour, markersize=5)
         else:
-            axes.text(0.5, 0.5, "not trained here", transform=axes.transAxes, ha="center", color=MUTED, fontsize=9)
+            axes.text(0.5, 0.5, "no training history", transform=axes.transAxes, ha="center", color=MUTED, fontsize=9)
         axes.set_title(result.variant, loc="left", fontsize=9.5, fontweight="bold", color=colour, pad=3)
         axes.grid(axis="y", color=RULE, linewidth=0.6)
         axes.tick_params(labelcolor=MUTED)
@@ -168,8 +168,8 @@ def _slice_label(row: Slice | str) -> str:
 
 
 def _to_svg(name: str, draw: Callable[[Figure], None]) -> str:
-    """Return what `draw` puts on a figure as SVG whose ids depend on `name` alone."""
-    settings: Any = {**STYLE, "svg.hashsalt": name}  # matplotlib types the keys as a literal of all its settings
+    """Return the figure drawn by `draw` as SVG whose ids depend on `name` only."""
+    settings: Any = {**STYLE, "svg.hashsalt": name}  # matplotlib types the keys as a Literal
     with matplotlib.rc_context(settings):
         figure = Figure(layout="constrained")
         FigureCanvasSVG(figure)

@@ -1,4 +1,4 @@
-"""The films that the report shows, each with what every variant put on top of its ranking."""
+"""The films of the report, each with the top of every variant's ranking."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Track:
 
 @dataclass(frozen=True)
 class Place:
-    """One of the top places of a ranking; `own` is true where the track is the film's own, or the same music as one."""
+    """One of the top places of a ranking; `own` is true for the film's own tracks and for copies of their music."""
 
     track: Track
     score: float
@@ -39,11 +39,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Listing:
-    """One variant's ranking for one film: the rank of the best placed own track, and the places on top."""
+    """One variant's ranking for one film: the rank of the best-ranked own track, and the top places."""
 
     variant: str
     inputs: Sequence[str]
-    best_rank: float  # between two whole ranks where scores tie
+    best_rank: float  # the expected rank where scores tie, possibly between two integers
     places: list[Place]
 
 
@@ -62,11 +62,11 @@ class Card:
 
 
 def film_cards(results: list[Result], dataset: Iterable[dict[str, Any]], number: int) -> list[Card]:
-    """Return cards of `number` films (fewer when there are fewer), from the best served to the worst served.
+    """Return cards of at most `number` films, from the best served to the worst served.
 
-    The rankings of a card are in the order of `results`. Films are chosen at equal distances in the order of their
-    reciprocal rank averaged over variants, so that what fails shows as well as what works. Raises `StageError` when a
-    ranking names a track that `dataset` does not have.
+    The rankings of a card are in the order of `results`. Films are sorted by reciprocal rank, averaged over variants,
+    and chosen at equal distances, to show failures and successes alike. Raises `StageError` if a ranking names a track
+    that is not in `dataset`.
     """
     splits = ("eval",) if results[0].metrics["pool"] == "eval" else SPLITS
     rows = {row["path"]: row for row in dataset if row["split"] in splits}
@@ -78,12 +78,12 @@ def film_cards(results: list[Result], dataset: Iterable[dict[str, Any]], number:
 
 
 def film_names(dataset: Iterable[dict[str, Any]]) -> dict[str, tuple[str, int | None]]:
-    """Return title and year of every film of `dataset` by fid."""
+    """Return the title and year of every film of `dataset` by fid."""
     return {row["fid"]: (row["title"] or row["fid"], row["year"]) for row in dataset}
 
 
 def sharing_films(dataset: Iterable[dict[str, Any]]) -> list[list[str]]:
-    """Return the groups of two films or more that the same music links, each sorted."""
+    """Return the groups of two or more films that share music, each sorted."""
     sets = DisjointSets()
     for row in dataset:
         for key in music_keys(row):
@@ -95,7 +95,7 @@ def sharing_films(dataset: Iterable[dict[str, Any]]) -> list[list[str]]:
 
 
 def choose_films(results: list[Result], number: int) -> list[str]:
-    """Return the ids of `number` films at equal distances between the best served and the worst served."""
+    """Return the ids of `number` films, evenly spaced from the best served to the worst served."""
     served = np.mean([1.0 / result.rankings["best_rank"].to_numpy() for result in results], axis=0)
     order = np.argsort(-served, kind="stable")
     number = min(number, len(order))
@@ -104,7 +104,7 @@ def choose_films(results: list[Result], number: int) -> list[str]:
 
 
 def beginning(text: str, characters: int) -> str:
-    """Return the text's first words, at most `characters`, with an ellipsis when something is left out."""
+    """Return the first words of `text`, at most `characters`, with an ellipsis if it is cut."""
     text = " ".join(text.split())
     if len(text) <= characters:
         return text
@@ -145,6 +145,6 @@ def _require_known(result: Result, rows: dict[str, Any], films: dict[str, Any]) 
     unknown += [path for paths in result.rankings["top_paths"] for path in paths if path not in rows]
     if unknown:
         raise StageError(
-            f"metrics/rankings/{result.variant}.parquet names {unknown[0]}, which data/dataset.parquet "
-            f"does not have among its films and candidates: run `dvc repro evaluate@{result.variant}`"
+            f"metrics/rankings/{result.variant}.parquet names {unknown[0]}, which is not among the films and "
+            f"candidates of data/dataset.parquet: run `dvc repro evaluate@{result.variant}`"
         )

@@ -1,4 +1,4 @@
-"""The report: one HTML file that holds all it shows (styles, figures, posters, excerpts) and needs no network."""
+"""The report: one self-contained HTML file with styles, figures, posters and excerpts; it needs no network."""
 
 import base64
 import hashlib
@@ -18,7 +18,7 @@ from pipeline.compare.films import Card
 from pipeline.compare.results import Result, answered_by_others, ranked
 from pipeline.compare.section import Compare
 from pipeline.compare.significance import Difference, wins_of, within_reach
-from pipeline.compare.slices import FEW, slices_of
+from pipeline.compare.slices import FEW, slices_to_compare
 from pipeline.compare.summary import metric_names
 from pipeline.evaluate.section import UNITS, ZERO_SHOT
 
@@ -42,13 +42,13 @@ def render_report(
     sharing: list[list[str]],
     params: Compare,
 ) -> str:
-    """Return the report; posters and tracks of `cards` are read below `root`.
+    """Return the report as HTML, with posters and tracks of `cards` read below `root`.
 
     `names` are titles and years by fid, `sharing` groups of films that share recordings.
     """
     order = ranked(results, params.metric)
     pool, reverse_pool = wording.pool_label(results[0]), wording.reverse_pool_label(results[0])
-    slices = slices_of(results, params.metric)
+    slices = slices_to_compare(results, params.metric)
     differences = _by_rank(differences, order)
     tracks = tracks_in_order(cards)
     script = _template_file("report.js")
@@ -104,7 +104,7 @@ def render_report(
 
 
 def inline_svg(name: str, svg: str) -> str:
-    """Return a figure's `<svg>` for use inside a page: ids made its own, colours taken from the page's."""
+    """Return a figure's `<svg>` for a page: ids prefixed with `name`, colours as the page's custom properties."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.DOTALL)
     svg = re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{name}-", svg)
@@ -148,10 +148,10 @@ def _template_file(name: str) -> Markup:
 
 
 def _other_unit(results: list[Result]) -> list[tuple[str, str, list[dict[str, Any]]]]:
-    """Return title, label and figures of the unit that is not the report's, where it has other candidates."""
+    """Return title, label and figures of the unit other than the report's, if it has a different pool."""
     metrics = results[0].metrics
     return [
-        (f"The same over {wording.unit_noun(unit)}s", wording.unit_label(results[0], unit), of_variants)
+        (f"From a film to its {wording.unit_noun(unit)}s", wording.unit_label(results[0], unit), of_variants)
         for unit in UNITS
         if unit != metrics["unit"] and metrics[f"{unit}s"]["candidates"] != metrics["candidates"]
         for of_variants in [[result.metrics[f"{unit}s"] for result in results]]
@@ -163,7 +163,7 @@ def _above_chance(result: Result, metric: str) -> bool:
 
 
 def _best(of_variants: list[dict[str, Any]], name: str) -> float | None:
-    """Return the best of the variants' values; None where all are the same."""
+    """Return the best of the variants' values, or None if all are equal."""
     values = [metrics[name] for metrics in of_variants]
     if min(values) == max(values):
         return None
@@ -178,7 +178,7 @@ def _oriented(pair: Difference) -> Difference:
 
 
 def _by_rank(differences: list[Difference], order: list[Result]) -> list[Difference]:
-    """Return the differences, the better variant first in each: the real ones first, then by the variants' places."""
+    """Return the differences with the better variant first, significant pairs first, then by the variants' places."""
     place = {result.variant: number for number, result in enumerate(order)}
     oriented = [_oriented(pair) for pair in differences]
     return sorted(oriented, key=lambda pair: (not pair.real, place[pair.first], place[pair.second]))

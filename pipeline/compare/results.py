@@ -1,4 +1,4 @@
-"""What the evaluation and the training of every variant left, read and checked for belonging together."""
+"""The results of training and evaluating every variant, read and checked for consistency."""
 
 import csv
 import json
@@ -32,7 +32,7 @@ LOSSES = ("epoch", "train_loss", "valid_loss")
 
 @dataclass(frozen=True)
 class Result:
-    """One variant's results; `metrics` is its metrics file, `rankings` one row per film, `history` one per epoch."""
+    """One variant's results: its metrics file, its rankings (one row per film) and its history (one row per epoch)."""
 
     variant: str
     inputs: list[Input]
@@ -43,10 +43,10 @@ class Result:
 
 
 def read_results(root: Path, variants: Mapping[str, Variant], metric: str) -> list[Result]:
-    """Return the results of `variants` in their order.
+    """Return the results of `variants` in order.
 
-    Raises `MissingFileError` when a file is missing or damaged, `ParamsError` when `metric` is not measured film by
-    film, and `StageError` when variants were evaluated on different data.
+    Raises `MissingFileError` if a file is missing or damaged, `ParamsError` if `metric` is not measured per film, and
+    `StageError` if variants were evaluated on different data.
     """
     _require_files(root, variants)
     results = [_read_result(root, name, row) for name, row in variants.items()]
@@ -57,14 +57,14 @@ def read_results(root: Path, variants: Mapping[str, Variant], metric: str) -> li
 
 
 def ranked(results: list[Result], metric: str) -> list[Result]:
-    """Return `results` by falling `metric`, equal ones in their own order."""
+    """Return `results` in descending order of `metric`; ties keep their order."""
     return sorted(results, key=lambda result: -result.metrics[metric])
 
 
 def answered_by_others(result: Result, results: Iterable[Result]) -> dict[str, dict[str, Any]]:
-    """Return the figures that models which answer subsets of their inputs have for the inputs of `result`, by variant.
+    """Return the figures of models trained with dropped inputs, evaluated on the inputs of `result` only, by variant.
 
-    Those are averages and intervals, as `pipeline.evaluate.evaluation` leaves them under `subsets`.
+    They are averages and intervals, the key `subsets` of a metrics file (`pipeline.evaluate.evaluation`).
     """
     given = set(apart(result.inputs))
     return {
@@ -106,7 +106,7 @@ def _read_result(root: Path, variant: str, row: Variant) -> Result:
 
 
 def _read_history(path: Path) -> list[dict[str, float]]:
-    """Return the records of a training; there is none of a model that was imported."""
+    """Return one record per epoch; an imported model has none."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
@@ -146,7 +146,7 @@ def _require_same_data(results: list[Result]) -> None:
     for other in results[1:]:
         if _films_of_slices(first) != _films_of_slices(other):
             raise StageError(
-                f"metrics/evaluate: {first.variant} and {other.variant} have other slices: run `dvc repro evaluate`"
+                f"metrics/evaluate: {first.variant} and {other.variant} have different slices: run `dvc repro evaluate`"
             )
         for column in ("fid", "relevant", "candidates"):
             if first.rankings[column].tolist() != other.rankings[column].tolist():

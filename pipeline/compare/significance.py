@@ -1,9 +1,9 @@
-"""Which variant is better, judged film by film: which differences are real, and which variant serves which film best.
+"""Paired comparison of variants: which differences are significant, and which variant is best for which film.
 
-All variants answer the same films, so a pair is compared by the differences on each film. The interval is a percentile
-bootstrap over films. The p-value is of a two-sided paired randomisation test (Fisher): were both variants equally
-good, each film's difference might as well have the other sign. Holm's correction (Holm 1979, A Simple Sequentially
-Rejective Multiple Test Procedure) keeps the chance of even one false claim among all pairs under `ALPHA`.
+All variants are evaluated on the same films; a pair is compared by its differences per film. Intervals are percentile
+bootstrap intervals over films. P-values are those of a two-sided paired randomisation test (Fisher): under the null
+hypothesis each film's difference has either sign with equal probability. Holm's correction (Holm 1979, A Simple
+Sequentially Rejective Multiple Test Procedure) keeps the family-wise error rate over all pairs below `ALPHA`.
 
 Axes: n film, p pair, b resample.
 """
@@ -16,14 +16,14 @@ import numpy as np
 from pipeline.compare.results import Result
 from pipeline.evaluate.bootstrap import draws
 
-ALPHA = 0.05  # goes with the 95 % intervals
-BLOCK = 1000  # sign changes held at once
-EQUAL = 1e-12  # the same value, summed in another order, differs by less
+ALPHA = 0.05  # matches the 95 % intervals
+BLOCK = 1000  # sign changes in memory at a time
+EQUAL = 1e-12  # tolerance for a sum taken in another order
 
 
 @dataclass(frozen=True)
 class Difference:
-    """`first` minus `second`: mean over films, 95 % interval, p-value, and p-value corrected for all pairs."""
+    """`first` minus `second`: mean over films, 95 % interval, p-value, and p-value corrected over all pairs."""
 
     first: str
     second: str
@@ -35,14 +35,14 @@ class Difference:
 
     @property
     def real(self) -> bool:
-        """Whether the difference holds at `ALPHA` after correction."""
+        """Whether the difference is significant at `ALPHA` after correction."""
         return self.p_holm <= ALPHA
 
 
 @dataclass(frozen=True)
 class Wins:
-    """Ids of films: those on which each variant is best `alone`, those on which it `shared` the best value with some
-    others, and those on which all variants have the `same` value, `missed` where that value is 0.
+    """Ids of films on which a variant is best `alone`, on which it has a `shared` best value with some other variants,
+    on which all variants have the `same` value, and on which that value is 0 (`missed`).
     """
 
     alone: dict[str, list[str]]
@@ -52,9 +52,9 @@ class Wins:
 
 
 def compare_pairs(values: dict[str, np.ndarray], samples: int, permutations: int, seed: int) -> list[Difference]:
-    """Return the difference of every pair of variants, in their order; `values[variant]` is float [n], films aligned.
+    """Return the difference of every pair of variants, in order; `values[variant]` is float [n], films aligned.
 
-    `samples` resamples make the intervals, `permutations` sign changes the p-values: the same ones for all pairs.
+    Intervals use `samples` resamples and p-values `permutations` sign changes, the same for all pairs.
     """
     pairs = list(combinations(values, 2))
     if not pairs:
@@ -71,7 +71,7 @@ def compare_pairs(values: dict[str, np.ndarray], samples: int, permutations: int
 def bootstrap_intervals(
     differences: np.ndarray, samples: int, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the low and high ends [p] of the 95 % intervals of the mean over films of `differences` [n, p]."""
+    """Return the lower and upper ends [p] of the 95 % intervals of the mean over films of `differences` [n, p]."""
     films = len(differences)
     means = [weights @ differences / films for weights in draws(films, samples, generator)]
     low, high = np.quantile(np.concatenate(means), [ALPHA / 2, 1 - ALPHA / 2], axis=0)
@@ -79,7 +79,7 @@ def bootstrap_intervals(
 
 
 def randomisation_test(differences: np.ndarray, permutations: int, generator: np.random.Generator) -> np.ndarray:
-    """Return the two-sided p-values [p] of `differences` [n, p]; never 0, for the observed signs count as one draw."""
+    """Return two-sided p-values [p] of `differences` [n, p]; never 0, as the observed signs count as one draw."""
     observed = np.abs(differences.sum(axis=0)) - EQUAL
     as_extreme = np.ones_like(observed)
     for start in range(0, permutations, BLOCK):
@@ -90,7 +90,7 @@ def randomisation_test(differences: np.ndarray, permutations: int, generator: np
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """Return p-values [p] corrected by Holm: the i-th smallest times the number of those not smaller, never falling."""
+    """Return Holm-corrected p-values [p]: the i-th smallest of m times (m − i + 1), made non-decreasing, at most 1."""
     order = np.argsort(p, kind="stable")
     factors = np.arange(len(p), 0, -1)
     corrected = np.empty(len(p))
@@ -99,13 +99,13 @@ def holm(p: np.ndarray) -> np.ndarray:
 
 
 def within_reach(films: int, pairs: int, permutations: int) -> bool:
-    """Whether any difference could be called real at all with so few films, so many pairs and so few permutations."""
+    """Whether any difference can be significant at `ALPHA` with this number of films, pairs and permutations."""
     smallest = max(2.0 ** (1 - films), 1 / (permutations + 1))
     return smallest * pairs <= ALPHA
 
 
 def wins_of(results: list[Result], metric: str) -> Wins:
-    """Return the wins of all variants by `metric`, a column of their rankings of which more is better."""
+    """Return the wins of all variants by `metric`, a column of their rankings where higher is better."""
     values = np.stack([result.rankings[metric].to_numpy() for result in results])  # [variant, n]
     top = values.max(axis=0)
     best = values >= top - EQUAL

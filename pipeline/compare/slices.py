@@ -1,6 +1,6 @@
-"""The variants on parts of the films: of one decade, language, genre, number of own tracks, or missing input.
+"""The variants on slices of the films: by decade, language, genre, number of own tracks, or missing input.
 
-The candidates of a slice are the whole pool; only its films are averaged.
+A slice restricts the films averaged over; the candidates are always the whole pool.
 """
 
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from typing import Any
 
 from pipeline.compare.results import Result
 
-FEW = 5  # films; an average of fewer says little
+FEW = 5  # films; averages over fewer are unreliable
 
 
 @dataclass(frozen=True)
 class Slice:
-    """One slice, with each variant's value and 95 % interval (None where there is none), and what chance gives."""
+    """One slice with each variant's value, its 95 % interval or None, and the value of a random ranking or None."""
 
     kind: str
     name: str
@@ -25,14 +25,19 @@ class Slice:
 
     @property
     def small(self) -> bool:
-        """Whether its films are too few to say much."""
+        """Whether it has fewer than `FEW` films."""
         return self.films < FEW
 
 
 def slices_of(results: list[Result], metric: str) -> dict[str, list[Slice]]:
-    """Return the slices by kind, in the order of the metrics files; a kind without any is left out."""
+    """Return the slices by kind, in the order of the metrics files; kinds without slices are left out."""
     kinds = results[0].metrics["slices"]
     return {kind: [_slice(kind, name, results, metric) for name in slices] for kind, slices in kinds.items() if slices}
+
+
+def slices_to_compare(results: list[Result], metric: str) -> dict[str, list[Slice]]:
+    """Return the slices of kinds that have two or more."""
+    return {kind: slices for kind, slices in slices_of(results, metric).items() if len(slices) > 1}
 
 
 def summarise_slices(results: list[Result], metric: str) -> dict[str, Any]:

@@ -27,20 +27,20 @@ from pipeline.compare.wording import (
     signed,
 )
 
-APART = (*FIXED, "variant")  # of a metrics file: what is no metric
-WIDTH = 100  # of the table where no terminal gives its own
+APART = (*FIXED, "variant")  # keys of a metrics file that are not metrics
+WIDTH = 100  # columns of the table if the output is not a terminal
 
 
 def metric_names(metrics: dict[str, Any]) -> list[str]:
-    """Return the names of the numbers in (a part of) a metrics file that are metrics, in its order."""
+    """Return the names of the metrics in (a part of) a metrics file, in its order."""
     return [name for name, value in metrics.items() if name not in APART and isinstance(value, int | float)]
 
 
 def summarise(results: list[Result], differences: list[Difference], metric: str) -> dict[str, Any]:
     """Return the content of `comparison.json`: variants and pairs in the order of `params.yaml`.
 
-    `wins` are the films on which a variant alone has the highest `metric`, `shared_wins` those on which some variants
-    share it, `no_winner` those on which all have the same.
+    `wins` lists the films on which a variant alone has the highest `metric`, `shared_wins` those on which it ties with
+    some others, `no_winner` those on which all variants tie.
     """
     first, wins = results[0].metrics, wins_of(results, metric)
     return {
@@ -87,10 +87,10 @@ def summarise(results: list[Result], differences: list[Difference], metric: str)
 def csv_table(results: list[Result]) -> str:
     """Return one row per variant: its inputs, all metrics, and the ends of their intervals, `<metric>_low`, `_high`.
 
-    The metrics of the other direction begin with `music_to_film_`, those of hubs with `hubness_`, those of a baseline
-    on the variant's inputs with its name; `<baseline>_difference` is what training brought beside it. Those of another
-    variant's model that answers subsets of its inputs, given the same, begin with that variant's name, and those over
-    all films that a variant can read, where there are more than the compared ones, with `readable_`.
+    Prefixes: `music_to_film_` for the reverse direction, `hubness_` for hubness, a baseline's name for that baseline
+    (`<baseline>_difference` is the variant minus the baseline), another variant's name for its model evaluated on this
+    variant's inputs only, and `readable_` for all films that have the variant's inputs, if these are more than the
+    compared ones.
     """
     rows = []
     for result in results:
@@ -112,11 +112,11 @@ def csv_table(results: list[Result]) -> str:
         figures = metrics.get("readable", {})
         row |= {f"readable_{name}": value for name, value in figures.items() if isinstance(value, int | float)}
         rows.append(row)
-    return to_csv(dict.fromkeys(name for row in rows for name in row), rows)  # not all have the same baselines
+    return to_csv(dict.fromkeys(name for row in rows for name in row), rows)  # baselines differ between variants
 
 
 def plot_tables(results: list[Result], metric: str) -> dict[str, str]:
-    """Return the tables as CSV by name: `variants` (sorted by `metric`) and `learning` (one row per epoch)."""
+    """Return the tables as CSV by name: `variants`, sorted by `metric`, and `learning`, one row per epoch."""
     return {
         "variants": to_csv(("variant", "value", "low", "high", "chance", "measure"), _variants(results, metric)),
         "learning": to_csv(("variant", *LOSSES), _learning(results)),
@@ -124,9 +124,10 @@ def plot_tables(results: list[Result], metric: str) -> dict[str, str]:
 
 
 def print_table(results: list[Result], metric: str, console: Console | None = None) -> None:
-    """Print one row per variant with 95 % intervals, best first, and below each its baselines and who answers the same.
+    """Print one row per variant with 95 % intervals, best first.
 
-    Then chance follows and, where it is not 1, the ceiling.
+    Below each variant follow its baselines and other models on the same inputs; at the end chance and, unless it is 1,
+    the best possible value.
     """
     first, names = results[0], columns_beside(metric)
     table = Table(
@@ -141,15 +142,13 @@ def print_table(results: list[Result], metric: str, console: Console | None = No
         inputs = inputs_label(result.inputs) + ("" if result.method == "contrastive" else f" ({result.method})")
         table.add_row(result.variant, inputs, *cells, style="bold" if place == 0 else None)
         if figures := result.metrics.get("readable"):
-            table.add_row(
-                "  all that it reads", counted(figures["queries"], "film"), *_cells(figures, names), style="dim"
-            )
+            table.add_row("  all readable", counted(figures["queries"], "film"), *_cells(figures, names), style="dim")
         for baseline, figures in result.metrics["baselines"].items():
             table.add_row(
                 f"  {baseline}", f"training {signed(figures['difference'][1])}", *_cells(figures, names), style="dim"
             )
         for other, figures in answered_by_others(result, results).items():
-            table.add_row(f"  {other}", "given the same", *_cells(figures, names), style="dim")
+            table.add_row(f"  {other}", "same inputs only", *_cells(figures, names), style="dim")
     table.add_section()
     padded = [f"{chance(first.metrics, name)} {'':>11}" for name in names]
     table.add_row("chance", "a random ranking", *padded, style="dim")

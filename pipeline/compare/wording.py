@@ -1,4 +1,4 @@
-"""How names and numbers are written for people, the same in the terminal and in the report."""
+"""Labels and number formats, the same in the terminal and in the report."""
 
 import math
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ from pipeline.compare.results import Result
 
 COMPANIONS = ("mrr", "median_rank")  # shown beside `compare.metric`
 WORDS = {"mrr": "MRR", "map": "MAP", "ndcg": "nDCG", "hit_rate": "Hit rate"}
-POOLS = {"eval": "the evaluation split", "all": "all splits"}  # whose tracks are the candidates
-NOUNS = {"segment": "track", "recording": "recording"}  # what candidates of a unit are called
+POOLS = {"eval": "the test set", "all": "all splits"}  # the paper's "eval" split is the test set
+NOUNS = {"segment": "track", "recording": "recording"}  # a candidate of each unit
 KINDS = {"files": "Own tracks", "missing": "Missing inputs"}
 
 
@@ -20,35 +20,32 @@ def metric_label(name: str) -> str:
 
 
 def pool_name(pool: str) -> str:
-    """Return whose tracks are the candidates, e.g. `the evaluation split`."""
+    """Return the split that candidates come from, e.g. `the test set`."""
     return POOLS.get(pool, pool)
 
 
 def unit_noun(unit: str) -> str:
-    """Return what a candidate is called, e.g. `track`."""
+    """Return the noun for a candidate of `unit`, e.g. `track`."""
     return NOUNS.get(unit, unit)
 
 
 def pool_label(result: Result) -> str:
-    """Return how much is behind a figure, e.g. `31 films, 142 tracks of the evaluation split`."""
+    """Return the queries and candidates behind a figure, e.g. `31 films, 142 tracks of the test set`."""
     metrics = result.metrics
     return _pool_label(metrics, metrics["unit"], metrics["candidates"])
 
 
 def unit_label(result: Result, unit: str) -> str:
-    """Return the same of the figures of one unit, e.g. `31 films, 40 recordings of the evaluation split`."""
+    """Return the same for the figures of one unit, e.g. `31 films, 40 recordings of the test set`."""
     return _pool_label(result.metrics, unit, result.metrics[f"{unit}s"]["candidates"])
 
 
 def reverse_pool_label(result: Result) -> str:
-    """Return the same of the other direction, e.g. `142 tracks ask, 31 films of the evaluation split are ranked`."""
+    """Return the same for the reverse direction, e.g. `142 tracks as queries, 31 films of the test set`."""
     metrics = result.metrics["music_to_film"]
     queries, candidates = metrics["queries"], metrics["candidates"]
-    films = f"{counted(candidates, 'film')} of {pool_name(result.metrics['pool'])}"
-    return (
-        f"{counted(queries, 'track')} {'asks' if queries == 1 else 'ask'}, "
-        f"{films} {'is' if candidates == 1 else 'are'} ranked"
-    )
+    noun = "track as query" if queries == 1 else "tracks as queries"
+    return f"{queries:,} {noun}, {counted(candidates, 'film')} of {pool_name(result.metrics['pool'])}"
 
 
 def counted(number: int, noun: str) -> str:
@@ -57,42 +54,42 @@ def counted(number: int, noun: str) -> str:
 
 
 def kind_label(kind: str) -> str:
-    """Return what films of a kind of slice have in common, e.g. `Decade`."""
+    """Return the label of a kind of slice, e.g. `Decade`."""
     return KINDS.get(kind, kind.replace("_", " ").capitalize())
 
 
 def columns_beside(metric: str) -> list[str]:
-    """Return the metrics of a short table: `metric` and its companions."""
+    """Return the columns of a short table: `metric` and its companions."""
     return [metric, *(name for name in COMPANIONS if name != metric)]
 
 
 def reverse_columns(metric: str, metrics: dict[str, Any]) -> list[str]:
-    """Return those of the other direction that `metrics` has; a track has one film, so recall is hit rate there."""
+    """Return those columns for the reverse direction, `metrics`; recall becomes hit rate, as a track has one film."""
     names = [name.replace("recall_at_", "hit_rate_at_") for name in columns_beside(metric)]
     return [name for name in dict.fromkeys(names) if name in metrics]
 
 
 def number(name: str, value: float) -> str:
-    """Return a metric's value: a rank as `12` or `12.5`, anything else with three decimals."""
+    """Return a metric's value: a rank as `12` or `12.5`, any other with three decimals."""
     if name.endswith("_rank"):
         return f"{value:,.1f}".removesuffix(".0")
     return f"{value:.3f}"
 
 
 def interval(metrics: dict[str, Any], name: str) -> str:
-    """Return a metric's 95 % interval, e.g. `0.250–0.380`; empty when it has none."""
+    """Return a metric's 95 % interval, e.g. `0.250–0.380`, or an empty string."""
     ends = metrics["ci95"].get(name)
     return "–".join(number(name, end) for end in ends) if ends else ""
 
 
 def chance(metrics: dict[str, Any], name: str) -> str:
-    """Return what a random ranking is expected to reach; empty when that is not known."""
+    """Return the expected value of a random ranking, or an empty string if unknown."""
     value = metrics["chance"].get(name)
     return "" if value is None else number(name, value)
 
 
 def ceiling(metrics: dict[str, Any], name: str) -> str:
-    """Return what a perfect ranking reaches; empty where that is 1."""
+    """Return the value of a perfect ranking, or an empty string if that is 1."""
     value = metrics["ceiling"][name]
     return "" if math.isclose(value, 1) else number(name, value)
 
@@ -108,7 +105,7 @@ def signed(value: float) -> str:
 
 
 def difference(baseline: dict[str, Any]) -> str:
-    """Return what training brought beside a baseline, e.g. `+0.120 (−0.004 to +0.240)`."""
+    """Return the trained model minus a baseline with its interval, e.g. `+0.120 (−0.004 to +0.240)`."""
     low, mean, high = baseline["difference"]
     return f"{signed(mean)} ({signed(low)} to {signed(high)})"
 

@@ -49,7 +49,7 @@ def test_candidates_of_other_sides_are_known_where_the_pool_is_all(inputs):
     asking = results[0].rankings["fid"].iloc[0]
     results = [replace(result, rankings=result.rankings.head(1)) for result in results]
     dataset = [row | {"split": "eval" if row["fid"] == asking else "train"} for row in inputs.rows]
-    with pytest.raises(StageError, match=r"does not have among its films and candidates"):
+    with pytest.raises(StageError, match=r"not among the films and candidates of data/dataset\.parquet"):
         film_cards(results, dataset, 1)
     for result in results:
         result.metrics["pool"] = "all"
@@ -103,12 +103,12 @@ def test_words():
 
 def test_words_for_the_pool(inputs):
     result = read_results(inputs.root, inputs.variants, "mrr")[0]
-    assert pool_label(result) == "12 films, 24 tracks of the evaluation split"
-    assert reverse_pool_label(result) == "24 tracks ask, 12 films of the evaluation split are ranked"
+    assert pool_label(result) == "12 films, 24 tracks of the test set"
+    assert reverse_pool_label(result) == "24 tracks as queries, 12 films of the test set"
     result.metrics.update({"pool": "all", "queries": 1, "candidates": 1200})
     assert pool_label(result) == "1 film, 1,200 tracks of all splits"
     result.metrics["music_to_film"].update({"queries": 1, "candidates": 1})
-    assert reverse_pool_label(result) == "1 track asks, 1 film of all splits is ranked"
+    assert reverse_pool_label(result) == "1 track as query, 1 film of all splits"
     assert (counted(1, "film"), counted(0, "film")) == ("1 film", "0 films")
 
 

@@ -35,7 +35,7 @@ def test_variants_are_sorted_with_intervals_chance_and_what_is_behind_them(input
         read = json.loads((inputs.root / f"metrics/evaluate/{row['variant']}.json").read_text())
         assert [float(row["value"]), float(row["low"]), float(row["high"])] == [read["mrr"], *read["ci95"]["mrr"]]
         assert float(row["chance"]) == read["chance"]["mrr"]
-        assert row["measure"] == "MRR: 12 films, 24 tracks of the evaluation split"
+        assert row["measure"] == "MRR: 12 films, 24 tracks of the test set"
 
 
 def test_learning_has_every_epoch_of_every_variant(results):

@@ -62,7 +62,7 @@ def test_other_slices_are_not_mixed(root, inputs):
     slices = json.loads((root / "metrics/evaluate/Plo.json").read_text())["slices"]
     slices["decade"]["1930s"]["films"] = 6
     change(root, "Plo", slices=slices)
-    with pytest.raises(StageError, match="Im and Plo have other slices: run `dvc repro evaluate`"):
+    with pytest.raises(StageError, match="Im and Plo have different slices: run `dvc repro evaluate`"):
         read_results(root, inputs.variants, "mrr")
 
 
@@ -114,4 +114,4 @@ def test_an_imported_model_has_no_training_to_show(root, inputs):
     path.write_text(path.read_text().splitlines()[0] + "\n")
     results = read_results(root, inputs.variants, "mrr")
     assert [len(result.history) for result in results if result.variant == "Im"] == [0]
-    assert "not trained here" in draw_figures(results, "mrr")["learning"]
+    assert "no training history" in draw_figures(results, "mrr")["learning"]

@@ -40,13 +40,14 @@ def test_a_slice_of_one_film_has_no_interval_and_few_films_are_small(results):
 
 def test_figure_leaves_small_slices_out_and_shows_names_as_they_are(results):
     svg = re.sub(r"<!--.*?-->", "", draw_figures(results, "mrr")["slices"])
-    assert "1930s (7)" in svg and "nothing (12)" in svg and "1940s" not in svg
+    assert "1930s (7)" in svg and "1940s" not in svg
+    assert "nothing (12)" not in svg, "the only slice of its kind"
     assert "costs $5 or $6 (6)" in svg and escape("<script>", quote=False) in svg and "<script>" not in svg
-    assert "12 films, 24 tracks of the evaluation split" in svg
+    assert "12 films, 24 tracks of the test set" in svg
 
 
 def test_figure_without_a_slice_of_enough_films_says_so(results):
     for result in results:
         decade = result.metrics["slices"]["decade"]
         result.metrics["slices"] = {"decade": {"1940s": decade["1940s"]}}
-    assert "all slices are too small to draw" in draw_figures(results, "mrr")["slices"]
+    assert "all slices are too small to plot" in draw_figures(results, "mrr")["slices"]

@@ -1,4 +1,4 @@
-// A click on ▶ plays the track's one player from the list below; without scripts the link leads there.
+// A click on ▶ plays the track in the list below; without scripts the link jumps to its player.
 const links = [...document.querySelectorAll("a.play")];
 
 function show() {
