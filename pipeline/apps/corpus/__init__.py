@@ -1,1 +1,1 @@
-"""The list of films: written, filled from a category, checked, and weighed before anything is fetched."""
+"""The list of films: add films, check the list, and estimate the cost of fetching it."""

@@ -1,4 +1,4 @@
-"""What `python -m pipeline corpus` does: films added by address, from a file or a category; the list checked."""
+"""The actions of `python -m pipeline corpus`: add films by URL, from a file or from a category; check the list."""
 
 import argparse
 import sys
@@ -28,10 +28,10 @@ def add_urls(options: argparse.Namespace, params: Params) -> int:
 
 
 def add_file(options: argparse.Namespace, params: Params) -> int:
-    """Add the films that a file lists; return the exit status."""
+    """Add the films listed in a file; return the exit status."""
     lines = read_urls(options.file, sys.stdin.buffer)
     if not lines:
-        raise CorpusError(f"{options.file} names no URL")
+        raise CorpusError(f"{options.file} contains no URL")
     return _added(options, params, [Wanted(url) for _, url in lines], [f"line {line}: " for line, _ in lines])
 
 
@@ -49,11 +49,11 @@ def add_category(options: argparse.Namespace, params: Params) -> int:
             raise PipelineError(f"{one_line(options.name, MAX_SHOWN)}: {error}") from None
     status = _added(options, params, found.wanted, [""] * len(found.wanted))
     for reason, count in found.passed_over.most_common():
-        print(f"{number(count, 'page')} passed over: {reason}")
+        print(f"{number(count, 'page')} skipped: {reason}")
     if len(found.wanted) == options.limit:
         print(f"stopped at --limit {options.limit}")
     if found.broken_off:
-        print(f"ERROR: left early, run it again to go on: {found.broken_off}", file=sys.stderr)
+        print(f"ERROR: incomplete, run the command again to resume: {found.broken_off}", file=sys.stderr)
     return 1 if found.broken_off else status
 
 
@@ -68,7 +68,7 @@ def _added(options: argparse.Namespace, params: Params, wanted: list[Wanted], pl
     for line in columns(map(_line, outcomes, places)) if outcomes else []:
         print(line)
     counts: Counter[str] = Counter(outcome.status for outcome in outcomes)
-    words = {"added": "added", "there": "in the list already", "refused": "refused"}
+    words = {"added": "added", "there": "already in the list", "refused": "refused"}
     print(
         ", ".join(f"{counts[status]:,} {word}" for status, word in words.items() if counts[status] or status == "added")
     )
@@ -78,7 +78,7 @@ def _added(options: argparse.Namespace, params: Params, wanted: list[Wanted], pl
 
 
 def _line(outcome: Outcome, place: str) -> tuple[str, str, str]:
-    message = {"added": "added", "there": f"in the list already: {outcome.reason}"}
+    message = {"added": "added", "there": f"already in the list: {outcome.reason}"}
     return (
         outcome.fid or "---",
         one_line(outcome.url, MAX_SHOWN),
@@ -87,7 +87,7 @@ def _line(outcome: Outcome, place: str) -> tuple[str, str, str]:
 
 
 def _advise(folder: Path, params: Params, added: bool) -> None:
-    """Print where the list stands, and how to use it when it is not the one in use."""
+    """Print the size of the list, and how to use it if it is not the current corpus."""
     films = read_corpus(folder, *_reading(params)).films
     print(f"{folder / 'meta.json'} lists {number(len(films), 'film')}")
     if not added:
@@ -95,11 +95,11 @@ def _advise(folder: Path, params: Params, added: bool) -> None:
     served = sum(film.wikipedia.startswith(ORIGIN) for film in films)
     if folder != Path(params.corpus.folder):
         serve = "" if served else " and corpus.serve: null"
-        print(f"To use it: corpus.folder: {folder}{serve} in params.yaml, then `dvc repro`")
+        print(f"To use it: set corpus.folder: {folder}{serve} in params.yaml, then run `dvc repro`")
     elif served:
         print(
-            f"Mind that {number(served, 'film')} of it come with the corpus's own pages; "
-            "--corpus data/mine makes a list of your own"
+            f"Note: {number(served, 'film')} of this list are part of the embedded corpus; "
+            "--corpus data/mine starts a separate list"
         )
     print(f"To check it: python -m pipeline corpus check --corpus {folder}")
 

@@ -1,7 +1,7 @@
-"""The answers of a wiki's `api.php?action=query`, held to their shape before anything is read from them.
+"""The answers of a wiki's `api.php?action=query`, validated before use.
 
-Both forms of the format are understood: with `formatversion=2` pages are a list and flags are true; in the older one
-pages are an object by number and a flag is an empty string.
+Both versions of the format are accepted: with `formatversion=2` pages are a list and flags are true; in version 1 pages
+are an object by number and a flag is an empty string.
 """
 
 from typing import Annotated, Any
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 Flag = Annotated[bool, BeforeValidator(lambda value: True if value == "" else value)]
-Title = Annotated[str, Field(max_length=2000)]  # titles have 255 bytes; invalid ones come back as they were sent
+Title = Annotated[str, Field(max_length=2000)]  # titles have at most 255 bytes; invalid ones are returned unchanged
 
 
 class _Part(BaseModel):
@@ -23,14 +23,14 @@ class Category(_Part):
 
 
 class CategoryInfo(_Part):
-    """How many members a category has, by kind."""
+    """Number of members of a category, by kind."""
 
     pages: int
     subcats: int
 
 
 class Page(_Part):
-    """A page of a query, or as much of it as one answer holds."""
+    """A page, or the part of it in one answer."""
 
     title: Title
     ns: int = 0
@@ -43,7 +43,7 @@ class Page(_Part):
 
 
 class Move(_Part):
-    """One title that stands for another: normalised, or a redirect."""
+    """A title mapped to another: normalised, or a redirect."""
 
     source: Title = Field(alias="from")
     target: Title = Field(alias="to")
@@ -51,13 +51,13 @@ class Move(_Part):
 
 
 class Elsewhere(_Part):
-    """A title that belongs to another wiki."""
+    """A title of another wiki."""
 
     title: Title
 
 
 class Query(_Part):
-    """What was asked for."""
+    """The results of a query."""
 
     pages: Annotated[
         list[Page], BeforeValidator(lambda pages: [*pages.values()] if isinstance(pages, dict) else pages)
@@ -68,7 +68,7 @@ class Query(_Part):
 
 
 class Trouble(_Part):
-    """Why nothing was answered."""
+    """An error of the API."""
 
     code: str
     info: str = ""
@@ -76,7 +76,7 @@ class Trouble(_Part):
 
 
 class ApiAnswer(_Part):
-    """A whole answer; `going_on` holds the parameters that ask for the rest."""
+    """A whole answer; `going_on` has the parameters of the request for the next part."""
 
     batchcomplete: Flag = False
     going_on: dict[str, str | int] = Field(default={}, alias="continue")
@@ -85,11 +85,11 @@ class ApiAnswer(_Part):
 
 
 class ShapeError(Exception):
-    """Bytes that are no answer; the message says where they differ."""
+    """Bytes that are not a valid answer; the message names the first difference."""
 
 
 def read_answer(data: bytes) -> ApiAnswer:
-    """Return the answer in `data`; raise `ShapeError` when it is no JSON, or of another shape."""
+    """Return the answer in `data`; raise `ShapeError` if it is not JSON, or of another shape."""
     try:
         return _ANSWER.validate_json(data)
     except ValidationError as error:

@@ -1,8 +1,8 @@
-"""Questions to a wiki's `api.php?action=query`: where titles lead, and what a category holds.
+"""Requests to a wiki's `api.php?action=query`: the pages of titles, and the members of a category.
 
-Titles go in batches of 50, as the API allows, and of a length that servers take; one question at a time through the
-polite client, with `maxlag`, so that a wiki under load is left alone. See https://www.mediawiki.org/wiki/API:Query
-(normalized, redirects), API:Continue (batchcomplete) and Manual:Maxlag_parameter.
+Titles are sent in batches of 50, the API's limit, and of a length that servers accept; one request at a time through
+the polite client, with `maxlag`, to spare a wiki under load. See https://www.mediawiki.org/wiki/API:Query (normalized,
+redirects), API:Continue (batchcomplete) and Manual:Maxlag_parameter.
 """
 
 import time
@@ -18,12 +18,12 @@ from pipeline.scrape.client import Client
 from pipeline.scrape.hosts import same_site
 from pipeline.scrape.section import Scrape
 
-BATCH = 50  # titles that one question may hold
-MAX_TITLES_LENGTH = 6000  # characters of them in the URL; Wikimedia takes 8,192 of all
+BATCH = 50  # titles per request, the API's limit
+MAX_TITLES_LENGTH = 6000  # characters of them in the URL; Wikimedia accepts URLs of 8,192
 MAX_ANSWER_BYTES = 10_000_000  # 50 pages with their categories have some 100,000
-MAX_ANSWERS = 500  # to one question, after which a wiki that always has more is not believed
-MAX_LAG_SECONDS = 5  # of the database's copies: what Wikimedia recommends
-PAUSE_SECONDS = 5.0  # before the same question again, at least
+MAX_ANSWERS = 500  # to one query, against a wiki that never ends
+MAX_LAG_SECONDS = 5  # of the database's replicas: recommended by Wikimedia
+PAUSE_SECONDS = 5.0  # before a request is repeated, at least
 WAIT_AND_ASK_AGAIN = ("maxlag", "ratelimited", "readonly")
 PROPERTIES = {
     "prop": "categories|info|pageprops",
@@ -35,12 +35,12 @@ PROPERTIES = {
 
 
 class ApiError(Exception):
-    """A wiki did not answer as hoped; the message names it and says why."""
+    """A request to a wiki failed; the message names the wiki and the reason."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a wiki says of a page. `redirected` and `section` tell how a title led there."""
+    """A wiki's data on a page. `redirected` and `section` describe how a title led there."""
 
     title: str
     namespace: int = 0
@@ -54,7 +54,7 @@ class Facts:
 
 
 class Api:
-    """Asks one wiki, `site`, e.g. `https://en.wikipedia.org`."""
+    """The API of one wiki, `site`, e.g. `https://en.wikipedia.org`."""
 
     def __init__(self, site: str, client: Client, scrape: Scrape, sleep: Callable[[float], None] = time.sleep) -> None:
         self.site = site
@@ -63,7 +63,7 @@ class Api:
         self._sleep = sleep
 
     def facts(self, titles: Iterable[str]) -> Iterator[dict[str, Facts]]:
-        """Yield, for a batch of `titles` at a time, what each leads to; raise `ApiError`."""
+        """Yield, for one batch of `titles` at a time, the page of each; raise `ApiError`."""
         for batch in batches(titles):
             query = Query()
             for answer in self._answers({"titles": "|".join(batch)} | PROPERTIES):
@@ -82,11 +82,11 @@ class Api:
                 query = Query()
 
     def category(self, name: str) -> Page:
-        """Return what the wiki says of a category: `missing`, `invalid`, `categoryinfo`; raise `ApiError`."""
+        """Return the page of a category: `missing`, `invalid`, `categoryinfo`; raise `ApiError`."""
         for answer in self._answers({"titles": name, "prop": "categoryinfo"}):
             for page in answer.query.pages:
                 return page
-        raise ApiError(f"{self.site} says nothing of {name}")
+        raise ApiError(f"{self.site} has no data on {name}")
 
     def _answers(self, question: dict[str, str]) -> Iterator[ApiAnswer]:
         going_on: dict[str, str | int] = {}
@@ -98,7 +98,7 @@ class Api:
             if answer.going_on == going_on:
                 break
             going_on = answer.going_on
-        raise ApiError(f"{self.site} does not come to an end: it always has more to say")
+        raise ApiError(f"{self.site} does not end its answer")
 
     def _ask(self, question: dict[str, str]) -> ApiAnswer:
         fixed = {"action": "query", "format": "json", "formatversion": "2", "maxlag": str(MAX_LAG_SECONDS)}
@@ -110,7 +110,7 @@ class Api:
             except FetchError as error:
                 raise ApiError(f"{self.site}/w/api.php: {error.status}: {error.reason}") from None
             except ShapeError as error:
-                raise ApiError(f"{self.site}/w/api.php does not answer like a wiki ({error})") from None
+                raise ApiError(f"{self.site}/w/api.php is not the API of a wiki ({error})") from None
             if answer.error is None:
                 return answer
             if answer.error.code not in WAIT_AND_ASK_AGAIN or attempt == self._scrape.attempts:
@@ -122,7 +122,7 @@ class Api:
 
 
 def batches(titles: Iterable[str]) -> Iterator[list[str]]:
-    """Yield `titles` in lists of at most 50 that fit into one URL."""
+    """Yield `titles` in batches of at most 50 that fit into one URL."""
     batch: list[str] = []
     length = 0
     for title in titles:
@@ -137,7 +137,7 @@ def batches(titles: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _joined(first: Query, second: Query) -> Query:
-    """Return both parts of one answer as one."""
+    """Return two parts of one answer joined."""
     return Query(
         pages=[*first.pages, *second.pages],
         normalized=[*first.normalized, *second.normalized],
@@ -147,7 +147,7 @@ def _joined(first: Query, second: Query) -> Query:
 
 
 def _merged(pages: Iterable[Page]) -> list[Page]:
-    """Return each page once: an answer in parts repeats it, with other categories."""
+    """Return each page once: the parts of an answer repeat it with different categories."""
     by_title: dict[str, Page] = {}
     for page in pages:
         known = by_title.get(page.title)
@@ -171,7 +171,7 @@ def _facts(page: Page) -> Facts:
 
 
 def _facts_of(title: str, query: Query, pages: dict[str, Page]) -> Facts:
-    """Return where `title` leads: normalised, then along its redirects, of which a wiki lists each hop."""
+    """Return the page of `title`: normalised, then along its redirects, each hop of which the wiki lists."""
     if any(title == elsewhere.title for elsewhere in query.interwiki):
         return Facts(title, elsewhere=True)
     reached = next((move.target for move in query.normalized if move.source == title), title)
@@ -181,5 +181,5 @@ def _facts_of(title: str, query: Query, pages: dict[str, Page]) -> Facts:
         hop = hops.pop(reached)
         reached, section = hop.target, hop.tofragment
     if reached not in pages:
-        return Facts(reached, invalid="the wiki says nothing of it (a redirect in a circle?)")
+        return Facts(reached, invalid="the wiki has no data on it (circular redirect?)")
     return replace(_facts(pages[reached]), redirected=reached != start, section=section)

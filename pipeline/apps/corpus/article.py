@@ -1,7 +1,7 @@
-"""An article as an address in one form, so that two spellings of one can be told to be the same.
+"""An article's URL in canonical form, to recognise two spellings of the same article.
 
 `http://en.m.wikipedia.org/wiki/metropolis%20(1927_film)?x=1#Plot` is the article `Metropolis (1927 film)` of
-`https://en.wikipedia.org`. Nothing is asked of any site here.
+`https://en.wikipedia.org`. Makes no requests.
 """
 
 import re
@@ -14,11 +14,11 @@ from pipeline.corpus.film import ORIGIN
 from pipeline.corpus.title import article_address
 
 MOBILE = re.compile(r"([a-z-]+)\.m\.(wiki[a-z]+\.org)")
-NOT_IN_TITLES = re.compile(r"[#<>\[\]|{}\x00-\x1f\x7f-\x9f\ufffd]|~~~")  # MediaWiki's rule, and bytes that are no UTF-8
+NOT_IN_TITLES = re.compile(r"[#<>\[\]|{}\x00-\x1f\x7f-\x9f\ufffd]|~~~")  # MediaWiki's rule, and non-UTF-8 bytes
 DOTS = re.compile(r"(^|/)\.{1,2}(/|$)")
 MAX_TITLE_BYTES = 255  # MediaWiki's
-SAFE = "/:;@!$*(),~'"  # characters that an article's URL shows as they are
-SPACES = re.compile(  # before a colon, where it is no article; every wiki understands the English names
+SAFE = "/:;@!$*(),~'"  # not escaped in an article's URL
+SPACES = re.compile(  # namespaces other than articles; every wiki accepts the English names
     r"(?:talk|user|wikipedia|wp|project|file|image|mediawiki|template|help|category|portal|draft|timedtext|module|book|"
     r"special|media)(?: talk)?",
     re.IGNORECASE,
@@ -27,7 +27,7 @@ LIST = re.compile(r"(lists?|index|outline) of ", re.IGNORECASE)
 
 
 class NotAnArticleError(Exception):
-    """A URL names no article; the message says why."""
+    """A URL is not an article's; the message has the reason."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class Article:
 
     @property
     def url(self) -> str:
-        """The address in its one form."""
+        """The URL in canonical form."""
         return f"{self.site}/wiki/{quote(self.title.replace(' ', '_'), safe=SAFE)}"
 
 
 def article_of(url: str) -> Article:
-    """Return the article that `url` names; raise `NotAnArticleError` when it is not of the form SITE/wiki/Title."""
+    """Return the article at `url`; raise `NotAnArticleError` if it is not of the form SITE/wiki/Title."""
     if not is_web(url):
         raise NotAnArticleError("not a URL that begins with https:// or http://")
     url = article_address(url)
@@ -54,17 +54,17 @@ def article_of(url: str) -> Article:
         parts = urlsplit(url)
         site = _site(parts.scheme, (parts.hostname or "").lower(), parts.port)
     if not parts.path.startswith("/wiki/"):
-        raise NotAnArticleError("not the address of an article, which is https://en.wikipedia.org/wiki/Title")
+        raise NotAnArticleError("not the URL of an article, as https://en.wikipedia.org/wiki/Title")
     return Article(site, title_of(unquote(parts.path.removeprefix("/wiki/"))))
 
 
 def title_of(text: str) -> str:
-    """Return a title as MediaWiki writes it; raise `NotAnArticleError` when it cannot be one."""
+    """Return a title as MediaWiki writes it; raise `NotAnArticleError` if it is not valid."""
     title = unicodedata.normalize("NFC", " ".join(text.replace("_", " ").split()))
     if found := NOT_IN_TITLES.search(title):
-        raise NotAnArticleError(f"a title cannot hold {short(found[0])}")
+        raise NotAnArticleError(f"a title cannot contain {short(found[0])}")
     if not title or title.startswith(":") or DOTS.search(title) or not _is_utf8(title):
-        raise NotAnArticleError(f"{short(title)} cannot be a title")
+        raise NotAnArticleError(f"{short(title)} is not a valid title")
     if len(title.encode()) > MAX_TITLE_BYTES:
         raise NotAnArticleError(f"a title has at most {MAX_TITLE_BYTES} bytes")
     capital = title[0].upper()
@@ -72,14 +72,14 @@ def title_of(text: str) -> str:
 
 
 def why_no_film(title: str) -> str | None:
-    """Return why an article of this title is not on one film, as far as the title tells; None when it may be."""
+    """Return why an article of this title is not about one film, judging by the title; None if it may be."""
     space, colon, _ = title.partition(":")
     if colon and SPACES.fullmatch(space):
         return f"a page of {space}:, not an article"
     if LIST.match(title):
         return "a list, not one film"
     if title.lower().endswith("(disambiguation)"):
-        return "a disambiguation page: name the film's own article"
+        return "a disambiguation page: use the film's own article"
     return None
 
 

@@ -1,4 +1,4 @@
-"""Films out of a category of a wiki."""
+"""Films from a category of a wiki."""
 
 from collections import Counter
 from collections.abc import Container
@@ -13,7 +13,7 @@ from pipeline.core.errors import CorpusError
 
 @dataclass
 class Harvest:
-    """What a category gave: films to add, pages passed over by reason, and why it was left early ("" otherwise)."""
+    """Films to add from a category, counts of skipped pages by reason, and the error that ended it early, if any."""
 
     wanted: list[Wanted] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
@@ -23,8 +23,8 @@ class Harvest:
 def harvest(api: Api, name: str, limit: int, known: Container[Article]) -> Harvest:
     """Return at most `limit` films of the category `name` that are not `known`, in the category's order by batches.
 
-    Where the wiki stops answering, what came until then is kept. Raises `CorpusError` when there is no such category
-    or none of its members is an article, and `ApiError` when not even that could be asked.
+    If the wiki stops answering, the films found before are returned. Raises `CorpusError` if the category does not
+    exist or has no articles, and `ApiError` if the wiki cannot be reached.
     """
     category = _require(api, name)
     result, seen = Harvest(), set()
@@ -38,7 +38,7 @@ def harvest(api: Api, name: str, limit: int, known: Container[Article]) -> Harve
                 if trouble:
                     result.passed_over[trouble[0]] += 1
                 elif article in known:
-                    result.passed_over["in the list already"] += 1
+                    result.passed_over["already in the list"] += 1
                 elif article not in seen:
                     seen.add(article)
                     result.wanted.append(Wanted(article.url, year_of(facts.categories)))
@@ -48,7 +48,7 @@ def harvest(api: Api, name: str, limit: int, known: Container[Article]) -> Harve
 
 
 def _require(api: Api, name: str) -> str:
-    """Return the category's full name; raise `CorpusError` when it holds no article."""
+    """Return the category's full name; raise `CorpusError` if it contains no articles."""
     try:
         title = title_of(name.strip())
     except NotAnArticleError as error:
@@ -57,9 +57,9 @@ def _require(api: Api, name: str) -> str:
     page = api.category(title)
     info = page.categoryinfo
     if page.invalid:
-        raise CorpusError(f"{title}: {page.invalidreason or 'cannot be a category'}")
+        raise CorpusError(f"{title}: {page.invalidreason or 'not a valid category'}")
     if info is None or info.pages + info.subcats == 0:
-        raise CorpusError(f"{title}: {api.site} has no such category, or nothing in it; mind its exact name")
+        raise CorpusError(f"{title}: not a category of {api.site}, or empty; check its exact name")
     if info.pages == 0:
-        raise CorpusError(f"{title} holds {info.subcats} categories and no article: name one of those")
+        raise CorpusError(f"{title} contains {info.subcats} categories and no articles: use one of these")
     return title

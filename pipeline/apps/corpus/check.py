@@ -1,4 +1,4 @@
-"""What is wrong with a list: films that occur twice, titles that lead nowhere or to something else, files not there."""
+"""Problems of a list: duplicate films, titles without a film's article, and missing files."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from pipeline.corpus.site import served_file
 
 @dataclass(frozen=True)
 class Problem:
-    """A word for what is wrong, the films that it concerns, and a sentence."""
+    """A kind of problem, the films that it concerns, and a sentence."""
 
     word: str
     fids: tuple[str, ...]
@@ -24,7 +24,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Found:
-    """The films that name a title, the title, and where it leads."""
+    """The films with a title, the title, and its page."""
 
     fids: tuple[str, ...]
     title: str
@@ -32,7 +32,7 @@ class Found:
 
 
 def articles_by_site(films: Iterable[Film]) -> dict[str, dict[Article, tuple[str, ...]]]:
-    """Return, for each site, its articles and the ids of the films that name them; other addresses are left out."""
+    """Return, for each site, its articles and the ids of their films; other URLs are left out."""
     found: dict[str, dict[Article, tuple[str, ...]]] = {}
     for film in films:
         try:
@@ -45,19 +45,19 @@ def articles_by_site(films: Iterable[Film]) -> dict[str, dict[Article, tuple[str
 
 
 def problems_on_paper(films: list[Film]) -> list[Problem]:
-    """Return what can be told without asking anybody: articles named twice, pages that are no articles."""
+    """Return the problems that need no requests: duplicate articles, pages that are not articles."""
     problems = []
     for articles in articles_by_site(films).values():
         for article, fids in articles.items():
             if len(fids) > 1:
-                problems.append(Problem("duplicate", fids, f"are one article: {article.title}"))
+                problems.append(Problem("duplicate", fids, f"have the same article: {article.title}"))
             if reason := why_no_film(article.title):
                 problems.append(Problem("not_an_article", fids, f"{article.title} is {reason}"))
     return problems
 
 
 def problems_on_disk(films: Iterable[Film], site: Path | None) -> list[Problem]:
-    """Return the pages and images that the corpus should serve and has not; `site` is None when it serves nothing."""
+    """Return the pages and images missing from the corpus's site; `site` is None if it serves nothing."""
     problems = []
     for film in films:
         for url in filter(None, (film.wikipedia, film.image)):
@@ -71,15 +71,15 @@ def problems_on_disk(films: Iterable[Film], site: Path | None) -> list[Problem]:
 
 
 def lost_recordings(films: Iterable[Film], site: Path | None) -> list[tuple[str, str]]:
-    """Return id and URL of the recordings that the corpus should serve and has not."""
+    """Return id and URL of the recordings missing from the corpus's site."""
     served = [(film.fid, url) for film in films for url in film.soundtrack if url.startswith(ORIGIN)]
     return [(fid, url) for fid, url in served if not (site and served_file(site, url.removeprefix(ORIGIN)).is_file())]
 
 
 def look_up(api: Api, articles: dict[Article, tuple[str, ...]]) -> Iterator[Found]:
-    """Yield where the articles of one wiki lead, as they are answered; raise `ApiError`.
+    """Yield the pages of the articles of one wiki, as answers arrive; raise `ApiError`.
 
-    Pages that `problems_on_paper` tells are not asked for.
+    Pages that `problems_on_paper` reports are not requested.
     """
     fids_of = {article.title: fids for article, fids in articles.items() if not why_no_film(article.title)}
     with tqdm(total=len(fids_of), desc=api.site, unit="title", disable=None) as progress:
@@ -89,7 +89,7 @@ def look_up(api: Api, articles: dict[Article, tuple[str, ...]]) -> Iterator[Foun
 
 
 def problems_of_titles(found: Iterable[Found]) -> list[Problem]:
-    """Return what is wrong with titles of one wiki: those that lead to no film's article, or to the same one."""
+    """Return the titles of one wiki that lead to no film's article, or to the same article."""
     problems: list[Problem] = []
     reached: dict[str, tuple[str, ...]] = {}
     for one in found:
@@ -98,6 +98,6 @@ def problems_of_titles(found: Iterable[Found]) -> list[Problem]:
             continue
         if one.facts.title in reached:
             both = (*reached[one.facts.title], *one.fids)
-            problems.append(Problem("duplicate", both, f"lead to one article: {one.facts.title}"))
+            problems.append(Problem("duplicate", both, f"lead to the same article: {one.facts.title}"))
         reached[one.facts.title] = (*reached.get(one.facts.title, ()), *one.fids)
     return problems

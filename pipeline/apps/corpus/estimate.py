@@ -1,7 +1,7 @@
-"""What fetching a corpus from the web would take: how many pages, posters and recordings, how much, and how long.
+"""An estimate for fetching a corpus from the web: pages, posters and recordings, bytes and time.
 
-Counts follow from the list; sizes and lengths are assumptions, named below, and right within a factor of two or so.
-What the corpus serves itself costs nothing.
+Counts follow from the list; sizes and lengths are the assumptions below, right within a factor of about two. Files
+served by the corpus itself cost nothing.
 """
 
 import re
@@ -13,15 +13,17 @@ from pipeline.corpus import ORIGIN, Film
 from pipeline.download.section import Download
 from pipeline.scrape.section import Scrape
 
-PAGE_BYTES = 60_000  # of a film's article, gzip; saved pages of 17 to 104 KB unpacked make 5 to 25, today's weigh more
-POSTER_BYTES = 40_000  # Wikipedia keeps posters that are not free under 100,000 pixels
-BYTES_A_SECOND = 130_000 / 8  # of sound: YouTube's best audio is Opus or AAC at about 130 kbit/s
-TRACK_SECONDS = 240.0  # of a recording that is named: a track
-FOUND_SECONDS = 1200.0  # of a recording that a search finds: a track or, about every third time, a whole album
-PLAYLIST_RECORDINGS = 20  # of a playlist: an album's number of tracks
+PAGE_BYTES = (
+    60_000  # of a film's article, gzip; saved pages of 17 to 104 KB unpacked have 5 to 25 KB, current ones more
+)
+POSTER_BYTES = 40_000  # Wikipedia keeps non-free posters under 100,000 pixels
+BYTES_A_SECOND = 130_000 / 8  # of audio: YouTube's best is Opus or AAC at about 130 kbit/s
+TRACK_SECONDS = 240.0  # of a listed recording: a track
+FOUND_SECONDS = 1200.0  # of a search result: a track or, in about one of three, a whole album
+PLAYLIST_RECORDINGS = 20  # of a playlist: the tracks of an album
 REQUESTS_A_RECORDING = 4  # the page, the player, the formats and the file
 REQUESTS_A_SEARCH = 1  # also of a playlist
-LINE_BYTES_A_SECOND = 1_000_000  # what a site sends; YouTube often sends less
+LINE_BYTES_A_SECOND = 1_000_000  # of a download; YouTube often sends less
 
 SEARCH = re.compile(r"ytsearch([0-9]*):")
 YOUTUBE = ("youtube.com", "youtube-nocookie.com", "youtu.be")
@@ -30,11 +32,11 @@ SET_PATHS = ("/playlist", "/sets/", "/album/", "/albums/")  # of YouTube, SoundC
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is to be fetched: numbers of things, bytes over the line, seconds of waiting and of sound."""
+    """Counts, bytes to download, seconds of waiting and of audio."""
 
     pages: int
     posters: int
-    recordings: int  # those that searches and playlists stand for included
+    recordings: int  # including those of searches and playlists
     searches: int
     playlists: int  # of unknown length
     bytes: int
@@ -43,7 +45,7 @@ class Estimate:
 
 
 def estimate(films: Iterable[Film], scrape: Scrape, download: Download) -> Estimate:
-    """Return what fetching all of `films` takes at the rates of the parameters, with nothing fetched yet."""
+    """Return the estimate for fetching all of `films` at the rates of the parameters, from scratch."""
     pages = posters = named = found = searches = playlists = 0
     for film in films:
         pages += _on_the_web(film.wikipedia)
@@ -63,7 +65,7 @@ def estimate(films: Iterable[Film], scrape: Scrape, download: Download) -> Estim
     requests = recordings * REQUESTS_A_RECORDING + (searches + playlists) * REQUESTS_A_SEARCH
     pauses = recordings * download.video_pause_seconds + requests * download.request_pause_seconds
     scraping = (pages + posters) * 60.0 / scrape.requests_per_minute
-    seconds = scraping + max(pauses, audio_bytes / LINE_BYTES_A_SECOND)  # while one worker pauses another receives
+    seconds = scraping + max(pauses, audio_bytes / LINE_BYTES_A_SECOND)  # while one worker pauses, another downloads
     size = pages * PAGE_BYTES + posters * POSTER_BYTES + audio_bytes
     return Estimate(pages, posters, recordings, searches, playlists, size, seconds, audio_seconds)
 
@@ -73,7 +75,7 @@ def _on_the_web(url: str) -> bool:
 
 
 def _is_playlist(url: str) -> bool:
-    """Say whether `url` names several recordings; a video inside a playlist is one."""
+    """Return whether `url` is a set of recordings; a video inside a playlist is one recording."""
     parts = urlsplit(url)
     host, query = parts.hostname or "", parse_qs(parts.query)
     if any(host == domain or host.endswith("." + domain) for domain in YOUTUBE):

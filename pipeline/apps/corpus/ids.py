@@ -7,9 +7,9 @@ NUMBER_OF_IDS = len(ascii_uppercase) ** 3
 
 
 def free_ids(taken: Iterable[str]) -> Iterator[str]:
-    """Yield the ids that are not `taken`: those after the highest, and when they are used up the gaps.
+    """Yield the ids that are not `taken`: those after the highest, then the gaps.
 
-    So an id that was removed from a list names another film only when there is no other left.
+    An id that was removed from a list is thus reused only if no other is left.
     """
     numbers = {number_of(fid) for fid in taken}
     first = max(numbers, default=-1) + 1
@@ -18,11 +18,11 @@ def free_ids(taken: Iterable[str]) -> Iterator[str]:
 
 
 def number_of(fid: str) -> int:
-    """Return the place of `fid` among all ids."""
+    """Return the number of `fid`."""
     high, middle, low = map(ascii_uppercase.index, fid)
     return (high * 26 + middle) * 26 + low
 
 
 def id_of(number: int) -> str:
-    """Return the id whose place is `number`."""
+    """Return the id of `number`."""
     return "".join(ascii_uppercase[number // power % 26] for power in (26 * 26, 26, 1))

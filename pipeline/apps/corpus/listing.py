@@ -1,4 +1,4 @@
-"""`meta.json` as a file to add to: what stands there stays byte for byte, and the new entries come at its end."""
+"""Adding films to `meta.json`: existing entries stay byte for byte, new ones are appended."""
 
 import contextlib
 import fcntl
@@ -26,7 +26,7 @@ INDENT = "  "  # of a new list
 
 @dataclass(frozen=True)
 class Wanted:
-    """A URL to add, with the film's year where more is known than the title tells."""
+    """A URL to add, and the film's year if known from more than the title."""
 
     url: str
     year: int | None = None
@@ -34,34 +34,34 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a wanted URL: `fid` is the film's id, new or there already; "" of a URL that was refused."""
+    """The result for a wanted URL: `fid` is the film's id, new or existing; "" for a refused URL."""
 
     status: Literal["added", "there", "refused"]
     fid: str
-    url: str  # in its one form where it was added or is there, else as given
+    url: str  # in canonical form if added or known, else as given
     reason: str
 
 
 def add(folder: Path, wanted: list[Wanted], corpus: Corpus) -> list[Outcome]:
-    """Add films to `folder/meta.json`, which is made where it is missing, and return what became of each.
+    """Add films to `folder/meta.json`, creating it if missing, and return the outcome for each.
 
-    Each gets the search of `corpus.search` as its soundtrack. Raises `CorpusError` when the list that is there is not
-    valid, or is of another form, and leaves it alone.
+    The soundtrack of each is the search of `corpus.search`. Raises `CorpusError` if the existing list is not valid, or
+    of another form, and leaves it unchanged.
     """
     if reference_layout(folder) is not None:
-        raise CorpusError(f"{folder} is a corpus in the reference's layout; a list would hide it: name another folder")
+        raise CorpusError(f"{folder} has the reference's layout, which a list would override: use another folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CorpusError(f"{folder} cannot be made: {error.strerror}") from None
+        raise CorpusError(f"{folder} cannot be created: {error.strerror}") from None
     listed = list_file(folder)
     if listed is not None and listed.name != JSON:
-        raise CorpusError(f"{listed}: films are added to a {JSON} only: add a line yourself, or name another folder")
+        raise CorpusError(f"{listed}: films can only be added to a {JSON}: add a line by hand, or use another folder")
     path = (folder / JSON).resolve()
     with _alone(folder):
         text = _text(path)
         if text.lstrip("\ufeff \t\r\n").startswith("["):
-            raise CorpusError(f'{path} holds an array; films are added to an object {{"AAA": {{…}}}} only')
+            raise CorpusError(f'{path} contains an array; films can only be added to an object {{"AAA": {{…}}}}')
         films = films_in(text, path, corpus.search, corpus.fields).films
         known, ids = articles_of(films), free_ids(film.fid for film in films)
         outcomes = [_outcome(item.url, known, ids) for item in wanted]
@@ -76,7 +76,7 @@ def add(folder: Path, wanted: list[Wanted], corpus: Corpus) -> list[Outcome]:
 
 
 def articles_of(films: Iterable[Film]) -> dict[Article, str]:
-    """Return the id of each article; films whose URL names none are left out."""
+    """Return the id of each article; films whose URL is not an article's are left out."""
     known: dict[Article, str] = {}
     for film in films:
         with contextlib.suppress(NotAnArticleError):
@@ -85,9 +85,9 @@ def articles_of(films: Iterable[Film]) -> dict[Article, str]:
 
 
 def with_entries(text: str, new: dict[str, dict]) -> str:
-    """Return the JSON object `text` with the entries `new` at its end, indented as the rest is."""
+    """Return the JSON object `text` with the entries `new` appended, in the same indentation."""
     body = text.rstrip()[:-1].rstrip()  # without the closing brace
-    tail = text.rstrip(" \t")[len(text.rstrip()) :]  # a final newline stays
+    tail = text.rstrip(" \t")[len(text.rstrip()) :]  # keeps a final newline
     empty = body.lstrip("\ufeff \t\r\n") == "{"
     indent = re.match(r"\ufeff?\s*\{\s*?(\r?\n)([ \t]*)\"", text)
     if not indent and not empty:  # all on one line
@@ -109,7 +109,7 @@ def _outcome(url: str, known: dict[Article, str], ids: Iterator[str]) -> Outcome
     try:
         known[article] = next(ids)
     except StopIteration:
-        return Outcome("refused", "", url, "no id is left: a corpus holds 17,576 films")
+        return Outcome("refused", "", url, "no id is left: a corpus has at most 17,576 films")
     return Outcome("added", known[article], article.url, "")
 
 
@@ -140,7 +140,7 @@ def _write(path: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Keep a second command from adding to the same list meanwhile: the one that writes last would win."""
+    """Lock the list against a concurrent command: the last to write would win."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

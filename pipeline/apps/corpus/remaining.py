@@ -1,4 +1,4 @@
-"""What of a list is not here yet."""
+"""The part of a list that has not been fetched."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +11,13 @@ from pipeline.core.tables import DOWNLOADS, PAGES, read_table
 from pipeline.corpus.film import Film
 from pipeline.corpus.title import article_address
 
-ASKED_AGAIN = ("transient", "blocked")  # statuses of recordings that the next run asks for; the others are settled
+ASKED_AGAIN = ("transient", "blocked")  # statuses of recordings that the next run tries again; others are final
 
 
 def remaining(root: Path, films: list[Film], retry: str | None) -> list[Film]:
-    """Return `films` without what the tables that `scrape` and `download` wrote last say is here, or cannot be had.
+    """Return `films` without the pages, posters and recordings that `scrape` and `download` have fetched or given up.
 
-    `retry` is the status of recordings that `download.retry` asks again for.
+    `retry` is the status of recordings that `download.retry` tries again.
     """
     pages = {
         (row["fid"], row["url"]): row for row in _rows(root / "data/pages.parquet", PAGES) if row["status"] == "ok"
@@ -39,5 +39,5 @@ def _left(film: Film, page: dict[str, Any] | None, settled: set[tuple[str, str]]
 def _rows(path: Path, schema: pa.Schema) -> list[dict[str, Any]]:
     try:
         return read_table(path, schema, path.stem)
-    except MissingFileError:  # nothing was fetched yet, or by another version
+    except MissingFileError:  # nothing fetched yet, or by another version
         return []

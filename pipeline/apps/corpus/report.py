@@ -1,4 +1,4 @@
-"""`corpus check`: how a list is understood, what is wrong with it, and what fetching it would take, as text."""
+"""`corpus check`: how a list is read, its problems, and an estimate for fetching it, as text."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,16 +30,16 @@ from pipeline.params import Params
 from pipeline.scrape.agent import operator_contact, require_contact
 from pipeline.scrape.client import Client
 
-MAX_LINE = 160  # characters of a line on the first film
-MAX_FIDS = 4  # shown of the films that a problem concerns
+MAX_LINE = 160  # characters of a line about the first film
+MAX_FIDS = 4  # shown per problem
 
 Report = Callable[[str], None]
 
 
 def check(root: Path, folder: Path, params: Params, report: Report) -> int:
-    """Report how the list in `folder` is understood, all that is wrong with it, then what is left to fetch.
+    """Report how the list in `folder` is read, its problems, and the estimate for fetching the rest.
 
-    Returns 1 when anything is wrong. Raises `CorpusError` with a line for each kind of problem when it does not load.
+    Returns 1 if there are problems. Raises `CorpusError` with a line for each kind of problem if it does not load.
     """
     listed = read_corpus(folder, params.corpus.search, params.corpus.fields)
     films = listed.films
@@ -58,12 +58,12 @@ def check(root: Path, folder: Path, params: Params, report: Report) -> int:
     found, asked = _ask_wikis(films, params, report)
     _report_estimate(estimate(remaining(root, films, params.download.retry), params.scrape, params.download), report)
     wrong = len(problems) + found
-    report("All is well." if asked and not wrong else _verdict(wrong, asked))
+    report("No problems found." if asked and not wrong else _verdict(wrong, asked))
     return 0 if asked and not wrong else 1
 
 
 def _report_first(listed: FilmList, report: Report) -> None:
-    """Report what the first film was understood to be, each field with the name under which the list has it."""
+    """Report the fields of the first film, each with its name in the list."""
     first = listed.films[0]
     rows = []
     for own in FIELDS:
@@ -72,7 +72,7 @@ def _report_first(listed: FilmList, report: Report) -> None:
         if own == "soundtrack" and listed.names and own not in listed.names:
             source = "by corpus.search"
         rows.append((own, source, _shown(value)))
-    report(f"The first film, {first.fid}, as it is understood:")
+    report(f"The first film, {first.fid}, is read as:")
     for line in columns(rows, MAX_LINE):
         report(f"  {line}")
     for note in listed.notes:
@@ -86,12 +86,12 @@ def _shown(value: Any) -> str:
 
 
 def _ask_wikis(films: list[Film], params: Params, report: Report) -> tuple[int, bool]:
-    """Ask each wiki where the titles lead; return the number of problems, and whether all of them were asked."""
+    """Look up the titles in each wiki; return the number of problems, and whether all were looked up."""
     sites = {site: articles for site, articles in articles_by_site(films).items() if site != ORIGIN}
     unclear = sum(not film.wikipedia.startswith(ORIGIN) and film.wikipedia != "" for film in films)
     unclear -= sum(len(fids) for articles in sites.values() for fids in articles.values())
     if unclear:
-        report(f"{number(unclear, 'address')} not of the form SITE/wiki/Title: not looked up")
+        report(f"{number(unclear, 'URL')} not of the form SITE/wiki/Title: not looked up")
     if not sites:
         return 0, True
     try:
@@ -113,7 +113,7 @@ def _ask_wikis(films: list[Film], params: Params, report: Report) -> tuple[int, 
             redirects += [one for one in found if one.facts.redirected and not trouble_with(one.facts)]
     _report_problems(problems, report)
     if redirects:
-        report(f"\nNo harm, for scraping follows them: {number(len(redirects), 'redirect')}")
+        report(f"\n{number(len(redirects), 'redirect')}, which scraping follows:")
         for line in columns(((one.fids[0], f"{one.title} →", one.facts.title) for one in redirects), MAX_SHOWN):
             report(f"  {line}")
     return len(problems), asked
@@ -133,7 +133,7 @@ def _fids(fids: tuple[str, ...]) -> str:
 
 
 def _report_own(films: list[Film], site: Path | None, report: Report) -> None:
-    """Report what the corpus serves itself, and which recordings of it are not there: a film can do without one."""
+    """Report the files served by the corpus itself, and missing recordings, which are no error."""
     pages = sum(film.wikipedia.startswith(ORIGIN) for film in films)
     images = sum((film.image or "").startswith(ORIGIN) for film in films)
     recordings = sum(url.startswith(ORIGIN) for film in films for url in film.soundtrack)
@@ -145,12 +145,12 @@ def _report_own(films: list[Film], site: Path | None, report: Report) -> None:
     if lost:
         shown = ", ".join(f"{fid} {one_line(url, MAX_SHOWN)}" for fid, url in lost[:MAX_FIDS])
         more = f" and {len(lost) - MAX_FIDS} more" if len(lost) > MAX_FIDS else ""
-        report(f"Of these {number(len(lost), 'recording')} are not there (a film can do without): {shown}{more}")
+        report(f"Missing (not an error): {number(len(lost), 'recording')}: {shown}{more}")
 
 
 def _report_estimate(need: Estimate, report: Report) -> None:
     if need.pages + need.posters + need.recordings == 0:
-        report("\nNothing is left to fetch from the web.")
+        report("\nNothing to fetch from the web.")
         return
     of = []
     if need.searches:
@@ -158,18 +158,18 @@ def _report_estimate(need: Estimate, report: Report) -> None:
     if need.playlists:
         of.append(f"{number(need.playlists, 'playlist')} of unknown length")
     recordings = f"{'about ' if need.playlists else ''}{number(need.recordings, 'recording')}"
-    found_by = f" ({' and '.join(of)} among them)" if of else ""
+    found_by = f" (including {' and '.join(of)})" if of else ""
     report(
         f"\nTo fetch from the web: {number(need.pages, 'page')}, {number(need.posters, 'poster')}, "
         f"{recordings}{found_by}"
     )
-    report(f"About {size(need.bytes)}, most of it sound ({duration(need.audio_seconds)}), if its length is as assumed")
+    report(f"About {size(need.bytes)}, mostly audio (estimated at {duration(need.audio_seconds)})")
     report(
-        f"About {duration(need.seconds)} at scrape.requests_per_minute, download.video_pause_seconds "
+        f"About {duration(need.seconds)} with scrape.requests_per_minute, download.video_pause_seconds "
         "and download.request_pause_seconds"
     )
 
 
 def _verdict(wrong: int, asked: bool) -> str:
-    found = number(wrong, "problem") if wrong else "No problem found"
-    return found + ("." if asked else "; but not everything was looked up.")
+    found = number(wrong, "problem") if wrong else "No problems found"
+    return found + ("." if asked else ", but some titles were not looked up.")

@@ -1,10 +1,10 @@
-"""How the commands write things: numbers of things, sizes, durations, columns, and other people's text."""
+"""Text formatting of the commands: counts, sizes, durations, columns and foreign text."""
 
 from collections.abc import Iterable
 
 from pipeline.core.text import one_line
 
-MAX_SHOWN = 120  # characters of other people's text on a line
+MAX_SHOWN = 120  # characters of foreign text on a line
 DURATIONS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
 
@@ -22,7 +22,7 @@ def size(count: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return e.g. `26 minutes`, `1.5 days`: in the largest unit of which there are at least 1.5."""
+    """Return e.g. `26 minutes`, `1.5 days`: in the largest unit with a count of at least 1.5."""
     unit, length = next(((unit, length) for unit, length in DURATIONS if seconds >= 1.5 * length), DURATIONS[-1])
     count = seconds / length
     shown = f"{count:.1f}" if count < 10 and unit in ("day", "hour") else f"{count:.0f}"
@@ -30,7 +30,7 @@ def duration(seconds: float) -> str:
 
 
 def columns(rows: Iterable[tuple[str, ...]], width: int | None = None) -> list[str]:
-    """Return one line per row, at most `width` long: cells printable and aligned, with two spaces between columns."""
+    """Return one line per row, at most `width` long: printable cells, aligned, two spaces between columns."""
     cells = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ["  ".join(cell.ljust(length) for cell, length in zip(row, widths, strict=True)).rstrip() for row in cells]

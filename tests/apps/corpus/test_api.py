@@ -33,7 +33,7 @@ def test_where_titles_lead(api, wiki):
     assert found["Mercury"].disambiguation and found["Mercury"].categories == ("Planets",)
     assert found["Old"].title == "New" and found["Old"].section == "Film" and found["Old"].redirected
     assert found["Gone"] == Facts("Nowhere", missing=True, redirected=True)
-    assert "circle" in found["Round"].invalid
+    assert "circular" in found["Round"].invalid
     assert found["None"].missing and not found["None"].redirected
     assert found["Fr:Brume"].elsewhere
     assert found["[x"].invalid == "bad character"
@@ -117,13 +117,13 @@ def test_too_many_requests(api, wiki, pauses):
             b'{"error": {"code": "badvalue", "info": "no\\u0007\\u001b[31m"}}',
             r"refuses \('badvalue'\): no \[31m$",
         ),
-        (200, {"Content-Type": "text/html"}, b"<html>log in</html>", "does not answer like a wiki"),
-        (200, OK, b"", "does not answer like a wiki"),
-        (200, OK, b"[" * 100_000, "does not answer like a wiki"),
-        (200, OK, b"[]", "does not answer like a wiki"),
+        (200, {"Content-Type": "text/html"}, b"<html>log in</html>", "is not the API of a wiki"),
+        (200, OK, b"", "is not the API of a wiki"),
+        (200, OK, b"[" * 100_000, "is not the API of a wiki"),
+        (200, OK, b"[]", "is not the API of a wiki"),
         (200, OK, b'{"query": {"pages": "all"}}', "query.pages"),
         (200, OK, b'{"query": {"pages": [{"title": 3}]}}', "title"),
-        (200, OK, b'{"query": {"pages": [{"title": "\\ud800"}]}}', "does not answer like a wiki"),
+        (200, OK, b'{"query": {"pages": [{"title": "\\ud800"}]}}', "is not the API of a wiki"),
         (200, OK, json.dumps({"query": {"pages": [{"title": "x" * 10_000}]}}).encode(), "title"),
         (200, OK, b'{"query": {"redirects": [{"from": "x"}]}}', "redirects"),
         (200, OK | {"Content-Encoding": "gzip"}, gzip.compress(b" " * 50_000_000), "too_large"),
@@ -143,7 +143,7 @@ def test_hostile_answers(api, wiki, status, headers, body, message):
 def test_a_wiki_without_an_end(api, wiki):
     more = json.dumps({"continue": {"clcontinue": "1", "continue": "||"}, "query": {"pages": []}}).encode()
     wiki.first = [(200, OK, more)] * 10
-    with pytest.raises(ApiError, match="does not come to an end"):
+    with pytest.raises(ApiError, match="does not end its answer"):
         told(api, "Fog")
     assert len(wiki.asked) == 2
 

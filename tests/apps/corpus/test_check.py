@@ -47,10 +47,10 @@ def test_a_list_that_is_well(check, wiki):
             "AAB": {"wikipedia": f"{wiki.origin}/wiki/mercury_(film)"},
         }
     )
-    assert status == 0 and output.endswith("All is well.\n")
+    assert status == 0 and output.endswith("No problems found.\n")
     assert "data/mine/meta.json: 2 films" in output
-    assert "1 redirect\n  AAB  Mercury (film) →  Mercury (1999 film)" in output
-    assert "2 pages, 2 posters, about 22 recordings (1 search and 1 playlist of unknown length among them)" in output
+    assert "1 redirect, which scraping follows:\n  AAB  Mercury (film) →  Mercury (1999 film)" in output
+    assert "2 pages, 2 posters, about 22 recordings (including 1 search and 1 playlist of unknown length)" in output
 
 
 def test_every_problem_is_told(check, wiki):
@@ -84,10 +84,10 @@ def test_every_problem_is_told(check, wiki):
         ("duplicate", "AAA", "AAB"),
         ("duplicate", "AAA", "AAB AAC"),
         ("section", "AAD", "Haze: leads to a section"),
-        ("disambiguation", "AAE", "Mercury: Mercury lists"),
-        ("person", "AAF", "A sailor: A sailor is no film: a category says `1931 births`"),
-        ("not_a_film", "AAK", "An isle: An isle is in no category of films"),
-        ("missing", "AAG", "Nothing: there is no such article"),
+        ("disambiguation", "AAE", "Mercury: Mercury is a disambiguation page"),
+        ("person", "AAF", "A sailor: A sailor is not a film: a category says `1931 births`"),
+        ("not_a_film", "AAK", "An isle: An isle is not in a category of films"),
+        ("missing", "AAG", "Nothing: the article does not exist"),
         ("elsewhere", "AAH", "Fr:Brume"),
         ("not_an_article", "AAI", "List of fogs is a list"),
         ("not_an_article", "AAJ", "User:Fog is a page of User:"),
@@ -107,9 +107,9 @@ def test_without_a_contact_the_rest_is_still_told(check):
     url = "https://en.wikipedia.org/wiki/Fog"
     status, output = check({"AAA": entry(url), "AAB": entry(url + "#Plot")})
     assert status == 1 and "duplicate" in output and "SOUNDTRACK_CONTACT" in output and "To fetch" in output
-    assert "but not everything was looked up" in output
+    assert "some titles were not looked up" in output
     status, output = check({"AAA": entry(url)})
-    assert status == 1 and "No problem found; but not everything was looked up" in output
+    assert status == 1 and "No problems found, but some titles were not looked up" in output
 
 
 def test_a_wiki_that_cannot_be_asked(check, wiki):
@@ -117,7 +117,7 @@ def test_a_wiki_that_cannot_be_asked(check, wiki):
     other = "https://example.org/films/fog.html"
     status, output = check({"AAA": entry(f"{wiki.origin}/wiki/Fog"), "AAB": entry(other)})
     assert status == 1 and "1 title not looked up" in output and "forbidden" in output
-    assert "1 address" in output and "not of the form SITE/wiki/Title" in output
+    assert "1 URL" in output and "not of the form SITE/wiki/Title" in output
 
 
 def test_pages_that_the_corpus_serves_are_looked_for_on_the_disk(check):
@@ -129,7 +129,7 @@ def test_pages_that_the_corpus_serves_are_looked_for_on_the_disk(check):
     assert status == 1 and "no_file  AAB  {origin}/wiki/None" in output and "1 problem." in output
     assert "2 pages, 0 images, 1 recording" in output and "AAA {origin}/a.mp3" in output
     status, output = check({"AAA": entries["AAA"]}, serve="site")
-    assert status == 0 and "Nothing is left to fetch" in output
+    assert status == 0 and "Nothing to fetch" in output
     status, output = check({"AAA": entries["AAA"]}, serve=None)
     assert status == 1 and "not_served" in output
     status, output = check({"AAA": entries["AAA"]}, serve="nowhere")
@@ -189,7 +189,7 @@ def test_the_first_film_is_shown_as_it_is_understood(check):
     _, output = check({"AAB": other, "AAA": film}, fields={"wikipedia": "links.page", "year": "released"})
     lines = output.splitlines()
     assert lines[1:9] == [
-        "The first film, AAA, as it is understood:",
+        "The first film, AAA, is read as:",
         "  wikipedia   from links.page   {origin}/wiki/Fog",
         "  soundtrack  by corpus.search  ytsearch1:Fog 1931 soundtrack",
         "  title       from name         Fog",

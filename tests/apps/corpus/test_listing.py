@@ -86,7 +86,7 @@ def test_a_list_that_is_not_valid_is_left_alone(tmp_path, text):
 
 def test_places_where_no_list_can_be(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(CorpusError, match="cannot be made"):
+    with pytest.raises(CorpusError, match="cannot be created"):
         add(tmp_path / "file", [Wanted(FOG)], CORPUS)
     (tmp_path / "theirs/data/meta").mkdir(parents=True)
     (tmp_path / "theirs/data/meta/fid_to_text.json").write_text('{"AAA": "1999 film"}')
@@ -97,9 +97,9 @@ def test_places_where_no_list_can_be(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("meta.csv", "wikipedia\nhttps://x/wiki/A\n", "added to a meta.json only"),
-        ("meta.jsonl", '{"wikipedia": "https://x/wiki/A"}\n', "added to a meta.json only"),
-        ("meta.json", '\n[{"wikipedia": "https://x/wiki/A"}]\n', "holds an array"),
+        ("meta.csv", "wikipedia\nhttps://x/wiki/A\n", "added to a meta.json"),
+        ("meta.jsonl", '{"wikipedia": "https://x/wiki/A"}\n', "added to a meta.json"),
+        ("meta.json", '\n[{"wikipedia": "https://x/wiki/A"}]\n', "contains an array"),
     ],
 )
 def test_lists_of_other_forms_are_left_alone(tmp_path, name, text, message):
