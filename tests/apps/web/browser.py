@@ -45,3 +45,9 @@ def search(page, tags: str = "war dog") -> None:
     sync_api.expect(page.locator("#ask [type=submit]")).to_be_enabled()
     page.fill("#tags", tags)
     page.press("#tags", "Enter")
+
+
+def leave_out(page) -> None:
+    """Leave the film of the first track out."""
+    page.locator(".menu summary").first.click()
+    page.get_by_role("button", name="Leave out this film").first.click()

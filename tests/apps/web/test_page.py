@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 
-from tests.apps.web.browser import BROWSER, forgive, heading, search, sync_api
-from tests.apps.web.small_site import HOSTILE, SEGMENTS, jpeg
+from tests.apps.web.browser import BROWSER, forgive, heading, leave_out, search, sync_api
+from tests.apps.web.small_site import HOSTILE, jpeg
 
-NAMELESS = """() => [...document.querySelectorAll("button, input, select, textarea, audio, a")]
+NAMELESS = """() => [...document.querySelectorAll("button, input, select, textarea, summary, a")]
     .filter((node) => node.checkVisibility())
     .filter((node) => !["aria-label", "aria-labelledby"].some((name) => node.getAttribute(name)))
     .filter((node) => !node.labels?.length && !node.textContent.trim())
@@ -51,42 +51,13 @@ def test_titles_are_shown_as_text_and_no_address_of_theirs_is_a_link(page):
     assert HOSTILE in page.locator("#results-heading", has_text="tracks for <").inner_text()
 
 
-def test_one_track_plays_at_a_time(page):
-    page.get_by_role("button", name="Film 6").click()
-    heading(page, "10 tracks for Film 6")
-    page.evaluate("document.querySelectorAll('audio')[0].play()")
-    page.wait_for_function("() => document.querySelectorAll('audio')[0].currentTime > 0.05")
-    page.evaluate("document.querySelectorAll('audio')[1].play()")
-    page.wait_for_function("() => document.querySelectorAll('audio')[1].currentTime > 0.05")
-    assert page.evaluate("[...document.querySelectorAll('audio')].map((audio) => audio.paused).indexOf(false)") == 1
-    assert page.evaluate("[...document.querySelectorAll('audio')].filter((audio) => !audio.paused).length") == 1
-
-
-def test_ones_own_music_plays_its_segment(page):
-    page.set_viewport_size({"width": 1280, "height": 4000})  # all players in it find out how long their files are
-    page.select_option("#library", "own music")
-    search(page, "war")
-    heading(page, "8 tracks for your film")
-    sync_api.expect(page.locator(".track", has_text="@artist").first).to_contain_text("=1+1")
-    sync_api.expect(page.locator(".listen", has_text="cannot play")).to_have_count(7)  # whose files are elsewhere
-    forgive(page, "404")
-    sources = [audio.get_attribute("src") for audio in page.locator("audio").all()]
-    segments = [f"/tracks/{row}/audio" for row in range(SEGMENTS)]
-    (segment,) = [place for place, source in enumerate(sources) if any(path in source for path in segments)]
-    start = float(sources[segment].partition("#t=")[2].split(",")[0])
-    audio = f"document.querySelectorAll('audio')[{segment}]"
-    page.evaluate(f"{audio}.play()")
-    page.wait_for_function(f"() => {audio}.currentTime > {start + 0.05}")
-    page.wait_for_function(f"() => {audio}.paused && {audio}.currentTime >= {start + 1.9}")  # ends with the segment
-
-
 def test_similar_tracks_and_back(page, client):
     page.get_by_role("button", name="Film 4").click()
     heading(page, "10 tracks for Film 4")
     sync_api.expect(page.locator(".why li")).to_have_count(30)
     before = page.locator("#tracks").inner_text()
-    page.get_by_role("button", name="Tracks like").first.click()
-    sync_api.expect(page.locator("#results-heading")).to_contain_text("10 tracks like")
+    page.get_by_role("button", name="More like").first.click()
+    sync_api.expect(page.locator("#results-heading")).to_contain_text("10 tracks for Film 4, like")
     page.get_by_role("button", name="Back to 10 tracks for Film 4").click()
     heading(page, "10 tracks for Film 4")
     assert page.locator("#tracks").inner_text() == before, "reasons that came are still there"
@@ -100,7 +71,7 @@ def test_films_are_left_out_and_brought_back(page):
     page.get_by_role("button", name="Film 7").click()
     heading(page, "10 tracks for Film 7")
     title = page.locator(".track h3 bdi").first.inner_text()
-    page.get_by_role("button", name="Leave out this film").first.click()
+    leave_out(page)
     page.wait_for_function(
         "title => ![...document.querySelectorAll('h3')].some((h3) => h3.innerText.startsWith(title))", arg=title
     )
@@ -162,7 +133,7 @@ def test_place_before_films_were_left_out_is_told(page):
     search(page)
     heading(page, "10 tracks for your film")
     assert page.locator(".place, #places:visible").count() == 0
-    page.get_by_role("button", name="Leave out this film").first.click()
+    leave_out(page)
     sync_api.expect(page.locator(".place").last).to_contain_text("of all tracks")
     sync_api.expect(page.locator("#places")).to_be_visible()
 

@@ -2,35 +2,23 @@
 
 import pytest
 
-from pipeline.apps.web.schema import TRACK
-from tests.apps.web.browser import BROWSER, forgive, heading, search, sync_api
+from tests.apps.web.browser import BROWSER, forgive, heading, leave_out, search, sync_api
+from tests.apps.web.made_up import reply, track
 
 pytestmark = BROWSER
 
 LONG = "Wv" * 150  # 300 characters, unbroken
 HEBREW = "שלום 2 עולם"
 EMOJI = "🎻👩‍👩‍👧" * 40
-FILM = "/api/libraries/films/tracks/0/audio"
 OWN = "/api/libraries/own%20music/tracks/1/audio"
 OVERLAPS = """() => [...document.querySelectorAll(".track")].filter((track) => {
     const why = track.querySelector(".why").getBoundingClientRect();
-    const text = document.createRange();
-    text.selectNodeContents(track.querySelector(".body"));
-    return [...text.getClientRects()].some((box) => box.right > why.left && box.left < why.right
+    const boxes = [...track.querySelectorAll(".body :is(h3, p, .when, button)")]
+        .filter((node) => node.checkVisibility({ contentVisibilityAuto: true }))
+        .flatMap((node) => [...node.getClientRects()]);
+    return boxes.some((box) => box.right > why.left && box.left < why.right
         && box.bottom > why.top && box.top < why.bottom);
 }).length"""
-
-
-def track(rank: int = 1, **known: object) -> dict:
-    """Return a track of an answer: the second one of a film of the data set, unless `known` says otherwise."""
-    return TRACK | {"rank": rank, "place": rank, "without": None, "audio": FILM, "image": None, "number": 1} | known
-
-
-def reply(page, *tracks: dict) -> None:
-    """Let each search be answered with `tracks`."""
-    model = {"name": "Pair", "needs": ["tags", "plot"], "any_of": False, "recall_at_10": None, "chosen": "it fits"}
-    answer = {"model": model, "unused": [], "library": "films", "seconds": 0.1, "tracks": list(tracks)}
-    page.route("**/api/recommend", lambda route: route.fulfill(json=answer))
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -45,9 +33,9 @@ def test_long_names_wrap(page, width):
     page.locator("#image").set_input_files({"name": f"{LONG}.txt", "mimeType": "text/plain", "buffer": b"x"})
     search(page)
     heading(page, "3 tracks for your film")
-    page.get_by_role("button", name="Tracks like").first.click()
-    heading(page, f"3 tracks like {LONG}, track 2")
-    page.get_by_role("button", name="Leave out this film").first.click()
+    page.get_by_role("button", name="More like").first.click()
+    heading(page, f"3 tracks for your film, like {LONG}, track 2")
+    leave_out(page)
     sync_api.expect(page.locator("#chips li")).to_have_count(1)
     page.evaluate("text => { document.querySelector('#error').textContent = text }", LONG)
     page.evaluate("document.querySelector('#error').hidden = false")
@@ -61,11 +49,11 @@ def test_titles_keep_their_own_direction(page):
     title = page.locator("h3 bdi")
     sync_api.expect(title).to_have_text(HEBREW)
     assert title.evaluate("node => getComputedStyle(node).direction") == "rtl"
-    page.get_by_role("button", name="Tracks like").click()
-    heading(page, f"1 track like {HEBREW}, track 2")
+    page.get_by_role("button", name="More like").click()
+    heading(page, f"1 track for your film, like {HEBREW}, track 2")
     named = page.locator("#results-heading")
     assert named.evaluate("node => getComputedStyle(node).direction") == "ltr"
-    assert named.locator("bdi").evaluate("node => getComputedStyle(node).direction") == "rtl"
+    assert named.locator("bdi").last.evaluate("node => getComputedStyle(node).direction") == "rtl"
 
 
 def test_a_search_that_fails_leaves_no_list_that_could_be_taken_for_its_answer(page):
@@ -73,12 +61,12 @@ def test_a_search_that_fails_leaves_no_list_that_could_be_taken_for_its_answer(p
     heading(page, "10 tracks for your film")
     saved = page.locator("#exports a[href]")
     assert saved.count() == 3
-    page.evaluate("() => { const audio = document.querySelector('audio'); audio.loop = true; return audio.play() }")
+    page.locator(".track button.play").first.click()
     held = []
     page.route("**/api/recommend", lambda route: held.append(route))
     search(page, "home")
     sync_api.expect(page.locator("#results")).to_have_attribute("aria-busy", "true")
-    assert page.evaluate("document.querySelector('audio').paused")
+    assert page.evaluate("[...document.querySelectorAll('audio')].every((audio) => audio.paused)")
     assert saved.count() == 0
     held[0].abort()
     sync_api.expect(page.get_by_role("alert")).to_have_text("The server does not answer. Is it still running?")
@@ -143,24 +131,13 @@ def test_reasons_follow_from_the_places(page):
     assert bars.evaluate_all("bars => bars.map((bar) => bar.style.width)") == ["100%", "0%"]
 
 
-def test_times_are_there_before_anything_plays(page):
-    own = {"fid": "", "film": "", "path": "album/long.mp3", "audio": OWN, "file_start_seconds": 2.0, "seconds": 2.0}
-    reply(page, track(1, **own), track(2), track(3, start_seconds=0.0), *(track(rank) for rank in range(4, 60)))
-    search(page)
-    when = page.locator(".when")
-    sync_api.expect(when.nth(0)).to_have_text("0:02 to 0:04 of 0:06")
-    assert when.nth(1).inner_text() == "0:13 long, from 0:26 of the recording"
-    assert when.nth(2).inner_text() == "0:13 long"
-    assert page.evaluate("document.querySelector('audio').duration") > 0
-    assert page.evaluate("[...document.querySelectorAll('audio')].at(-1).preload") == "none", "all files are read"
-
-
 def test_people_count_tracks_from_one(page):
     reply(page, track(1, number=0), track(2, number=1))
     search(page)
     heading(page, "2 tracks for your film")
-    assert [facts.split(" · ")[0] for facts in page.locator(".facts").all_inner_texts()] == ["Track 1", "Track 2"]
-    assert page.get_by_role("button", name="Tracks like Nosferatu, track 1", exact=True).count() == 1
+    plays = page.get_by_role("button", name="Play Nosferatu")
+    assert [node.get_attribute("aria-label") for node in plays.all()] == [f"Play Nosferatu, track {n}" for n in (1, 2)]
+    assert page.get_by_role("button", name="More like Nosferatu, track 1", exact=True).count() == 1
 
 
 def test_each_film_is_there_once_unless_all_are_chosen(page):

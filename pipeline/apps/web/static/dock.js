@@ -4,7 +4,7 @@ import { drawIcons } from "./icons.js";
 import { showing } from "./items.js";
 import { recalled, remember } from "./memory.js";
 import { credits, label } from "./naming.js";
-import { capital, clock, element, isolated, link } from "./small.js";
+import { capital, clock, element, isolated, link, parted } from "./small.js";
 import { announce } from "./speech.js";
 import { createWaveform } from "./waveform.js";
 
@@ -52,9 +52,8 @@ export function openDock({ seek, toggle, step, close, star }) {
       shown = track;
       byId("dock-problem").hidden = true;
       byId("dock-name").replaceChildren(isolated(label(track)));
-      const beside = byId("dock-credits");
-      beside.replaceChildren();
-      credits(track).forEach((text, place) => beside.append(...(place ? [" · "] : []), isolated(text)));
+      byId("dock-credits").replaceChildren();
+      parted(byId("dock-credits"), credits(track));
       draw(track, segment);
       this.at(segment?.start ?? 0);
       dock.hidden = false;

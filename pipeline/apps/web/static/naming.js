@@ -1,4 +1,4 @@
-// What a track is called, how long it is, and what its music is, in plain words. What is not known is left away.
+// What a track is called, how long it is, and what its music is, in plain words. What is not known is empty.
 
 import { clock } from "./small.js";
 
@@ -13,8 +13,7 @@ export function label(track) {
 
 // who and what, beside `label`: each a text of strangers
 export function credits(track) {
-  const parts = track.fid ? [track.artist, recording(track)] : [track.artist, track.film, track.year];
-  return parts.filter(Boolean).map(String);
+  return track.fid ? [track.artist, recording(track)] : [track.artist, track.film, track.year];
 }
 
 // a recording without a title is called as its file is
@@ -52,5 +51,5 @@ export function music(track) {
   parts.push(track.key);
   if (Number.isFinite(track.loudness)) parts.push(`${track.loudness.toFixed(1).replace("-", "−")}\u00a0LUFS`);
   if (Number.isFinite(track.vocals)) parts.push(track.vocals >= SUNG ? "vocal" : "instrumental");
-  return parts.filter(Boolean);
+  return parts;
 }

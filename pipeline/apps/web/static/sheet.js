@@ -1,6 +1,6 @@
 // The shortlist on paper: a table that is seen in print alone.
 
-import { clock, element, isolated } from "./small.js";
+import { clock, element, parted } from "./small.js";
 import { label } from "./naming.js";
 
 export function fillSheet(table, items) {
@@ -14,9 +14,7 @@ function line({ track, found, note }, place) {
   const titles = track.artist || track.title ? [track.artist, track.title] : [label(track)];
   const cells = [[place + 1], titles, [track.film, track.year], [cue(track)], [note], [found.film, found.query]];
   for (const texts of cells) {
-    const cell = element("td");
-    texts.filter(Boolean).forEach((text, number) => cell.append(...(number ? [", "] : []), isolated(String(text))));
-    row.append(cell);
+    row.append(parted(element("td"), texts, ", "));
   }
   row.cells[3].append(element("p", "path", track.path));
   return row;

@@ -7,7 +7,7 @@ import { kept, merged, MOST, NOTE_CHARS, read, readFile, written } from "./kept.
 import { onOther, recalled, remember } from "./memory.js";
 import { credits, label, times } from "./naming.js";
 import { fillSheet } from "./sheet.js";
-import { element, isolated } from "./small.js";
+import { element, isolated, parted } from "./small.js";
 import { announce } from "./speech.js";
 
 const STORED = "shortlist.1"; // in the memory; the number is that of the format
@@ -82,7 +82,7 @@ export function createShortlist() {
     const what = element("div", "kept-what");
     const title = element("h3");
     title.append(isolated(name));
-    what.append(title, facts([...credits(item.track), times(item.track)]), ...purpose(item.found));
+    what.append(title, parted(element("p", "facts"), [...credits(item.track), times(item.track)]), purpose(item.found));
     if (item.isGone) what.append(element("p", "gone", `No longer in the library ${item.library}: kept here as it was.`));
     what.append(noteOf(item, name));
     const moves = element("div", "kept-moves");
@@ -224,15 +224,7 @@ function iconed(name, said, act, isOff = false) {
   return button;
 }
 
-function facts(texts) {
-  const line = element("p", "facts");
-  texts.filter(Boolean).forEach((text, place) => line.append(...(place ? [" · "] : []), isolated(text)));
-  return line;
-}
-
 function purpose({ film, query }) {
-  if (!film && !query) return [];
-  const line = element("p", "facts", "Found for: ");
-  [film, query].filter(Boolean).forEach((text, place) => line.append(...(place ? [", "] : []), isolated(text)));
-  return [line];
+  const texts = [film, query].filter(Boolean);
+  return parted(element("p", "facts", texts.length ? "Found for: " : ""), texts, ", ");
 }

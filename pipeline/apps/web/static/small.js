@@ -14,6 +14,12 @@ export function element(tag, name = "", text = "") {
 // text of strangers: its direction is its own, and that of the words around it stays
 export const isolated = (text) => element("bdi", "", text);
 
+// Returns `node` with texts of strangers in it.
+export function parted(node, texts, between = " · ") {
+  texts.filter(Boolean).forEach((text, place) => node.append(...(place ? [between] : []), isolated(String(text))));
+  return node;
+}
+
 export function button(text, name, act) {
   const made = element("button", "quiet", text);
   made.type = "button";

@@ -1,46 +1,29 @@
-// One track of an answer: what it is, its player, and what can be done with it.
+// One track of an answer: what it is, what its music is, and what can be done with it.
 
+import { icon } from "./icons.js";
+import { mark } from "./items.js";
+import { credits, label, music, times } from "./naming.js";
 import { reasons } from "./reasons.js";
-import { button, clock, element, isolated, link } from "./small.js";
+import { button, clipped, element, isolated, link, parted } from "./small.js";
 
-const NEAR = "300px"; // of the window: from there on, a player reads how long its file is
+const QUERY_CHARS = 300; // of what a track was found for
 
-// `acts` has what its buttons do: similar(track), leaveOut(film)
-export function card(track, view, acts) {
+// `section` is what was asked and answered; `acts` has what the card's buttons do: more(track), less(track), leaveOut(film)
+export function card(track, section, acts) {
   const item = element("li", track.image ? "track" : "track bare");
   const body = element("div", "body");
-  body.append(nameOf(track, view), factsOf(track), player(track), actions(track, acts));
+  body.append(nameOf(track, section.question), parted(element("p", "facts"), credits(track)), parted(element("p", "music"), music(track)), listen(track, acts));
   item.append(element("span", "rank", String(track.rank)), ...thumbnail(track), body, reasons(track));
+  mark(item, { library: section.answer.library, track, found: purpose(section.question) });
   return item;
 }
 
-// people count from 1, the data set from 0
-export function label(track) {
-  if (track.fid) return `${track.film}, track ${track.number + 1}`;
-  return track.title || track.path.split("/").pop();
-}
-
-function nameOf(track, view) {
+function nameOf(track, { film }) {
   const name = element("h3");
   name.append(isolated(track.fid ? track.film : label(track)));
   if (track.fid && track.year) name.append(" ", element("span", "year", String(track.year)));
-  if (track.fid && track.fid === view.question.film?.fid) name.append(" ", element("span", "badge", "its own music"));
+  if (track.fid && track.fid === film?.fid) name.append(" ", element("span", "badge", "its own music"));
   return name;
-}
-
-function factsOf(track) {
-  const line = element("p", "facts");
-  const names = track.fid ? [`Track ${track.number + 1}`, track.artist, recording(track)] : [track.artist, track.film, track.year];
-  const facts = [...names, track.music_tags].filter(Boolean).map(String);
-  facts.forEach((fact, place) => line.append(...(place ? [" · "] : []), isolated(fact)));
-  if (/^https?:\/\//.test(track.source_url)) line.append(" · ", link(track.source_url, "source"));
-  return line;
-}
-
-// a recording without a title is called as its file is
-function recording(track) {
-  const file = track.source_url.split("/").pop().replace(/\.\w+$/, "");
-  return track.title === file ? "" : track.title;
 }
 
 function thumbnail(track) {
@@ -52,65 +35,62 @@ function thumbnail(track) {
   return [image];
 }
 
-// ---- the player
-
-// a track of the data set is a file; one of other libraries is a segment of a file, which a media fragment names
-function player(track) {
-  const row = element("div", "listen");
-  const audio = element("audio");
-  const when = element("p", "when", times(track));
-  const start = track.file_start_seconds ?? 0;
-  audio.controls = true;
-  audio.preload = "none";
-  audio.src = track.fid ? track.audio : `${track.audio}#t=${start},${start + track.seconds}`;
-  audio.setAttribute("aria-label", label(track));
-  audio.addEventListener("loadedmetadata", () => {
-    when.textContent = times(track, audio.duration);
-  });
-  audio.addEventListener("error", () => {
-    const note = element("p", "facts", "This browser cannot play the file. ");
-    note.append(link(track.audio, "Open it"));
-    row.replaceChildren(note);
-  });
-  whenNear(audio);
-  row.append(audio, when);
-  return row;
+// what a track is found for, as the shortlist keeps it
+function purpose({ film, scene, tags, plot, like, sound }) {
+  const heard = [...(sound ? [sound.name] : []), ...like.map((other) => other.label)];
+  const words = [tags.trim(), clipped(plot.trim(), QUERY_CHARS), heard.length ? `like ${heard.join(", ")}` : ""];
+  return { film: film?.title ?? scene ?? "", query: words.filter(Boolean).join("; ") };
 }
-
-// `whole` is the length of the file, which is known once the player has read it
-function times(track, whole = NaN) {
-  const { seconds } = track;
-  if (track.fid) {
-    const from = track.start_seconds ? `, from ${clock(track.start_seconds)} of the recording` : "";
-    return seconds ? `${clock(seconds)} long${from}` : "";
-  }
-  const start = track.file_start_seconds ?? 0;
-  if (!seconds) return `from ${clock(start)}`;
-  const range = `${clock(start)} to ${clock(start + seconds)}`;
-  return Number.isFinite(whole) ? `${range} of ${clock(whole)}` : range;
-}
-
-const seen = new IntersectionObserver(
-  (entries) => {
-    for (const { isIntersecting, target } of entries) {
-      if (!isIntersecting) continue;
-      seen.unobserve(target);
-      target.preload = "metadata";
-    }
-  },
-  { rootMargin: NEAR },
-);
-
-const whenNear = (audio) => seen.observe(audio);
 
 // ---- what can be done with it
 
-function actions(track, { similar, leaveOut }) {
-  const line = element("p", "actions");
-  line.append(button("Similar", `Tracks like ${label(track)}`, () => similar(track)));
-  if (track.fid || track.film) {
-    const what = track.fid ? "Leave out this film" : "Leave out this album";
-    line.append(button(what, `${what}: ${track.film}`, () => leaveOut({ id: track.fid || track.film, name: track.film })));
-  }
+// the player and the shortlist hear of their buttons by themselves
+function listen(track, acts) {
+  const line = element("div", "listen");
+  const name = label(track);
+  line.append(toggled("play", `Play ${name}`, "play", "pause"), toggled("star", `On the shortlist: ${name}`, "star"));
+  line.append(element("span", "when", times(track)), more(track, name, acts));
   return line;
 }
+
+function toggled(kind, said, ...icons) {
+  const made = element("button", `icons ${kind}`);
+  made.type = "button";
+  made.setAttribute("aria-label", said);
+  made.setAttribute("aria-pressed", "false");
+  made.append(...icons.map(icon));
+  return made;
+}
+
+function more(track, name, acts) {
+  const box = element("div", "actions");
+  const menu = element("details", "menu");
+  const opener = element("summary", "icons");
+  const choices = element("div", "choices");
+  opener.setAttribute("aria-label", `More for ${name}`);
+  opener.append(icon("more"));
+  choices.append(button("Less like this", `Less like ${name}`, () => acts.less(track)));
+  if (track.fid || track.film) {
+    const what = track.fid ? "Leave out this film" : "Leave out this album";
+    const film = { id: track.fid || track.film, name: track.film };
+    choices.append(button(what, `${what}: ${track.film}`, () => acts.leaveOut(film)));
+  }
+  if (/^https?:\/\//.test(track.source_url)) choices.append(link(track.source_url, "Where it is from"));
+  menu.append(opener, choices);
+  box.append(button("More like this", `More like ${name}`, () => acts.more(track)), menu);
+  return box;
+}
+
+// a menu closes as its choice is made, as somebody goes elsewhere, and by Escape
+document.addEventListener("click", ({ target }) => {
+  for (const menu of document.querySelectorAll(".menu[open]")) if (!target.closest("summary") || !menu.contains(target)) menu.open = false;
+});
+document.addEventListener("focusin", ({ target }) => {
+  for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(target)) menu.open = false;
+});
+document.addEventListener("keydown", ({ key }) => {
+  const menu = key === "Escape" && document.querySelector(".menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
