@@ -25,6 +25,7 @@ VERSION = 1  # raise when the same samples would give another tempo or key, whic
 MOST_SECONDS = 120.0
 HOP_SECONDS, FRAME_SECONDS = 0.016, 0.064  # of the spectra in which onsets are looked for
 CHROMA_SECONDS = 0.512  # a spectrum in which semitones are told apart
+STRETCH_SECONDS, STRETCH_HOP = 8.0, 8  # over which onsets repeat; frames from one to the next
 TEMPO_SPREAD = 1.5  # octaves by which likely tempos differ from the usual one
 LEAST_BEATS = 4  # that a piece holds which has a tempo
 PRECISE_BEATS = 8  # over which the tempo is measured
@@ -79,13 +80,30 @@ def _tempo(wave: np.ndarray, params: SoundFeatures) -> float | None:
     if onsets.max() < LEAST_ONSET:
         return None
     (tempo,) = librosa.feature.tempo(
-        onset_envelope=onsets, sr=rate, hop_length=hop, start_bpm=params.usual_tempo, std_bpm=TEMPO_SPREAD
+        tg=_tempogram(onsets, round(STRETCH_SECONDS * rate / hop)),
+        sr=rate,
+        hop_length=hop,
+        start_bpm=params.usual_tempo,
+        std_bpm=TEMPO_SPREAD,
     )
     period = round(60 * rate / hop / float(tempo))
     if len(onsets) < LEAST_BEATS * period:
         return None
     pulse, precise = _pulse(onsets, period)
     return round(60 * rate / hop / precise, 1) if pulse >= params.least_pulse else None
+
+
+def _tempogram(onsets: np.ndarray, length: int) -> np.ndarray:
+    """Return librosa's tempogram [lags, stretches] for stretches of `length` frames, of which it has one every frame.
+
+    Here they lie further apart, which takes a quarter of the time and hardly changes their mean.
+    """
+    import librosa
+
+    padded = np.pad(onsets, length // 2, mode="linear_ramp", end_values=0)
+    stretches = librosa.util.frame(padded, frame_length=length, hop_length=STRETCH_HOP)
+    repeats = librosa.autocorrelate(stretches * librosa.filters.get_window("hann", length)[:, np.newaxis], axis=0)
+    return librosa.util.normalize(repeats, norm=np.inf, axis=0)
 
 
 def _pulse(onsets: np.ndarray, period: int) -> tuple[float, float]:
