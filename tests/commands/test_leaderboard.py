@@ -72,7 +72,7 @@ def test_without_a_store_the_files_are_shown_best_first(root, capsys):
     assert rows(out) == ["Ta workspace", "Im workspace", "chance 0.070"]
     assert "0.400 0.300–0.500" in out
     assert "31 films, 142 tracks of the test set; data ad7e7e38" in out
-    assert "MLflow has no runs here" in out
+    assert "MLflow has no runs" in out
     assert max(map(len, out.splitlines())) <= 100
     assert not (root / "mlflow.db").exists()
 
@@ -91,12 +91,12 @@ def test_experiments_stand_among_the_variants_and_other_data_apart(root, capsys,
     experiment(root, monkeypatch, "All", "not-evaluated", b"d", None)
     assert main(["leaderboard"]) == 0
     out = capsys.readouterr().out
-    same, _, others = out.partition("not to be compared with the table above.")
+    same, _, others = out.partition("not comparable with the table above.")
     assert rows(same) == ["Ta workspace", "Im hazy-tune", "Im workspace", "chance 0.070"]
     assert "learning_rate=0.0005" in same
     assert sorted(rows(others)) == ["Plo other-data", "Ta other-pool", "chance 0.070", "chance 0.070"]
     assert "142 tracks of all splits" in others
-    assert "4 runs, 3 evaluated models that are not the workspace's; 1 not evaluated." in out.replace("\n", " ")
+    assert "4 runs, 3 evaluated models besides those of the workspace; 1 not evaluated." in out.replace("\n", " ")
     assert max(map(len, out.splitlines())) <= 100
 
 
@@ -108,7 +108,7 @@ def test_model_of_the_workspace_evaluated_in_another_way_stands_apart(root, caps
     monkeypatch.setenv("DVC_EXP_NAME", "all-tracks")
     log_evaluation(root, weights.parent, metrics_of("Im", 0.1, pool="all", candidates=469))
     assert main(["leaderboard"]) == 0
-    same, _, others = capsys.readouterr().out.partition("not to be compared with the table above.")
+    same, _, others = capsys.readouterr().out.partition("not comparable with the table above.")
     assert rows(same) == ["Ta workspace", "Im workspace", "chance 0.070"]
     assert rows(others) == ["Im all-tracks", "chance 0.070"]
     assert "pool=all" in others
@@ -122,7 +122,7 @@ def test_figures_of_recordings_stand_apart(root, capsys):
     write_json(root / "metrics/evaluate/All.json", metrics_of("All", 0.6, unit="recording"))
     write_json(root / "metrics/evaluate/Plo.json", metrics_of("Plo", 0.3, unit="segment"))
     main(["leaderboard"])
-    same, _, others = capsys.readouterr().out.partition("not to be compared with the table above.")
+    same, _, others = capsys.readouterr().out.partition("not comparable with the table above.")
     assert rows(same) == ["Ta workspace", "Plo workspace", "Im workspace", "chance 0.070"]
     assert rows(others) == ["All workspace", "chance 0.070"]
     assert "31 films, 142 tracks of" in same and "31 films, 142 recordings of" in others
@@ -154,4 +154,4 @@ def test_store_that_fails_leaves_the_files(root, capsys):
     assert main(["leaderboard"]) == 0
     out = capsys.readouterr().out
     assert rows(out)[:2] == ["Ta workspace", "Im workspace"]
-    assert "Only the workspace's files are shown." in out
+    assert "The table shows only the workspace." in out

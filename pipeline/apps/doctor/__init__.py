@@ -1,1 +1,1 @@
-"""Whether what `dvc repro` needs is there: one line per thing, what its absence disables, and what to do about it."""
+"""Checks of the requirements of `dvc repro`: one line each, with what a missing one disables and the remedy."""

@@ -1,4 +1,4 @@
-"""The corpus: whether it loads and is served, whom its sites may write to, and room for what it makes."""
+"""Checks of the corpus: whether it loads and is served, the contact for its sites, and disk space."""
 
 import os
 import shutil
@@ -15,26 +15,26 @@ from pipeline.corpus.site import site_folder
 from pipeline.encoders.section import LogMelFeatures
 from pipeline.params import Params
 
-# Bytes in all for one that the corpus serves. The embedded 25 MB, of low bit rate, make 190 MB of data and models;
-# audio in the reference's layout is copied, cut at about that bit rate, and gets spectrograms of a third of its size.
+# Bytes in total per byte that the corpus serves. The embedded 25 MB, of low bit rate, result in 190 MB of data and
+# models; audio in the reference's layout is copied, cut at about its bit rate, with spectrograms of a third its size.
 MADE_OF_SITE, MADE_OF_LAYOUT = 10, 3
 FRAME_BYTES = {"float16": 2, "uint8": 1}
-COPIES = 2  # of a spectrogram: in the table, and laid out for training
-FETCHED = ("pages", "posters", "downloads", "audio", "features")  # folders of data/ that the estimate counts
+COPIES = 2  # of a spectrogram: in the table, and in the layout for training
+FETCHED = ("pages", "posters", "downloads", "audio", "features")  # folders of data/ in the estimate
 GB = 1e9
 
 
 def load_corpus(root: Path, corpus: Corpus) -> tuple[Check, list[Film] | None]:
-    """Return the line on the corpus, and its films when it loads."""
+    """Return the check of the corpus, and its films if it loads."""
     folder = root / corpus.folder
-    remedy = "let corpus.folder name a corpus, or mend the list: `python -m pipeline corpus check`"
+    remedy = "set corpus.folder to a corpus, or fix the list: `python -m pipeline corpus check`"
     try:
         films = load_films(folder, corpus.search, corpus.fields)
         site = site_folder(folder, corpus.serve)
         served = [url for film in films for url in (*_asked(film), *film.soundtrack) if url.startswith(ORIGIN)]
         if served and site is None:
-            remedy = "set corpus.serve in params.yaml to the folder that holds it, e.g. site"
-            raise CorpusError(f"{served[0]} leads to the corpus's own site, and corpus.serve names none")
+            remedy = "set corpus.serve in params.yaml to its folder, e.g. site"
+            raise CorpusError(f"{served[0]} is on the corpus's own site, but corpus.serve is null")
     except CorpusError as error:
         first, *others = str(error).splitlines()
         found = first + (f" (and {len(others)} more)" if others else "")
@@ -44,7 +44,7 @@ def load_corpus(root: Path, corpus: Corpus) -> tuple[Check, list[Film] | None]:
 
 
 def check_contact(corpus: Corpus, films: list[Film] | None) -> Check:
-    """The operator's contact, which Wikimedia's sites ask for."""
+    """The operator's contact, which Wikimedia's sites require."""
     try:
         from pipeline.scrape.agent import ADVICE, CONTACT_VARIABLE, operator_contact, require_contact
     except ImportError as error:
@@ -52,39 +52,39 @@ def check_contact(corpus: Corpus, films: list[Film] | None) -> Check:
     try:
         contact = operator_contact(corpus)
     except ParamsError as error:
-        return missing("contact", str(error), "scrape", f"mend corpus.contact or {CONTACT_VARIABLE}")
+        return missing("contact", str(error), "scrape", f"fix corpus.contact or {CONTACT_VARIABLE}")
     if contact is not None:
         by_variable = os.environ.get(CONTACT_VARIABLE, "").strip()
         return ok("contact", f"set by {CONTACT_VARIABLE}" if by_variable else "set in params.yaml")
     if films is None:
-        return warning("contact", "not set; whether it is needed shows when the corpus loads", "", "")
+        return warning("contact", "not set; may be needed: the corpus does not load", "", "")
     try:
         require_contact((url for film in films for url in _asked(film)), None)
     except ParamsError:
-        return missing("contact", "not set, and films are on Wikimedia's sites", "scrape", ADVICE)
+        return missing("contact", "not set, but films are on Wikimedia's sites", "scrape", ADVICE)
     return ok("contact", "not set; no film is on Wikimedia's sites")
 
 
 def check_disk(root: Path, params: Params, films: list[Film] | None) -> Check:
-    """Free disk against what the corpus still takes."""
+    """Free disk space against the remaining need of the corpus."""
     free = shutil.disk_usage(root).free
     if films is None:
-        return warning("disk", f"{free / GB:,.1f} GB free; what is needed shows when the corpus loads", "", "")
+        return warning("disk", f"{free / GB:,.1f} GB free; the need is unknown: the corpus does not load", "", "")
     needed = max(0, needed_bytes(root, params, films) - sum(_size(root / "data" / name) for name in FETCHED))
     found = f"{free / GB:,.1f} GB free, about {needed / GB:,.1f} GB needed"
-    remedy = "free some, move the repository, or shorten the list"
+    remedy = "free disk space, move the repository, or shorten the list"
     if free < needed:
-        return missing("disk", found, "download and segment: the disk fills up", remedy)
+        return missing("disk", found, "download and segment: the disk becomes full", remedy)
     if free < 2 * needed:
         return warning("disk", found, "a safe margin: the estimate is right within a factor of two", remedy)
     return ok("disk", found)
 
 
 def needed_bytes(root: Path, params: Params, films: list[Film]) -> int:
-    """Return what all stages make of `films`: pages, posters, recordings, segments and spectrograms."""
+    """Return the bytes that all stages write for `films`: pages, posters, recordings, segments and spectrograms."""
     web = estimate(films, params.scrape, params.download)
     audio = params.features.audio
-    spectrogram = 0.0  # bytes per second; vectors are small beside it
+    spectrogram = 0.0  # bytes per second; embeddings are small in comparison
     if isinstance(audio, LogMelFeatures):
         spectrogram = COPIES * audio.sample_rate / audio.hop_length * audio.n_mels * FRAME_BYTES[audio.dtype]
     folder = root / params.corpus.folder
@@ -94,7 +94,7 @@ def needed_bytes(root: Path, params: Params, films: list[Film]) -> int:
 
 
 def asks_youtube(films: list[Film] | None) -> bool:
-    """Say whether a soundtrack is a search or on YouTube; also when the films are not known."""
+    """Return whether a soundtrack is a search or on YouTube; True if the films are not known."""
     return films is None or any(_is_youtube(url) for film in films for url in film.soundtrack)
 
 
@@ -104,7 +104,7 @@ def _is_youtube(url: str) -> bool:
 
 
 def _asked(film: Film) -> list[str]:
-    """Return what scraping asks for."""
+    """Return the URLs that scraping requests."""
     return [url for url in (film.wikipedia, film.image) if url]
 
 

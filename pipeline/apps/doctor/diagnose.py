@@ -15,26 +15,26 @@ from pipeline.params import Params, load_params
 
 
 def diagnose(root: Path) -> int:
-    """Print the table for the repository at `root`; return 1 when `dvc repro` would fail with its parameters, else 0.
+    """Print the table for the repository at `root`; return 1 if `dvc repro` would fail with its parameters, else 0.
 
-    Raises `ParamsError` when params.yaml is not valid.
+    Raises `ParamsError` if params.yaml is not valid.
     """
     params = load_params(root / "params.yaml")
     console = Console(highlight=False)
-    with console.status("looking …"):
+    with console.status("checking …"):
         checks = list(examine(root, params))
     console.print(as_table(checks, console.width))
     lacking = [check.what for check in checks if check.state == "missing"]
     if lacking:
-        console.print(f"`dvc repro` would fail: see to {', '.join(lacking)}", style="bold red")
+        console.print(f"`dvc repro` would fail: fix {', '.join(lacking)}", style="bold red")
         return 1
     warned = [check.what for check in checks if check.state == "warning"]
-    console.print("`dvc repro` can run" + (f"; mind {', '.join(warned)}" if warned else ""), style="bold green")
+    console.print("`dvc repro` can run" + (f"; warnings: {', '.join(warned)}" if warned else ""), style="bold green")
     return 0
 
 
 def examine(root: Path, params: Params) -> Iterator[Check]:
-    """Yield one line per thing that the run needs."""
+    """Yield the checks."""
     corpus, films = load_corpus(root, params.corpus)
     yield _guarded("Python", check_python)
     yield _guarded("packages", lambda: check_packages(root))
@@ -60,5 +60,5 @@ def _guarded(what: str, check: Callable[[], Check]) -> Check:
     try:
         return check()
     except Exception as error:  # a broken library may raise anything, and must not hide the other lines
-        found = f"cannot be looked at: {type(error).__name__}: {error}"
-        return missing(what, found, "what needs it", INSTALL)
+        found = f"the check failed: {type(error).__name__}: {error}"
+        return missing(what, found, "the stages that need it", INSTALL)

@@ -1,4 +1,4 @@
-"""Whether the encoders of params.yaml are here, or can be had from the Hugging Face hub."""
+"""Checks whether the encoders of params.yaml are installed, cached, or available from the Hugging Face hub."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,10 +7,10 @@ from pipeline.apps.doctor.report import INSTALL, Check, missing, ok
 from pipeline.encoders.section import LOG_MEL, AudioFeatures, ImageFeatures, TextFeatures, is_log_mel
 
 HUB_SECONDS = 4.0  # to wait for an answer
-# What loading reads, by what serves instead of what.
+# Files that loading reads: groups of alternatives.
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 NEEDED = (("config.json",), WEIGHTS)
-EXTRACTOR = (("preprocessor_config.json", "processor_config.json"),)  # of pictures and of sound
+EXTRACTOR = (("preprocessor_config.json", "processor_config.json"),)  # for images and audio
 TOKENS = (("tokenizer.json", "vocab.txt", "tokenizer.model", "spiece.model", "vocab.json", "sentencepiece.bpe.model"),)
 
 Files = tuple[tuple[str, ...], ...]
@@ -36,7 +36,7 @@ def check_text_encoder(params: TextFeatures) -> Check:
 
 
 def _check(what: str, kind: str, encoder: str, files: Files) -> Check:
-    disables = f"features@{kind}, and all that is trained on it"
+    disables = f"features@{kind}, and all models trained on it"
     try:
         packaged = _packaged(kind)
         from pipeline.encoders.source import packaged_path
@@ -67,17 +67,17 @@ def _check_hub(what: str, encoder: str, files: Files, disables: str, instead: st
             return ok(what, f"{encoder}: in the cache of the Hugging Face hub")
         lacks = _lacking(files, lambda name: _is_on_hub(encoder, name))
     except HFValidationError:
-        return missing(what, f"{encoder}: no package, no folder and no name of the hub", disables, instead)
+        return missing(what, f"{encoder}: not a package, a folder or a name on the hub", disables, instead)
     except _UnreachableError as error:
-        remedy = f"download it once on a network ({constants.ENDPOINT}), or {instead}"
-        return missing(what, f"{encoder}: not in the hub's cache, and {error}", disables, remedy)
+        remedy = f"download it once with a network connection ({constants.ENDPOINT}), or {instead}"
+        return missing(what, f"{encoder}: not in the cache, and {error}", disables, remedy)
     if lacks:
-        return missing(what, f"{encoder}: the hub has no such model, or not its {lacks}", disables, instead)
+        return missing(what, f"{encoder}: not on the hub, or without {lacks}", disables, instead)
     return ok(what, f"{encoder}: on the Hugging Face hub, downloaded at the first run")
 
 
 def _packaged(kind: str) -> dict[str, tuple[str, str]]:
-    """Return the encoders of a kind that come in packages; importing what loads them shows that it can be."""
+    """Return the encoders of a kind that are in packages; the import shows that their loader works."""
     if kind == "audio":
         from pipeline.encoders.audio import PACKAGED
     elif kind == "image":
@@ -88,26 +88,26 @@ def _packaged(kind: str) -> dict[str, tuple[str, str]]:
 
 
 def _lacking(files: Files, has: Callable[[str], bool]) -> str:
-    """Return the first file of each alternative of which there is none, joined; "" when all is there."""
+    """Return the first name of each group without a file, joined; "" if none is missing."""
     return ", ".join(names[0] for names in files if not any(map(has, names)))
 
 
 def _is_on_hub(encoder: str, name: str) -> bool:
-    """Ask the hub whether it has a file, as who is signed in; raise `_UnreachableError` when it does not say."""
+    """Return whether the hub has a file for the signed-in user; raise `_UnreachableError` if that is unknown."""
     import requests
     from huggingface_hub import constants, hf_hub_url
     from huggingface_hub.utils import build_hf_headers
 
     if constants.is_offline_mode():
-        raise _UnreachableError("HF_HUB_OFFLINE forbids asking the hub")
+        raise _UnreachableError("HF_HUB_OFFLINE disables the hub")
     try:
         answer = requests.head(hf_hub_url(encoder, name), headers=build_hf_headers(), timeout=HUB_SECONDS)
     except requests.RequestException as error:
-        raise _UnreachableError(f"the hub is not reached ({type(error).__name__})") from None
+        raise _UnreachableError(f"the hub cannot be reached ({type(error).__name__})") from None
     if answer.status_code == 403 or answer.headers.get("X-Error-Code") == "GatedRepo":
-        raise _UnreachableError("its owner gives it only to those who are signed in and have asked")
-    if answer.status_code in (401, 404):  # 401: a model that does not exist, or not for us
+        raise _UnreachableError("it is gated: sign in and request access")
+    if answer.status_code in (401, 404):  # 401: the model does not exist, or access is denied
         return False
     if not answer.ok:
-        raise _UnreachableError(f"the hub answers {answer.status_code}")
+        raise _UnreachableError(f"the hub returned HTTP {answer.status_code}")
     return True

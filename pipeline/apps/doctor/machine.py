@@ -1,4 +1,4 @@
-"""The machine and what is installed on it: Python, packages, PyTorch and its device, memory and cores."""
+"""Checks of the machine: Python, packages, PyTorch and its device, memory and cores."""
 
 import os
 import platform
@@ -18,7 +18,7 @@ PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s#]+)", re.MULTILINE)
 
 
 def check_python() -> Check:
-    """Python's version, and whether the stages, which DVC starts as `python`, run with this one."""
+    """Python's version, and whether the `python` with which DVC runs stages is this one."""
     found = f"{platform.python_version()}, {sys.executable}"
     if sys.version_info < OLDEST_PYTHON:
         return missing("Python", found, "everything", "install Python 3.11 or newer, or `make PYTHON=python3.12 run`")
@@ -32,7 +32,7 @@ def check_python() -> Check:
 
 
 def check_packages(root: Path) -> Check:
-    """The packages of the requirements files, by number."""
+    """The versions of the packages in the requirements files."""
     try:
         pinned = PINNED.findall("\n".join((root / name).read_text(encoding="utf-8") for name in REQUIREMENTS))
     except OSError as error:
@@ -48,16 +48,16 @@ def check_packages(root: Path) -> Check:
     if absent:
         return missing("packages", f"{_few(absent)} not installed", "the stages that import them", INSTALL)
     if others:
-        return warning("packages", _few(others), "the same results as with the pinned ones", INSTALL)
+        return warning("packages", _few(others), "the same results as with the pinned versions", INSTALL)
     return ok("packages", f"all {len(pinned)} of {' and '.join(REQUIREMENTS)}")
 
 
 def check_torch(device: Device) -> Check:
-    """PyTorch, and a sum on the device that `machine.device` in params.yaml asks for."""
+    """PyTorch, and a sum on the device of `machine.device` in params.yaml."""
     stages = "features, train, evaluate and publish"
     try:
         import torch
-    except (ImportError, OSError) as error:  # OSError: a shared library that does not load
+    except (ImportError, OSError) as error:  # OSError: a shared library cannot be loaded
         return missing("PyTorch", _first_line(error), stages, INSTALL)
     found = f"{torch.__version__}, device: {device}"
     try:
@@ -65,7 +65,7 @@ def check_torch(device: Device) -> Check:
         torch.ones(2, device=chosen).sum().item()
     except ParamsError:
         remedy = "set machine.device to auto or cpu in params.yaml"
-        return missing("PyTorch", f"{found}, but no CUDA device is found", stages, remedy)
+        return missing("PyTorch", f"{found}, but no CUDA device was found", stages, remedy)
     except RuntimeError as error:
         remedy = "set machine.device to cpu in params.yaml, or install a build of PyTorch for this driver"
         return missing("PyTorch", f"{found} does not work: {_first_line(error)}", stages, remedy)
@@ -79,7 +79,7 @@ def check_machine() -> Check:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     try:
         memory = f", {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB of memory"
-    except (AttributeError, OSError, ValueError):  # not on every system
+    except (AttributeError, OSError, ValueError):  # not available on every system
         memory = ""
     return ok("machine", f"{platform.system()} {platform.machine()}, {cores} cores{memory}")
 

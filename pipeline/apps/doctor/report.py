@@ -1,4 +1,4 @@
-"""The doctor's table: what a line of it holds, the remedies that many lines share, and how it is printed."""
+"""The doctor's table: its lines, shared remedies, and layout."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,12 +13,12 @@ INSTALL = (
 )
 ACTIVATE = "activate the environment (`source .venv/bin/activate`), or run `make run`"
 STYLES = {"ok": "green", "warning": "yellow", "missing": "bold red"}
-WIDE = 120  # characters of a terminal from which on five columns are readable
+WIDE = 120  # characters of a terminal, at least, for five columns
 
 
 @dataclass(frozen=True)
 class Check:
-    """What was looked at and found: the run fails when it is `missing`, and can do with a `warning`."""
+    """The result of one check: with `missing` the run fails, with `warning` it can run."""
 
     what: str
     state: Literal["ok", "warning", "missing"]
@@ -28,22 +28,22 @@ class Check:
 
 
 def ok(what: str, found: str) -> Check:
-    """Return a line for what is as it should be."""
+    """Return a line for a passed check."""
     return Check(what, "ok", found, "", "")
 
 
 def warning(what: str, found: str, disables: str, remedy: str) -> Check:
-    """Return a line for what the run can do without."""
+    """Return a line for a problem with which the run can proceed."""
     return Check(what, "warning", found, disables, remedy)
 
 
 def missing(what: str, found: str, disables: str, remedy: str) -> Check:
-    """Return a line for what the run fails without."""
+    """Return a line for a problem with which the run fails."""
     return Check(what, "missing", found, disables, remedy)
 
 
 def as_table(checks: list[Check], width: int) -> Table:
-    """Return the lines as a table of five columns, or of three with the last two below what was found when narrow."""
+    """Return a table of five columns or, if narrow, of three with the last two below `found`."""
     wide = width >= WIDE
     names = ["what", "state", "found", "what it disables", "what to do"] if wide else ["what", "state", "found"]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)

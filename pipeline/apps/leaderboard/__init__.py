@@ -1,1 +1,1 @@
-"""Variants and experiments side by side, those of the workspace from its files and all others from MLflow."""
+"""A table of variants and experiments: those of the workspace from its files, all others from MLflow."""

@@ -1,4 +1,4 @@
-"""What a leaderboard ranks: the workspace's variants, and MLflow's runs of other models."""
+"""The entries of a leaderboard: the workspace's variants, and MLflow's runs of other models."""
 
 import json
 import os
@@ -14,21 +14,21 @@ from pipeline.tracking.evaluation import EVALUATED_TAG, KEY_TAG, POOL_TAG, ROWS_
 from pipeline.tracking.flat import flat_metrics, flattened
 from pipeline.tracking.store import DIGEST_TAG, EXPERIMENT, URI, WEIGHTS, connected, explained, repository
 
-WORKSPACE, BASELINE = "workspace", "baseline"  # instead of a run's name
+WORKSPACE, BASELINE = "workspace", "baseline"  # in place of a run's name
 SECTIONS = ("corpus", "parse", "segment", "split", "features", "model", "train", "evaluate", "variants")
 SEGMENT = "segment"
-SHOWN = 2  # changed parameters of a run; of more their number
+SHOWN = 2  # changed parameters of a run; others are counted
 LONGEST = 24  # characters of a value
 
 
 class EvaluationData(NamedTuple):
-    """What figures must share to be ranked together."""
+    """The data of an evaluation; only metrics of the same data are compared."""
 
-    dataset: str  # digest of the rows of the data set behind them
-    pool: str  # eval or all; empty where a run does not say
-    unit: str  # segment or recording: what is ranked; of earlier runs, which do not say, it is segment
-    films: int  # that ask
-    tracks: int  # how many of the unit are ranked
+    dataset: str  # digest of the rows of the data set
+    pool: str  # eval or all; empty if unknown
+    unit: str  # of the ranking: segment or recording; segment for earlier runs, which did not record it
+    films: int  # queries
+    tracks: int  # candidates, by the unit
 
 
 @dataclass(frozen=True)
@@ -39,26 +39,26 @@ class EvaluatedModel:
     run: str  # `WORKSPACE`, the experiment's name, or the run's id
     changed: str  # against params.yaml
     data: EvaluationData
-    metrics: Mapping[str, float]  # by the names that MLflow has
+    metrics: Mapping[str, float]  # by their names in MLflow
 
 
 def evaluated_models(root: Path, params: Params) -> tuple[list[EvaluatedModel], str]:
-    """Return the evaluated models of the workspace and of MLflow's runs, and a note on what MLflow holds.
+    """Return the evaluated models of the workspace and of MLflow's runs, and a note on the runs.
 
-    Raises `PipelineError` when there is none.
+    Raises `PipelineError` if there are none.
     """
     models, digests = from_files(root, params.variants)
     if not (os.environ.get(URI) or (repository(root) / "mlflow.db").is_file()):
-        return _require_any(models), "MLflow has no runs here: only the workspace's files are shown."
+        return _require_any(models), "MLflow has no runs: the table shows only the workspace."
     try:
         with explained():
             runs = connected(root).search_runs(
                 experiment_names=[EXPERIMENT], order_by=["attributes.start_time DESC"], output_format="list"
             )
     except PipelineError as error:
-        return _require_any(models), f"{error}\nOnly the workspace's files are shown."
+        return _require_any(models), f"{error}\nThe table shows only the workspace."
     others, without = from_runs(runs, params, digests)
-    note = f"MLflow: {len(runs)} runs, {len(others)} evaluated models that are not the workspace's"
+    note = f"MLflow: {len(runs)} runs, {len(others)} evaluated models besides those of the workspace"
     return _require_any(models + others), note + (f"; {without} not evaluated." if without else ".")
 
 
@@ -69,14 +69,14 @@ def _require_any(models: list[EvaluatedModel]) -> list[EvaluatedModel]:
 
 
 def require_metric(name: str, models: list[EvaluatedModel]) -> None:
-    """Raise `PipelineError` when the models have no average called `name`."""
+    """Raise `PipelineError` if the models have no averaged metric `name`."""
     allowed = [key.partition("/")[2] for key in models[0].metrics if key.startswith("ci95_low/")]
     if name not in allowed:
         raise PipelineError(f"--metric: found {name!r}, allowed are {', '.join(sorted(allowed))}")
 
 
 def from_files(root: Path, variants: Iterable[str]) -> tuple[list[EvaluatedModel], set[str]]:
-    """Return the workspace's models, and their digests and those of their figures."""
+    """Return the workspace's models, and the digests of their weights and evaluations."""
     models: list[EvaluatedModel] = []
     digests: set[str] = set()
     for variant in variants:
@@ -104,10 +104,10 @@ def from_files(root: Path, variants: Iterable[str]) -> tuple[list[EvaluatedModel
 
 
 def from_runs(runs: Iterable[Any], params: Params, digests: set[str]) -> tuple[list[EvaluatedModel], int]:
-    """Return each model of `runs` that is not among `digests`, and how many have not been evaluated.
+    """Return each model of `runs` that is not in `digests`, and the number of runs without an evaluation.
 
-    `runs` come latest first; of several that led to one model the latest counts. A run that only evaluated a model in
-    another way is one of its own, unless its figures are among `digests`.
+    `runs` are sorted latest first; among runs with the same model, the latest counts. A run that only evaluated a model
+    with other settings is a separate entry, unless its evaluation is in `digests`.
     """
     models: list[EvaluatedModel] = []
     seen, without = set(digests), 0
@@ -129,9 +129,9 @@ def from_runs(runs: Iterable[Any], params: Params, digests: set[str]) -> tuple[l
 
 
 def changes(values: Mapping[str, str], params: Params) -> str:
-    """Return how parameters of a run differ from `params`, e.g. `learning_rate=0.0003, seed=7 and 2 more`.
+    """Return the parameters of a run that differ from `params`, e.g. `learning_rate=0.0003, seed=7 and 2 more`.
 
-    A parameter that only one of both has is not compared, but for a variant that `params` does not have.
+    A parameter that only one of them has is not compared, except for a variant that `params` does not have.
     """
     now = {name: str(value) for name, value in flattened(asdict(params))}
     row = params.variants.get(values.get("variant", ""))
@@ -146,5 +146,5 @@ def changes(values: Mapping[str, str], params: Params) -> str:
 
 
 def _short(value: str) -> str:
-    value = value.replace("'", "")  # of the words of a list
+    value = value.replace("'", "")  # quotes in a list
     return value if len(value) <= LONGEST else value[: LONGEST - 1] + "…"

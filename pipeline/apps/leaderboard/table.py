@@ -1,4 +1,4 @@
-"""Evaluated models in order, on the terminal at 100 columns or as JSON."""
+"""Tables of evaluated models, for a terminal of 100 columns or as JSON."""
 
 from typing import Any
 
@@ -9,17 +9,17 @@ from rich.table import Table
 from pipeline.apps.leaderboard.models import WORKSPACE, EvaluatedModel, EvaluationData
 from pipeline.compare.wording import columns_beside, counted, number, pool_name, unit_noun
 
-WIDTH = 100  # where no terminal says how wide it is
+WIDTH = 100  # without a terminal
 DIGEST = 8  # characters shown
-WITH_INTERVAL = 2  # of the columns; the others give the value alone
+WITH_INTERVAL = 2  # columns with an interval; others have the value alone
 
 
 def groups(models: list[EvaluatedModel], metric: str) -> list[tuple[EvaluationData, list[EvaluatedModel]]]:
-    """Return the models of the same data together, best first; first the group with most of the workspace's."""
+    """Return the models grouped by data, best first; the group with most models of the workspace is the first."""
     together: dict[EvaluationData, list[EvaluatedModel]] = {}
     for model in models:
         together.setdefault(model.data, []).append(model)
-    sign = 1 if metric.endswith("_rank") else -1  # a rank is the better the lower it is
+    sign = 1 if metric.endswith("_rank") else -1  # lower ranks are better
     ordered = [
         (data, sorted(found, key=lambda e: (metric not in e.metrics, sign * e.metrics.get(metric, 0.0))))
         for data, found in together.items()
@@ -28,7 +28,7 @@ def groups(models: list[EvaluatedModel], metric: str) -> list[tuple[EvaluationDa
 
 
 def print_tables(models: list[EvaluatedModel], metric: str, note: str, console: Console | None = None) -> None:
-    """Print one table per group, the workspace's first, and the note on MLflow."""
+    """Print one table per group, that of the workspace first, and the note on MLflow."""
     if console is None:
         console = Console()
         if not console.is_terminal:
@@ -36,7 +36,7 @@ def print_tables(models: list[EvaluatedModel], metric: str, note: str, console: 
     first, *others = groups(models, metric)
     console.print(_table(*first, metric))
     if others:
-        console.print("Other data, another pool or unit: not to be compared with the table above.\n", style="bold")
+        console.print("Other data, pool or unit: not comparable with the table above.\n", style="bold")
     for group in others:
         console.print(_table(*group, metric))
     console.print(note, markup=False, highlight=False)
@@ -63,7 +63,7 @@ def as_json(models: list[EvaluatedModel], metric: str) -> list[dict[str, Any]]:
 
 def _table(data: EvaluationData, models: list[EvaluatedModel], metric: str) -> Table:
     pool = f" of {pool_name(data.pool)}" if data.pool else ""
-    digest = f"data {data.dataset[:DIGEST]}" if data.dataset else "data not known"
+    digest = f"data {data.dataset[:DIGEST]}" if data.dataset else "data unknown"
     title = (
         f"{counted(data.films, 'film')}, {counted(data.tracks, unit_noun(data.unit))}{pool}; {digest}; 95 % intervals"
     )
@@ -99,7 +99,7 @@ def _blank(name: str, names: list[str]) -> str:
 
 
 def _ends(model: EvaluatedModel, name: str) -> dict[str, float]:
-    """Return the two ends of the interval of a figure, none where it has no interval."""
+    """Return the two ends of the interval of a metric; empty if it has no interval."""
     keys = {end: f"ci95_{end}/{name}" for end in ("low", "high")}
     known = all(key in model.metrics for key in keys.values())
     return {end: model.metrics[key] for end, key in keys.items()} if known else {}

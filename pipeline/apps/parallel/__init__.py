@@ -1,1 +1,1 @@
-"""Stages side by side: what `dvc repro` does one stage at a time, as many at once as there are cores or GPUs."""
+"""`dvc repro` in parallel: as many stages at once as there are cores or GPUs."""

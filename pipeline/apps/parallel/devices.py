@@ -1,4 +1,4 @@
-"""How many stages run at once: one per core, and of those that compute tensors one per GPU where there are any."""
+"""The number of stages at once: one per core; of those that compute tensors, one per GPU if there are GPUs."""
 
 import os
 from pathlib import Path
@@ -6,18 +6,18 @@ from pathlib import Path
 from pipeline.core.machine import Machine
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-DEVICES = Path("/dev")  # where the driver lists GPUs
+DEVICES = Path("/dev")  # the driver lists GPUs here
 
 
 def cores() -> int:
-    """Return how many cores of the CPU this process may use."""
+    """Return the number of CPU cores available to this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def shares_of_gpus(machine: Machine) -> list[str]:
-    """Return what stages that run at once are given as CUDA_VISIBLE_DEVICES; none where they work on the CPU.
+    """Return the values of CUDA_VISIBLE_DEVICES for stages that run at once; empty if they run on the CPU.
 
-    A share is one GPU, or as many as `machine.train_processes`.
+    A share has `machine.train_processes` GPUs.
     """
     if machine.device == "cpu":
         return []

@@ -1,7 +1,7 @@
-"""DVC's part in a run: which stages there are, whether one is stale, what is restored, and what is recorded.
+"""DVC's part of a run: the stages, whether one is stale, restoring outputs, and recording them.
 
-Each function does what `dvc repro` does at that point of a stage, by DVC's own functions, so that a run leaves what
-`dvc repro` leaves. They are called in the one process that holds DVC's lock; dvc.lock has one writer.
+Each function calls DVC's own functions as `dvc repro` does at that point of a stage; the results of a run are the same.
+All are called in the one process that holds DVC's lock: dvc.lock has one writer.
 """
 
 import os
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from dvc.stage import Stage
 
 LOCK = "dvc.lock"
-TENSORS = "pipeline/encoders"  # what a stage that computes tensors depends on
+TENSORS = "pipeline/encoders"  # a dependency of stages that compute tensors
 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn what DVC raises in the block into a `PipelineError`."""
+    """Raise exceptions of DVC in the block as `PipelineError`."""
     from dvc.exceptions import DvcException
 
     try:
@@ -35,9 +35,9 @@ def explained() -> Iterator[None]:
 
 
 def order(repo: "Repo", targets: Sequence[str]) -> "dict[Stage, set[Stage]]":
-    """Return the stages that `targets` (default: all) need, in the order of `dvc repro`, each with those it waits for.
+    """Return the stages that `targets` (default: all) need, in the order of `dvc repro`, each with its upstream stages.
 
-    Raises `ParamsError` naming the stages that there are.
+    Raises `ParamsError` naming the known stages.
     """
     from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
     from dvc.stage.exceptions import StageFileDoesNotExistError, StageNotFound
@@ -53,20 +53,20 @@ def order(repo: "Repo", targets: Sequence[str]) -> "dict[Stage, set[Stage]]":
 
 
 def group_of(stage: "Stage") -> str:
-    """Return the name that a stage shares with the others of its `foreach`."""
+    """Return the name of a stage without the key of its `foreach`."""
     return stage.addressing.partition("@")[0]
 
 
 def computes_tensors(stage: "Stage") -> bool:
-    """Return whether a stage imports PyTorch, and works on a GPU where there is one."""
+    """Return whether a stage imports PyTorch, and uses a GPU if available."""
     return any(dep.def_path == TENSORS for dep in stage.deps)
 
 
 def settle(stage: "Stage", upstream: "set[Stage]", allow_missing: bool) -> str | None:
-    """Return what DVC brought a stage up to date by, None where its command has to run; then its outputs are gone.
+    """Return how DVC brought a stage up to date, or None if its command must run; its outputs are then removed.
 
-    A stage without a command, or one that is frozen, is DVC's alone. With `allow_missing` files that are missing, but
-    otherwise as dvc.lock has them, make no stage stale.
+    Stages without a command and frozen stages are left to DVC. With `allow_missing`, missing files that are otherwise
+    as in dvc.lock make no stage stale.
     """
     from dvc.stage.cache import RunCacheNotFoundError
 
@@ -77,7 +77,7 @@ def settle(stage: "Stage", upstream: "set[Stage]", allow_missing: bool) -> str |
         return "done by DVC"
     if not stage.changed(allow_missing=allow_missing, upstream=list(upstream)):
         return "up to date"
-    stage.remove_outs(ignore_remove=False, force=False)  # but those that persist
+    stage.remove_outs(ignore_remove=False, force=False)  # except those that persist
     try:
         stage.repo.stage_cache.restore(stage)
     except RunCacheNotFoundError:
@@ -89,7 +89,7 @@ def settle(stage: "Stage", upstream: "set[Stage]", allow_missing: bool) -> str |
 
 @contextmanager
 def reserved(stage: "Stage") -> Iterator[None]:
-    """Keep other commands of DVC from what a stage reads and writes, while its own process works on it."""
+    """Lock the inputs and outputs of a stage against other commands of DVC while its process runs."""
     from dvc.rwlock import rwlock
 
     repo, command = stage.repo, " ".join(sys.argv)
@@ -100,7 +100,7 @@ def reserved(stage: "Stage") -> Iterator[None]:
 
 
 def record(stage: "Stage") -> None:
-    """Put a stage's outputs into DVC's cache, and its state into dvc.lock."""
+    """Write a stage's outputs to DVC's cache, and its state to dvc.lock."""
     cached = all(out.use_cache or out.is_metric or out.is_plot for out in stage.outs)
     stage.save(run_cache=cached)
     stage.commit()
@@ -117,7 +117,7 @@ def recorded(root: Path) -> list[str]:
 
 
 def sort_lock(root: Path, before: Sequence[str], names: Sequence[str]) -> None:
-    """Put what dvc.lock did not hold `before` into the order of `names`, in which `dvc repro` appends it."""
+    """Sort the entries of dvc.lock that are not in `before` by `names`, the order in which `dvc repro` appends them."""
     from dvc.utils.serialize import modify_yaml
 
     now = recorded(root)

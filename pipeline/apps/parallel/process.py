@@ -1,9 +1,9 @@
-"""A process for one stage: it begins with what others have imported, and its output comes line by line.
+"""A process for one stage, forked with its libraries imported; its output is read line by line.
 
-In a small run a stage that computes tensors spends most of its time on importing PyTorch and MLflow. On Linux its
-process is forked from one that has imported them and computed nothing (Python's fork server), and runs the stage's
-module as `python -m` does. Whatever a stage changes ends with its process. A process leads a group of its own: Ctrl-C
-reaches the scheduler alone, which ends the whole group, and where the scheduler is killed the group ends itself.
+In a small run, a stage that computes tensors spends most of its time importing PyTorch and MLflow. On Linux its process
+is forked from one that has imported them and computed nothing (Python's fork server), and runs the stage's module as
+`python -m` does. Changes of global state end with the process. Each process leads its own process group: Ctrl-C reaches
+only the scheduler, which ends the group; if the scheduler is killed, the group ends itself.
 """
 
 import atexit
@@ -25,16 +25,16 @@ from pipeline.tracking.store import QUIET
 
 PLAIN = re.compile(r"python -m (stages\.\w+)((?: [\w@%+=:,./-]+)*)")  # a command that needs no shell
 LIBRARIES = ("torch", "torch._dynamo", "mlflow", "mlflow.store.tracking.sqlalchemy_store", "pandas", "scipy.stats")
-GRACE_SECONDS = 10.0  # from Ctrl-C to the end of what does not heed it
-LAST_LINES_SECONDS = 1.0  # what a stage left running may hold its output open for longer
+GRACE_SECONDS = 10.0  # from Ctrl-C until processes are killed
+LAST_LINES_SECONDS = 1.0  # processes that a stage left running may keep its output open
 
 
 def share_imports() -> None:
-    """Start the process that stages are forked from; it imports in the background."""
-    for name, value in QUIET.items():  # which MLflow reads when it is imported
+    """Start the process from which stages are forked; it imports in the background."""
+    for name, value in QUIET.items():  # read by MLflow on import
         os.environ.setdefault(name, value)
     forkserver.set_forkserver_preload(list(LIBRARIES))
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: Ctrl-C must not end it while it imports
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: Ctrl-C must not interrupt the imports
     try:
         forkserver.ensure_running()
     finally:
@@ -42,7 +42,7 @@ def share_imports() -> None:
 
 
 class StageProcess:
-    """The process of a stage; `show` gets each line of its output."""
+    """The process of a stage; `show` receives each line of its output."""
 
     def __init__(
         self,
@@ -63,32 +63,32 @@ class StageProcess:
         self._output.start()
 
     def status(self) -> int:
-        """Wait for the end and return the exit status, negative for a signal."""
+        """Wait for the process and return its exit status, negative for a signal."""
         self.process.join()
         self._output.join(LAST_LINES_SECONDS)
         assert self.process.exitcode is not None, "it has been joined"
         return self.process.exitcode
 
     def interrupt(self) -> None:
-        """Send Ctrl-C to the process and to all that it has started."""
+        """Send SIGINT to the process and its children."""
         self._signal(signal.SIGINT)
 
     def end(self) -> None:
-        """Wait for the end for a while, then kill the process and all that it has started."""
+        """Wait `GRACE_SECONDS` for the process, then kill it and its children."""
         self.process.join(GRACE_SECONDS)
         self._signal(signal.SIGKILL)
-        self.process.kill()  # one that had no time to lead a group
+        self.process.kill()  # if it does not lead a group yet
         self.process.join()
 
     def _signal(self, number: int) -> None:
-        with suppress(ProcessLookupError, PermissionError):  # gone; on macOS the latter
+        with suppress(ProcessLookupError, PermissionError):  # already ended; PermissionError on macOS
             os.killpg(self.process.pid or 0, number)
 
 
 def run_stage(root: Path, commands: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run a stage's commands in `root`, a plain one in this process itself, and return the exit status.
+    """Run a stage's commands in `root` and return the exit status; a plain command runs in this process.
 
-    The process is the stage's from now on: directory, environment and arguments are changed.
+    Changes the working directory, the environment and the arguments of the process.
     """
     os.chdir(root)
     os.environ.update(environment)
@@ -97,8 +97,8 @@ def run_stage(root: Path, commands: Sequence[str], environment: Mapping[str, str
         try:
             return run_module(plain[1], shlex.split(plain[2]))
         finally:
-            atexit._run_exitfuncs()  # which a forked process ends without
-    shell = os.environ.get("SHELL", "/bin/sh")  # as DVC runs them
+            atexit._run_exitfuncs()  # a forked process ends without them
+    shell = os.environ.get("SHELL", "/bin/sh")  # as DVC does
     bare = {"zsh": ["--no-rcs"], "bash": ["--noprofile", "--norc"]}.get(Path(shell).name, [])
     statuses = (subprocess.run([shell, *bare, "-c", command], check=False).returncode for command in commands)
     return next(filter(None, statuses), 0)

@@ -1,10 +1,10 @@
-"""`dvc repro` with several stages at once: a stage begins when all that it depends on is up to date.
+"""`dvc repro` with several stages at once: a stage starts when its dependencies are up to date.
 
-`dvc repro` runs one stage at a time. `dvc exp run --queue` with several workers is no way out: each experiment is a
-copy of the workspace with a commit and a dvc.lock of its own, and eight of them are still to be made one. Here stages
-run in the workspace itself, each in its own process; DVC decides and records in this one, each stage as soon as it has
-ended, so that a killed run loses only what was running. It leaves what `dvc repro` leaves, the order of dvc.lock
-included.
+`dvc repro` runs one stage at a time. `dvc exp run --queue` with several workers does not help: each experiment is a
+copy of the workspace with its own commit and dvc.lock, and eight of them would have to be merged. Here stages run in
+the workspace itself, each in its own process. DVC decides and records in this process, each stage as soon as it ends:
+a killed run loses only the stages that were running. The result equals that of `dvc repro`, including the order of
+dvc.lock.
 """
 
 import logging
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
     from dvc.repo import Repo
     from dvc.stage import Stage
 
-INTERRUPTED = 130  # the exit status of what Ctrl-C ends
-FORKS = sys.platform == "linux"  # the libraries of macOS do not bear it
+INTERRUPTED = 130  # exit status after Ctrl-C
+FORKS = sys.platform == "linux"  # system libraries of macOS are not fork-safe
 
 
 def reproduce(root: Path, targets: Sequence[str], parallel: int | None, allow_missing: bool = False) -> int:
     """Bring `targets` (default: all stages) up to date, `parallel` stages at once, and return the exit status.
 
-    `parallel` is the number of cores by default; `allow_missing` is that of `dvc repro`. What does not depend on a
-    stage that fails still runs. Raises `StageError` naming what failed, and what was not run for that reason.
+    `parallel` defaults to the number of cores; `allow_missing` is that of `dvc repro`. Stages that do not depend on a
+    failed one still run. Raises `StageError` naming the failed stages and those that were therefore not run.
     """
     from dvc.repo import Repo, lock_repo
 
-    logging.getLogger("dvc").setLevel(logging.WARNING)  # what goes on is shown here,
+    logging.getLogger("dvc").setLevel(logging.WARNING)  # progress is shown here,
     logging.getLogger("dvc.progress").setLevel(logging.CRITICAL)  # without bars between the lines
     (machine,) = load_sections(root / "params.yaml", {"machine": Machine})
     with graph.explained(), Repo(str(root), _wait_for_lock=True) as repo, repo.scm_context(), stop_signals() as stop:
@@ -53,7 +53,7 @@ def reproduce(root: Path, targets: Sequence[str], parallel: int | None, allow_mi
         try:
             while run.advance():
                 if stop in connection.wait([stop, *run.running]):
-                    print(f"\nInterrupted: ended {run.end()}; the same command goes on from there")
+                    print(f"\nInterrupted: stopped {run.end()}; run the same command to resume")
                     return INTERRUPTED
         finally:
             run.end()
@@ -65,7 +65,7 @@ def reproduce(root: Path, targets: Sequence[str], parallel: int | None, allow_mi
 
 @dataclass
 class Work:
-    """A stage at work."""
+    """A running stage."""
 
     stage: "Stage"
     gpus: str | None
@@ -75,7 +75,7 @@ class Work:
 
 
 class Run:
-    """Where each stage stands; `upstream` gives the stages in DVC's order, each with those that it waits for."""
+    """The state of each stage; `upstream` has the stages in DVC's order, each with those on which it depends."""
 
     def __init__(
         self,
@@ -97,13 +97,13 @@ class Run:
         self.width = max((len(stage.addressing) for stage in upstream), default=0)
 
     def advance(self) -> bool:
-        """Record what has ended, begin what can begin, and return whether anything runs."""
+        """Record the stages that have ended, start those that are ready, and return whether any is running."""
         from dvc.repo import lock_repo
 
         with lock_repo(self.repo):
             for sentinel in connection.wait(list(self.running), timeout=0):
                 self._finish(self.running.pop(sentinel))
-            for stage in list(self.waiting):  # in order, so that what is settled at once is so for the next ones
+            for stage in list(self.waiting):  # in order: a stage that is up to date may free later ones
                 on_gpus = self.on_gpus and graph.computes_tensors(stage)
                 free = len(self.running) < self.parallel and (self.gpus or not on_gpus)
                 if free and self.upstream[stage] <= self.done:
@@ -112,7 +112,7 @@ class Run:
         return bool(self.running)
 
     def end(self) -> str:
-        """End what runs, as Ctrl-C does, and return its names."""
+        """Stop the running stages, as Ctrl-C does, and return their names."""
         self.quiet = True
         for work in self.running.values():
             work.process.interrupt()
@@ -125,15 +125,15 @@ class Run:
         return ", ".join(names)
 
     def report(self) -> None:
-        """Print what was done; raise `StageError` where a stage failed."""
+        """Print the counts; raise `StageError` if a stage failed."""
         counts = ", ".join(f"{count} {what}" for what, count in self.counts.items())
         print(f"{len(self.done)} stages in {time.monotonic() - self.started:.0f} s: {counts or 'nothing to do'}")
         if self.failed:
             skipped = ", ".join(stage.addressing for stage in self.waiting) or "none"
-            raise StageError(f"failed: {', '.join(self.failed)}; not run for that reason: {skipped}")
+            raise StageError(f"failed: {', '.join(self.failed)}; therefore not run: {skipped}")
 
     def _begin(self, stage: "Stage", gpus: str | None) -> None:
-        """Let DVC settle a stage, or start its process."""
+        """Bring a stage up to date by DVC, or start its process."""
         with self._failure(stage), ExitStack() as reserved:
             settled = graph.settle(stage, self.upstream[stage], self.allow_missing)
             if settled:
@@ -178,7 +178,7 @@ class Run:
 
     @contextmanager
     def _failure(self, stage: "Stage") -> Iterator[None]:
-        """Let what the block raises be the stage's failure."""
+        """Record exceptions in the block as the stage's failure."""
         from dvc.exceptions import DvcException
 
         try:
@@ -189,13 +189,13 @@ class Run:
 
     def _show(self, stage: "Stage", line: str) -> None:
         if not self.quiet:
-            sys.stdout.write(f"{stage.addressing:<{self.width}} | {line}\n")  # whole, whichever thread it is
+            sys.stdout.write(f"{stage.addressing:<{self.width}} | {line}\n")  # one write per line, for threads
             sys.stdout.flush()
 
 
 @contextmanager
 def stop_signals() -> Iterator[connection.Connection]:
-    """Yield what becomes ready at Ctrl-C or SIGTERM, which thus break into no writing; the next one ends at once."""
+    """Yield a connection that is ready after Ctrl-C or SIGTERM, to finish writing; a second signal ends at once."""
     reader, writer = Pipe(duplex=False)
     before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 

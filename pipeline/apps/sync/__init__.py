@@ -1,1 +1,1 @@
-"""MLflow made good from files: runs of models that DVC took out of its cache, without running their training."""
+"""Runs in MLflow from files: for models that DVC restored from its cache, without training."""

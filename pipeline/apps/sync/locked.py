@@ -1,4 +1,4 @@
-"""What dvc.lock says of a variant: the parameters that produced its model, which params.yaml may no longer hold."""
+"""A variant in dvc.lock: the parameters that produced its model, which may differ from params.yaml."""
 
 import hashlib
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ AUDIO = "data/features/audio.parquet"
 
 
 def read_stages(folder: Path) -> dict[str, Any]:
-    """Return the stages of the dvc.lock in `folder`, none where it is missing or damaged."""
+    """Return the stages of the dvc.lock in `folder`; empty if it is missing or damaged."""
     try:
         lock = YAML(typ="safe", pure=True).load((folder / LOCK).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, YAMLError):
@@ -29,10 +29,10 @@ def read_stages(folder: Path) -> dict[str, Any]:
 
 
 def produced_by(stages: Mapping[str, Any], weights: Path, variant: str, params: Params) -> tuple[dict[str, Any], str]:
-    """Return the parameters behind the model of `weights` by dotted name, and which file they come from.
+    """Return the parameters of the model of `weights` by dotted name, and the file from which they come.
 
-    Of dvc.lock they are when it lists exactly these weights, and then those of the training and of every stage before
-    it and of the evaluation; else they are those of `params`, which may have changed since.
+    If dvc.lock lists exactly these weights, they are its parameters of the training, of every stage before it and of
+    the evaluation; else those of `params`, which may have changed since.
     """
     trained = stages.get(f"train@{variant}", {})
     if _md5_in(trained.get("outs", ()), f"models/{variant}/{weights.name}") != _md5_of(weights):
@@ -48,7 +48,7 @@ def produced_by(stages: Mapping[str, Any], weights: Path, variant: str, params: 
 
 
 def dataset_digest(stages: Mapping[str, Any], variant: str, root: Path) -> str:
-    """Return the digest of the audio features that `variant` was trained on; empty unless they are those in `root`."""
+    """Return the digest of the audio features that trained `variant`; empty unless they are those in `root`."""
     used = _md5_in(stages.get(f"train@{variant}", {}).get("deps", ()), AUDIO)
     if used is None or used != _md5_in(read_stages(root).get("features@audio", {}).get("outs", ()), AUDIO):
         return ""

@@ -1,4 +1,4 @@
-"""Runs from files: of each variant that has a model the run that trained it is found, or logged if there is none."""
+"""Runs from files: find the run that trained each variant's model, or log it if there is none."""
 
 import csv
 import json
@@ -30,8 +30,8 @@ from pipeline.tracking.training import (
     training_key,
 )
 
-FROM_TAG = "params.from"  # the file that a run's parameters were read from
-BATCH = 1000  # metrics that MLflow takes at once
+FROM_TAG = "params.from"  # the file with a run's parameters
+BATCH = 1000  # metrics per request, MLflow's limit
 
 EXISTS, LOGGED, EVALUATED, NO_MODEL = "there already", "logged", "metrics added", "no model"
 UNCHANGED = (EXISTS, NO_MODEL)  # where nothing was done
@@ -39,12 +39,12 @@ UNCHANGED = (EXISTS, NO_MODEL)  # where nothing was done
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one variant."""
+    """The result for one variant."""
 
     variant: str
     action: str  # one of the four above
     run: str  # its name and id in MLflow
-    note: str  # what is missing, or worth knowing
+    note: str  # missing files and remarks
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ class Registration:
 
 
 def sync_repository(root: Path, revision: str | None) -> tuple[list[Outcome], Registration | None]:
-    """Log what MLflow lacks of the workspace, or of `revision`; return the outcomes and the published model's version.
+    """Log the missing runs of the workspace, or of `revision`; return the outcomes and the published model's version.
 
-    Of a revision nothing is published.
+    The model of a revision is not published.
     """
     with explained():
         mlflow = connected(root)
@@ -70,10 +70,10 @@ def sync_repository(root: Path, revision: str | None) -> tuple[list[Outcome], Re
 
 
 def sync(mlflow: ModuleType, root: Path, source: Path, extra: Mapping[str, str]) -> list[Outcome]:
-    """Log what MLflow lacks of the variants of the files below `source`, and return what was done for each.
+    """Log the missing runs of the variants in `source`, and return the outcome for each.
 
-    `source` is the repository `root`, or a folder with files of one of its revisions. `extra` are tags of runs that are
-    logged, over those that a training now would get.
+    `source` is the repository `root`, or a folder with files of one of its revisions. `extra` are tags of the logged
+    runs; they override those of a training now.
     """
     params, stages = load_params(source / PARAMS), read_stages(source)
     outcomes = []
@@ -81,7 +81,7 @@ def sync(mlflow: ModuleType, root: Path, source: Path, extra: Mapping[str, str])
         for variant in params.variants:
             folder = source / "models" / variant
             if not (folder / WEIGHTS).is_file():
-                outcomes.append(Outcome(variant, NO_MODEL, "", f"models/{variant}/{WEIGHTS} is not there"))
+                outcomes.append(Outcome(variant, NO_MODEL, "", f"models/{variant}/{WEIGHTS} is missing"))
                 continue
             digest = sha256_of(folder / WEIGHTS)
             metrics, note = _metrics_of(source / f"metrics/evaluate/{variant}.json", digest)
@@ -99,7 +99,7 @@ def sync(mlflow: ModuleType, root: Path, source: Path, extra: Mapping[str, str])
                 }
                 begun = interrupted_run(mlflow, training_key(flat_params(asdict(params), variant), data))
                 run, action = _logged(mlflow, folder, variant, values, tags, begun), LOGGED
-                notes += [f"parameters are those of {PARAMS} now"] if origin == PARAMS else []
+                notes += [f"parameters are from the current {PARAMS}"] if origin == PARAMS else []
             if metrics and log_figures(mlflow, run, metrics, extra.get("dvc.exp_name", "")):
                 action = LOGGED if action == LOGGED else EVALUATED
             name = f"{run.info.run_name} {run.info.run_id[:8]}"
@@ -108,7 +108,7 @@ def sync(mlflow: ModuleType, root: Path, source: Path, extra: Mapping[str, str])
 
 
 def _register_published(mlflow: ModuleType, root: Path) -> Registration | None:
-    """Register the published model unless its version exists; return None when nothing is published."""
+    """Register the published model unless its version exists; return None if nothing is published."""
     folder, headline = root / "models/published", root / "metrics/retrieval.json"
     if not ((folder / INDEX).is_file() and headline.is_file()):
         return None
@@ -124,7 +124,7 @@ def _logged(
     tags: Mapping[str, str],
     begun: str | None,
 ) -> Any:
-    """Return the run described by the files of `folder`, logged now; what its training logged in `begun` stays."""
+    """Log the run of the files in `folder` and return it; continues the run `begun` by its training, if given."""
     client = mlflow.MlflowClient()
     with mlflow.start_run(begun, run_name=run_name(variant, tags["dvc.exp_name"]), tags=dict(tags)) as run:
         if not run.data.params:
@@ -138,7 +138,7 @@ def _logged(
 
 
 def _add_curves(mlflow: ModuleType, run: Any, folder: Path) -> bool:
-    """Log the points of the history of `folder` that `run` lacks, and return whether there were any."""
+    """Log the points of the history in `folder` that `run` lacks, and return whether there were any."""
     client, points = mlflow.MlflowClient(), _curves(folder / "history.csv")
     there = {
         (name, point.step)
@@ -152,7 +152,7 @@ def _add_curves(mlflow: ModuleType, run: Any, folder: Path) -> bool:
 
 
 def _curves(path: Path) -> list[Any]:
-    """Return every figure of a history as a metric of MLflow; none where there is no history."""
+    """Return every value of a history as a metric of MLflow; empty without a history."""
     from mlflow.entities import Metric
 
     if not path.is_file():
@@ -168,7 +168,7 @@ def _curves(path: Path) -> list[Any]:
 
 
 def _metrics_of(path: Path, digest: str) -> tuple[dict[str, Any], str]:
-    """Return the figures of the model of `digest`, and why there are none."""
+    """Return the metrics of the model of `digest`, or the reason why there are none."""
     advice = f"run `dvc repro evaluate@{path.stem}`"
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
@@ -177,5 +177,5 @@ def _metrics_of(path: Path, digest: str) -> tuple[dict[str, Any], str]:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise PipelineError(f"{path} cannot be read ({error}): remove it and {advice}") from None
     if metrics.get("model", {}).get(WEIGHTS) != digest:
-        return {}, f"evaluated was another model: {advice}"
+        return {}, f"the evaluation is of another model: {advice}"
     return metrics, ""

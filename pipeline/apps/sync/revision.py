@@ -1,4 +1,4 @@
-"""The files of another revision or experiment, taken out of git and DVC's cache without touching the workspace."""
+"""The files of another revision or experiment, from Git and DVC's cache, without changing the workspace."""
 
 import subprocess
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ MODEL_FILES = ("model.safetensors", "config.json", "history.csv")
 def files_of(root: Path, revision: str) -> Iterator[Path]:
     """Yield a folder with params.yaml, dvc.lock, models and metrics of `revision`, a commit or an experiment's name.
 
-    A file that the revision lacks, or DVC's cache, is missing. Raises `PipelineError` for a revision that is not known.
+    Files that are not in the revision or DVC's cache are missing. Raises `PipelineError` for an unknown revision.
     """
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
@@ -31,8 +31,8 @@ def files_of(root: Path, revision: str) -> Iterator[Path]:
         files.ls("")
     except (DvcException, SCMError) as error:
         raise PipelineError(
-            f"--rev: {revision!r} is no commit, branch, tag or experiment of this repository ({error}): "
-            "`dvc exp list --all` shows experiments"
+            f"--rev: {revision!r} is not a commit, branch, tag or experiment of this repository ({error}): "
+            "`dvc exp list --all` lists experiments"
         ) from None
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -45,7 +45,7 @@ def files_of(root: Path, revision: str) -> Iterator[Path]:
 
 
 def tags_of(root: Path, revision: str) -> dict[str, str]:
-    """Return the tags of a run of `revision`: its commit, and its name where it is an experiment."""
+    """Return the tags of a run of `revision`: its commit, and its name if it is an experiment."""
     listed = _git(root, "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps")
     for line in listed.splitlines():
         commit, ref = line.split(" ", 1)

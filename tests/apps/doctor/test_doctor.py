@@ -95,7 +95,7 @@ def test_contact_that_is_none(doctor, change):
     [
         ("{", "is not JSON"),
         ('{"AAA": {"wikipedia": 5}, "aab": {}}', "(and 1 more)"),
-        ('{"AAA": {"wikipedia": "{origin}/wiki/Fog", "soundtrack": []}}', "corpus.serve names none"),
+        ('{"AAA": {"wikipedia": "{origin}/wiki/Fog", "soundtrack": []}}', "corpus.serve is null"),
     ],
 )
 def test_broken_corpus(doctor, corpus, text, found):
@@ -165,7 +165,7 @@ def test_without_a_javascript_runtime(doctor, corpus, monkeypatch, tmp_path, sou
     status, rows, _ = doctor()
     assert (status, rows["JavaScript"][:2]) == (0, ["warning", "no runtime"])
     asks = "example.org" not in soundtrack
-    assert rows["JavaScript"][2].startswith("many YouTube videos" if asks else "nothing of this corpus")
+    assert rows["JavaScript"][2].startswith("many YouTube videos" if asks else "nothing: this corpus")
 
 
 def test_cookies_are_looked_at_when_named(doctor, root, change):
@@ -208,7 +208,7 @@ def test_codec_that_is_not_built_in(doctor, monkeypatch):
     assert "encoder libnone" in rows["FFmpeg"][1]
 
 
-@pytest.mark.parametrize(("remove", "found"), [(".dvc", "no .dvc folder"), (".git", "no Git repository")])
+@pytest.mark.parametrize(("remove", "found"), [(".dvc", "no .dvc folder"), (".git", "not a Git repository")])
 def test_what_dvc_needs(doctor, root, remove, found):
     shutil.rmtree(root / remove)
     status, rows, _ = doctor()
@@ -239,10 +239,10 @@ def test_mlflow_store_is_never_worse_than_a_warning(doctor, root):
 @pytest.mark.parametrize(
     ("stage", "place", "state", "found"),
     [
-        ("active", "{root}/mlartifacts", "ok", "which opens"),
+        ("active", "{root}/mlartifacts", "ok", "readable"),
         ("active", "/elsewhere/mlartifacts", "warning", "recorded in /elsewhere"),
         ("deleted", "{root}/mlartifacts", "warning", "was deleted"),
-        ("active", "s3://bucket/mlartifacts", "ok", "which opens"),
+        ("active", "s3://bucket/mlartifacts", "ok", "readable"),
     ],
 )
 def test_mlflow_store_of_a_moved_repository_and_a_deleted_experiment(doctor, root, stage, place, state, found):

@@ -62,7 +62,7 @@ def test_packaged(monkeypatch):
     packaged = {"efficientnet-lite0": ("no_such_package", "weights.pth")}
     monkeypatch.setattr("pipeline.encoders.image.PACKAGED", packaged)
     found = image("efficientnet-lite0")
-    assert (found.state, found.disables) == ("missing", "features@image, and all that is trained on it")
+    assert (found.state, found.disables) == ("missing", "features@image, and all models trained on it")
 
 
 def test_folder(tmp_path):
@@ -97,11 +97,11 @@ def test_on_the_hub(answer):
 @pytest.mark.parametrize(
     ("statuses", "found"),
     [
-        ({}, "the hub has no such model"),
-        ({"config": 401, "weights": 401, "pictures": 401}, "the hub has no such model"),
-        ({"config": 200, "pictures": 200}, f"not its {WEIGHTS}"),  # only pytorch_model.bin, which is not read
-        ({"config": 403}, "signed in"),
-        ({"config": 503}, "the hub answers 503"),
+        ({}, "not on the hub"),
+        ({"config": 401, "weights": 401, "pictures": 401}, "not on the hub"),
+        ({"config": 200, "pictures": 200}, f"without {WEIGHTS}"),  # only pytorch_model.bin, which is not read
+        ({"config": 403}, "sign in"),
+        ({"config": 503}, "the hub returned HTTP 503"),
     ],
 )
 def test_what_the_hub_does_not_give(answer, statuses, found):
@@ -114,7 +114,7 @@ def test_what_the_hub_does_not_give(answer, statuses, found):
 
 def test_hub_that_is_not_reached(monkeypatch):
     point_to(monkeypatch, NOBODY)
-    assert "the hub is not reached (ConnectionError)" in image("a/vit").found
+    assert "the hub cannot be reached (ConnectionError)" in image("a/vit").found
 
 
 def test_offline_mode_asks_nobody(answer, monkeypatch):
@@ -128,4 +128,4 @@ def test_no_name_at_all(encoder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # beside which there is no folder x
     check = image(encoder)
     assert check.state == "missing"
-    assert "no package, no folder and no name of the hub" in check.found
+    assert "not a package, a folder or a name on the hub" in check.found

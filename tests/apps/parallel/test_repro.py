@@ -158,7 +158,7 @@ def test_what_fails_is_named_and_the_rest_goes_on(repository):
     done = repository.run(*REPRO)
     assert done.returncode == 1
     assert "ERROR: left is to fail" in done.stdout
-    assert done.stdout.splitlines()[-1] == "ERROR: failed: side@left; not run for that reason: last"
+    assert done.stdout.splitlines()[-1] == "ERROR: failed: side@left; therefore not run: last"
     assert ran(repository) == ["alone", "first", "left", "right"]
     assert graph.recorded(repository.folder) == ["first", "side@right", "alone"]
     set_mode(repository, "quick")
@@ -202,7 +202,7 @@ def test_one_at_a_time_where_one_is_asked_for_and_none_that_another_command_work
     done = repository.run(*REPRO[:-1], "1")
     assert done.returncode == 1
     assert "dvc repro alone" in done.stdout
-    assert done.stdout.splitlines()[-1] == "ERROR: failed: alone; not run for that reason: none"
+    assert done.stdout.splitlines()[-1] == "ERROR: failed: alone; therefore not run: none"
     found = steps(repository)
     assert found[1::2] == [f"/{name}" for name in found[::2]]
     assert sorted(found[::2]) == ["first", "last", "left", "right"]

@@ -74,4 +74,4 @@ def test_model_of_an_experiment_is_logged_under_its_name(committed, command, cap
 
 def test_unknown_revision_is_refused(committed, command, capsys):
     assert command("sync-mlflow", "--rev", "nowhere") == 1
-    assert "--rev: 'nowhere' is no commit, branch, tag or experiment" in capsys.readouterr().err
+    assert "--rev: 'nowhere' is not a commit, branch, tag or experiment" in capsys.readouterr().err

@@ -125,7 +125,7 @@ def test_training_that_lost_its_server_is_completed(restored, command, monkeypat
 def test_figures_of_another_model_are_not_logged_and_it_is_said(restored, command, capsys):
     restored.evaluate(model={"model.safetensors": "0" * 64})
     command("sync-mlflow")
-    assert "evaluated was another model: run `dvc repro evaluate@Im`" in capsys.readouterr().out
+    assert "the evaluation is of another model: run `dvc repro evaluate@Im`" in capsys.readouterr().out
     (run,) = restored.runs()
     assert "recall_at_10" not in run.data.metrics
 
