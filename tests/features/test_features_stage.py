@@ -69,7 +69,7 @@ def test_without_a_data_set_the_stage_says_what_to_run(tmp_path, features):
     with pytest.raises(MissingFileError, match=r"dataset\.parquet is missing: run `dvc repro split`"):
         main(tmp_path, "audio", features.audio, MACHINE)
     write_table(tmp_path / "data/dataset.parquet", [], DATASET)
-    with pytest.raises(StageError, match=r"lists no track: run `dvc repro split`"):
+    with pytest.raises(StageError, match=r"lists no tracks: run `dvc repro split`"):
         main(tmp_path, "audio", features.audio, MACHINE)
 
 
