@@ -32,7 +32,8 @@ from pipeline.segment.fingerprint import landmarks_of
 from pipeline.store.cache import FeatureCache, write_shard
 from pipeline.store.index import as_bytes
 
-GROUP_FILES = 16  # that a process takes at a time; what a kill loses
+GROUP_FILES = 16  # that a process takes at a time, at most; what a kill loses
+STEPS = 50  # in which progress is reported, at least
 TOGETHER = 32  # segments of a file that an encoder is given at a time
 SHARD_BYTES = 1 << 25  # of features, after which a shard is written, also within a file
 
@@ -106,7 +107,7 @@ def decode_files(
     cluster, and files are read meanwhile. A file on which a process dies `ATTEMPTS` times has the status `crashed`.
     Raises `ModelError` as `load_encoder` does.
     """
-    groups = list(batches(rows, GROUP_FILES))
+    groups = list(batches(rows, max(1, min(GROUP_FILES, len(rows) // STEPS))))
     places = folder.absolute(), cache.folder.absolute()
     with ExitStack() as stack:
         if recipe.is_log_mel:

@@ -472,6 +472,7 @@ def test_several_processes_make_the_same(root, settings, folder, out, indexed_on
         return (packed(packed(work)(packed(item))) for item in items)
 
     monkeypatch.setattr(decode, "GROUP_FILES", 2)
+    monkeypatch.setattr(decode, "STEPS", 1)
     monkeypatch.setattr(decode, "map_in_order", map_in_order)
     shared = replace(settings, machine=replace(settings.machine, processes=3))
     update_library(root, shared, folder, out, None)
@@ -492,6 +493,7 @@ def test_a_file_on_which_processes_die_is_a_row_and_the_next_run_tries_again(
 
     with monkeypatch.context() as patch:
         patch.setattr(decode, "GROUP_FILES", 2)
+        patch.setattr(decode, "STEPS", 1)
         patch.setattr(decode, "map_in_order", map_in_order)
         rows = update().rows
     (crashed,) = [row for row in rows if row["status"] == "crashed"]

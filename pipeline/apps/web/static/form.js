@@ -186,6 +186,11 @@ export function listen(acts) {
   listenToDrops(most("image"));
 }
 
+document.addEventListener("indexed", ({ detail: library }) => {
+  delete summaries[library];
+  if (form.elements.library.value === library) offerFilters(chosenFilters());
+});
+
 function listenToDrops(most) {
   const drop = byId("drop");
   drop.addEventListener("dragover", (event) => {

@@ -2,7 +2,7 @@
 // as text alone (textContent), never as markup. What is asked is in the address after #, so a link brings it back.
 
 import { exported, looked } from "./exchange.js";
-import { fill, filesOf, listen, questionFromForm, settled } from "./form.js";
+import { change, fill, filesOf, listen, questionFromForm, settled } from "./form.js";
 import { body, decoded, empty, encoded, found, hasUploads, isBySound, scenesOf } from "./question.js";
 import { describe, showReasons, showSections, titled, titleOf } from "./results.js";
 import { listenToKeys } from "./keys.js";
@@ -315,6 +315,15 @@ byId("back").addEventListener("click", () => history.back());
 byId("pin").addEventListener("click", () => pin(views[shown].sections[0]));
 byId("exports").addEventListener("click", saveAll);
 byId("unpin").addEventListener("click", () => pin(null));
+
+// a library that was indexed again has other tracks in its rows
+document.addEventListener("indexed", ({ detail: library }) => {
+  const view = views[shown];
+  if (form.elements.library.value === library) change({ like: [], less: [] });
+  if (!view?.sections.some(({ answer }) => answer?.library === library)) return;
+  if (isBySound(view.question)) complain(`${library} was indexed again: search again.`);
+  else search({ ...view.question, like: [], less: [] }, "replaceState");
+});
 
 window.addEventListener("popstate", ({ state }) => {
   asking?.abort();
