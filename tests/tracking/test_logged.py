@@ -6,18 +6,21 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas
 import pytest
 
 from pipeline.apps.recommend.query import Encoders, QueryEncoder
+from pipeline.corpus.film import ORIGIN
 from pipeline.model.store import load_model
 from pipeline.tracking.logged import CODE, PIPELINE, REQUIREMENTS, SERVED
 from pipeline.tracking.store import tracking_uri
 from pipeline.tracking.training import training_run
 from tests.apps.recommend.asked_world import CPU, make_asked_world
 from tests.apps.recommend.test_query import as_queries
+from tests.apps.recommend.tracks import make_index, track
 from tests.test_architecture import reached_from
 
 pytestmark = pytest.mark.slow
@@ -99,6 +102,20 @@ def test_a_question_without_what_the_model_needs_is_refused_by_name(tmp_path, pa
     served = mlflow.pyfunc.load_model(found.artifact_location)
     with pytest.raises(MlflowException, match=r"^the query \(Dawn\): tags missing"):
         served.predict(pandas.DataFrame([{"title": "Dawn", "tags": None}]))
+
+
+def test_tracks_come_without_addresses_that_nobody_else_can_open():
+    from pipeline.apps.recommend.served import Served
+
+    addresses = [(f"{ORIGIN}/wiki/One", "https://x.org/1.mp3"), ("https://x.org/wiki/Two", f"{ORIGIN}/audio/2.mp3")]
+    rows = [track(number, url=url, source_url=source) for number, (url, source) in enumerate(addresses)]
+    model = Served()
+    model.encoder = SimpleNamespace(encode=lambda queries: np.array([[1.0, 0.0]] * len(queries)))
+    model.index = make_index(np.array([[1.0, 0.0], [1.0, 1.0]]), rows)
+    answer = model.predict(None, pandas.DataFrame([{"tags": "war"}]), {"k": 2})
+    assert list(answer["path"]) == [row["path"] for row in rows]
+    assert list(answer["url"]) == ["", "https://x.org/wiki/Two"]
+    assert list(answer["source_url"]) == ["https://x.org/1.mp3", ""]
 
 
 @pytest.mark.usefixtures("path_of_imports")

@@ -19,6 +19,7 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+ORIGIN = "{origin}"  # of an address that nobody else can open: that of `pipeline.corpus`, which is not copied
 MAX_IMAGE_CHARS = 27_000_000  # of base64: 20 MB, what the web page takes
 
 
@@ -54,7 +55,6 @@ class Served(PythonModel):
             raise MlflowException.invalid_parameter_value(str(error)) from error
 
     def _answer(self, table: pandas.DataFrame, params: dict[str, Any] | None) -> pandas.DataFrame:
-        from pipeline.apps.recommend.formats import public
         from pipeline.apps.recommend.query import Query
         from pipeline.store.index import INDEX_KEYS
 
@@ -76,7 +76,7 @@ class Served(PythonModel):
         answers = [
             {"query": query, "rank": rank, "score": float(score)}
             | track
-            | {name: public(track[name]) for name in ("url", "source_url")}
+            | {name: "" if track[name].startswith(ORIGIN) else track[name] for name in ("url", "source_url")}
             for query, (of_query, of_scores) in enumerate(zip(rows, scores, strict=True))
             for rank, (track, score) in enumerate(zip(self.index.rows(of_query), of_scores, strict=True), start=1)
         ]
