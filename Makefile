@@ -1,14 +1,18 @@
-# make run     install, and run all stages on the embedded corpus, one per core at once
-# make install create the environment only; activate it with `source .venv/bin/activate`
-# make test    run all tests, in two processes; the fast ones: .venv/bin/pytest -n 2 -m "not slow"
-# make ui      open MLflow on this machine
-# make lint    ruff (check and format) and mypy; .pre-commit-config.yaml has the same
+# make run         build everything on the embedded corpus, as many stages at once as there are cores; then dvc repro
+# make install     the environment only; `source .venv/bin/activate` activates it
+# make test        all tests, in two processes; the quick ones: .venv/bin/pytest -n 2 -m "not slow"
+# make lint        ruff (check and format) and mypy, like the hooks of .pre-commit-config.yaml
+# make ui          MLflow's pages on this machine
+# make docs        the documentation as a site with search: open site/index.html
+# make docs-serve  the same at http://127.0.0.1:8001, rebuilt after each change
+# make help        this list
 
 PYTHON ?= python3
 VENV := .venv
 export PATH := $(abspath $(VENV))/bin:$(PATH)
+DOCS := .venv-docs
 
-.PHONY: run install test ui lint
+.PHONY: run install test lint ui docs docs-serve help
 
 run: $(VENV)/.installed
 	python -m pipeline repro
@@ -26,6 +30,16 @@ lint: $(VENV)/.installed-dev
 	ruff check .
 	ruff format --check .
 	mypy
+
+docs: $(DOCS)/.installed
+	$(DOCS)/bin/zensical build --strict
+	@echo "Open site/index.html in a browser."
+
+docs-serve: $(DOCS)/.installed
+	$(DOCS)/bin/zensical serve --dev-addr 127.0.0.1:8001
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
 $(VENV)/.installed: pyproject.toml $(VENV)/.packages
 	python -m pip install --quiet --disable-pip-version-check --no-deps --editable .  # soundtrack
@@ -48,3 +62,8 @@ $(VENV)/bin/pip:
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 	  { echo "$(PYTHON) has no venv module: install it (Debian and Ubuntu: sudo apt install python3-venv)"; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
+
+$(DOCS)/.installed: requirements-docs.txt
+	$(PYTHON) -m venv --clear $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	touch $@
