@@ -1,1 +1,1 @@
-"""What everything else stands on: errors, files, tables, parameters, processes, devices, text."""
+"""Foundations: errors, files, tables, parameters, processes, devices, text."""

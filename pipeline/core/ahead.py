@@ -1,6 +1,6 @@
-"""Work done in threads ahead of its use: results in order, and few of them in memory.
+"""Work done ahead in threads: results in order, few of them in memory.
 
-It is for work that leaves other threads running: reading files, Pillow, NumPy and tokenizers do.
+For work that releases the GIL, such as file reads, Pillow, NumPy and tokenizers.
 """
 
 from collections import deque
@@ -12,14 +12,14 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-DEPTH = 2  # items per thread that are begun, or done, before they are asked for
+DEPTH = 2  # items per thread that are running or done before they are requested
 
 
 def ahead(work: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
-    """Yield `work(item)` of each of `items`, in order, of which `threads` do the next ones meanwhile.
+    """Yield `work(item)` for each of `items`, in order; `threads` threads work on the next ones meanwhile.
 
-    `items` are drawn in the calling thread. What `work` raises comes out in its place; whoever stops early waits for
-    what is begun, no more.
+    `items` are drawn in the calling thread. An exception in `work` is raised in its place; after an early stop, only
+    running work is awaited.
     """
     waiting: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(threads)
@@ -35,7 +35,7 @@ def ahead(work: Callable[[Item], Result], items: Iterable[Item], threads: int) -
 
 
 def drawn_ahead(source: Iterable[Item]) -> Iterator[Item]:
-    """Yield what `source` yields, which a thread of its own draws from it, `DEPTH` items ahead at most."""
+    """Yield the items of `source`, drawn in a separate thread at most `DEPTH` items ahead."""
     iterator = iter(source)
     for found in ahead(lambda _: list(islice(iterator, 1)), count(), 1):
         if not found:

@@ -1,15 +1,15 @@
-"""The errors that a user can cause, and mend.
+"""Errors that a user can cause and fix.
 
     PipelineError
-    ├── ParamsError        params.yaml: a key that is unknown, missing, mistyped or at odds with another
-    ├── CorpusError        meta.json: a film that cannot be read as one
-    ├── MissingFileError   a file of an earlier stage is not there
-    ├── StageError         too few items of a stage succeeded, or none is left
-    └── ModelError         a model and its features do not fit
-        └── HubError       a model of the Hugging Face hub cannot be had
+    ├── ParamsError        params.yaml: a key that is unknown, missing, mistyped or inconsistent
+    ├── CorpusError        meta.json: an invalid film
+    ├── MissingFileError   a file of an earlier stage is missing
+    ├── StageError         too few items of a stage succeeded
+    └── ModelError         a model does not match its features
+        └── HubError       a model of the Hugging Face hub is not available
 
-Trouble with one film or one recording is a row with `status` and `reason`, not an exception. A message names the key or
-file, the value found, the values allowed, and what to do next.
+A problem with one film or recording is a row with `status` and `reason`, not an exception. A message has the key or
+file, the value found, the values allowed, and the next command.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ from pathlib import Path
 class PipelineError(Exception):
     """Base class: a stage prints the message without a traceback and exits with 1.
 
-    `found` says what is wrong; `remedy` what to do about it, where that is kept apart.
+    `found` is the problem; `remedy` the fix, if kept separate.
     """
 
     def __init__(self, found: str = "", remedy: str = "") -> None:
@@ -40,7 +40,7 @@ class MissingFileError(PipelineError):
 
 
 class StageError(PipelineError):
-    """A stage has too little to go on with."""
+    """A stage cannot continue."""
 
 
 class ModelError(PipelineError):
@@ -48,13 +48,13 @@ class ModelError(PipelineError):
 
 
 class HubError(ModelError):
-    """A model of the Hugging Face hub cannot be had, or not be put there."""
+    """A model cannot be downloaded from, or uploaded to, the Hugging Face hub."""
 
 
 def disk_error(error: OSError, path: Path, command: str) -> StageError:
-    """Return what a full disk, or one that refuses, means to `command`: at `path`, unless the error names a file."""
+    """Return the error of `command` for a full or failing disk, at `path` unless `error` has a file name."""
     name = command.split()[-1]
     return StageError(
-        f"{name}: {error.filename or path}: {error.strerror or error}; mend that and run `{command}` again, "
-        "what is done is kept"
+        f"{name}: {error.filename or path}: {error.strerror or error}; fix the cause and run `{command}` again "
+        "to resume"
     )

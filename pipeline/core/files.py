@@ -1,7 +1,7 @@
-"""Files of the project's own, which appear whole: written under a temporary name in the same folder, then renamed.
+"""Atomic writes of the project's own files: written under a temporary name in the same folder, then renamed.
 
-File and folder are synced, so that a power cut leaves the old content or the new. What a user names for a result is
-written by `pipeline.core.output` instead.
+File and folder are synced: a power failure leaves the old or the new content. Output files that a user names are
+written by `pipeline.core.output`.
 """
 
 import glob
@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 BLOCK_BYTES = 1 << 20
-NAME_CHARS = 48  # of a file's name in its temporary one, which must not be longer than a name may be
-MODE = 0o644  # mkstemp gives 0600
+NAME_CHARS = 48  # of the file's name in the temporary one, within the limit of file systems
+MODE = 0o644  # instead of mkstemp's 0600
 
 
 @contextmanager
 def whole_file(path: Path, mode: int = MODE) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it to `path` when the block ends, remove it when the block fails."""
+    """Yield a temporary path beside `path`; rename it to `path` at the end of the block, remove it on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path), suffix=path.suffix)
     os.close(handle)
@@ -39,19 +39,19 @@ def whole_file(path: Path, mode: int = MODE) -> Iterator[Path]:
 
 
 def edited_file(path: Path) -> AbstractContextManager[Path]:
-    """Return `whole_file` for a new content of a user's file, if it is there: a link is followed, the mode kept."""
+    """Return `whole_file` for a user's file: follows a link, and keeps the mode of an existing file."""
     path = path.resolve()
     return whole_file(path, stat.S_IMODE(path.stat().st_mode) if path.exists() else MODE)
 
 
 def remove_strays(path: Path) -> None:
-    """Remove what killed runs left of `path`, a file that has one writer."""
+    """Remove the temporary files that killed runs left for `path`, a file with one writer."""
     for stray in path.parent.glob(f"{glob.escape(_prefix(path))}*"):
         stray.unlink()
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path` whole."""
+    """Write `data` to `path` atomically."""
     with whole_file(path) as temporary:
         temporary.write_bytes(data)
 

@@ -1,8 +1,8 @@
-"""Models of the Hugging Face hub: their addresses, what is in them, and their files in the hub's own cache.
+"""Models of the Hugging Face hub: their addresses, their lists of files, and files in the hub's own cache.
 
-An address is `hf://OWNER/REPO`, or `hf://OWNER/REPO@REVISION` with a branch, a tag or a commit. The hub is asked first,
-so that what is newer or was half downloaded is fetched; what it cannot be asked for is taken from the cache. The hub's
-library reads HF_ENDPOINT, HF_HOME, HF_HUB_OFFLINE and HF_TOKEN, and sends the token to the hub alone.
+An address is `hf://OWNER/REPO`, or `hf://OWNER/REPO@REVISION` with a branch, a tag or a commit. The hub is queried
+first, to fetch newer and incomplete files; the cache is used if the hub cannot be reached. The hub's library reads
+HF_ENDPOINT, HF_HOME, HF_HUB_OFFLINE and HF_TOKEN, and sends the token only to the hub.
 """
 
 from collections.abc import Collection, Iterator
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 SCHEME = "hf://"
-HUB_SECONDS = 10.0  # to wait for the first answer, ...
-ANSWER_SECONDS = 60.0  # ... and for each one after it; the hub's library would wait for ever
+HUB_SECONDS = 10.0  # timeout of the first answer
+ANSWER_SECONDS = 60.0  # timeout of later answers; the hub's library has none
 ERROR_CHARS = 200
 REFUSED = {401: ": sign in with `hf auth login`, or set HF_TOKEN", 403: ": your token does not allow it"}
 
@@ -29,7 +29,7 @@ REFUSED = {401: ": sign in with `hf auth login`, or set HF_TOKEN", 403: ": your 
 class Address:
     """A model of the hub."""
 
-    repository: str  # OWNER/REPO; a few old ones have no owner
+    repository: str  # OWNER/REPO; a few old ones without owner
     revision: str | None = None  # branch, tag or commit; None: the main branch
 
     def __str__(self) -> str:
@@ -37,16 +37,16 @@ class Address:
 
 
 def is_hub_address(text: str) -> bool:
-    """Return whether `text` is meant as an address, right or wrong."""
+    """Return whether `text` is intended as an address, valid or not."""
     return text.startswith(SCHEME)
 
 
 def hub_address(text: str) -> Address:
-    """Return the address that `text` is; raise `HubError` where it is none of a model."""
+    """Return the address in `text`; raise `HubError` if it is not the address of a model."""
     from huggingface_hub.errors import HfUriError
     from huggingface_hub.utils import parse_hf_uri
 
-    wanted = f"an address of a model is {SCHEME}OWNER/REPO or {SCHEME}OWNER/REPO@REVISION"
+    wanted = f"the address of a model is {SCHEME}OWNER/REPO or {SCHEME}OWNER/REPO@REVISION"
     if not is_hub_address(text):
         raise HubError(f"found {text!r}", wanted)
     try:
@@ -59,9 +59,9 @@ def hub_address(text: str) -> Address:
 
 
 def files_of(address: Address) -> dict[str, int]:
-    """Return the files of a model by their paths, with their bytes; where the hub cannot be asked, those in the cache.
+    """Return the size in bytes of each file of a model by its path; of cached files if the hub cannot be reached.
 
-    Raises `HubError` where neither has it.
+    Raises `HubError` if neither has the model.
     """
     try:
         with explained(address):
@@ -78,9 +78,9 @@ def files_of(address: Address) -> dict[str, int]:
 
 
 def fetch(address: Address, names: Collection[str]) -> Path:
-    """Return the folder of the hub's cache, named after the commit, that has the files `names` of a model.
+    """Return the folder of the hub's cache, named by the commit, with the files `names` of a model.
 
-    Those alone are downloaded. Raises `HubError` for a model or a file that neither the hub nor the cache has.
+    Only these are downloaded. Raises `HubError` for a model or a file that neither the hub nor the cache has.
     """
     from huggingface_hub import snapshot_download
 
@@ -101,7 +101,7 @@ def fetch(address: Address, names: Collection[str]) -> Path:
 
 
 def hub() -> "HfApi":
-    """Return the hub's client; from now on it waits for no answer longer than ANSWER_SECONDS."""
+    """Return the hub's client, with a timeout of ANSWER_SECONDS for each answer."""
     from huggingface_hub import HfApi, get_session
 
     hooks = get_session().event_hooks["request"]
@@ -112,9 +112,9 @@ def hub() -> "HfApi":
 
 @contextmanager
 def explained(address: Address, failed: str = "is not in the hub's cache, and") -> Iterator[None]:
-    """Turn what the hub's library raises in the block into a `HubError`; only `ValueError` for a wrong name stays.
+    """Raise exceptions of the hub's library in the block as `HubError`, except `ValueError` for an invalid name.
 
-    `failed` is what a failure to ask the hub means.
+    `failed` begins the message if the hub cannot be queried.
     """
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -130,35 +130,35 @@ def explained(address: Address, failed: str = "is not in the hub's cache, and") 
     try:
         yield
     except GatedRepoError:
-        reason = "is given by its owner only to those who are signed in (`hf auth login`) and have asked"
+        reason = "is gated: sign in (`hf auth login`) and request access from its owner"
     except RepositoryNotFoundError:
-        reason = "is no model of the Hugging Face hub, or is private and you are not signed in (`hf auth login`)"
+        reason = "is not a model of the Hugging Face hub, or it is private and you are not signed in (`hf auth login`)"
     except RevisionNotFoundError:
-        reason = "names no branch, tag or commit of that model"
+        reason = "is not a branch, tag or commit of that model"
     except OfflineModeIsEnabled:
-        reason = f"{failed} HF_HUB_OFFLINE forbids asking the hub"
+        reason = f"{failed} HF_HUB_OFFLINE disables the hub"
     except HfHubHTTPError as error:
         status = error.response.status_code
-        reason = f"{failed} the hub answers {status}{REFUSED.get(status, '')}"
-    except (HTTPError, ConnectionError, LocalEntryNotFoundError) as error:  # HTTPError: of whichever client it uses
-        reason = f"{failed} the hub is not reached ({type(error).__name__})"
-    except (XetDownloadError, RuntimeError) as error:  # of the library that moves large files
-        reason = f"{failed} the transfer broke off ({one_line(str(error), ERROR_CHARS)})"
+        reason = f"{failed} the hub returned HTTP {status}{REFUSED.get(status, '')}"
+    except (HTTPError, ConnectionError, LocalEntryNotFoundError) as error:  # HTTPError: of the HTTP client in use
+        reason = f"{failed} the hub cannot be reached ({type(error).__name__})"
+    except (XetDownloadError, RuntimeError) as error:  # of the transfer library
+        reason = f"{failed} the transfer failed ({one_line(str(error), ERROR_CHARS)})"
     except OSError as error:
-        reason = f"cannot be read or kept: {error.filename or 'the cache of the hub'}: {error.strerror or error}"
+        reason = f"cannot be read or written: {error.filename or 'the cache of the hub'}: {error.strerror or error}"
     else:
         return
     raise HubError(f"{address} {reason}")
 
 
 def _limit_time(request: Any) -> None:
-    """Give a request of the hub's library a time limit for each of its steps that has none."""
+    """Set a timeout for each step of a request of the hub's library that has none."""
     limits = request.extensions.get("timeout", {})
     request.extensions["timeout"] = {step: ANSWER_SECONDS if limit is None else limit for step, limit in limits.items()}
 
 
 def _cached(address: Address) -> Path | None:
-    """Return the folder of the cache that has files of a model, maybe not all; None where there is none."""
+    """Return the folder of the cache with files of a model, possibly not all; None if there is none."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import IncompleteSnapshotError, LocalEntryNotFoundError
 

@@ -1,9 +1,9 @@
-"""What earlier runs left, one JSON file per item, so that a killed run resumes and what has not changed is kept.
+"""Records of earlier runs, one JSON file per item: a killed run resumes, and unchanged items are kept.
 
     folder/AAA.json, folder/AAA/000.json, …     a name is a path below the folder, without the suffix
 
-A record is written whole or not at all. It is read back only if it has the keys that this version writes and was made
-from the same inputs; which records still hold, and what must be done again, each stage decides itself.
+Records are written atomically. A record is read only if it has the keys of this version and was made from the same
+inputs; each stage decides which records are still valid, and what must be repeated.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 from pipeline.core.files import write_json
 
 SUFFIX = ".json"
-HIDDEN = "."  # begins the names of files that are not whole
+HIDDEN = "."  # prefix of incomplete files
 
 Record = dict[str, Any]
 
@@ -27,7 +27,7 @@ class Ledger:
         self._keys = frozenset(keys)
 
     def read(self, name: str, **inputs: Any) -> Record | None:
-        """Return the record of an item; None when there is none, none of this shape or none with these `inputs`."""
+        """Return the record of an item; None if it is missing, of another shape or has other `inputs`."""
         try:
             record = json.loads(self._path(name).read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
@@ -37,7 +37,7 @@ class Ledger:
         return record if all(record[key] == value for key, value in inputs.items()) else None
 
     def write(self, name: str, record: Record) -> None:
-        """Write the record of an item whole; raise `ValueError` when it has other keys."""
+        """Write the record of an item; raise `ValueError` if it has other keys."""
         if record.keys() != self._keys:
             raise ValueError(f"{name}: the keys {sorted(self._keys ^ record.keys())} are missing or unknown")
         write_json(self._path(name), record)
@@ -47,12 +47,12 @@ class Ledger:
         self._path(name).unlink(missing_ok=True)
 
     def names(self) -> list[str]:
-        """Return the names of all items with a file, sorted."""
+        """Return the names of all items with a record, sorted."""
         found = (path.relative_to(self.folder) for path in self.folder.rglob(f"*{SUFFIX}"))
         return sorted(path.as_posix().removesuffix(SUFFIX) for path in found if not path.name.startswith(HIDDEN))
 
     def sweep(self, kept: Collection[str]) -> None:
-        """Remove the records of all items that are not among the names `kept`."""
+        """Remove the records of all items that are not in `kept`."""
         for name in self.names():
             if name not in kept:
                 self.remove(name)

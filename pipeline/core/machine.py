@@ -1,6 +1,6 @@
-"""The machine that the work runs on: the section `machine` of params.yaml, and the device that tensors are computed on.
+"""The section `machine` of params.yaml, and the device for tensors.
 
-It holds what results do not depend on, so no stage of dvc.yaml lists it: another machine makes nothing stale.
+Results do not depend on it. No stage of dvc.yaml lists it: a change makes no stage stale.
 """
 
 from collections.abc import Iterator
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 Device = Literal["auto", "cpu", "cuda"]
 Batched = Literal["audio", "image", "text", "embed"]  # windows, posters, texts; windows and films of a trained model
 
-# What `auto` stands for. A CPU is fastest with what its caches hold. A GPU's memory has room for so much of the largest
-# models known: windows of 30 s through wav2vec 2.0, ViT-L, texts of 512 tokens, windows through the paper's tower.
+# Values of `auto`. A CPU is fastest with batches that fit its caches. A GPU's memory has room for these with the
+# largest known models: windows of 30 s in wav2vec 2.0, ViT-L, texts of 512 tokens, windows in the paper's tower.
 CPU_BATCHES: dict[Batched, int] = {"audio": 1, "image": 4, "text": 32, "embed": 32}
 GPU_BATCHES: dict[Batched, int] = {"audio": 16, "image": 64, "text": 64, "embed": 32}  # per `GPU_SHARE`
 GPU_SHARE = 16 * 2**30  # bytes of memory
@@ -38,7 +38,7 @@ BatchSize = Annotated[int | Literal["auto"], PlainValidator(_checked)]
 
 @dataclass(frozen=True, config=STRICT)
 class Machine:
-    """How much is done at once, and where."""
+    """Devices, processes and batch sizes."""
 
     device: Device
     processes: Count
@@ -51,24 +51,24 @@ class Machine:
 
 
 def choose_device(name: Device) -> "torch.device":
-    """Return the device that `machine.device` asks for; `auto` is CUDA where there is one, else the CPU.
+    """Return the device of `machine.device`; `auto` is CUDA if available, else the CPU.
 
-    Raises `ParamsError` when CUDA is asked for and absent.
+    Raises `ParamsError` if CUDA is requested but not available.
     """
-    import torch  # which stages that compute no tensors do without
+    import torch  # not needed by stages without tensors
 
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name == "cuda" and not torch.cuda.is_available():
         raise ParamsError(
-            "machine.device: found 'cuda', but PyTorch finds no CUDA device here; set it to auto or cpu in params.yaml"
+            "machine.device: found 'cuda', but PyTorch finds no CUDA device; set it to auto or cpu in params.yaml"
         )
     return torch.device(name)
 
 
 @contextmanager
 def cpu_threads(count: int) -> Iterator[None]:
-    """Let PyTorch compute in `count` threads of the CPU within the block: with another number its sums differ."""
+    """Set PyTorch's CPU threads to `count` in the block; another number changes the order of sums."""
     import torch
 
     before = torch.get_num_threads()
@@ -80,7 +80,7 @@ def cpu_threads(count: int) -> Iterator[None]:
 
 
 def batch_size_on(device: "torch.device", of: Batched, wanted: BatchSize) -> int:
-    """Return how many `device` takes at once: the number `wanted`, or what `auto` stands for there."""
+    """Return the batch size on `device`: `wanted`, or the value of `auto`."""
     if wanted != "auto":
         return wanted
     if device.type == "cpu":

@@ -1,7 +1,7 @@
-"""Batches through a device: copied there, computed and fetched, in order.
+"""Computation of batches on a device: copied, computed and fetched, in order.
 
-On a GPU all of that overlaps. A batch goes there from page-locked memory on a stream of its own while the one before is
-computed, and its result is fetched when the next one has been launched, so that the device never waits for Python.
+On a GPU these steps overlap. A batch is copied from page-locked memory on a separate stream while the one before is
+computed, and its result is fetched after the next one has been launched: the device never waits for Python.
 """
 
 import os
@@ -14,30 +14,30 @@ import torch
 from torch import Tensor
 
 Key = TypeVar("Key")
-Inputs = Any  # a tensor, or inputs by name
+Inputs = Any  # a tensor, or a mapping of name to inputs
 Fetch = Callable[[], np.ndarray]
 
-LATE = 1  # batches that have been launched when a result is fetched
-PREPARERS = 8  # threads that prepare batches for a GPU; for a CPU one, since the others compute
+LATE = 1  # later batches that are launched before a result is fetched
+PREPARERS = 8  # threads that prepare batches for a GPU; one for a CPU, whose other cores compute
 
 
 def overlaps(device: torch.device) -> bool:
-    """Return whether `device` computes by itself, so that reading and launching in threads of their own pay."""
+    """Return whether `device` computes asynchronously, and reading and launching should use separate threads."""
     return device.type == "cuda"
 
 
 def preparers(device: torch.device) -> int:
-    """Return how many threads prepare batches for `device`."""
+    """Return the number of threads that prepare batches for `device`."""
     return min(PREPARERS, os.cpu_count() or 1) if overlaps(device) else 1
 
 
 def pinned(inputs: Inputs, device: torch.device) -> Inputs:
-    """Return inputs in page-locked memory where `device` is a GPU, which copies from there by itself."""
+    """Return inputs in page-locked memory if `device` is a GPU, for asynchronous copies."""
     return mapped(Tensor.pin_memory, inputs) if device.type == "cuda" else inputs
 
 
 def mapped(change: Callable[[Tensor], Tensor], inputs: Inputs) -> Inputs:
-    """Return `inputs` with each of their tensors changed."""
+    """Return `inputs` with `change` applied to each tensor."""
     if isinstance(inputs, Mapping):
         return {name: mapped(change, value) for name, value in inputs.items()}
     return change(inputs)
@@ -46,9 +46,9 @@ def mapped(change: Callable[[Tensor], Tensor], inputs: Inputs) -> Inputs:
 def computed(
     batches: Iterable[tuple[Key, Inputs]], compute: Callable[[Inputs], Tensor], device: torch.device
 ) -> Iterator[tuple[Key, np.ndarray]]:
-    """Yield the key of each of `batches` with what `compute` gives of its inputs on `device`, in order.
+    """Yield the key of each of `batches` and `compute(inputs)` on `device`, in order.
 
-    `compute` runs in the calling thread, `LATE` batches ahead of what is yielded.
+    `compute` runs in the calling thread, `LATE` batches ahead.
     """
     launch = _Cuda(device) if device.type == "cuda" else _launch
     waiting: deque[tuple[Key, Fetch]] = deque()
@@ -83,7 +83,7 @@ class _Cuda:
         mapped(lambda tensor: _used_on(tensor, present), moved)
         found = compute(moved)
         fetched = torch.empty(found.shape, dtype=found.dtype, pin_memory=True)
-        fetched.copy_(found, non_blocking=True)  # before the next batch is launched, behind which it would wait
+        fetched.copy_(found, non_blocking=True)  # before the next launch, or it would wait for that batch
         done = present.record_event()
 
         def fetch() -> np.ndarray:
@@ -94,5 +94,5 @@ class _Cuda:
 
 
 def _used_on(tensor: Tensor, stream: torch.cuda.Stream) -> Tensor:
-    tensor.record_stream(stream)  # or its memory would be given to the next copy too early
+    tensor.record_stream(stream)  # else its memory could be reused by the next copy too early
     return tensor

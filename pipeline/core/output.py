@@ -1,6 +1,6 @@
-"""Where results that a user asks for go: standard output, or a file that is named on the command line.
+"""Output of commands: standard output, or a file named on the command line.
 
-Such a file is written in place, so that a device, a pipe or a link stays what it is and a file keeps its mode.
+Such a file is written in place: devices, pipes and links are preserved, and a file keeps its mode.
 """
 
 import io
@@ -15,9 +15,9 @@ from pipeline.core.errors import PipelineError
 
 @contextmanager
 def output_file(option: str, path: Path) -> Iterator[BinaryIO]:
-    """Yield the file that `option` names, open for bytes; raise `PipelineError` where it cannot be opened or written.
+    """Yield the file of `option`, open for bytes; raise `PipelineError` if it cannot be opened or written.
 
-    Its folder is made where it is missing. An `OSError` that the block raises otherwise is taken for one of this file.
+    Creates its folder if missing. Any `OSError` in the block is attributed to this file.
     """
     try:
         if not path.parent.exists():
@@ -29,20 +29,20 @@ def output_file(option: str, path: Path) -> Iterator[BinaryIO]:
 
 
 def write_output(option: str, path: Path, data: bytes) -> None:
-    """Write `data` to the file that `option` names, as `output_file` does."""
+    """Write `data` to the file of `option`, as `output_file` does."""
     with output_file(option, path) as file:
         file.write(data)
 
 
 @contextmanager
 def standard_output() -> Iterator[None]:
-    """End the process with 1 where standard output fails in the block: in silence where its reader has left.
+    """Exit with 1 if writing to standard output fails in the block; silently if its reader has closed the pipe.
 
-    It is flushed when the block ends, since after that Python would report the failure with a traceback.
+    Flushes at the end of the block: later, Python would report the failure with a traceback.
     """
     try:
         descriptor = sys.stdout.fileno()
-    except (AttributeError, io.UnsupportedOperation):  # it was closed from the start, or a test captures it
+    except (AttributeError, io.UnsupportedOperation):  # closed from the start, or captured by a test
         yield
         return
     sys.stdout.flush()
@@ -65,7 +65,7 @@ def standard_output() -> Iterator[None]:
 
 
 class _Standard(io.FileIO):
-    """A stream that keeps its failure, by which it is told from other files', and then takes what comes for nothing."""
+    """A stream that keeps its failure, to distinguish it from other files', and discards later writes."""
 
     failure: OSError | None = None
 

@@ -1,7 +1,7 @@
-"""Which films share music: what the tracks of several films have in common, and the sets of films that it joins.
+"""Films that share music: the keys by which tracks are the same music, and the sets of films that they join.
 
-The landmarks of a segment are the most telling words of its acoustic fingerprint (`pipeline.segment.fingerprint`) and
-the frames at which they stand; in tables they are text, base64 of all words (uint32) and then all frames (uint16).
+The landmarks of a segment are the most distinctive words of its acoustic fingerprint (`pipeline.segment.fingerprint`)
+and their frames; in tables they are text: base64 of all words (uint32), then all frames (uint16).
 """
 
 from base64 import b64decode, b64encode
@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 WORD, FRAME = np.dtype("<u4"), np.dtype("<u2")
-MOST_FRAMES = np.iinfo(FRAME).max  # 50 minutes; landmarks of what follows are left out
+MOST_FRAMES = np.iinfo(FRAME).max  # 50 minutes; later landmarks are left out
 
 
 def music_keys(track: Mapping[str, Any]) -> tuple[Hashable, ...]:
-    """Return what a row of the data set has in common with all rows that are the same music: recording, and sound."""
+    """Return the keys that a row of the data set shares with rows of the same music: recording, and sound."""
     return ("recording", track["recording"]), ("sound", track["sound"])
 
 
@@ -26,11 +26,11 @@ def packed(words: np.ndarray, frames: np.ndarray) -> str:
 
 
 def unpacked(text: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the words and frames of landmarks; raise `ValueError` for what `packed` did not write."""
+    """Return the words and frames of landmarks; raise `ValueError` for text that `packed` did not write."""
     data = b64decode(text or "", validate=True)
     count, rest = divmod(len(data), WORD.itemsize + FRAME.itemsize)
     if rest:
-        raise ValueError("these are no landmarks")
+        raise ValueError("not landmarks")
     return np.frombuffer(data, WORD, count), np.frombuffer(data, FRAME, count, count * WORD.itemsize)
 
 
@@ -41,15 +41,15 @@ class DisjointSets:
         self._parents: dict[Hashable, Hashable] = {}
 
     def add(self, name: str) -> None:
-        """Put a name into a set of its own, unless it is in one."""
+        """Add a name as a new set, unless it is in one."""
         self._find(name)
 
     def join(self, one: Hashable, other: Hashable) -> None:
-        """Make the sets of both keys one; a key that is new comes in."""
+        """Merge the sets of both keys, adding new keys."""
         self._parents[self._find(other)] = self._find(one)
 
     def least(self) -> dict[str, str]:
-        """Return by name, in order, the least name of its set."""
+        """Return the least name of each name's set, in order of the names."""
         names = sorted(key for key in self._parents if isinstance(key, str))
         first: dict[Hashable, str] = {}
         for name in names:

@@ -1,4 +1,4 @@
-"""How a stage script starts: its sections of the parameters, logging, and errors without a traceback."""
+"""Launching a stage script: its sections of the parameters, logging, and errors without a traceback."""
 
 import logging
 import runpy
@@ -12,9 +12,9 @@ from pipeline.core.fields import load_sections
 
 
 def launch(run: Callable[..., None], sections: Mapping[str, Any], *arguments: str) -> None:
-    """Call `run(root, *arguments, *sections)` in the working directory; on bad input exit with 1 and a plain message.
+    """Call `run(root, *arguments, *sections)` in the working directory; on invalid input exit with 1 and a message.
 
-    `sections` gives the type of each section of `params.yaml` that the stage reads, by its dotted name.
+    `sections` maps the dotted name of each section of `params.yaml` that the stage reads to its type.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     root = Path()
@@ -25,7 +25,7 @@ def launch(run: Callable[..., None], sections: Mapping[str, Any], *arguments: st
 
 
 def run_module(module: str, arguments: Sequence[str]) -> int:
-    """Run a module in this process as `python -m` does and return the exit status; an exception comes out."""
+    """Run a module in this process as `python -m` does and return the exit status; exceptions propagate."""
     sys.argv[1:] = arguments
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)

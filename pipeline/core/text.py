@@ -1,18 +1,18 @@
-"""Text from outside (pages, servers, tags, lists), made fit for one line of a log, a table or a terminal."""
+"""External text (pages, servers, tags, lists) on one line of a log, a table or a terminal."""
 
 import html
 import re
 import unicodedata
 
 UNSEEN = re.compile(r"<(script|style|title)\b.*?</\1\s*>|<!--.*?-->|<[^<>]*>", re.DOTALL | re.IGNORECASE)
-FORMAT = "Cf"  # Unicode's category of what has no shape of its own: joiners, changes of direction
+FORMAT = "Cf"  # Unicode's category of format characters: joiners, changes of direction
 
 
 def one_line(text: str, length: int | None = None) -> str:
     """Return `text` with single spaces and printable characters only, cut to `length` characters with `…`.
 
-    Format characters are removed, all others that cannot be printed become spaces; so do halves of surrogate pairs,
-    and the result can be written as UTF-8.
+    Format characters are removed; other unprintable characters and lone surrogates become spaces. The result can be
+    written as UTF-8.
     """
     if not text.isprintable():
         text = "".join(c if c.isprintable() else "" if unicodedata.category(c) == FORMAT else " " for c in text)
@@ -21,5 +21,5 @@ def one_line(text: str, length: int | None = None) -> str:
 
 
 def excerpt(page: str, length: int) -> str:
-    """Return the beginning of the text of an HTML page, without its tags, as `one_line` does."""
+    """Return the beginning of the text of an HTML page, without tags, as `one_line` does."""
     return one_line(html.unescape(UNSEEN.sub(" ", page)), length)

@@ -1,4 +1,4 @@
-"""Asking other hosts: which site a URL belongs to, when it may be asked again, and why nothing usable came back."""
+"""Requests to other hosts: the site of a URL, the pace of requests, and errors."""
 
 import ipaddress
 import logging
@@ -8,17 +8,17 @@ from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 PORTS = {"http": 80, "https": 443}
-PLAIN = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")  # HTTP libraries differ on the rest
-LONG_PAUSE_SECONDS = 60.0  # worth a line in the log, when a host asked for it
+PLAIN = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")  # HTTP libraries differ on other forms
+LONG_PAUSE_SECONDS = 60.0  # longer pauses requested by a host are logged
 
 log = logging.getLogger(__name__)
 
 
 class FetchError(Exception):
-    """Nothing usable came back: `status` is the word for the row, `reason` the sentence.
+    """A fetch failed: `status` and `reason` are those of the row.
 
-    `needs` names the parameters that would have to change for another attempt, with the least value of each;
-    `redirects` holds the URLs that had led on before.
+    `needs` has the parameters that another attempt requires, with the minimum of each; `redirects` the URLs that
+    redirected before.
     """
 
     def __init__(self, status: str, reason: str, needs: dict[str, float] | None = None) -> None:
@@ -30,11 +30,11 @@ class FetchError(Exception):
 
 
 class Pace:
-    """Steady rates that all threads share, and pauses that single hosts asked for.
+    """Steady rates shared by all threads, and pauses requested by single hosts.
 
-    `intervals` gives the seconds between two requests of each kind, over all hosts. Loopback, from which the embedded
-    corpus is served, is asked without them. `clock` gives seconds that never go back; `sleep` is called with the
-    seconds to wait, 0 included, and may raise.
+    `intervals` has the seconds between two requests of each kind, over all hosts. They do not apply to loopback, which
+    serves the embedded corpus. `clock` returns monotonic seconds; `sleep` is called with the seconds to wait,
+    including 0, and may raise.
     """
 
     def __init__(
@@ -48,28 +48,28 @@ class Pace:
         self._ready_of: dict[str, float] = {}  # by site
 
     def wait(self, kind: str, url: str) -> None:
-        """Sleep until `url` may be asked for, and count the request of this kind that follows."""
+        """Sleep until `url` may be requested, and count the request of this kind that follows."""
         limited = not is_loopback(url)
-        with self._lock:  # takes a place in the queue; the waiting itself is done outside
+        with self._lock:  # reserves a slot; sleeps outside the lock
             now = self._clock()
             postponed = self._ready_of.get(_site(url), now)
             start = max(now, postponed, self._ready[kind] if limited else now)
             if limited:
                 self._ready[kind] = start + self._intervals[kind]
         if postponed - now > LONG_PAUSE_SECONDS:
-            log.info("%s is left alone for %.0f s", _site(url), postponed - now)
+            log.info("no requests to %s for %.0f s", _site(url), postponed - now)
         if limited or start > now:
             self._sleep(start - now)
 
     def postpone(self, url: str, seconds: float) -> None:
-        """Leave the host of `url` alone for at least `seconds` from now."""
+        """Make no requests to the host of `url` for at least `seconds` from now."""
         site = _site(url)
         with self._lock:
             self._ready_of[site] = max(self._ready_of.get(site, float("-inf")), self._clock() + seconds)
 
 
 def site_of(url: str) -> str:
-    """Return `host` of an http or https URL, or `host:port` where the port is not the scheme's own.
+    """Return `host` of an http or https URL, or `host:port` if the port is not the default.
 
     Raises `ValueError` for another URL.
     """
@@ -92,7 +92,7 @@ def is_loopback(url: str) -> bool:
 
 
 def _site(url: str) -> str:
-    """Return the site, or "" of what has none, such as a search."""
+    """Return the site, or "" if there is none, as for a search."""
     try:
         return site_of(url)
     except ValueError:

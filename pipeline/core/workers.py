@@ -1,13 +1,13 @@
-"""Work in batches, and shared among processes: results in the order of the items, whatever their number.
+"""Work in batches, distributed over processes; results are in the order of the items.
 
-Where the work runs is not a parameter, since no result depends on it: it is the machine's own processes, or a Ray
-cluster where the environment says so (`SOUNDTRACK_ENGINE=ray`, or `RAY_ADDRESS`).
+Results do not depend on where the work runs, which is therefore not a parameter: in processes of this machine or, if
+the environment selects it (`SOUNDTRACK_ENGINE=ray`, or `RAY_ADDRESS`), on a Ray cluster.
 
     map_in_order    functions of one item: parsing a page, cutting a film, computing spectrograms
-    residents       functions of a model and an item: the model is loaded once and stays, one per GPU of a cluster
+    residents       functions of a model and an item: the model is loaded once per process, or per GPU of a cluster
 
-A process that dies costs its item another attempt, by itself, and then the item: the others go on. A process whose
-parent is gone, killed too, ends at once, so that it does not write into the next run's files.
+If a process dies, its item is retried alone and finally given up; other items continue. A process ends at once when its
+parent has ended, even if killed: it must not write into the next run's files.
 """
 
 import os
@@ -31,16 +31,16 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Model = TypeVar("Model")
 
-ENGINE, ADDRESS = "SOUNDTRACK_ENGINE", "RAY_ADDRESS"  # variables of the environment
+ENGINE, ADDRESS = "SOUNDTRACK_ENGINE", "RAY_ADDRESS"  # environment variables
 ENGINES = ("local", "ray")
-CHUNKS = 8  # a process, at least, so that none waits long for the slowest
+CHUNKS = 8  # per process, at least, to balance the load
 MAX_CHUNK = 32  # items
-WINDOW = 4  # chunks per process that are on their way at once
+WINDOW = 4  # chunks per process in flight
 ATTEMPTS = 3  # at an item on which a process dies
 
 
 class WorkerDiedError(PipelineError):
-    """A process died at every attempt at one item."""
+    """A process died in every attempt at one item."""
 
     def __init__(self, item: Any) -> None:
         super().__init__(f"a process died {ATTEMPTS} times on one item, perhaps out of memory")
@@ -48,7 +48,7 @@ class WorkerDiedError(PipelineError):
 
 
 def engine() -> str:
-    """Return where work runs, one of `ENGINES`; raise `ParamsError` when the environment names another."""
+    """Return where work runs, one of `ENGINES`; raise `ParamsError` if the environment has another value."""
     name = os.environ.get(ENGINE) or ("ray" if os.environ.get(ADDRESS) else "local")
     if name not in ENGINES:
         raise ParamsError(f"{ENGINE}: found {name!r}, allowed are {', '.join(ENGINES)}; set it in the environment")
@@ -63,12 +63,12 @@ def map_in_order(
     on_death: Callable[[Item], Result] | None = None,
     folders: Sequence[Path] = (),
 ) -> Iterator[Result]:
-    """Yield `work(item)` of each item; with one process, or one item, in this process.
+    """Yield `work(item)` for each item; with one process, or one item, in this process.
 
-    A process takes up to `max_chunk` items at a time, 1 where an item is work for seconds. `work` must be importable
-    by a new process; an exception that it raises comes out. `on_death` gives the result of an item on which a process
-    died `ATTEMPTS` times; without it that raises `WorkerDiedError`. On a cluster `processes` is as many as it has
-    CPUs, and each node must see `folders`, beside the working directory.
+    A process takes up to `max_chunk` items at a time; use 1 if an item takes seconds. `work` must be importable by a
+    new process; its exceptions propagate. `on_death` returns the result of an item on which a process died `ATTEMPTS`
+    times; without it `WorkerDiedError` is raised. On a cluster, `processes` is the number of its CPUs, and each node
+    must see `folders` and the working directory.
     """
     opened: AbstractContextManager[Crew[Item, Result]]
     if engine() == "ray" and items:
@@ -88,8 +88,8 @@ def map_in_order(
 def run_on_a_node(module: str, arguments: Sequence[str], processes: int, gpu: bool) -> int | None:
     """Run `python -m module arguments` on a node of the cluster and return the exit status.
 
-    It has `processes` CPUs, and with `gpu` as many GPUs, where the cluster has any. Returns None where there is no
-    cluster, and in a process that `torchrun` has started.
+    It has `processes` CPUs and, with `gpu` and if the cluster has any, as many GPUs. Returns None without a cluster,
+    and in a process started by `torchrun`.
     """
     if engine() != "ray" or "WORLD_SIZE" in os.environ:
         return None
@@ -100,21 +100,21 @@ def run_on_a_node(module: str, arguments: Sequence[str], processes: int, gpu: bo
 
 @dataclass(frozen=True)
 class Resident(Generic[Model]):
-    """A model that stays in a process, and whose turn it is to compute: several threads bring it their items."""
+    """A model that stays in a process, and the lock for computing with it from several threads."""
 
     model: Model
     turn: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Residents(Protocol[Model]):
-    """The processes that a model stays in."""
+    """The processes with a resident model."""
 
     def ask(self, question: Callable[[Model], Result]) -> Result:
-        """Return `question(model)`, the same wherever the model is."""
+        """Return `question(model)` from any process."""
         ...
 
     def map(self, work: Callable[[Resident[Model], Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-        """Yield `work(resident, item)` of each item, in order, several at once in threads."""
+        """Yield `work(resident, item)` for each item, in order; several run at once in threads."""
         ...
 
 
@@ -122,11 +122,10 @@ class Residents(Protocol[Model]):
 def residents(
     load: Callable[[], Model], threads: int, gpu: bool, folders: Sequence[Path] = ()
 ) -> Iterator[Residents[Model]]:
-    """Yield the processes that hold `load()`: this one; on a cluster one per GPU, or some per node without `gpu`.
+    """Yield the processes with `load()`: this one or, on a cluster, one per GPU, or some per node without `gpu`.
 
-    In each, `threads` items are worked on at once, so that reading goes on while the model computes; `work` holds
-    `resident.turn` while it does. A new process must be able to import `load`, the questions and the work.
-    `folders` as in `map_in_order`.
+    Each processes `threads` items at once, to read while the model computes; `work` holds `resident.turn` while it
+    computes. `load`, the questions and the work must be importable by a new process. `folders` as in `map_in_order`.
     """
     if engine() == "ray":
         from pipeline.core.cluster.actors import Actors
@@ -138,36 +137,36 @@ def residents(
 
 
 class Crew(Protocol[Item, Result]):
-    """Processes that take chunks of items."""
+    """Processes that work on chunks of items."""
 
     def size(self) -> int:
-        """Return how many chunks are worked on at once."""
+        """Return the number of chunks processed at once."""
         ...
 
     def submit(self, chunk: list[Item]) -> Future[list[Result]]:
-        """Begin the work on `chunk`."""
+        """Start the work on `chunk`."""
         ...
 
     def was_lost(self, future: Future[Any]) -> bool:
-        """Return whether a process died on what was submitted, or on what would have come before it."""
+        """Return whether a process died on this chunk, or on one before it."""
         ...
 
     def alone(self, item: Item) -> Future[list[Result]]:
-        """Begin the work on `item` in a process that works on nothing else."""
+        """Start the work on `item` in a process without other work."""
         ...
 
     def restart(self) -> None:
-        """Make sure that there are processes to submit to, after one has died."""
+        """Replace dead processes."""
         ...
 
 
 def in_order(
     crew: "Crew[Item, Result]", chunks: Iterable[list[Item]], on_death: Callable[[Item], Result] | None
 ) -> Iterator[Result]:
-    """Yield the results of all items of `chunks`, of which only so many are on their way at once.
+    """Yield the results of all items of `chunks`; the number of chunks in flight is limited.
 
-    Where a process died, the first chunk that was lost is worked on item by item, with all memory for itself, and what
-    was lost beside it is submitted again: whose item it was shows in time, and each time at least one chunk is done.
+    After a process died, the first lost chunk is processed item by item, with all memory available, and other lost
+    chunks are submitted again: this finds the item that caused it, and each round completes at least one chunk.
     """
     waiting: deque[tuple[list[Item], Future[list[Result]]]] = deque()
 
@@ -194,14 +193,14 @@ def in_order(
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Yield `items` in lists of `size`, the last one with what remains."""
+    """Yield `items` in lists of `size`; the last one may be shorter."""
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch
 
 
 def of_each(work: Callable[[Item], Result], chunk: list[Item]) -> list[Result]:
-    """Return `work(item)` of each item of a chunk."""
+    """Return `work(item)` for each item of a chunk."""
     return [work(item) for item in chunk]
 
 
@@ -237,7 +236,7 @@ class _Pool:
     def submit(self, chunk: list[Any]) -> Future[list[Any]]:
         try:
             return self.pool.submit(of_each, self.work, chunk)
-        except BrokenProcessPool as error:  # a process died a moment ago
+        except BrokenProcessPool as error:  # a process has just died
             lost: Future[list[Any]] = Future()
             lost.set_exception(error)
             return lost
@@ -259,7 +258,7 @@ class _Pool:
 
 @dataclass(frozen=True)
 class _Here(Generic[Model]):
-    """This process alone."""
+    """This process only."""
 
     resident: Resident[Model]
     threads: int

@@ -1,11 +1,11 @@
-"""A corpus: a folder with a list of films, `meta.json`, and sometimes the site that they are fetched from.
+"""A corpus: a folder with a list of films, `meta.json`, and optionally the site that serves them.
 
     {"AAA": {"wikipedia": "https://en.wikipedia.org/wiki/Sherlock_Jr.", "soundtrack": ["https://…"]}, "AAB": …}
 
 A URL that begins with `{origin}` is served from the corpus's own folder (`pipeline.corpus.site`). Values of `title`,
-`year`, `tags`, `plot` and `image` that the list gives win over scraped ones. Lists of other people may have other names
-of fields (`pipeline.corpus.entry`) and other forms, JSON lines and CSV among them (`pipeline.corpus.forms`). A folder
-in the reference's layout, with images and audio instead of a list, is a corpus too (`pipeline.corpus.layout`).
+`year`, `tags`, `plot` and `image` in the list override scraped ones. Foreign lists may have other field names
+(`pipeline.corpus.entry`) and other forms, including JSON lines and CSV (`pipeline.corpus.forms`). A folder in the
+reference's layout, with images and audio instead of a list, is also a corpus (`pipeline.corpus.layout`).
 """
 
 from pipeline.corpus.film import FID, ORIGIN, Film

@@ -1,9 +1,9 @@
-"""One entry of a list: its fields, the names that other lists give them, and what is wrong with it.
+"""One entry of a list: its fields, their names in foreign lists, and its problems.
 
-A field is found under the name that `corpus.fields` gives it, else under its own or one of `OTHER_NAMES`; other fields
-are not used. An entry with other names than ours comes from somebody else's list. There null and empty values mean that
-nothing is known, a year may be text (1927, 1927-01-10), recordings may be one text (separated by | or line ends; URLs
-also by commas, semicolons or spaces), and a bare YouTube id is a recording. An entry without soundtrack gets a search.
+A field has the name in `corpus.fields`, else its own or one of `OTHER_NAMES`; other fields are not used. An entry with
+names other than ours is of a foreign list: null and empty values mean unknown, a year may be text (1927, 1927-01-10),
+recordings may be one text (separated by | or line ends; URLs also by commas, semicolons or spaces), and a bare YouTube
+id is a recording. An entry without soundtrack gets a search.
 """
 
 import re
@@ -34,8 +34,8 @@ YEAR_AS_TEXT = re.compile(r"\s*([0-9]{4})(\.0|-[0-9]{2}(-[0-9]{2}.*)?)?\s*", re.
 MAX_URL = 4000  # characters; servers refuse URLs of 8,000
 MAX_TITLE = 500  # characters; Wikipedia's longest have 255 bytes
 MAX_SEARCH = 1000  # characters
-UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, halves of surrogate pairs
-SHOWN = 80  # characters of a wrong value
+UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, lone surrogates
+SHOWN = 80  # characters of an invalid value
 EXAMPLES = 3  # of each kind of problem
 EXPECTED = {
     "wikipedia": "a URL that begins with https://, http:// or {origin}/",
@@ -53,11 +53,11 @@ Entry = dict[str, Any]
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with a film; problems of the same `field` and `what` are of one kind."""
+    """A problem of a film; problems with the same `field` and `what` are of one kind."""
 
     fid: str  # printable
-    field: str  # as their list names it; "" for the entry as a whole
-    found: str  # the value, as `short` writes it, or ""
+    field: str  # by its name in the list; "" for the whole entry
+    found: str  # the value, formatted by `short`, or ""
     what: str
 
     def __str__(self) -> str:
@@ -67,7 +67,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Reading:
-    """What an entry gives by our fields, the names under which it was found, and all that is wrong."""
+    """The values of an entry by our fields, their names in the list, and the problems."""
 
     values: Entry = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Reading:
 
 
 def read_entry(fid: str, entry: Any, fields: Mapping[str, str], foreign: bool) -> Reading:
-    """Return what the entry `fid` gives; `foreign` when its list is of another form than ours."""
+    """Return the reading of the entry `fid`; `foreign` if its list is of another form than ours."""
     if not FID.fullmatch(fid):
         return Reading(problems=[Problem(short(fid), "", "", BAD_ID)])
     if not isinstance(entry, dict):
@@ -87,7 +87,7 @@ def read_entry(fid: str, entry: Any, fields: Mapping[str, str], foreign: bool) -
         if foreign:
             found = {name: value for name, value in found.items() if not _is_nothing(own, value)}
         if len(found) > 1:
-            what = f"{' and '.join(found)} are two names of one field; keep one"
+            what = f"{' and '.join(found)} are names of the same field; keep one"
             reading.problems.append(Problem(fid, "", "", what))
         for name, value in found.items():
             reading.values[own] = _converted(own, value, foreign)
@@ -97,13 +97,13 @@ def read_entry(fid: str, entry: Any, fields: Mapping[str, str], foreign: bool) -
     if "wikipedia" not in reading.values:
         reading.problems.append(Problem(fid, "wikipedia", "", "missing field"))
     elif not reading.problems and "soundtrack" not in reading.values and not _title(reading.values):
-        advice = "name its recordings, or its title, of which a search is made"
-        reading.problems.append(Problem(fid, "soundtrack", "", f"missing field, and the URL spells no title: {advice}"))
+        advice = "add its recordings, or its title for a search"
+        reading.problems.append(Problem(fid, "soundtrack", "", f"missing field, and no title in the URL: {advice}"))
     return reading
 
 
 def film_of(fid: str, values: Entry, search: str) -> Film:
-    """Return the film of a reading without problems; `search` is the template for one without a soundtrack."""
+    """Return the film of a reading without problems; `search` is the template for films without a soundtrack."""
     tags, plot, soundtrack = values.get("tags"), values.get("plot"), values.get("soundtrack")
     if soundtrack is None:
         year = values.get("year", year_of_disambiguator(article_title(values["wikipedia"])))
@@ -121,15 +121,15 @@ def film_of(fid: str, values: Entry, search: str) -> Film:
 
 
 def unused_fields(entries: Iterable[Any], used: Container[str]) -> list[str]:
-    """Return the names of fields in `entries` that are not among `used`, printable and sorted."""
+    """Return the names of fields in `entries` that are not in `used`, printable and sorted."""
     names = {name for entry in entries if isinstance(entry, dict) for name in entry if name not in used}
     return sorted(map(shown_name, names))
 
 
 def value_at(entry: Any, path: str) -> Any:
-    """Return what stands in `entry` at a dotted path, of a list what stands there in each item; `MISSING` if nothing.
+    """Return the value in `entry` at a dotted path, for a list the values in its items; `MISSING` if there is none.
 
-    A name that itself holds the dots comes first.
+    A name that itself contains the dots takes precedence.
     """
     if isinstance(entry, list):
         found = [value_at(item, path) for item in entry if isinstance(item, dict)]
@@ -143,7 +143,7 @@ def value_at(entry: Any, path: str) -> Any:
 
 
 def grouped(problems: Iterable[Problem]) -> list[str]:
-    """Return a line for each kind of problem, with the number of films and three examples."""
+    """Return one line per kind of problem, with the number of films and three examples."""
     kinds: dict[tuple[str, str], list[Problem]] = {}
     for problem in problems:
         kinds.setdefault((problem.field, problem.what), []).append(problem)
@@ -156,18 +156,18 @@ def grouped(problems: Iterable[Problem]) -> list[str]:
 
 
 def short(value: Any) -> str:
-    """Return `value` as Python writes it, printable and of at most 80 characters."""
+    """Return the `repr` of `value`, printable and at most 80 characters long."""
     text = _SHORT.repr(value)
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
 
 def shown_name(key: str) -> str:
-    """Return the name of a field, printable and of at most 80 characters."""
+    """Return the name of a field, printable and at most 80 characters long."""
     return key if key.replace(".", "_").isidentifier() and key.isascii() and len(key) <= SHOWN else short(key)
 
 
 def is_text(value: Any) -> bool:
-    """Return whether `value` is a string with something to read in it that can be written as UTF-8."""
+    """Return whether `value` is a non-blank string that can be written as UTF-8."""
     return isinstance(value, str) and bool(collapsed(value)) and not re.search(r"[\ud800-\udfff]", value)
 
 
@@ -191,7 +191,7 @@ _SHORT.maxlevel = 2
 
 
 def _found(entry: Entry, own: str, fields: Mapping[str, str]) -> Entry:
-    """Return the value of a field by the name under which the entry has it; several, where it has several names."""
+    """Return the value of a field by its name in the entry; several if the entry has several names."""
     if own in fields and (value := value_at(entry, fields[own])) is not MISSING:
         return {fields[own]: value}
     taken = {path for other, path in fields.items() if other != own}
@@ -199,13 +199,13 @@ def _found(entry: Entry, own: str, fields: Mapping[str, str]) -> Entry:
 
 
 def _is_nothing(own: str, value: Any) -> bool:
-    if value == []:  # of recordings: the film has none
+    if value == []:  # an empty soundtrack: the film has no recordings
         return own != "soundtrack"
     return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _converted(own: str, value: Any, foreign: bool) -> Any:
-    """Return a value in our form, where it is known what is meant."""
+    """Return a value in our form, if its form is known."""
     if own == "soundtrack":
         if isinstance(value, str):
             value = _recordings(value) if foreign else [value]
@@ -218,13 +218,13 @@ def _converted(own: str, value: Any, foreign: bool) -> Any:
 
 
 def _recordings(text: str) -> list[str]:
-    """Return the recordings that one text names."""
+    """Return the recordings in one text."""
     found: list[str] = []
     for part in filter(None, map(str.strip, re.split(r"[|\n]", text))):
         words = SEPARATORS.split(part)
         if all(map(YOUTUBE_ID.fullmatch, words)):
             found += words
-        elif is_web(words[0]):  # a URL may hold a comma: the next one begins where one can begin
+        elif is_web(words[0]):  # a URL may contain a comma: split only before another URL
             found += re.split(SEPARATORS.pattern + r"(?=https?://|\{origin\}/)", part)
         else:
             found.append(part)

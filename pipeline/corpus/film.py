@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 FID = re.compile(r"[A-Z]{3}")
 ORIGIN = "{origin}"  # the corpus's own server
-YEARS = range(1870, 2101)  # in which a film can have come out
+YEARS = range(1870, 2101)  # of a film's release
 
 
 @dataclass(frozen=True)
 class Film:
-    """What a corpus says of a film; what it does not say is None. `wikipedia` is "" in the reference's layout."""
+    """The data of a film in a corpus; None if not given. `wikipedia` is "" in the reference's layout."""
 
     fid: str
     wikipedia: str

@@ -1,11 +1,11 @@
-"""The forms of a list: which file holds it, and its entries by id.
+"""The forms of a list: its file, and its entries by id.
 
     meta.json     {"AAA": {…}, "AAB": {…}}: ours; or an array [{"id": "AAA", …}, …]
     meta.jsonl    one object per line, as in the array
     meta.csv      a header and one row per film, in UTF-8; the columns are separated by commas, semicolons or tabs
 
-One of them is there. An array's films have their id in the field that `corpus.fields.id` names, else in one of
-`ID_NAMES`; where that holds no id of ours in any film (or where there is none), ids are given in order: AAA, AAB, ….
+A corpus has exactly one of them. In an array, ids are in the field named by `corpus.fields.id`, else in one of
+`ID_NAMES`; if no film has a valid id there, ids are assigned in order: AAA, AAB, ….
 """
 
 import csv
@@ -35,20 +35,20 @@ class Entries:
 
     by_id: dict[str, Any]
     foreign: bool  # of another form than ours
-    note: str = ""  # on the ids
-    id_name: str = ""  # the field that holds them
+    note: str = ""  # about the ids
+    id_name: str = ""  # the field with the ids
 
 
 def list_file(folder: Path) -> Path | None:
-    """Return the file of `folder` that lists its films; None when there is none, `CorpusError` when there are two."""
+    """Return the file of `folder` that lists its films, None if there is none; raise `CorpusError` if there are two."""
     found = [folder / name for name in NAMES if (folder / name).exists()]
     if len(found) > 1:
-        raise CorpusError(f"{folder} holds {' and '.join(path.name for path in found)}: keep the one that is the list")
+        raise CorpusError(f"{folder} contains {' and '.join(path.name for path in found)}: keep one of them")
     return found[0] if found else None
 
 
 def entries_in(text: str, path: Path, fields: Mapping[str, str]) -> Entries:
-    """Return the entries in `text`, in the form that the name of `path` says; raise `CorpusError` when it is not."""
+    """Return the entries in `text`, of the form given by the name of `path`; raise `CorpusError` if it is not valid."""
     if path.name == CSV:
         return _numbered(_rows(text, path), path, fields)
     if path.name == JSON_LINES:
@@ -58,12 +58,14 @@ def entries_in(text: str, path: Path, fields: Mapping[str, str]) -> Entries:
     if isinstance(raw, list):
         return _numbered(raw, path, fields)
     if not isinstance(raw, dict):
-        raise CorpusError(f'{path} must hold an object {{"AAA": {{…}}, …}} or an array, found a {type(raw).__name__}')
+        raise CorpusError(
+            f'{path} must contain an object {{"AAA": {{…}}, …}} or an array, found a {type(raw).__name__}'
+        )
     return Entries(raw, foreign=False)
 
 
 def _numbered(items: list[Any], path: Path, fields: Mapping[str, str]) -> Entries:
-    """Return the items of an array by their ids, which are given in order where they have none."""
+    """Return the items of an array by their ids; assigned in order if they have none."""
     name = fields.get("id") or next((name for name in ID_NAMES if any(_value(item, name) for item in items)), "")
     ids = [_value(item, name) for item in items] if name else []
     good = [isinstance(fid, str) and FID.fullmatch(fid) is not None for fid in ids]
@@ -80,10 +82,10 @@ def _numbered(items: list[Any], path: Path, fields: Mapping[str, str]) -> Entrie
             raise CorpusError(f"{path}: {_twice(twice[0])}")
         return Entries(dict(zip(ids, items, strict=True)), foreign=True, id_name=name)
     if len(items) > NUMBER_OF_IDS:
-        raise CorpusError(f"{path} lists {len(items):,} films: there are {NUMBER_OF_IDS:,} ids")
+        raise CorpusError(f"{path} lists {len(items):,} films: at most {NUMBER_OF_IDS:,} are allowed")
     given = map("".join, product(ascii_uppercase, repeat=3))
-    what = f"its `{shown_name(name)}` holds none of three capital letters" if name else "the list has none"
-    note = f"ids are given in order, AAA, AAB, … ({what}): add films at the end, so that the others keep theirs"
+    what = f"`{shown_name(name)}` is never three capital letters" if name else "the list has none"
+    note = f"ids are assigned in order, AAA, AAB, … ({what}): append new films to keep the ids of the others"
     return Entries(dict(zip(given, items, strict=False)), foreign=True, note=note, id_name=name)
 
 
@@ -101,13 +103,13 @@ def _rows(text: str, path: Path) -> list[dict[str, str]]:
         names = next(reader, [])
         rows = [(reader.line_num, row) for row in reader if any(row)]
     except csv.Error as error:
-        raise CorpusError(f"{path}, line {reader.line_num}: is not CSV: {error}") from None
+        raise CorpusError(f"{path}, line {reader.line_num}: not CSV: {error}") from None
     names = [name.strip() for name in names]
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise CorpusError(f"{path}: {_twice(twice[0])}")
     for number, row in rows:
         if len(row) > len(names):
-            raise CorpusError(f"{path}, line {number}: {len(row)} cells under {len(names)} names of the header")
+            raise CorpusError(f"{path}, line {number}: {len(row)} cells, but {len(names)} names in the header")
     return [dict(zip(names, row, strict=False)) for _, row in rows]
 
 
@@ -133,4 +135,4 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _twice(name: str) -> str:
-    return f"{short(name)} occurs twice: give each film its own id, and name each field once"
+    return f"{short(name)} occurs twice: ids and field names must be unique"

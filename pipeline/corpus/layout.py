@@ -1,11 +1,11 @@
-"""A corpus that is already in the reference's layout: images, audio and texts by id, and no list of what to fetch.
+"""A corpus in the reference's layout: images, audio and texts by id, without a list of URLs.
 
-    meta/fid_to_text.json     {"AAA": "2023 film teleportation …"}: tags, as a rule the year first
+    meta/fid_to_text.json     {"AAA": "2023 film teleportation …"}: tags, usually the year first
     meta/meta.json            {"AAA": {"plot": "paragraph\\nparagraph"}}; may be missing
     audio/A/A/A/0.mp3, …      image/AAA.jpg
 
-Either in the corpus's folder or in its `data/`. All is taken as it is, other fields than `plot` are not used; the files
-go through the same requests as those of any corpus, with this folder as the site that is served.
+Either in the corpus's folder or in its `data/`. Texts are not changed; fields other than `plot` are not used. The files
+are fetched as those of any corpus, with this folder as the served site.
 """
 
 import json
@@ -26,17 +26,17 @@ IMAGE = re.compile(r"([A-Z]{3})\.jpg")
 
 
 def reference_layout(folder: Path) -> Path | None:
-    """Return the folder that holds `meta`, `audio` and `image`; None when a list is there, or no such layout."""
+    """Return the folder with `meta`, `audio` and `image`; None if there is a list, or no such layout."""
     if list_file(folder) is not None:
         return None
     return next((place for place in (folder, folder / "data") if (place / "meta" / TAGS).is_file()), None)
 
 
 def films_of_layout(place: Path) -> tuple[list[Film], list[str]]:
-    """Return the films with texts in `place` by id, and fields that are not used; raise `CorpusError`.
+    """Return the films with texts in `place` by id, and the unused fields; raise `CorpusError`.
 
-    A film's title is not known there: it is the id. The year is the first tag, where that is one. The soundtrack is
-    the tracks that are there, by number; a film without any has none.
+    The title is unknown: it is set to the id. The year is the first tag, if that is a year. The soundtrack is the
+    existing tracks, by number.
     """
     tags = tags_in(place / "meta" / TAGS)
     plots: dict[str, str] = {}
@@ -72,7 +72,7 @@ def _film(place: Path, fid: str, tags: str | None, plot: str | None, has_image: 
 
 
 def _texts(path: Path, expected: str, text_of: Callable[[Any], Any]) -> dict[str, str]:
-    """Return the text of each id, lines collapsed; one that is empty is left out."""
+    """Return the text of each id with collapsed lines; empty texts are left out."""
     texts, problems = {}, []
     for fid, value in _object(path).items():
         try:
@@ -98,12 +98,12 @@ def _object(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise CorpusError(f"{path} cannot be read: {error.strerror}") from None
     if not isinstance(raw, dict) or not raw:
-        raise CorpusError(f'{path} must hold an object {{"AAA": …}} with a film or more, found {short(raw)}')
+        raise CorpusError(f'{path} must contain an object {{"AAA": …}} with at least one film, found {short(raw)}')
     return raw
 
 
 def _listed(folder: Path) -> list[Path]:
-    """Return the files of `folder`; none where there is no such folder."""
+    """Return the files of `folder`; empty if it does not exist."""
     try:
         return [path for path in folder.iterdir() if path.is_file()]
     except OSError:

@@ -1,4 +1,4 @@
-"""A corpus's films, read and checked whole."""
+"""Loading and validation of a corpus's films."""
 
 import logging
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from pipeline.corpus.film import Film
 from pipeline.corpus.forms import JSON, NAMES, Entries, entries_in, list_file
 from pipeline.corpus.layout import TAGS, films_of_layout, reference_layout, tags_in
 
-MAX_NAMES, MAX_NAME = 12, 40  # fields that are not used, and characters of each, in one line
+MAX_NAMES, MAX_NAME = 12, 40  # unused fields in one line, and characters of each
 OUR_NAMES: Mapping[str, str] = MappingProxyType({})  # for `corpus.fields`
 
 log = logging.getLogger(__name__)
@@ -21,19 +21,19 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FilmList:
-    """The films of a corpus by id, and how its list was understood."""
+    """The films of a corpus by id, and how its list was read."""
 
     path: Path  # the file, or the folder of a corpus in the reference's layout
     films: list[Film]
-    names: dict[str, str] = field(default_factory=dict)  # of the first film: our field to theirs
-    notes: list[str] = field(default_factory=list)  # a line each: fields that are not used, ids that were given
+    names: dict[str, str] = field(default_factory=dict)  # of the first film: our field to the list's
+    notes: list[str] = field(default_factory=list)  # one line each: unused fields, assigned ids
 
 
 def load_films(folder: Path, search: str, fields: Mapping[str, str] = OUR_NAMES) -> list[Film]:
-    """Return the films of `folder` by id, and log what of its list is not used.
+    """Return the films of `folder` by id, and log the unused parts of its list.
 
-    `search` is the template of `corpus.search`: a film that names no soundtrack gets the search that it makes. `fields`
-    is `corpus.fields`: our names of fields to theirs. Raises `CorpusError` with a line for each kind of problem.
+    `search` is the template of `corpus.search`, for films without a soundtrack. `fields` is `corpus.fields`: our field
+    names to the list's. Raises `CorpusError` with one line per kind of problem.
     """
     listed = read_corpus(folder, search, fields)
     for note in listed.notes:
@@ -42,7 +42,7 @@ def load_films(folder: Path, search: str, fields: Mapping[str, str] = OUR_NAMES)
 
 
 def read_corpus(folder: Path, search: str, fields: Mapping[str, str] = OUR_NAMES) -> FilmList:
-    """Return the films of `folder`, and how its list was understood; raise `CorpusError`."""
+    """Return the films of `folder`, and how its list was read; raise `CorpusError`."""
     place = reference_layout(folder)
     if place is not None:
         films, unused = films_of_layout(place)
@@ -52,28 +52,28 @@ def read_corpus(folder: Path, search: str, fields: Mapping[str, str] = OUR_NAMES
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise CorpusError(
-            f"{path} is missing: let corpus.folder in params.yaml name the corpus, with its list as "
-            f"{', '.join(NAMES)}, or make one with `python -m pipeline corpus add URL`"
+            f"{path} is missing: set corpus.folder in params.yaml to a folder with a list, "
+            f"{', '.join(NAMES)}, or start one with `python -m pipeline corpus add URL`"
         ) from None
     except UnicodeDecodeError as error:
-        raise CorpusError(f"{path} is not {'JSON' if path.name == JSON else 'text in UTF-8'}: {error}") from None
+        raise CorpusError(f"{path} is not {'JSON' if path.name == JSON else 'UTF-8 text'}: {error}") from None
     except OSError as error:
         raise CorpusError(f"{path} cannot be read: {error.strerror}") from None
     listed = films_in(text, path, search, fields)
     if not listed.films:
-        raise CorpusError(f"{path} lists no film")
+        raise CorpusError(f"{path} lists no films")
     return _with_tags(listed, folder / TAGS) if (folder / TAGS).is_file() else listed
 
 
 def films_in(text: str, path: Path, search: str, fields: Mapping[str, str]) -> FilmList:
-    """Return the films in the `text` of a list, which may be none; raise `CorpusError` naming all that is wrong."""
+    """Return the films in the `text` of a list, possibly none; raise `CorpusError` with all problems."""
     entries = entries_in(text, path, fields)
     readings = {fid: read_entry(fid, entry, fields, entries.foreign) for fid, entry in entries.by_id.items()}
     notes = _notes(entries, fields)
     lines = grouped(problem for reading in readings.values() for problem in reading.problems)
     if lines:
         if any("missing field" in line for line in lines):
-            notes.append("corpus.fields in params.yaml says what your list calls a field: {wikipedia: page}")
+            notes.append("corpus.fields in params.yaml maps our field names to those of your list: {wikipedia: page}")
         raise CorpusError("\n".join(f"{path}: {line}" for line in [*lines, *notes]))
     films = [film_of(fid, readings[fid].values, search) for fid in sorted(readings)]
     names = readings[films[0].fid].names if films else {}
@@ -81,14 +81,14 @@ def films_in(text: str, path: Path, search: str, fields: Mapping[str, str]) -> F
 
 
 def _with_tags(listed: FilmList, path: Path) -> FilmList:
-    """Return the films with the tags that the published repository keeps beside its list, where the list gives none."""
+    """Return the films with missing tags from the file that the published repository has beside its list."""
     tags = tags_in(path)
     films = [film if film.tags is not None else replace(film, tags=tags.get(film.fid)) for film in listed.films]
     count = sum(old.tags != new.tags for old, new in zip(listed.films, films, strict=True))
     names = listed.names
     if films[0].tags != listed.films[0].tags:
         names = {**names, "tags": path.name}
-    note = f"{count:,} film{' has' if count == 1 else 's have'} tags of {path.name}"
+    note = f"{count:,} film{' has' if count == 1 else 's have'} tags from {path.name}"
     return replace(listed, films=films, names=names, notes=[*listed.notes, note])
 
 
@@ -98,7 +98,7 @@ def _notes(entries: Entries, fields: Mapping[str, str]) -> list[str]:
     notes = [entries.note] if entries.note else []
     for own, path in fields.items():
         if own != "id" and all(value_at(entry, path) is MISSING for entry in entries.by_id.values()):
-            notes.append(f"no film has the field {short(path)}, which corpus.fields names for {own}")
+            notes.append(f"no film has the field {short(path)}, to which corpus.fields maps {own}")
     return [*notes, *_unused_line(unused_fields(entries.by_id.values(), used))]
 
 

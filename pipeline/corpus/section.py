@@ -12,7 +12,7 @@ FieldName = Annotated[str, Field(pattern=r"^(id|wikipedia|soundtrack|title|year|
 
 @dataclass(frozen=True, config=STRICT)
 class Corpus:
-    """Which films, whether their site is served from the corpus itself, and what their list calls our fields."""
+    """The list of films, the site that the corpus serves, and the field names of the list."""
 
     folder: Name
     serve: Name | None

@@ -1,6 +1,6 @@
-"""The corpus's own site on loopback, so that the embedded corpus goes through the same requests as the real web.
+"""The corpus's own site on loopback: the embedded corpus is fetched by the same requests as the real web.
 
-`/wiki/Title` answers with `site/wiki/Title.html`; any other path with the file of that name.
+`/wiki/Title` returns `site/wiki/Title.html`; any other path the file of that name.
 """
 
 import contextlib
@@ -24,31 +24,31 @@ MEDIA_TYPES = {".m4a": "audio/mp4", ".webm": "audio/webm", ".mp3": "audio/mpeg",
 
 @dataclass(frozen=True)
 class Site:
-    """What a corpus serves: `origin` is `http://127.0.0.1:PORT`, or "" with no `folder` for the real web."""
+    """The served site: `origin` is `http://127.0.0.1:PORT`; for the real web "", with `folder` None."""
 
     origin: str
     folder: Path | None
 
     def serves(self, url: str) -> bool:
-        """Say whether `url` begins with `{origin}`."""
+        """Return whether `url` begins with `{origin}`."""
         return url.startswith(ORIGIN + "/")
 
     def address(self, url: str) -> str:
-        """Return `url` with a leading `{origin}` replaced; raise `CorpusError` when nothing is served."""
+        """Return `url` with a leading `{origin}` replaced; raise `CorpusError` if nothing is served."""
         if not self.serves(url):
             return url
         if not self.origin:
             advice = "set corpus.serve in params.yaml to its folder, e.g. site"
-            raise CorpusError(f"{url}: the corpus serves no site; {advice}")
+            raise CorpusError(f"{url}: the corpus has no site; {advice}")
         return self.origin + url.removeprefix(ORIGIN)
 
     def name(self, url: str) -> str:
-        """Return `url` with the loopback origin written as `{origin}`, so that tables do not depend on the port."""
+        """Return `url` with the loopback origin replaced by `{origin}`: tables do not depend on the port."""
         served = self.origin and url.startswith(self.origin + "/")
         return ORIGIN + url.removeprefix(self.origin) if served else url
 
     def sha256(self, url: str) -> str | None:
-        """Return the digest of what a `{origin}` URL leads to, read from the disk; None when it leads to no file."""
+        """Return the digest of the file of a `{origin}` URL, read from disk; None if there is no file."""
         if self.folder is None or not self.serves(url):
             return None
         try:
@@ -58,18 +58,18 @@ class Site:
 
 
 def served_file(folder: Path, path: str) -> Path:
-    """Return the file inside `folder` that a URL's path and query name; it need not exist."""
+    """Return the file in `folder` of a URL's path and query, existing or not."""
     path = article_address(path).partition("?")[0].partition("#")[0]
-    path = unquote(path).replace("\0", "\ufffd")  # no file has a name with NUL
+    path = unquote(path).replace("\0", "\ufffd")  # NUL is not allowed in file names
     parts = [part for part in path.split("/") if part not in ("", ".", "..")]
-    if len(parts) > 1 and parts[0] == "wiki":  # a title may hold a slash: Face/Off
+    if len(parts) > 1 and parts[0] == "wiki":  # a title may contain a slash: Face/Off
         parts[-1] += ".html"
     return folder.joinpath(*parts)
 
 
 class _SiteHandler(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = 1 << 16  # a small answer is one packet: headers apart wait 40 ms for the client's word
+    wbufsize = 1 << 16  # small responses in one packet: separate headers wait 40 ms for an acknowledgement
     extensions_map = SimpleHTTPRequestHandler.extensions_map | MEDIA_TYPES | {"": "text/html; charset=utf-8"}
 
     def translate_path(self, path: str) -> str:
@@ -77,12 +77,12 @@ class _SiteHandler(SimpleHTTPRequestHandler):
         return str(served_file(Path(self.directory), path)) + ("/" if path.endswith("/") else "")
 
     def handle(self) -> None:
-        """Answer; a client that has seen enough may hang up."""
+        """Handle requests; the client may close the connection early."""
         with contextlib.suppress(ConnectionError):
             super().handle()
 
     def finish(self) -> None:
-        """Close; what is left to send finds the same client gone."""
+        """Close; sending the rest fails if the client has left."""
         with contextlib.suppress(ConnectionError):
             super().finish()
 
@@ -90,14 +90,14 @@ class _SiteHandler(SimpleHTTPRequestHandler):
         self.send_error(404)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: the stages keep a row for each request."""
+        """Log nothing: the stages have a row per request."""
 
 
 def site_folder(folder: Path, serve: str | None) -> Path | None:
-    """Return the folder to serve for the corpus in `folder`; None when `serve` is None.
+    """Return the folder to serve for the corpus in `folder`; None if `serve` is None.
 
-    A corpus in the reference's layout is served itself, whatever `serve` says. Raises `CorpusError` when there is no
-    such folder.
+    For a corpus in the reference's layout it is the corpus itself, for any `serve`. Raises `CorpusError` if the folder
+    does not exist.
     """
     place = reference_layout(folder)
     if place is not None:
@@ -106,13 +106,15 @@ def site_folder(folder: Path, serve: str | None) -> Path | None:
         return None
     site = (folder / serve).resolve()
     if not site.is_dir():
-        raise CorpusError(f"corpus.serve: {site} is not a folder; name the folder to serve, or null for the real web")
+        raise CorpusError(
+            f"corpus.serve: {site} is not a folder; set it to a folder to serve, or null for the real web"
+        )
     return site
 
 
 @contextlib.contextmanager
 def serving(folder: Path, serve: str | None) -> Iterator[Site]:
-    """Serve the corpus's site during the block: `site_folder(folder, serve)`, nothing when that is None."""
+    """Serve `site_folder(folder, serve)` during the block; nothing if that is None."""
     site = site_folder(folder, serve)
     if site is None:
         yield Site("", None)

@@ -1,4 +1,4 @@
-"""What the title of an article tells: `https://en.wikipedia.org/wiki/Metropolis_(1927_film)` is Metropolis, of 1927."""
+"""Film title and year from an article's URL: `https://en.wikipedia.org/wiki/Metropolis_(1927_film)`."""
 
 import re
 from urllib.parse import unquote, urlsplit
@@ -8,14 +8,14 @@ from pipeline.corpus.film import YEARS
 DISAMBIGUATOR = re.compile(r" \((?:[^()]* )?(?:film|movie|serial|documentary)\)$", re.IGNORECASE)
 YEAR = re.compile(r"\b[12][0-9]{3}\b")
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-QUERY = re.compile(r"[A-Za-z][\w.-]*=", re.ASCII)  # begins with a name and its value: `action=raw&section=2`
+QUERY = re.compile(r"[A-Za-z][\w.-]*=", re.ASCII)  # starts with a name and a value: `action=raw&section=2`
 
 
 def article_address(url: str) -> str:
     """Return `url` with the question marks that belong to the title of its article percent-encoded.
 
     `/wiki/What's_Up,_Doc?_(1972_film)?action=raw` ends with a query; the first question mark is part of the title. A
-    URL without /wiki/Title stays as it is.
+    URL without /wiki/Title is not changed.
     """
     address, mark, fragment = url.partition("#")
     path, *rest = address.split("?")
@@ -26,12 +26,12 @@ def article_address(url: str) -> str:
 
 
 def article_title(url: str) -> str:
-    """Return the title that an article's URL spells, with its disambiguator; "" when the path is not /wiki/Title."""
+    """Return the title in an article's URL, with its disambiguator; "" if the path is not /wiki/Title."""
     return collapsed(unquote(urlsplit(article_address(url)).path.partition("/wiki/")[2]).replace("_", " "))
 
 
 def without_disambiguator(title: str) -> str:
-    """Return `The General` for `The General (1926 film)`; any other title as it is."""
+    """Return `The General` for `The General (1926 film)`; other titles unchanged."""
     return DISAMBIGUATOR.sub("", title)
 
 
@@ -43,8 +43,8 @@ def year_of_disambiguator(title: str) -> int | None:
 
 
 def search_for(title: str, year: int | None, template: str) -> str:
-    """Return `template` with `{title}` and `{year}` filled in; a year that is not known leaves no gap."""
-    dated = template.replace("{year}", "" if year is None else str(year))  # first: a title may hold {year}
+    """Return `template` with `{title}` and `{year}` filled in; an unknown year leaves no gap."""
+    dated = template.replace("{year}", "" if year is None else str(year))  # first: a title may contain {year}
     return collapsed(dated.replace("{title}", title))
 
 

@@ -67,7 +67,7 @@ def test_a_revision_is_another_commit(hub):
     assert files_of(old) == {"a": 3}
     assert (fetch(old, ["a"]) / "a").read_bytes() == b"old"
     assert (fetch(MODEL, ["a"]) / "a").read_bytes() == b"newer"
-    with pytest.raises(HubError, match="no branch, tag or commit"):
+    with pytest.raises(HubError, match="not a branch, tag or commit"):
         files_of(Address("someone/model", "v9"))
 
 
@@ -101,7 +101,7 @@ def test_a_cache_that_cannot_be_written_is_no_hub_that_is_not_reached(hub, monke
     hub.add("someone/model", FILES)
     (tmp_path / "file").touch()
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "file/cache"))
-    with pytest.raises(HubError, match=r"hf://someone/model cannot be read or kept: .*file/cache.*: Not a directory"):
+    with pytest.raises(HubError, match=r"hf://someone/model cannot be read or written: .*file/cache.*: Not a directory"):
         fetch(MODEL, ["a.json"])
 
 
@@ -109,7 +109,7 @@ def test_each_failure_has_its_reason(hub, monkeypatch):
     hub.add("someone/model", FILES)
     hub.gated.add("someone/gated")
     hub.answers |= {"/api/models/a/broken": 502, "/api/models/a/refused": 401}
-    reasons = {"someone/gated": "signed in", "no/such": "is no model", "a/broken": "502", "a/refused": "HF_TOKEN"}
+    reasons = {"someone/gated": "sign in", "no/such": "is not a model", "a/broken": "502", "a/refused": "HF_TOKEN"}
     for name, reason in reasons.items():
         with pytest.raises(HubError, match=f"hf://{name} .*{reason}"):
             files_of(Address(name))

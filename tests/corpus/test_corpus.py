@@ -127,10 +127,13 @@ def test_other_names_of_the_fields(load, entry, film):
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ({"wikipedia": "https://x/y", "url": "https://x/y", "soundtrack": []}, "wikipedia and url are two names"),
+        (
+            {"wikipedia": "https://x/y", "url": "https://x/y", "soundtrack": []},
+            "wikipedia and url are names of",
+        ),
         (
             {"url": "https://x/y", "youtube": [], "audio": None, "soundtrack": []},
-            "youtube and soundtrack are two names",
+            "youtube and soundtrack are names of",
         ),
         ({"url": "Fog", "youtube": []}, r"AAA\.url: found 'Fog', expected a URL"),
         ({"url": "https://x/y", "youtube": ["too-short"]}, r"AAA\.youtube: found \['too-short'\], expected a list"),
@@ -184,7 +187,7 @@ def test_all_problems_are_told_at_once_a_line_for_each_kind(load):
         "AAB.wikipedia: missing field (2 films; also AAC)",
         "BAA.year: found 'xA', expected a year from 1870 to 2100 (8 films; also BAB: 'xB', BAC: 'xC', …)",
         "1 field not used: extra",
-        "corpus.fields in params.yaml says what your list calls a field: {wikipedia: page}",
+        "corpus.fields in params.yaml maps our field names to those of your list: {wikipedia: page}",
     ]
 
 
@@ -204,7 +207,7 @@ def test_not_json(load, text):
 
 
 @pytest.mark.parametrize(
-    ("meta", "message"), [([], "lists no film"), ("3", "must hold an object"), ({}, "lists no film")]
+    ("meta", "message"), [([], "lists no film"), ("3", "must contain an object"), ({}, "lists no film")]
 )
 def test_not_a_corpus(load, meta, message):
     with pytest.raises(CorpusError, match=message):

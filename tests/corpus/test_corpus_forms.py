@@ -51,7 +51,7 @@ def test_ids_are_given_in_order_where_there_are_none(load, caplog):
         films = load([{"url": f"https://x/wiki/{number}", "audio": []} for number in range(30)])
     assert [film.fid for film in films][:3] == ["AAA", "AAB", "AAC"] and films[27].fid == "ABB"
     assert films[27].wikipedia == "https://x/wiki/27"
-    assert "ids are given in order" in caplog.text and "the list has none" in caplog.text
+    assert "ids are assigned in order" in caplog.text and "the list has none" in caplog.text
 
 
 @pytest.mark.parametrize("ids", [[1, 2], ["tt0017136", "tt0015324"], [None, "aaa"]])
@@ -59,7 +59,7 @@ def test_ids_of_another_kind_are_not_ours(ids, load, caplog):
     with caplog.at_level(logging.INFO):
         films = load([{"id": fid, "url": FOG, "audio": []} for fid in ids])
     assert [film.fid for film in films] == ["AAA", "AAB"]
-    assert "its `id` holds none of three capital letters" in caplog.text
+    assert "`id` is never three capital letters" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -121,8 +121,8 @@ def test_csv(separator, line_end, mark, load, tmp_path, caplog):
         ("", "lists no film"),
         ("wikipedia\n", "lists no film"),
         ("wikipedia,wikipedia\nhttps://x/wiki/A,b\n", "'wikipedia' occurs twice"),
-        ("wikipedia\nhttps://x/wiki/A,https://x/b\n", r"meta\.csv, line 2: 2 cells under 1 names"),
-        ('wikipedia\n"https://x/wiki/A\n', r"meta\.csv, line \d: is not CSV"),
+        ("wikipedia\nhttps://x/wiki/A,https://x/b\n", r"meta\.csv, line 2: 2 cells, but 1 names"),
+        ('wikipedia\n"https://x/wiki/A\n', r"meta\.csv, line \d: not CSV"),
         ("wikipedia,year\nhttps://x/wiki/A,soon\n", r"AAA\.year: found 'soon', expected a year"),
     ],
 )
@@ -133,7 +133,7 @@ def test_csv_that_is_none(text, message, load):
 
 def test_csv_in_another_encoding(tmp_path):
     (tmp_path / "meta.csv").write_bytes("wikipedia,title\nhttps://x/wiki/A,Né\n".encode("latin-1"))
-    with pytest.raises(CorpusError, match=r"meta\.csv is not text in UTF-8"):
+    with pytest.raises(CorpusError, match=r"meta\.csv is not UTF-8 text"):
         load_films(tmp_path, SEARCH)
 
 
@@ -154,7 +154,7 @@ def test_json_lines_that_are_none(text, message, load):
 def test_two_lists_are_an_error(names, load, tmp_path):
     for name in names:
         (tmp_path / name).write_text("{}")
-    with pytest.raises(CorpusError, match=f"holds {names[0]} and {names[1]}: keep the one"):
+    with pytest.raises(CorpusError, match=f"contains {names[0]} and {names[1]}: keep one of them"):
         load_films(tmp_path, SEARCH)
 
 
@@ -196,7 +196,7 @@ def test_tags_beside_the_list_of_the_published_repository(load, tmp_path, caplog
     with caplog.at_level(logging.INFO):
         films = load({"AAA": entry, "AAB": entry | {"tags": "given"}, "AAC": entry})
     assert [(film.fid, film.tags) for film in films] == [("AAA", "1931 sea fog"), ("AAB", "given"), ("AAC", None)]
-    assert "1 film has tags of fid_to_text.json" in caplog.text
+    assert "1 film has tags from fid_to_text.json" in caplog.text
     assert read_corpus(tmp_path, SEARCH).names["tags"] == "fid_to_text.json"
     (tmp_path / "fid_to_text.json").write_text('{"AAA": 3}')
     with pytest.raises(CorpusError, match=r"fid_to_text\.json: AAA: found 3, expected a text of tags"):

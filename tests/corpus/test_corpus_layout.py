@@ -93,8 +93,8 @@ def test_plots_may_be_missing(tmp_path, place):
     [
         ("fid_to_text.json", "{", "is not JSON"),
         ("fid_to_text.json", b"\xff", "is not JSON"),
-        ("fid_to_text.json", "[]", "must hold an object"),
-        ("fid_to_text.json", "{}", "must hold an object"),
+        ("fid_to_text.json", "[]", "must contain an object"),
+        ("fid_to_text.json", "{}", "must contain an object"),
         ("fid_to_text.json", '{"../../x": "a"}', r"'\.\./\.\./x': an id is three capital letters"),
         ("fid_to_text.json", '{"AAA": 3}', "AAA: found 3, expected a text of tags"),
         ("fid_to_text.json", '{"AAA": "\\ud800"}', "AAA: found"),

@@ -87,7 +87,7 @@ def test_landmarks_as_text_come_back():
     words, frames = np.array([0, 2**32 - 1, 5], np.uint32), np.array([0, 65535, 65536])
     found = unpacked(packed(words, frames))
     assert [column.tolist() for column in found] == [[0, 2**32 - 1], [0, 65535]]
-    with pytest.raises(ValueError, match="no landmarks"):
+    with pytest.raises(ValueError, match="not landmarks"):
         unpacked("AAAA")
 
 

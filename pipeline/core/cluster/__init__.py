@@ -1,1 +1,1 @@
-"""The engine on a Ray cluster, which `pipeline.core.workers` chooses where the environment names it."""
+"""The engine for a Ray cluster, used by `pipeline.core.workers` if the environment selects it."""

@@ -1,4 +1,4 @@
-"""Models that stay: each in an actor of Ray, which keeps it while items are brought to it."""
+"""Resident models: each in an actor of Ray, which keeps the model and receives items."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -17,11 +17,11 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Model = TypeVar("Model")
 
-CPUS_EACH = 4  # of an actor without a GPU, at most; its model is in memory once for all of them
+CPUS_EACH = 4  # of an actor without a GPU, at most; they share one copy of the model
 
 
 class Actors(Generic[Model]):
-    """Actors that keep a model: one per GPU, or of up to `CPUS_EACH` CPUs where there is none."""
+    """Actors with a model: one per GPU or, without GPUs, one per `CPUS_EACH` CPUs."""
 
     def __init__(self, load: Callable[[], Model], threads: int, gpu: bool, folders: Sequence[Path]) -> None:
         self.load, self.threads, self.gpu, self.folders, self.open = load, threads, gpu, folders, ExitStack()
@@ -39,15 +39,15 @@ class Actors(Generic[Model]):
         self.open.close()
 
     def ask(self, question: Callable[[Model], Result]) -> Result:
-        """Return `question(model)` of any actor's model."""
+        """Return `question(model)` from any actor."""
         return next(in_order(_Crew(self, _answer), [[question]], None))
 
     def map(self, work: Callable[[Resident[Model], Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-        """Yield `work(resident, item)` of each item, in order."""
+        """Yield `work(resident, item)` for each item, in order."""
         return in_order(_Crew(self, work), ([item] for item in items), None)
 
     def submit(self, work: Any, chunk: list[Any], to_idle: bool) -> Future[list[Any]]:
-        """Give `chunk` to the actor that has least to do, or wait for one that has nothing to do."""
+        """Submit `chunk` to the least busy actor, or with `to_idle` wait for an idle one."""
         member = self._free(to_idle)
         future = future_of(member.actor.run.remote(work, chunk))
 
@@ -61,7 +61,7 @@ class Actors(Generic[Model]):
         return future
 
     def replace(self) -> None:
-        """Start another actor for each that has died."""
+        """Start a new actor for each that has died."""
         with self.changed:
             dead = [member for member in self.members if member.is_dead]
             self.members = [member for member in self.members if not member.is_dead]
@@ -83,12 +83,12 @@ class Actors(Generic[Model]):
         member.loaded.add_done_callback(loaded)
 
     def _free(self, to_idle: bool) -> "_Member":
-        """Wait for an actor with a model, and count one more chunk for it."""
+        """Wait for an actor with a loaded model, and count one more chunk for it."""
         while True:
             with self.changed:
                 for member in self.members:
                     if member.loaded.done() and not was_lost(member.loaded):
-                        member.loaded.result()  # an error in loading comes out
+                        member.loaded.result()  # raises an error in loading
                 ready = [m for m in self.members if m.loaded.done() and not m.is_dead and not (to_idle and m.busy)]
                 if ready:
                     member = min(ready, key=lambda member: member.busy)
@@ -110,7 +110,7 @@ class _Member:
 
 
 class _Crew(Generic[Item, Result]):
-    """The actors at one kind of work."""
+    """The actors for one kind of work."""
 
     def __init__(self, actors: Actors[Any], work: Callable[[Resident[Any], Item], Result]) -> None:
         self.actors, self.work = actors, ray.put(work)
@@ -132,7 +132,7 @@ class _Crew(Generic[Item, Result]):
 
 
 class _Actor:
-    """What runs in the process of an actor."""
+    """The code that runs in the process of an actor."""
 
     def __init__(self, shared: tuple[Evidence, Callable[[], Any]]) -> None:
         self.evidence, self.make = shared
@@ -150,7 +150,7 @@ def _answer(resident: Resident[Any], question: Callable[[Any], Any]) -> Any:
 
 
 def _places(gpu: bool) -> list[dict[str, Any]]:
-    """Return the options of the actors that the cluster has room for."""
+    """Return the options of as many actors as fit in the cluster."""
     if gpu and (gpus := count_of("GPU")):
         return [{"num_gpus": 1, "num_cpus": 1, "scheduling_strategy": "SPREAD"}] * gpus
     places = []

@@ -1,8 +1,8 @@
-"""The connection to a Ray cluster, and what every node of it must prove.
+"""The connection to a Ray cluster, and the checks of its nodes.
 
-The variable `RAY_ADDRESS` names the cluster; without it Ray takes the one that runs on this machine, or starts one. Its
-nodes share a file system: before any work each proves that it sees the same folders, and that it has the same versions
-of what results depend on. What a node that dies was at work on is done by others; a driver that dies ends its tasks.
+The variable `RAY_ADDRESS` selects the cluster; without it Ray uses the one that runs on this machine, or starts one.
+Nodes share a file system: before any work, each is checked for the same folders and the same versions of packages that
+affect results. The work of a dead node is repeated by others; when the driver dies, its tasks end.
 """
 
 import logging
@@ -25,14 +25,14 @@ try:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 except ModuleNotFoundError as error:
     raise PipelineError(
-        f"{ENGINE}: the environment asks for Ray, which is not installed ({error.name}): `pip install -r "
+        f"{ENGINE}: the environment selects Ray, which is not installed ({error.name}): run `pip install -r "
         f"requirements-ray.txt` on every node, or unset {ENGINE} and {ADDRESS}"
     ) from None
 
 cloudpickle.register_pickle_by_value(node)
 
-CHECK_SECONDS = 120.0  # that a node may take to start a process and answer
-LOST = (  # what Ray raises where a process, or its node, died
+CHECK_SECONDS = 120.0  # for a node to start a process and answer
+LOST = (  # raised by Ray when a process, or its node, died
     exceptions.WorkerCrashedError,
     exceptions.NodeDiedError,
     exceptions.OutOfMemoryError,
@@ -40,14 +40,14 @@ LOST = (  # what Ray raises where a process, or its node, died
     exceptions.RayActorError,
 )
 
-_proved: set[str] = set()  # tokens that this process of a node has seen
+_proved: set[str] = set()  # tokens checked by this process of a node
 
 
 @contextmanager
 def proven(folders: Sequence[Path]) -> Iterator[Evidence]:
-    """Connect to the cluster and yield what every node has proved to have in common with this process.
+    """Connect to the cluster, check every node, and yield the evidence that they share with this process.
 
-    Raises `PipelineError` naming the node and what it lacks.
+    Raises `PipelineError` naming the node and the difference.
     """
     _connect()
     with evidence_of(folders) as evidence:
@@ -61,13 +61,13 @@ def _connect() -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     library = str(Path(__file__).parents[3])
     paths = [library, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    variables = {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), ENGINE: "local"}  # work starts no work elsewhere
+    variables = {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), ENGINE: "local"}  # no nested work on the cluster
     address = os.environ.get(ADDRESS)
     try:
         ray.init(address, runtime_env={"env_vars": variables}, logging_level=logging.WARNING, log_to_driver=False)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise PipelineError(
-            f"{ADDRESS}: found {address!r}, no Ray cluster answers there ({error}): start one with "
+            f"{ADDRESS}: found {address!r}, but no Ray cluster is reachable there ({error}): start one with "
             "`ray start --head` (docs/cluster.md)"
         ) from None
     if not count_of("CPU"):
@@ -75,7 +75,7 @@ def _connect() -> None:
 
 
 def _check_nodes(evidence: Evidence) -> None:
-    """Let every node that may work prove itself; the proof is sent whole, as a node may not see this library."""
+    """Check every node with CPUs or GPUs; the code of the check is sent along, as a node may not see this library."""
     names = {}
     for member in alive_nodes():
         if member["Resources"].get("CPU") or member["Resources"].get("GPU"):
@@ -86,7 +86,7 @@ def _check_nodes(evidence: Evidence) -> None:
         try:
             lacks = ray.get(ref, timeout=CHECK_SECONDS)
         except exceptions.GetTimeoutError:
-            lacks = f"gives no answer within {CHECK_SECONDS:.0f} s"
+            lacks = f"did not answer within {CHECK_SECONDS:.0f} s"
         except exceptions.RayError as error:
             lacks = f"cannot work: {str(error).strip().splitlines()[-1]}"
         if lacks:
@@ -94,9 +94,9 @@ def _check_nodes(evidence: Evidence) -> None:
 
 
 def require_same(evidence: Evidence) -> None:
-    """Make sure of a process of a node, also of one that joined later, that it may work here.
+    """Check a process of a node, possibly one that joined later; raise `PipelineError` if it differs.
 
-    Folders were compared at the start: meanwhile work goes into them.
+    Folders are only compared at the start: work changes them.
     """
     if evidence.token not in _proved:
         if lacks := node.lacking(replace(evidence, listings={})):
@@ -106,21 +106,21 @@ def require_same(evidence: Evidence) -> None:
 
 
 def _refusal(name: str, lacks: str) -> PipelineError:
-    return PipelineError(f"the node {name} {lacks}, or take it out of the cluster (docs/cluster.md)")
+    return PipelineError(f"the node {name} {lacks}, or remove it from the cluster (docs/cluster.md)")
 
 
 def count_of(resource: str) -> int:
-    """Return how many of `resource`, CPU or GPU, the cluster has."""
+    """Return the number of CPUs or GPUs (`resource`) in the cluster."""
     return int(ray.cluster_resources().get(resource, 0))
 
 
 def alive_nodes() -> list[dict[str, Any]]:
-    """Return what Ray knows of each node that is alive."""
+    """Return Ray's records of the nodes that are alive."""
     return [member for member in ray.nodes() if member["Alive"]]
 
 
 def future_of(ref: Any) -> Future[Any]:
-    """Return the future of a task, which raises what the work raised, and no wrapper of it."""
+    """Return the future of a task, which raises the original exceptions of the work, unwrapped."""
     made: Future[Any] = Future()
 
     def ended(future: Future[Any]) -> None:
@@ -134,12 +134,12 @@ def future_of(ref: Any) -> Future[Any]:
         elif isinstance(error, LOST):
             made.set_exception(error)
         else:
-            made.set_exception(PipelineError(f"Ray: {error}; run again, what is done is kept"))
+            made.set_exception(PipelineError(f"Ray: {error}; run again to resume"))
 
     ref.future().add_done_callback(ended)
     return made
 
 
 def was_lost(future: Future[Any]) -> bool:
-    """Return whether the process, or the node, of what has ended died."""
+    """Return whether `future` ended because its process or node died."""
     return future.done() and not future.cancelled() and isinstance(future.exception(), LOST)

@@ -1,6 +1,6 @@
-"""What the nodes of a cluster must have in common, and how each proves that it has.
+"""The checks of a cluster's nodes: a shared working directory, shared folders and equal package versions.
 
-It imports nothing but the standard library, as it is sent to nodes that may not see this library.
+Imports only the standard library, because it is sent to nodes that may not see this library.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-# What results depend on, beside the code in the repository, which is shared.
+# Packages that affect results; the code in the repository is shared.
 PACKAGES = (
     *("torch", "torchaudio", "transformers", "safetensors", "efficientnet-lite-pytorch", "musicnn"),
     *("numpy", "pyarrow", "av", "lameenc", "soundfile", "pillow", "beautifulsoup4", "lxml"),
@@ -22,20 +22,20 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the driver sees, to be compared with what a node sees."""
+    """The driver's view, to be compared with a node's."""
 
     place: str  # the working directory
-    token: str  # a file in it, made for this work, ...
-    word: str  # ... and its content
+    token: str  # a temporary file in it
+    word: str  # its content
     listings: dict[str, str]  # by folder: digest of the names in it
     versions: dict[str, str]  # by package
 
 
 @contextmanager
 def evidence_of(folders: Sequence[Path]) -> Iterator[Evidence]:
-    """Yield what a node must see: the working directory with a file that is there meanwhile, and `folders`."""
+    """Yield the evidence: the working directory with a temporary file, and the listings of `folders`."""
     place = Path.cwd()
-    hidden = place / ".dvc/tmp"  # which git ignores
+    hidden = place / ".dvc/tmp"  # ignored by Git
     folder = hidden if hidden.is_dir() else place
     _remove_strays(folder)
     token = folder / f".node-{platform.node()}-{os.getpid()}-{secrets.token_hex(8)}"
@@ -48,26 +48,26 @@ def evidence_of(folders: Sequence[Path]) -> Iterator[Evidence]:
 
 
 def lacking(evidence: Evidence) -> str:
-    """Return what this machine lacks of `evidence`, "" where it lacks nothing."""
+    """Return the first difference of this machine from `evidence`, "" if there is none."""
     token = Path(evidence.token)
     if not token.is_file() or token.read_text() != evidence.word:
-        return f"does not see {evidence.place}: the repository must lie on storage that all nodes share"
+        return f"does not see {evidence.place}: the repository must be on storage shared by all nodes"
     for folder, listing in evidence.listings.items():
         if _listing(Path(folder)) != listing:
-            return f"does not see in {folder} what the driver sees: it must lie on storage that all nodes share"
+            return f"sees other files in {folder} than the driver: it must be on storage shared by all nodes"
     own = _versions()
     differ = [f"{name} {own[name]} instead of {at}" for name, at in evidence.versions.items() if own[name] != at]
     return f"has {', '.join(differ)}: install the same versions" if differ else ""
 
 
 def _remove_strays(folder: Path) -> None:
-    """Remove the tokens of drivers of this machine that were killed."""
+    """Remove the tokens of killed drivers of this machine."""
     for token in folder.glob(f".node-{platform.node()}-*"):
         try:
             os.kill(int(token.name.split("-")[-2]), 0)
         except ProcessLookupError:
             token.unlink(missing_ok=True)
-        except (PermissionError, ValueError):  # another user's, or none of ours
+        except (PermissionError, ValueError):  # another user's, or not a token
             pass
 
 

@@ -1,4 +1,4 @@
-"""Functions of one item as tasks of Ray, and modules as one task each."""
+"""Functions of one item, and whole modules, as tasks of Ray."""
 
 import os
 import sys
@@ -20,9 +20,9 @@ from pipeline.core.workers import ATTEMPTS, of_each
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-PASSED = ("DVC_", "MLFLOW_", "OMP_", "HF_")  # beginnings of the variables that a module is given
+PASSED = ("DVC_", "MLFLOW_", "OMP_", "HF_")  # prefixes of the environment variables passed to a module
 OMP = "OMP_NUM_THREADS"
-POLL_SECONDS = 0.5  # between two looks at a module's output
+POLL_SECONDS = 0.5  # between two reads of a module's output
 
 
 class Tasks(Generic[Item, Result]):
@@ -59,20 +59,20 @@ class Tasks(Generic[Item, Result]):
         return self.submit([item])
 
     def restart(self) -> None:
-        """Do nothing: Ray starts another process by itself."""
+        """Do nothing: Ray starts new processes itself."""
 
 
 def _work_on(shared: tuple[Evidence, Callable[[Any], Any]], chunk: list[Any]) -> list[Any]:
-    """Work on a chunk in a process of a node."""
+    """Process a chunk in a process of a node."""
     evidence, work = shared
     require_same(evidence)
     return of_each(work, chunk)
 
 
 def run_module(module: str, arguments: Sequence[str], processes: int, gpu: bool) -> int:
-    """Run `python -m module arguments` on a node and return the exit status; its output is shown as it comes.
+    """Run `python -m module arguments` on a node and return the exit status; its output is shown live.
 
-    A node that dies costs another attempt, which resumes as a killed run does. Raises `PipelineError` when all fail.
+    If a node dies, another attempt resumes the work. Raises `PipelineError` if all attempts fail.
     """
     with proven(()) as evidence, TemporaryDirectory(prefix=".node-", dir=Path(evidence.token).parent) as folder:
         gpus = processes if gpu and count_of("GPU") else 0
@@ -96,17 +96,17 @@ def run_module(module: str, arguments: Sequence[str], processes: int, gpu: bool)
 
 def _status(future: Future[int]) -> int:
     if was_lost(future):
-        raise PipelineError(f"{ATTEMPTS} processes died on it, perhaps out of memory ({future.exception()}); run again")
+        raise PipelineError(f"{ATTEMPTS} processes died, possibly out of memory ({future.exception()}); run again")
     return future.result()
 
 
 def _run_module(evidence: Evidence, shown: str, module: str, arguments: list[str], environment: dict[str, str]) -> int:
-    """Run a module in this process, which is the module's from now on, and return the exit status."""
+    """Run a module in this process, changing its output, environment and path, and return the exit status."""
     require_same(evidence)
     with open(shown, "ab") as output:
         for number in (1, 2):
             os.dup2(output.fileno(), number)
-    if OMP not in environment:  # Ray sets it to the CPUs of the task
+    if OMP not in environment:  # Ray sets it to the number of CPUs of the task
         os.environ.pop(OMP, None)
     os.environ.update(environment)
     sys.path.insert(0, evidence.place)

@@ -111,7 +111,7 @@ def test_seven_checkpoints_of_a_hub(work, hub, checkpoint, capsys):
     assert "models/All" in lines["second.pth"]
     assert "Without" not in lines
     assert main(["import-reference", f"hf://somebody/soundtracks@{'1' * 40}", *ENCODERS]) == 1
-    assert "names no branch, tag or commit" in capsys.readouterr().err
+    assert "is not a branch, tag or commit" in capsys.readouterr().err
 
 
 def test_what_a_folder_has_and_lacks(folder, checkpoint, state_of, capsys):

@@ -176,7 +176,7 @@ def test_a_hub_that_refuses_or_is_not_there_is_explained(root, hub, capsys, monk
     hub.answers["/api/repos/create"] = 403
     refused(hub, capsys, "403", "token")
     point_to(monkeypatch, NOBODY)
-    refused(hub, capsys, "is not published", "not reached")
+    refused(hub, capsys, "is not published", "cannot be reached")
 
 
 def test_what_is_no_name_of_a_model_is_refused(root, hub, capsys):
