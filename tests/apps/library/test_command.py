@@ -4,14 +4,17 @@ import argparse
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ruamel.yaml import YAML
 
 from pipeline.apps.library.duplicates import Duplicates, Group
+from pipeline.apps.library.library import read_contents
 from pipeline.apps.library.report import LISTED, Summary, quality_of, report, summary_of
 from pipeline.apps.library.table import row_of
-from pipeline.apps.recommend.trained import Figures, Trained
+from pipeline.apps.published import load
+from pipeline.apps.recommend.trained import Figures, Trained, trained_models
 from pipeline.commands import index as command
 from tests.conftest import ROOT
 
@@ -55,6 +58,20 @@ def test_the_command_indexes_and_says_what_came_out(here, capsys):
     given = options("Music", "--out", "my music")
     assert given.run(given) == 0
     assert "  since the last run: 0 new, 0 changed, 5 unchanged, 0 removed" in capsys.readouterr().out.splitlines()
+
+
+def test_somebodys_model_indexes_without_any_that_was_trained_here(here, capsys, monkeypatch):
+    model = replace(trained_models(here)["Words"], folder=here / "theirs", option="--model hf://them/theirs")
+    shutil.move(here / "models/Words", here / "theirs")
+    shutil.rmtree(here / "models")
+    opened = SimpleNamespace(trained={"Words": model})
+    monkeypatch.setattr(load, "open_published", lambda name, device: {"hf://them/theirs": opened}[name])
+    given = options("Music", "--out", "own", "--model", "hf://them/theirs")
+    assert given.run(given) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        '  python -m pipeline recommend --library own --model hf://them/theirs --tags "..."'
+    )
+    assert read_contents(here / "own").variants == {"Words": model.digest}
 
 
 def test_folder_and_out_are_asked_for(capsys):

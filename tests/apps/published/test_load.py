@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from pipeline import load
 from pipeline.__main__ import main
+from pipeline.apps.published import load as load_module
 from pipeline.apps.recommend.query import Query
 from pipeline.apps.recommend.recommender import Request
 from pipeline.core.errors import HubError, ModelError
@@ -199,3 +200,14 @@ def test_a_network_larger_than_anything_real_is_not_built(root, hub):
 def test_a_device_that_there_is_not_is_refused(root):
     with pytest.raises(ModelError, match=r"device: found 'tpu', allowed are auto, cpu, cuda"):
         load("models/published", device="tpu")
+
+
+def test_commands_name_the_model_again(built):
+    folder = built / "models/published"
+    (model,) = load_module.open_published(str(folder), "cpu").trained.values()
+    assert model.option == f"--model {folder}"
+
+
+def test_a_model_that_comes_without_audio_needs_music_to_serve(root, capsys):
+    assert main(["serve", "--port", "0", "--model", "models/published"]) == 1
+    assert "--model" in capsys.readouterr().err
