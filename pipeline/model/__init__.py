@@ -1,1 +1,1 @@
-"""The one model class of all variants: an audio tower and a query tower that end in the same space."""
+"""The model class of all variants: a query tower and an audio tower with a joint embedding space."""

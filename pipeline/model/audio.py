@@ -1,5 +1,5 @@
 """The paper's audio towers: residual convolutions over a log-mel window and a transformer over its time steps, or a
-projection of a pretrained encoder's vectors. A head follows either.
+projection of a pretrained encoder's vectors, each followed by a head.
 
 Axes: n batch, c channel, m mel band, l frame or time step, f feature width, d width.
 """
@@ -15,7 +15,7 @@ from pipeline.model.transformer import ProjectionHead, Transformer, learned_tabl
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 × 3 convolutions beside a skip, then a pooling that halves both axes."""
+    """Two 3 × 3 convolutions with a skip connection, then pooling that halves both axes."""
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
@@ -34,20 +34,21 @@ class ResidualBlock(nn.Module):
 
 
 class AudioTower(nn.Module):
-    """A window of log-mel frames to one feature, the class token's row after the transformer."""
+    """Encoder of a window of log-mel frames; the feature is the class token after the transformer."""
 
     def __init__(self, params: AudioTowerParams, n_mels: int, window_frames: int) -> None:
         super().__init__()
         bands, steps = n_mels >> params.blocks, window_frames >> params.blocks
         if not bands or not steps:
             raise ModelError(
-                f"model.audio.blocks: {params.blocks} blocks halve {n_mels} mel bands and {window_frames} frames to "
-                "nothing; lower it, or raise features.audio.n_mels or model.audio.window_seconds"
+                f"model.audio.blocks: found {params.blocks}, too many for {n_mels} mel bands and {window_frames} "
+                "frames, which each block halves; lower it, or raise features.audio.n_mels or "
+                "model.audio.window_seconds"
             )
         if steps + 1 > params.positions:
             raise ModelError(
-                f"model.audio.positions: found {params.positions}, the window needs {steps + 1}, for {steps} time "
-                "steps and a class token; raise it, or lower model.audio.window_seconds"
+                f"model.audio.positions: found {params.positions}, the window needs {steps + 1} ({steps} time steps "
+                "and a class token); raise it, or lower model.audio.window_seconds"
             )
         self.input_bn = nn.BatchNorm2d(1)
         self.blocks = nn.Sequential(
@@ -72,7 +73,7 @@ class AudioTower(nn.Module):
 
 
 class VectorTower(nn.Module):
-    """The vectors of a pretrained encoder to one feature, as the query's inputs are projected."""
+    """Mean of a pretrained encoder's projected vectors; the projection is that of the query's inputs."""
 
     def __init__(self, features: int, width: int) -> None:
         super().__init__()
@@ -84,7 +85,7 @@ class VectorTower(nn.Module):
 
 
 class HeadedAudioTower(nn.Module):
-    """One of the two with its head."""
+    """An `AudioTower` or `VectorTower` with its head."""
 
     def __init__(self, params: ModelParams, tower: nn.Module) -> None:
         super().__init__()

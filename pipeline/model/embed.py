@@ -1,13 +1,13 @@
-"""Films and tracks as unit vectors: what evaluation ranks, what publishing keeps, what training is watched by.
+"""Embeddings of films and tracks as unit vectors, for evaluation, publishing and validation.
 
-Nothing is random: a track is the mean over all windows of a fixed grid, a film the mean over all its paragraphs, each
-normalised again. Memory holds a few batches of windows and the tracks that they are of.
+They are deterministic: a track is the mean over all windows of a fixed grid, a film the mean over all its paragraphs,
+each normalised again. Memory holds a few batches of windows and their tracks.
 
-On a GPU batches are read ahead, and copied and fetched while others are computed: `pipeline.core.on_device`. Sums are
-taken on the CPU, in float64 and in order; a GPU's would differ each time. Towers compute in float32 (on a GPU with
-convolutions in TF32, PyTorch's default), not in bfloat16 where encoders of features do: a feature's settings tell its
-precision, while nothing would tell that of a ranking. So figures, rankings and indexes are the same for every batch
-size but for the rounding of float32. Only training sets another precision around the call, for its validation.
+On a GPU batches are read ahead and copied while others are computed (`pipeline.core.on_device`). Sums are taken on the
+CPU, in float64 and in order, as sums on a GPU vary between runs. Towers compute in float32 (convolutions on a GPU in
+TF32, PyTorch's default), not in bfloat16 like the encoders of features: precision is recorded in a feature's settings,
+but not in a ranking. Figures, rankings and indexes therefore depend on the batch size only by float32 rounding. Only
+training sets another precision around the call, for its validation.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ from pipeline.model.retrieval import RetrievalModel
 from pipeline.store.audio_table import hop_steps, window_of, window_starts
 from pipeline.store.films import ABSENT, FeatureStore, FilmFeatures, Stored
 
-Place = TypeVar("Place")  # where one row of a batch is read
+Place = TypeVar("Place")  # source of one row of a batch
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Tracks:
     """Tracks to embed, one array in memory at a time."""
 
     names: Sequence[str]  # for messages
-    arrays: Iterable[np.ndarray]  # [steps, width] of each, as the features are stored; read once, maybe in a thread
+    arrays: Iterable[np.ndarray]  # [steps, width] of each, as stored; read once, possibly in a thread
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ class Queries:
     """Queries to embed, and the functions that read their inputs."""
 
     names: Sequence[str]  # for messages
-    rows: Sequence[Mapping[str, Sequence[int]]]  # of each query: the rows of each of the inputs that it has
-    read: Callable[[Mapping[str, Sequence[int]]], Mapping[str, Stored]]  # rows as they are stored; maybe in a thread
-    values: Callable[[Mapping[str, Stored], torch.device], Mapping[str, Any]]  # what a model reads of that
+    rows: Sequence[Mapping[str, Sequence[int]]]  # of each query: row numbers by available input
+    read: Callable[[Mapping[str, Sequence[int]]], Mapping[str, Stored]]  # rows as stored; possibly in a thread
+    values: Callable[[Mapping[str, Stored], torch.device], Mapping[str, Any]]  # a model's batch from stored rows
 
 
 def tracks_of(films: Sequence[FilmFeatures], store: FeatureStore) -> Tracks:
-    """Return the tracks of `films` in order; reading them shows progress on a terminal."""
+    """Return the tracks of `films` in order, with a progress bar on a terminal."""
     rows = [row for film in films for row in film.track_rows]
     arrays = (store.audio.read(row) for row in tqdm(rows, "tracks", disable=None))
     return Tracks([track["path"] for film in films for track in film.tracks], arrays)
@@ -65,9 +65,9 @@ def queries_of(films: Sequence[FilmFeatures], store: FeatureStore) -> Queries:
 def embed_tracks(
     model: RetrievalModel, tracks: Tracks, config: dict[str, Any], batch_size: BatchSize, device: torch.device
 ) -> np.ndarray:
-    """Return the embedding [tracks, e], float32, of each of `tracks`; `config` is the model's.
+    """Return the embeddings [tracks, e], float32, of `tracks`; `config` is the model's.
 
-    Raises `ModelError` naming a track whose embedding has no direction (not a number, or zero).
+    Raises `ModelError` with the name of a track whose embedding is zero or NaN.
     """
     spec, length = config["features"]["audio"], config["window_steps"]
     hop = hop_steps(spec, config["model"]["audio"]["window_hop_seconds"])
@@ -97,9 +97,9 @@ def embed_films(
     device: torch.device,
     without: Collection[str] = (),
 ) -> np.ndarray:
-    """Return the embedding [queries, e], float32, of each film of `queries`: the mean over its paragraphs.
+    """Return the embeddings [queries, e], float32, of `queries`, each the mean over its paragraphs.
 
-    `without` are inputs to leave out, as in `RetrievalModel.encode_query`. Raises `ModelError` as `embed_tracks` does.
+    `without` lists inputs to drop, as in `RetrievalModel.encode_query`. Raises `ModelError` as `embed_tracks` does.
     """
     rows, starts = embed_paragraphs(model, queries, config, batch_size, device, without)
     return _directions(np.add.reduceat(rows.astype(np.float64), starts), queries.names)
@@ -115,8 +115,8 @@ def embed_paragraphs(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the embeddings [rows, e], float32, of all paragraphs, and each query's first row, int64 [queries].
 
-    Where inputs have several rows the first rows belong together, then the second ones, and so on; an input with fewer
-    rows starts over, so that each paragraph goes with the film's one image. Raises `ModelError` as `embed_tracks` does.
+    The i-th rows of all inputs form one example; an input with fewer rows is repeated, so that every paragraph is
+    combined with the film's one image. Raises `ModelError` as `embed_tracks` does.
     """
     numbers = [max(map(len, of_inputs.values())) for of_inputs in queries.rows]
 
@@ -149,9 +149,9 @@ def _sums(
     batch_size: int,
     device: torch.device,
 ) -> np.ndarray:
-    """Return the sums [count, e] of the embeddings of `places`, each with the number of its track or film.
+    """Return the sums [count, e] of the embeddings of `places`, pairs of a track's or film's number and a place.
 
-    `read` gives what lies at the places of a batch, `encode` makes of that, on `device`, the embeddings [n, e].
+    `read` returns the stored inputs of a batch of places, `encode` their embeddings [n, e] on `device`.
     """
 
     def batches() -> Iterator[tuple[list[int], Inputs]]:
@@ -170,7 +170,7 @@ def _directions(total: np.ndarray, names: Sequence[str]) -> np.ndarray:
     wrong = np.flatnonzero(~(norms > 0) | ~np.isfinite(norms))
     if len(wrong):
         raise ModelError(
-            f"the model gives {len(wrong)} of {len(total)} embeddings no direction, e.g. that of {names[wrong[0]]}: "
-            "its training failed; lower train.learning_rate and run `dvc repro` again"
+            f"{len(wrong)} of {len(total)} embeddings are zero or NaN, e.g. that of {names[wrong[0]]}: training "
+            "diverged; lower train.learning_rate and run `dvc repro`"
         )
     return (total / norms[:, np.newaxis]).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The paper's query tower: one token per input, a fusion transformer over however many there are, and one head.
+"""The paper's query tower: one token per input, a fusion transformer over the tokens, and one head.
 
 Axes: n batch, m input, f feature width, d token width, e embedding width.
 """
@@ -13,13 +13,12 @@ from pipeline.model.transformer import ProjectionHead, Transformer, learned_tabl
 
 
 class FusionTower(nn.Module):
-    """A projection and a position per input, fusion, head."""
+    """A projection and a position per input, then fusion and head."""
 
     def __init__(self, params: ModelParams, widths: Mapping[str, int], fuse_single: bool = True) -> None:
         """Build a tower for inputs of `widths`.
 
-        Without `fuse_single` a query of one input skips the fusion once the model is in evaluation mode, as the
-        reference's inference does.
+        Without `fuse_single` a query of one input skips the fusion in evaluation mode, as in the reference's inference.
         """
         super().__init__()
         query, head = params.query, params.projector
@@ -40,8 +39,7 @@ class FusionTower(nn.Module):
     def forward(self, found: Mapping[str, Tensor], kept: Mapping[str, Tensor]) -> Tensor:
         """Return [n, e] of the embeddings [n, f] in `found`.
 
-        Of an input that is not in it all values are dropped, as the input dropout drops some; so they are in the rows
-        for which `kept` [n, 1] of an input is zero.
+        Missing inputs are zeros, as under input dropout; so are the rows of an input where `kept` [n, 1] is zero.
         """
         like = next(iter(found.values()))
         tokens = []

@@ -1,4 +1,4 @@
-"""The index of a model: every track of the data set with its embedding, to recommend without the audio."""
+"""The index of a model: all tracks of the data set with their embeddings, for recommending without audio."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ from pipeline.store.sound import SOUND
 def index_films(
     root: Path, path: Path, variant: str, inputs: Sequence[Input], batch_size: BatchSize, device: torch.device
 ) -> tuple[int, int]:
-    """Write the index of the model of `variant` to `path`; return how many tracks of how many films it has.
+    """Write the index of the model of `variant` to `path`; return its numbers of tracks and films.
 
     Raises `MissingFileError` and `ModelError` as `pipeline.model.store` does.
     """
@@ -46,9 +46,9 @@ def index_films(
 
 
 def _tags(audio: AudioTable, rows: Sequence[int]) -> tuple[list[dict[str, Any]], np.ndarray | None]:
-    """Return the columns that an encoder's tags give of tracks of the audio table, and the tags as an index has them.
+    """Return the tag columns of tracks at `rows` of the audio table, and their tag probabilities as uint8.
 
-    The latter are None where the encoder does not tag.
+    The latter are None if the encoder does not tag.
     """
     known, found = [], []
     for row in rows:
@@ -59,7 +59,7 @@ def _tags(audio: AudioTable, rows: Sequence[int]) -> tuple[list[dict[str, Any]],
 
 
 def sources_of(root: Path, variant: str) -> dict[str, Any]:
-    """Return the SHA-256 of what the index of `variant` is made of, as its metadata have it, without the audio's."""
+    """Return the SHA-256 of the sources of the index of `variant`, except audio features, by key of its metadata."""
     return {
         "model": sha256_of(root / "models" / variant / WEIGHTS),
         "dataset": sha256_of(root / "data/dataset.parquet"),

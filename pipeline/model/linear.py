@@ -1,12 +1,11 @@
 """Linear maps from a film's inputs and from its music into one space, in closed form.
 
 Regularised canonical correlation analysis (Vinod 1976, Canonical ridge and econometrics of joint production). The
-vectors of each input, and those of the music, are centred and reduced to their first principal components over the
-training films, scaled to a mean variance of one. Both sides are then turned to the directions in which they vary
-together, the stronger ones counting more. The ridge that is added to the covariances is chosen by cross-validation over
-the training films.
+vectors of each input and of the music are centred and reduced to their first principal components over the training
+films, scaled to a mean variance of one. Both sides are then mapped to their canonical directions, weighted by
+correlation. The ridge added to the covariances is chosen by cross-validation over the training films.
 
-Everything is computed in one thread by PyTorch, whose sums do not depend on how many cores there are then; NumPy's do.
+PyTorch computes everything in one thread, so that sums do not depend on the number of cores; NumPy's sums do.
 
 Axes: f values of a vector, r component, e embedding width.
 """
@@ -18,13 +17,13 @@ import torch
 
 from pipeline.core.machine import cpu_threads
 
-SAMPLE = 4096  # rows that principal components are taken of, evenly spaced over all
-RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0)  # times the mean variance of a component; twice that on the audio side
+SAMPLE = 4096  # evenly spaced rows, for the principal components
+RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0)  # times the mean variance of a component; doubled on the audio side
 FOLDS = 5
-CUT = 10  # of the recall that the cross-validation looks at
-TINY = 1e-6  # of the largest: what has a smaller deviation carries nothing
-MIN_FILMS = 2  # of which something can be learned
-FILMS_TO_CHOOSE = 8  # with fewer the ridge is the middle one
+CUT = 10  # of the recall in cross-validation
+TINY = 1e-6  # deviations below this share of the largest count as none
+MIN_FILMS = 2  # for a fit
+FILMS_TO_CHOOSE = 8  # with fewer films the middle ridge is used
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Side:
 
 @dataclass(frozen=True)
 class LinearMap:
-    """Both sides' maps, and the ridge that was chosen."""
+    """The maps of both sides, and the chosen ridge."""
 
     query: Side
     audio: Side
@@ -62,9 +61,9 @@ class LinearMap:
 
 @cpu_threads(1)
 def components_of(rows: np.ndarray, most: int, scaled: bool) -> Components:
-    """Return the first principal components of vectors [n, f], `most` at the most, of a mean variance of one.
+    """Return the first principal components of vectors [n, f], at most `most`, with a mean variance of one.
 
-    If `scaled`, each value is divided by its own deviation before.
+    If `scaled`, each value is first divided by its standard deviation.
     """
     sample = rows[np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE)).astype(int)].astype(np.float64)
     mean, scales = sample.mean(0), np.ones(sample.shape[1])
@@ -79,25 +78,22 @@ def components_of(rows: np.ndarray, most: int, scaled: bool) -> Components:
 
 @cpu_threads(1)
 def fit_linear(x: np.ndarray, y: np.ndarray, films: np.ndarray, embed_dim: int) -> LinearMap:
-    """Return the maps that are fitted to training films, of `embed_dim` directions at the most.
+    """Return maps fitted to training films, with at most `embed_dim` directions.
 
     `x` [films, r] are the films' components, `y` [tracks, r] those of their tracks, `films` [tracks] the number of each
-    track's film; every film counts the same. There must be `MIN_FILMS`.
+    track's film. All films have equal weight; there must be `MIN_FILMS` or more.
     """
     ridge = _best_ridge(x, y, films, embed_dim) if len(x) >= FILMS_TO_CHOOSE else RIDGES[len(RIDGES) // 2]
     return LinearMap(*_correlated(x, y, films, ridge, embed_dim), ridge)
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
-    """Return rows [n, f] at unit norm; zeros stay zeros."""
+    """Return rows [n, f] scaled to unit norm; zero rows stay zero."""
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(np.float64).tiny)
 
 
 def _correlated(x: np.ndarray, y: np.ndarray, films: np.ndarray, ridge: float, embed_dim: int) -> tuple[Side, Side]:
-    """Return the maps of either side to the directions in which both vary together.
-
-    The query's directions are multiplied by their canonical correlations.
-    """
+    """Return the maps of both sides to their canonical directions, the query's times the canonical correlations."""
     weights = 1.0 / np.bincount(films, minlength=len(x))[films]
     weights /= weights.sum()
     mean_x, mean_y = _product(weights, x[films]), _product(weights, y)
@@ -112,14 +108,14 @@ def _correlated(x: np.ndarray, y: np.ndarray, films: np.ndarray, ridge: float, e
 
 
 def _inverse_root(covariance: np.ndarray, ridge: float) -> np.ndarray:
-    """Return (covariance + ridge · mean variance · 1) to the power −1/2."""
+    """Return (covariance + ridge · mean variance · identity) to the power −1/2."""
     values, vectors = (found.numpy() for found in torch.linalg.eigh(torch.from_numpy(covariance)))
     lifted = np.maximum(values, 0.0) + ridge * max(values.mean(), np.finfo(np.float64).tiny)
     return _product(vectors / np.sqrt(lifted), vectors.T)
 
 
 def _svd(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the thin decomposition."""
+    """Return the thin singular value decomposition."""
     left, singular, right = torch.linalg.svd(torch.from_numpy(matrix), full_matrices=False)
     return left.numpy(), singular.numpy(), right.numpy()
 
@@ -130,7 +126,7 @@ def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _best_ridge(x: np.ndarray, y: np.ndarray, films: np.ndarray, embed_dim: int) -> float:
-    """Return the ridge under which films that were left out find most of their tracks among each other's."""
+    """Return the ridge with the best cross-validated recall, of held-out films among the tracks of their fold."""
     folds = np.arange(len(x)) % min(FOLDS, len(x))
     np.random.default_rng(0).shuffle(folds)
     found = {ridge: np.zeros(len(x)) for ridge in RIDGES}
@@ -144,4 +140,4 @@ def _best_ridge(x: np.ndarray, y: np.ndarray, films: np.ndarray, embed_dim: int)
             own = films[~stays] == np.flatnonzero(out)[:, np.newaxis]
             places = (-scores).argsort(axis=1, kind="stable").argsort(axis=1)
             recalls[out] = ((places < CUT) & own).sum(1) / np.maximum(own.sum(1), 1)
-    return max(RIDGES, key=lambda ridge: (found[ridge].mean(), ridge))  # of equal ones the stronger
+    return max(RIDGES, key=lambda ridge: (found[ridge].mean(), ridge))  # the larger of equal ones

@@ -1,13 +1,12 @@
 """The retrieval model: a film's inputs and a window of audio, embedded as unit vectors in one space.
 
-Soundtrack Recommendation for Film Productions: A Multimodal Approach. What the two towers are made of is
-`model.towers` of params.yaml: `pipeline.model.whitened`, or the paper's `pipeline.model.fusion` and
-`pipeline.model.audio`.
+Soundtrack Recommendation for Film Productions: A Multimodal Approach. `model.towers` of params.yaml chooses the towers:
+`pipeline.model.whitened`, or the paper's `pipeline.model.fusion` and `pipeline.model.audio`.
 
-A batch is a dict with a key a column; the model reads only its own: `audio` [n, l, f], a window of log-mel frames in dB
-or one vector of a pretrained encoder, and each of the model's inputs (`image`, `tags`, `plot`, `tags_plot`). An input
-is an embedding [n, f] or, where the model has an encoder of its kind, what that reads: tokens or pixels. Where some
-films lack an input `present` says by input which films have it, bool [n, 1].
+A batch is a dict of columns; the model reads only its own: `audio` [n, l, f], a window of log-mel frames in dB or one
+vector of a pretrained encoder, and each of the model's inputs (`image`, `tags`, `plot`, `tags_plot`). An input is an
+embedding [n, f] or, if the model has an encoder of its kind, that encoder's tokens or pixels. If some films lack an
+input, `present` maps the input to the films that have it, bool [n, 1].
 
 Axes: n batch, m input, l step, f feature width, e embedding width.
 """
@@ -40,9 +39,9 @@ class RetrievalModel(nn.Module):
     ) -> None:
         """Join the towers.
 
-        The query tower takes embeddings [n, f] by input, and by input which of the rows are kept [n, 1]; the audio
-        tower takes [n, l, f]; either gives [n, e]. `encoders` by kind (text, image) are part of the model. In training
-        each example lacks each input with probability `drop_inputs`, but never all of them.
+        The query tower takes embeddings [n, f] by input and masks of the rows to keep [n, 1] by input; the audio tower
+        takes [n, l, f]; both return [n, e]. `encoders` by kind (text, image) are part of the model. In training each
+        input of an example is dropped with probability `drop_inputs`, but never all of them.
         """
         super().__init__()
         self.inputs = tuple(inputs)
@@ -56,7 +55,7 @@ class RetrievalModel(nn.Module):
     def encode_query(self, batch: Batch, without: Collection[str] = ()) -> Tensor:
         """Return the unit vectors [n, e], float32, of the films in `batch`.
 
-        The inputs in `without`, not all of them, are left out as training's `drop_inputs` does; `batch` may lack them.
+        The inputs in `without` (never all) are dropped as by `drop_inputs` in training; `batch` need not have them.
         """
         found = {name: self._embedding(name, batch) for name in self.inputs if name not in without}
         present = {name: rows for name, rows in batch.get(PRESENT, {}).items() if name in found}
@@ -75,10 +74,10 @@ class RetrievalModel(nn.Module):
 
     @torch.no_grad()
     def clamp_scale(self) -> None:
-        """Lower the parameter to where `scale` is `max_logit_scale`, if it is above.
+        """Clamp the parameter so that `scale` is at most `max_logit_scale`.
 
-        Called after each optimiser step, not in `scale`: a clamp there has no gradient above the cap, and a temperature
-        that once got there would stay.
+        Called after each optimiser step, not in `scale`: a clamp there has no gradient above the cap, and the parameter
+        would never return.
         """
         self.logit_scale.clamp_(max=math.log(self.max_logit_scale))
 
@@ -88,9 +87,9 @@ class RetrievalModel(nn.Module):
         return self.encoders[kind](batch[name]) if kind in self.encoders else batch[name]
 
     def _kept(self, present: Mapping[str, Tensor], like: Tensor) -> dict[str, Tensor]:
-        """Return by input whether each example keeps it, bool [n, 1], drawn anew; one of those that it has stays.
+        """Return random masks by input of the examples that keep it, bool [n, 1]; each keeps at least one it has.
 
-        `present` says which it has; without it, all.
+        Without `present` every example has all inputs.
         """
         size = (len(like), len(self.inputs))
         has = torch.cat([present[name] for name in self.inputs], 1) if present else like.new_ones(size).bool()

@@ -12,7 +12,7 @@ Towers = Literal["linear", "hidden", "paper"]
 
 @dataclass(frozen=True, config=STRICT)
 class AudioTower:
-    """Windows of music, and the paper's convolutional front end and transformer over a window of log-mel."""
+    """Windows of music, and the paper's convolutional front end and transformer over a log-mel window."""
 
     window_seconds: Positive
     window_hop_seconds: Positive
@@ -50,7 +50,7 @@ class Projector:
 
 @dataclass(frozen=True, config=STRICT)
 class Model:
-    """Form and widths of the towers and the temperature, the same for all variants."""
+    """Kind and widths of the towers, and the temperature, the same for all variants."""
 
     embed_dim: Count
     temperature: Positive

@@ -1,4 +1,4 @@
-"""A model's folder: `model.safetensors`, and `config.json` with all that is needed to build it and to feed it."""
+"""A model's folder: `model.safetensors`, and `config.json` with the settings of the model and its features."""
 
 import json
 import threading
@@ -28,16 +28,16 @@ from pipeline.store.raw import raw_tables
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
-TAGS_RULE = "tags_rule"  # in the config of a model that is published: the form of tags, as `parse.tags` has it
-BUILDING = threading.Lock()  # while transformers builds a network, it changes PyTorch's defaults for all threads
+TAGS_RULE = "tags_rule"  # in a published model's config: the form of tags, `parse.tags`
+BUILDING = threading.Lock()  # transformers changes PyTorch's defaults for all threads while it builds a network
 
 Config = dict[str, Any]
 
 
 def build_model(config: Config, encoders: Mapping[str, nn.Module] | None = None) -> RetrievalModel:
-    """Return a model with fresh weights; `config` as `model_config` makes it.
+    """Return a model with random weights for a `config` of `model_config`.
 
-    Text and image encoders that are part of it are `encoders`, or else built with fresh weights as well.
+    Its text and image encoders are `encoders`, or else built with random weights too.
     """
     params = TypeAdapter(ModelParams).validate_json(json.dumps(config["model"]))
     features, settings, inputs = config["features"], config["encoders"], config["inputs"]
@@ -50,7 +50,7 @@ def build_model(config: Config, encoders: Mapping[str, nn.Module] | None = None)
         query = WhitenedTower(params, widths, unit=True)
     audio = _audio_tower(params, features["audio"], config["window_steps"])
     model = RetrievalModel(params, inputs, query, audio, encoders, config["drop_inputs"])
-    # Several times faster convolutions with few channels. PyTorch's types lack the overload of `memory_format` alone.
+    # Convolutions with few channels become several times faster. PyTorch's stubs lack this overload of `to`.
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -72,10 +72,10 @@ def model_config(
     fuse_single: bool = True,
     drop_inputs: float = 0.0,
 ) -> Config:
-    """Return what `config.json` holds.
+    """Return the content of `config.json`.
 
-    `features` are the settings behind the audio and each input that is an embedding, `encoders` those of the encoders
-    that are part of the model.
+    `features` are the settings of the audio features and of each precomputed input, `encoders` those of the encoders
+    inside the model.
     """
     return {
         "variant": variant,
@@ -117,9 +117,9 @@ def load_model(folder: Path) -> tuple[RetrievalModel, Config]:
 def open_for_model(
     root: Path, dataset: list[dict[str, Any]], variant: str, inputs: Sequence[Input], config: Config
 ) -> FeatureStore:
-    """Open what the model of `config` reads of the films of `dataset`: features, or tokens and pixels.
+    """Open the inputs of the model of `config` for the films of `dataset`: features, or tokens and pixels.
 
-    Raises `ModelError` when the model is not of `variant` with `inputs`, or was trained on other features.
+    Raises `ModelError` if the model is not of `variant` with `inputs`, or was trained on other features.
     """
     folder = root / "models" / variant
     expected = inputs if "text" in config["encoders"] else apart(inputs)

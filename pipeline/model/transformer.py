@@ -1,4 +1,4 @@
-"""Pre-norm transformer layers and the two-layer projector, as both towers use them.
+"""Pre-norm transformer layers and the two-layer projector of both towers.
 
 Axes: n batch, l token, h head, w width of a head, d shared width.
 """
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention whose heads may be of any width; queries, keys and values have no bias."""
+    """Multi-head self-attention with heads of any width; queries, keys and values have no bias."""
 
     def __init__(self, width: int, heads: int, head_width: int, dropout: float) -> None:
         super().__init__()
@@ -20,7 +20,7 @@ class Attention(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return what attention adds to `x` [n, l, d], of the same shape."""
+        """Return the residual [n, l, d] for `x` [n, l, d]."""
         qkv = self.to_qkv(self.norm(x)).unflatten(-1, (3, self.heads, -1))  # [n, l, 3, h, w]
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # [n, h, l, w] each
         out = F.scaled_dot_product_attention(q, k, v)  # [n, h, l, w]
@@ -28,7 +28,7 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Sequential):
-    """What a token's own two-layer network adds to it."""
+    """The residual of a two-layer network applied to each token."""
 
     def __init__(self, width: int, hidden: int, dropout: float) -> None:
         super().__init__(
@@ -58,7 +58,7 @@ class Transformer(nn.Module):
 
 
 class ProjectionHead(nn.Sequential):
-    """Two layers to the shared embedding; the input [n, f] gives [n, e], not yet normalised."""
+    """Two layers from features [n, f] to embeddings [n, e], not yet normalised."""
 
     def __init__(self, width: int, hidden: int, embed_dim: int, dropout: float) -> None:
         super().__init__(
@@ -74,5 +74,5 @@ class ProjectionHead(nn.Sequential):
 
 
 def learned_table(rows: int, width: int) -> nn.Parameter:
-    """Return a learned table [rows, width] that starts from a standard normal, as the reference's positions do."""
+    """Return a learned table [rows, width], initialised from a standard normal as the reference's positions are."""
     return nn.Parameter(torch.randn(rows, width))

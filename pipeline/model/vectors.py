@@ -1,7 +1,7 @@
-"""Films and their music as plain vectors: what linear maps and whitened towers are fitted to.
+"""Films and their music as plain vectors, to which linear maps and whitened towers are fitted.
 
-A film's input is the mean of its paragraphs' unit vectors, and where it lacks it the mean of the training films; a
-track is the mean of its windows' vectors, or of log-mel frames the mean and deviation of each band.
+A film's input is the mean of its paragraphs' unit vectors, or if missing the mean of the training films. A track is the
+mean of its windows' vectors; for log-mel frames, the mean and standard deviation of each band.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from pipeline.model.linear import SAMPLE, Components, components_of, unit
 from pipeline.model.whitened import pooled
 from pipeline.store.films import FeatureStore, FilmFeatures
 
-MUSIC_ROWS = 1024  # tracks reduced at a time
+MUSIC_ROWS = 1024  # tracks per block
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Spaces:
     music: Components
 
     def queries(self, films: Sequence[FilmFeatures], store: FeatureStore) -> np.ndarray:
-        """Return [films, r], all inputs side by side."""
+        """Return [films, r], the components of all inputs concatenated."""
         parts = []
         for name, components in self.inputs.items():
             has = np.array([name in film.fixed_rows for film in films], bool)
@@ -37,20 +37,20 @@ class Spaces:
         return np.concatenate(parts, axis=1)
 
     def tracks(self, films: Sequence[FilmFeatures], store: FeatureStore) -> np.ndarray:
-        """Return [tracks, r] of the tracks of `films` in order, a block of vectors in memory at a time."""
+        """Return [tracks, r] of the tracks of `films` in order; one block of vectors is in memory at a time."""
         rows = [row for film in films for row in film.track_rows]
         blocks = (rows[begin : begin + MUSIC_ROWS] for begin in range(0, len(rows), MUSIC_ROWS))
         return np.concatenate([self.music.of(np.stack(list(_music(block, store)))) for block in blocks])
 
 
 def fit_spaces(films: Sequence[FilmFeatures], store: FeatureStore, most: int) -> Spaces:
-    """Return the components of training films, `most` of each input and of the music at the most.
+    """Return the components of training films, at most `most` of each input and of the music.
 
-    Raises `StageError` when no film has one of the inputs.
+    Raises `StageError` if no film has one of the inputs.
     """
     for name in store.inputs:
         if not any(name in film.fixed_rows for film in films):
-            raise StageError(f"no film of the training split has {name}: take it out of the variant's inputs")
+            raise StageError(f"no film of the training set has {name}: remove it from the variant's inputs")
     inputs = {name: components_of(_input_vectors(name, films, store), most, scaled=False) for name in store.inputs}
     rows = [row for film in films for row in film.track_rows]
     sample = np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE)).astype(int)
@@ -59,12 +59,12 @@ def fit_spaces(films: Sequence[FilmFeatures], store: FeatureStore, most: int) ->
 
 
 def film_numbers(films: Sequence[FilmFeatures]) -> np.ndarray:
-    """Return the number of the film of each of their tracks, [tracks]."""
+    """Return the film's number for each of their tracks, [tracks]."""
     return np.repeat(np.arange(len(films)), [len(film.track_rows) for film in films])
 
 
 def _input_vectors(name: str, films: Sequence[FilmFeatures], store: FeatureStore) -> np.ndarray:
-    """Return the vectors [n, f] of the input `name` of those films that have it."""
+    """Return the vectors [n, f] of the input `name`, of the films that have it."""
     rows = [film.fixed_rows[name] for film in films if name in film.fixed_rows]
     return np.stack([unit(store.tables[name].read(of_film).numpy()).mean(0) for of_film in rows])
 

@@ -1,7 +1,7 @@
-"""Towers over frozen embeddings: principal components of the training films, then one linear layer, or two.
+"""Towers over frozen embeddings: principal components of the training films, then one or two layers.
 
 The components of each input have a mean variance of one over the training films, so that inputs of any scale and width
-count the same, and noise of one size suits all of them. Their statistics are buffers, part of the model's file.
+have equal weight and one noise level fits all. Their statistics are buffers, part of the model's file.
 
 Axes: n batch, l step, f feature width, r component, e embedding width.
 """
@@ -18,13 +18,13 @@ AUDIO = "audio"  # the one input of the audio tower
 
 
 class Whitening(nn.Module):
-    """Embeddings to components: (x − mean) · axes, which training leaves as they were fitted."""
+    """Map from embeddings to components, (x − mean) · axes; training does not change it."""
 
     mean: Tensor
     axes: Tensor
 
     def __init__(self, width: int, components: int, unit: bool) -> None:
-        """Take embeddings of `width`, brought to unit norm before if `unit`; until it is fitted it cuts them off."""
+        """Build a map for embeddings of `width`, first normalised if `unit`; before fitting, it truncates them."""
         super().__init__()
         self.unit = unit
         self.register_buffer("mean", torch.zeros(width))
@@ -36,10 +36,10 @@ class Whitening(nn.Module):
 
 
 class WhitenedTower(nn.Module):
-    """The components of all inputs side by side, with noise while training, and a head over them."""
+    """The concatenated components of all inputs, with noise in training, and a head."""
 
     def __init__(self, params: ModelParams, widths: Mapping[str, int], unit: bool) -> None:
-        """Build a tower for inputs of `widths`; its head is one layer, or has a hidden one, as `params.towers` says."""
+        """Build a tower for inputs of `widths`; `params.towers` sets whether its head has a hidden layer."""
         super().__init__()
         self.noise = params.noise
         self.whitening = nn.ModuleDict(
@@ -64,8 +64,8 @@ class WhitenedTower(nn.Module):
     def forward(self, found: Mapping[str, Tensor], kept: Mapping[str, Tensor]) -> Tensor:
         """Return [n, e] of the embeddings [n, f] in `found`.
 
-        An input that is not in it counts as its mean, that is zeros; so do the rows for which `kept` [n, 1] of an input
-        is zero.
+        Missing inputs are replaced by their mean (zero components); so are the rows of an input where `kept` [n, 1] is
+        zero.
         """
         count, like = len(next(iter(found.values()))), next(iter(found.values()))
         parts = []
@@ -81,24 +81,24 @@ class WhitenedTower(nn.Module):
 
 
 class WhitenedAudioTower(WhitenedTower):
-    """The same over a window of music."""
+    """A whitened tower over a window of music."""
 
     def __init__(self, params: ModelParams, width: int, are_frames: bool) -> None:
-        """Build a tower for steps of `width`: frames of log-mel, if `are_frames`, or vectors of an encoder."""
+        """Build a tower for steps of `width`: log-mel frames if `are_frames`, else vectors of an encoder."""
         super().__init__(params, {AUDIO: pooled_width(width, are_frames)}, unit=False)
         self.are_frames = are_frames
 
-    def forward(self, steps: Tensor) -> Tensor:  # type: ignore[override]  # one input, that is always there
+    def forward(self, steps: Tensor) -> Tensor:  # type: ignore[override]  # one input, never missing
         """Return [n, e] of `steps` [n, l, f]."""
         return super().forward({AUDIO: pooled(steps, self.are_frames)}, {})
 
 
 def pooled(steps: Tensor, are_frames: bool) -> Tensor:
-    """Return one vector of steps [..., l, f]: their mean [..., f], or of frames mean and deviation [..., 2 f]."""
+    """Return the mean [..., f] of steps [..., l, f]; for frames, mean and standard deviation [..., 2 f]."""
     mean = steps.mean(-2)
     return torch.cat([mean, steps.std(-2, unbiased=False)], dim=-1) if are_frames else mean
 
 
 def pooled_width(width: int, are_frames: bool) -> int:
-    """Return how many values `pooled` gives for steps of `width`."""
+    """Return the width of `pooled` for steps of `width`."""
     return 2 * width if are_frames else width

@@ -1,4 +1,4 @@
-"""Batch normalisation over the examples of several processes."""
+"""Batch normalisation synchronised over several processes."""
 
 from typing import TypeVar, cast
 
@@ -13,9 +13,9 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def synchronised(model: Network) -> Network:
-    """Return `model` with batch normalisation that takes its statistics over all processes; names stay the same."""
+    """Return `model` with batch statistics taken over all processes; names of modules are unchanged."""
     if next(model.parameters()).is_cuda:
-        return cast(Network, nn.SyncBatchNorm.convert_sync_batchnorm(model))  # its layers are replaced, not its class
+        return cast(Network, nn.SyncBatchNorm.convert_sync_batchnorm(model))  # replaces layers in place
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, _BatchNorm):
@@ -24,9 +24,9 @@ def synchronised(model: Network) -> Network:
 
 
 class _CpuBatchNorm(_BatchNorm):
-    """What PyTorch has for GPUs only: sums over all processes, through which gradients flow."""
+    """Synchronised batch normalisation for CPUs, which PyTorch has for GPUs only; sums are differentiable."""
 
-    running_mean: Tensor  # never None here, unlike in PyTorch: the model's layers keep statistics and have a momentum
+    running_mean: Tensor  # never None, unlike in PyTorch: the model's layers track statistics with a momentum
     running_var: Tensor
     num_batches_tracked: Tensor
     momentum: float
@@ -42,7 +42,7 @@ class _CpuBatchNorm(_BatchNorm):
         pass
 
     def forward(self, given: Tensor) -> Tensor:
-        """Return `given` [n, c, …] normalised by channel, sums being taken in the statistics' own dtype."""
+        """Return `given` [n, c, …] normalised by channel; sums have the dtype of the statistics."""
         if not self.training:
             return F.batch_norm(given, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
         x = given.to(self.running_mean.dtype)

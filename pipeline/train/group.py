@@ -1,7 +1,7 @@
-"""Several processes that train one model: each encodes its share of every batch, and all take the same step.
+"""Data-parallel training: each process encodes its share of every batch, and all take the same step.
 
-Every process plans the whole batch, so films are known everywhere; embeddings are gathered, and the loss of the whole
-batch is computed by each. Shares differ by one example at most, and are filled up before they are gathered.
+Every process plans the whole batch, so that all know its films; embeddings are gathered, and each process computes the
+loss of the whole batch. Shares differ by at most one example and are padded before they are gathered.
 """
 
 import os
@@ -27,20 +27,20 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Group:
-    """The processes of a training, and this one's place among them."""
+    """The processes of a training and the rank of this one."""
 
     rank: int
     size: int
     device: torch.device
-    gradients: dist.ProcessGroup | None = None  # the same processes, for sums of gradients only; None: the default one
+    gradients: dist.ProcessGroup | None = None  # of the same processes, for gradients only; None: the default group
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that reports, writes, and reads what is resumed from."""
+        """Whether this process logs, writes outputs and loads the state to resume from."""
         return self.rank == 0
 
     def share(self, count: int, rank: int | None = None) -> tuple[int, int]:
-        """Return where the part of a process (this one) begins and ends in `count` examples, or other things."""
+        """Return the begin and end of a process's share of `count` items; `rank` defaults to this process."""
         rank = self.rank if rank is None else rank
         return rank * count // self.size, (rank + 1) * count // self.size
 
@@ -49,9 +49,9 @@ class Group:
         return [self.share(count, rank) for rank in range(self.size)]
 
     def gather(self, rows: Tensor, counts: Sequence[int]) -> Tensor:
-        """Return the rows [n, e] of all processes in order; gradients reach this one's own `rows`.
+        """Return the rows [n, e] of all processes in order; gradients flow to this process's `rows` only.
 
-        `counts` says how many rows each process has.
+        `counts` are the numbers of rows of all processes.
         """
         if self.size == 1:
             return rows
@@ -64,11 +64,11 @@ class Group:
         return torch.cat(parts)
 
     def summing(self, parameters: Iterable[nn.Parameter]) -> AbstractContextManager:
-        """Return the context of a step's last backward pass: when it ends each gradient is the sum of all processes."""
+        """Return a context for a step's last backward pass, at whose end each gradient is summed over all processes."""
         return summed(parameters, self.gradients) if self.size > 1 else nullcontext()
 
     def broadcast(self, value: Value) -> Value:
-        """Return the first process's `value`, whatever can be pickled."""
+        """Return the first process's `value`, any object that can be pickled."""
         if self.size == 1:
             return value
         values = [value]
@@ -76,7 +76,7 @@ class Group:
         return values[0]
 
     def prepare(self, model: Network) -> Network:
-        """Return `model` on this process's device, with the first one's weights and statistics of the whole batch."""
+        """Return `model` on this process's device, with the first process's weights and synchronised statistics."""
         model.to(self.device)
         if self.size == 1:
             return model
@@ -87,7 +87,7 @@ class Group:
 
 @contextmanager
 def open_group(device: torch.device) -> Iterator[Group]:
-    """Yield this process's group: that of `torchrun`, or itself alone."""
+    """Yield this process's group: the one of `torchrun`, or a group of one."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield Group(0, 1, device)
@@ -105,8 +105,7 @@ def open_group(device: torch.device) -> Iterator[Group]:
 def start_processes(machine: Machine, module: str, arguments: Sequence[str]) -> int | None:
     """Run `python -m module arguments` on a node of a cluster, or in several processes, and return the exit status.
 
-    Returns None where there is nothing to start: for one process here, or in one that `torchrun` has started. Raises
-    `ParamsError` when there are not as many GPUs.
+    Returns None if this process is to do the training itself. Raises `ParamsError` if there are not enough GPUs.
     """
     processes = machine.train_processes
     status = run_on_a_node(module, arguments, processes, machine.device != "cpu")
@@ -115,7 +114,7 @@ def start_processes(machine: Machine, module: str, arguments: Sequence[str]) -> 
     device = choose_device(machine.device)
     if device.type == "cuda" and processes > torch.cuda.device_count():
         raise ParamsError(
-            f"machine.train_processes: found {processes}, there are {torch.cuda.device_count()} GPUs here; lower it, "
+            f"machine.train_processes: found {processes}, this machine has {torch.cuda.device_count()} GPUs; lower it, "
             "or set machine.device to cpu"
         )
     command = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m", module, *arguments]

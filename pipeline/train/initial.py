@@ -1,4 +1,4 @@
-"""What a training starts from: whitening by the training films, and towers from the closed form."""
+"""Initialisation of a training: whitening fitted to the training films, and towers from the closed form."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,16 +21,16 @@ def initialise(
     embed_dim: int,
     closed_form: bool,
 ) -> None:
-    """Fit the whitening of `model`, if its towers have any, to the training films.
+    """Fit the whitening of `model`, if its towers have one, to the training films.
 
-    If `closed_form`, the linear heads become the maps of `pipeline.model.linear`; else they keep their fresh weights.
-    Raises `StageError` for too few films.
+    If `closed_form`, the linear heads are set to the maps of `pipeline.model.linear`; else they keep random weights.
+    Raises `StageError` if there are too few films.
     """
     query, audio = model.query_tower, model.audio_tower
     if not (isinstance(query, WhitenedTower) and isinstance(audio, WhitenedTower)):
         return
     if len(films) < MIN_FILMS:
-        raise StageError(f"the training split has {len(films)} film(s), training needs {MIN_FILMS} at least")
+        raise StageError(f"the training set has {len(films)} film(s), training needs at least {MIN_FILMS}")
     spaces = fit_spaces(films, store, components)
     found: LinearMap | None = None
     if closed_form:
@@ -42,7 +42,7 @@ def initialise(
 
 @torch.no_grad()
 def _set(tower: WhitenedTower, components: Mapping[str, Components], side: Side | None) -> None:
-    """Write what was fitted into `tower`; where there are fewer components than it has room for, the rest is zero."""
+    """Copy the fitted components and maps into `tower`, padded with zeros."""
     for name, whitening in tower.parts().items():
         found = components[name]
         whitening.mean.copy_(torch.from_numpy(found.mean))
@@ -52,7 +52,7 @@ def _set(tower: WhitenedTower, components: Mapping[str, Components], side: Side 
         return
     head = tower.head
     if not isinstance(head, nn.Linear):
-        raise TypeError(f"the closed form is for linear towers, found {type(head).__name__}")
+        raise TypeError(f"the closed form needs a linear head, found {type(head).__name__}")
     head.weight.zero_()
     head.bias.zero_()
     head.bias[: len(side.bias)] = torch.from_numpy(side.bias)

@@ -1,4 +1,4 @@
-"""The training loop: contrastive epochs, the last one kept or the best by a figure of the validation split."""
+"""The training loop: contrastive epochs; keeps the last one, or the best by a validation metric."""
 
 import itertools
 import logging
@@ -30,18 +30,18 @@ from pipeline.train.validation import Validation
 log = logging.getLogger(__name__)
 
 HISTORY = ("epoch", "train_loss", "valid_loss", "valid_recall_at_10", "logit_scale", "learning_rate")
-MIN_FILMS = 2  # one film alone has no negative
-FIGURES = {"loss": "valid_loss", "recall_at_10": "valid_recall_at_10"}  # of `train.monitor`
+MIN_FILMS = 2  # a single film has no negatives
+FIGURES = {"loss": "valid_loss", "recall_at_10": "valid_recall_at_10"}  # by `train.monitor`
 
 Record = dict[str, float]
 
 
 class NotFiniteError(ModelError):
-    """The loss is not a number any more."""
+    """The loss is NaN or infinite."""
 
 
 class Trainer:
-    """One training: a model, its data, and where it stands after so many epochs."""
+    """One training: a model, its data and its progress."""
 
     def __init__(
         self,
@@ -53,9 +53,9 @@ class Trainer:
         group: Group,
         compiled: bool,
     ) -> None:
-        """Prepare the training on `splits["train"]`; the encoders are `compiled` by torch.compile where asked for.
+        """Prepare the training on `splits["train"]`; if `compiled`, the encoders are compiled by torch.compile.
 
-        Raises `StageError` or `ParamsError` for too few films.
+        Raises `StageError` or `ParamsError` if there are too few films.
         """
         self.films, self.store, self.params, self.group = splits["train"], store, params, group
         self.window_steps = config["window_steps"]
@@ -68,24 +68,24 @@ class Trainer:
             for part in (model.audio_tower, *model.encoders.values()):
                 part.compile()
         self.optimizer = make_optimizer(model, params, group.device)
-        self.steps = batch_count(self.examples, params.batch_size)  # an epoch
+        self.steps = batch_count(self.examples, params.batch_size)  # per epoch
         self.schedule = Schedule(params, params.epochs * self.steps)
         self.history: list[Record] = []
-        self.kept: State = {}  # epoch, figure and weights of what training leaves: the best epoch or the last
+        self.kept: State = {}  # epoch, figure and weights of the best or last epoch
 
     def fit(self, resume: Resume, on_epoch: Callable[[Record], None]) -> list[Record]:
-        """Train to the end and return a record an epoch (`HISTORY`).
+        """Train to the end and return one record per epoch (`HISTORY`).
 
-        With a `patience` training ends so many epochs after its best, whose weights it leaves; without one it goes
-        through all epochs and leaves the last: on few films a validation figure is a poor judge. `on_epoch` is called
-        with each record and how fast it went. Raises `NotFiniteError`, after which the model and `history` are those of
-        the last good epoch, and `ModelError` when out of memory.
+        With `patience` training stops that many epochs after the best one and keeps its weights. Without, it runs all
+        epochs and keeps the last, as validation metrics on few films are unreliable. `on_epoch` is called with each
+        record and its speed. Raises `NotFiniteError`, with the model and `history` reset to the last finite epoch, and
+        `ModelError` when out of memory.
         """
         if state := self.group.broadcast(resume.load() if self.group.first else None):
             self._restore(state)
         progress = Progress(self.params.epochs, self.examples, self._epoch) if self.group.first else None
         if progress and self._epoch:
-            log.info("resuming after epoch %d, where a training with the same parameters had stopped", self._epoch)
+            log.info("resuming after epoch %d of a stopped training with the same parameters", self._epoch)
         with Saver(resume) as saver:
             while self._epoch < self.params.epochs and not self._out_of_patience():
                 try:
@@ -105,7 +105,7 @@ class Trainer:
 
     @property
     def _epoch(self) -> int:
-        """Whole epochs so far."""
+        """Completed epochs."""
         return len(self.history)
 
     def _train_epoch(self, epoch: int, progress: Progress | None) -> tuple[Record, Record]:
@@ -125,8 +125,8 @@ class Trainer:
         seconds = time.perf_counter() - begin
         self._require_finite(losses, f"epoch {epoch}, step {{}} of {len(losses)}")
         figures = list(self.validation(self.model, self.precision).values())
-        self._require_finite(figures[:1], f"epoch {epoch}, on the validation split")
-        rate = self.params.learning_rate * self.schedule.share((epoch - 1) * self.steps)  # at the epoch's beginning
+        self._require_finite(figures[:1], f"epoch {epoch}, on the validation set")
+        rate = self.params.learning_rate * self.schedule.share((epoch - 1) * self.steps)  # at the start of the epoch
         values = [epoch, float(np.mean(losses)), *figures, self.model.scale().item(), rate]
         record = dict(zip(HISTORY, values, strict=True))
         self._record_epoch(record)
@@ -147,7 +147,7 @@ class Trainer:
         return loss
 
     def _read(self, plan: Plan) -> list[dict[str, Any]]:
-        """Return this process's share of a batch, in parts of `train.micro_batch_size`; each process has as many."""
+        """Return this process's share of a batch, in parts of `train.micro_batch_size`, equally many per process."""
         begin, end = self.group.share(len(plan))
         largest = -(-len(plan) // self.group.size)
         count = -(-largest // (self.params.micro_batch_size or largest))
@@ -156,7 +156,7 @@ class Trainer:
         return [pinned(part) for part in parts] if self.group.device.type == "cuda" else parts
 
     def precision(self) -> AbstractContextManager:
-        """Return the context in which encoders compute."""
+        """Return the autocast context of `train.precision`."""
         device, wanted = self.group.device, self.params.precision
         if wanted == "bfloat16" or (wanted == "auto" and supports_bfloat16(device)):
             return torch.autocast(device.type, torch.bfloat16)
@@ -171,7 +171,7 @@ class Trainer:
                 )
 
     def _record_epoch(self, record: Record) -> None:
-        """Add an epoch to the history and to the schedule, and keep its weights if they are what training leaves."""
+        """Add an epoch to the history and the schedule, and keep its weights if it is the best, or without patience."""
         self.history.append(record)
         figure = record[FIGURES[self.params.monitor]]
         self.schedule.after_epoch(figure)
@@ -215,16 +215,16 @@ class Trainer:
 
 @contextmanager
 def out_of_memory_explained(params: Train) -> Iterator[None]:
-    """Turn a lack of memory in the block into a `ModelError` that names the parameters to lower."""
+    """Turn an out-of-memory error in the block into a `ModelError` with the parameters to lower."""
     try:
         yield
     except RuntimeError as error:
         if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
             raise
         raise ModelError(
-            f"out of memory: lower train.micro_batch_size (found {params.micro_batch_size or 'null'}; the "
-            f"loss stays that of the batch), or train.batch_size (found {params.batch_size}), or the widths under "
-            f"model.audio; or raise machine.train_processes, where there are more GPUs ({str(error).splitlines()[0]})"
+            f"out of memory: lower train.micro_batch_size (found {params.micro_batch_size or 'null'}; the loss does "
+            f"not change), train.batch_size (found {params.batch_size}) or the widths under model.audio; or raise "
+            f"machine.train_processes if there are more GPUs ({str(error).splitlines()[0]})"
         ) from error
 
 
@@ -232,18 +232,17 @@ def _require(splits: dict[str, list[FilmFeatures]], examples: int, params: Train
     for split, films in splits.items():
         if len(films) < MIN_FILMS:
             raise StageError(
-                f"split.{split}: the {split} split has {len(films)} films, a contrastive loss needs {MIN_FILMS} or "
-                "more; raise its share or add films"
+                f"split.{split}: found {len(films)} films, a contrastive loss needs at least {MIN_FILMS}; raise its "
+                "share or add films"
             )
     smallest = examples // batch_count(examples, params.batch_size)
     if smallest < group.size:
         raise ParamsError(
-            f"machine.train_processes: found {group.size}, a batch has {smallest} examples, one per process at least; "
-            "lower it"
+            f"machine.train_processes: found {group.size}, a batch has only {smallest} examples; lower it"
         )
     if examples < params.batch_size:
         log.warning(
-            "train.batch_size: found %d, the train split has %d examples; each batch is all of them",
+            "train.batch_size: found %d, but the training set has %d examples; each batch holds all of them",
             params.batch_size,
             examples,
         )

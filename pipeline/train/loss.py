@@ -13,25 +13,24 @@ SameFilm = Literal["masked", "positives", "negatives"]
 
 
 class Loss(Protocol):
-    """A loss with its parameters: what training and validation call."""
+    """A loss with bound parameters, for training and validation."""
 
     def __call__(self, query: Tensor, audio: Tensor, scale: Tensor, films: Tensor) -> Tensor:
         """Return the scalar loss of unit vectors `query` and `audio` [n, e]; `films` [n] is the film of each row."""
 
 
 def make_loss(params: Train) -> Loss:
-    """Return the loss that `params` ask for, the one place where they are read."""
+    """Return the loss configured by `params`."""
     return partial(contrastive_loss, same_film=params.same_film)
 
 
 def contrastive_loss(query: Tensor, audio: Tensor, scale: Tensor, films: Tensor, same_film: SameFilm) -> Tensor:
-    """Return the symmetric InfoNCE of unit vectors `query` and `audio` [n, e], whose rows i belong together.
+    """Return the symmetric InfoNCE loss, a scalar, of matching unit vectors `query` and `audio` [n, e].
 
     The mean of the cross-entropies over rows and over columns of scale · cosine (van den Oord et al. 2018, eq. 4; both
-    directions as in Radford et al. 2021, figure 3). `films` [n] tells whose film each row is. Another row of the same
-    film is left out of the sum (masked), counts as a further positive, all of a row's positives being weighed alike
-    (Khosla et al. 2020, eq. 2), or is a negative as any other. A scalar, ln(n) when all similarities and no films are
-    equal.
+    directions as in Radford et al. 2021, figure 3). `films` [n] is the film of each row. Other rows of the same film
+    are left out of the sum (masked), are further positives of equal weight (Khosla et al. 2020, eq. 2), or are
+    negatives. If all similarities are equal and all films differ, the loss is ln(n).
     """
     logits = scale * query @ audio.T  # [n, n]
     same = films[:, None] == films[None, :]

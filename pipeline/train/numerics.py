@@ -1,6 +1,6 @@
-"""How a training computes: products on a GPU in TF32 or in full float32, and by algorithms that repeat bit for bit.
+"""Numerical settings of a training: TF32 or full float32 products on a GPU, and deterministic algorithms.
 
-PyTorch keeps these settings for the whole process; each context here restores what it finds. A CPU knows no TF32.
+PyTorch keeps these settings per process; the contexts here restore them at the end. CPUs have no TF32.
 """
 
 import os
@@ -11,15 +11,15 @@ import torch
 
 from pipeline.train.section import Train
 
-WORKSPACE, FIXED_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG", ":4096:8"  # without which cuBLAS does not repeat its results
+WORKSPACE, FIXED_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG", ":4096:8"  # required for deterministic cuBLAS
 
 
 @contextmanager
 def numerics(params: Train, device: torch.device) -> Iterator[None]:
-    """Compute as `params` set on `device`: `precision: float32` is float32 indeed, the others allow TF32 beside it.
+    """Apply the numerical settings of `params` on `device`; `precision: float32` disables TF32, others allow it.
 
-    With `deterministic` an operation that has no algorithm that repeats raises `RuntimeError`. Nothing may have been
-    multiplied on a GPU before, since cuBLAS reads the environment once.
+    With `deterministic`, an operation without a deterministic algorithm raises `RuntimeError`. Enter the context before
+    the first product on a GPU, as cuBLAS reads the environment once.
     """
     before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     if device.type == "cuda":
@@ -36,7 +36,7 @@ def numerics(params: Train, device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def full_float32(device: torch.device) -> Iterator[None]:
-    """Compute products on `device` in float32 whatever is set around: no autocast, no TF32."""
+    """Compute products on `device` in full float32, without autocast and TF32."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:

@@ -1,4 +1,4 @@
-"""The optimiser: which weights decay, and which learn at which rate."""
+"""The optimiser and its parameter groups: weight decay and learning rates."""
 
 import torch
 from torch import nn
@@ -10,9 +10,9 @@ CLASSES = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
 
 
 def make_optimizer(model: RetrievalModel, params: Train, device: torch.device) -> torch.optim.Optimizer:
-    """Return the optimiser of `params`; each group of it knows its highest learning rate as `highest`.
+    """Return the optimiser of `params`; each parameter group holds its highest learning rate as `highest`.
 
-    Fine-tuned encoders have a rate of their own. Biases, gains and the temperature do not decay, as is usual (Radford
+    Fine-tuned encoders have a separate learning rate. Biases, gains and the temperature have no weight decay (Radford
     et al. 2021, section 2.5).
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}

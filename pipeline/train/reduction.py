@@ -1,12 +1,12 @@
-"""Gradients summed over all processes while the backward pass goes on.
+"""Gradients summed over all processes during the backward pass.
 
-Parameters lie in buckets, in the reverse of the order in which the model lists them: about the order in which a
-backward pass reaches them. The sum of a bucket starts once its last gradient is there. Buckets start in the same order
-in every process, also where a process's share of the batch gives a parameter no gradient: that counts as zeros. A
-parameter that no process has a gradient of is left without one, so that the optimiser passes over it as in one process.
+Parameters are grouped into buckets in the reverse order of the model's, which is about the order of a backward pass.
+The sum of a bucket starts once its last gradient is computed. Buckets start in the same order in every process; missing
+gradients of a process count as zeros. A parameter without a gradient in all processes keeps none, so that the optimiser
+skips it as in a single process.
 
-Not `DistributedDataParallel`: that averages what one call of one module's `forward` leads to, while a step here encodes
-with two methods, in several parts that are reduced once, and computes the loss of the whole batch in every process.
+`DistributedDataParallel` does not fit: it averages the gradients of one call of one module's `forward`, while a step
+here encodes with two methods, in several parts reduced once, and every process computes the loss of the whole batch.
 """
 
 from collections import deque
@@ -18,14 +18,14 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-BUCKET_BYTES = 25 * 2**20  # as of DistributedDataParallel: large enough for a network's full rate
+BUCKET_BYTES = 25 * 2**20  # the default of DistributedDataParallel: enough for a network's full bandwidth
 
 
 @contextmanager
 def summed(parameters: Iterable[nn.Parameter], processes: dist.ProcessGroup | None) -> Iterator[None]:
-    """Sum each gradient over all processes by the end of the block, which makes the last backward pass of a step.
+    """Sum each gradient over all processes by the end of the block, which must run the last backward pass of a step.
 
-    Sums have `processes` to themselves: other communication, as that of batch normalisation, keeps its own order.
+    Only gradients use the group `processes`, so that other communication, e.g. of batch normalisation, keeps its order.
     """
     buckets = [_Bucket(chosen, processes) for chosen in _parted(parameters)]
     waiting = deque(buckets)
@@ -52,14 +52,14 @@ def summed(parameters: Iterable[nn.Parameter], processes: dist.ProcessGroup | No
 
 
 class _Bucket:
-    """Parameters whose gradients are summed at once."""
+    """Parameters whose gradients are summed in one operation."""
 
     def __init__(self, parameters: Sequence[nn.Parameter], processes: dist.ProcessGroup | None) -> None:
         self.parameters, self.processes = parameters, processes
-        self.awaited: set[Tensor] = set(parameters)  # whose gradient the pass has not reached yet
+        self.awaited: set[Tensor] = set(parameters)  # without a gradient yet
 
     def start(self) -> None:
-        """Begin to sum the gradients, and how many processes have each."""
+        """Start summing the gradients, and the number of processes with each."""
         gradients = [parameter.grad for parameter in self.parameters]
         flat = [torch.zeros_like(p) if g is None else g for p, g in zip(self.parameters, gradients, strict=True)]
         had = flat[0].new_tensor([gradient is not None for gradient in gradients])
@@ -67,7 +67,7 @@ class _Bucket:
         self.work = dist.all_reduce(self.flat, group=self.processes, async_op=True)
 
     def finish(self) -> None:
-        """Wait for the sums and make them the gradients."""
+        """Wait for the sums and set the gradients to them."""
         self.work.wait()
         *sums, had = self.flat.split([*(parameter.numel() for parameter in self.parameters), len(self.parameters)])
         for number, (parameter, found) in enumerate(zip(self.parameters, sums, strict=True)):
@@ -78,7 +78,7 @@ class _Bucket:
 
 
 def _parted(parameters: Iterable[nn.Parameter]) -> Iterator[list[nn.Parameter]]:
-    """Yield those that learn, from the last to the first, in lists of `BUCKET_BYTES` or little more."""
+    """Yield trainable parameters, from the last to the first, in lists of about `BUCKET_BYTES`."""
     chosen: list[nn.Parameter] = []
     size = 0
     for parameter in reversed(list(parameters)):

@@ -1,9 +1,9 @@
-"""What a killed training resumes from: its state after one of its last epochs.
+"""Resuming a killed training from its state after one of its last epochs.
 
-States are written while the training goes on, and only as often as that takes little of the time. The file lies outside
-the model's folder, which DVC empties before a stage runs, and in the main repository also where DVC works in a copy,
-under a name made of all that decides the result, so that only the same training finds it. It may be deleted at any
-time, and is deleted once the training has ended.
+States are written in the background, at intervals that limit the overhead. The file is outside the model's folder,
+which DVC empties before a stage runs, and always in the main repository, even if DVC works in a copy. Its name is a
+digest of everything that determines the result, so that only the same training finds it. It can be deleted at any time,
+and is deleted at the end of the training.
 """
 
 import hashlib
@@ -23,45 +23,45 @@ from torch import Tensor
 from pipeline.core.files import remove_strays, whole_file
 
 FOLDER = "models/.resume"
-SHARE = 0.05  # of the time at most that saving takes: a kill loses an epoch, or 20 times what a save takes
+SHARE = 0.05  # limit of the time spent saving: a kill loses an epoch, or 20 times the duration of a save
 
 State = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Resume:
-    """The file that one training is resumed from."""
+    """The file that one training resumes from."""
 
     path: Path
 
     def load(self) -> State | None:
-        """Return the state that was saved last, None without one."""
+        """Return the last saved state, or None."""
         if not self.path.is_file():
             return None
         return torch.load(self.path, map_location="cpu", weights_only=True)
 
     def save(self, state: State) -> None:
-        """Write `state`, tensors and plain values, whole."""
+        """Write `state`, of tensors and plain values, atomically."""
         with whole_file(self.path) as temporary:
             torch.save(state, temporary)
 
     def remove(self) -> None:
-        """Delete the file and what killed runs left of it."""
+        """Delete the file and temporary files of killed runs."""
         remove_strays(self.path)
         self.path.unlink(missing_ok=True)
 
 
 class Saver:
-    """Saves states in a thread, one at a time; used as a context, at whose end the last one is written.
+    """Saves states in a thread, one at a time; a context manager that waits for the last write at its end.
 
-    What a save takes is counted whole, copying and writing, though the training goes on meanwhile: they share cores,
-    memory and disk. After the first one a state is saved as soon as `SHARE` of the time since the one before began is
-    no less than what that one took.
+    The full duration of a save counts, copying and writing, as it shares cores, memory and disk with the training.
+    After the first save, a state is saved when `SHARE` of the time since the start of the previous save is at least the
+    duration of that save.
     """
 
     def __init__(self, resume: Resume, clock: Callable[[], float] = time.monotonic) -> None:
         self.resume, self.clock = resume, clock
-        self.began = self.took = 0.0  # seconds, of the last save; `took` counts once it is written
+        self.began = self.took = 0.0  # seconds, of the last save; `took` is valid once it is written
         self.written: Future[None] | None = None
         self.pool = ThreadPoolExecutor(1, "resume")
 
@@ -71,15 +71,15 @@ class Saver:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Wait for the write in flight; raise what it raised, unless the block ends with an error of its own."""
+        """Wait for the pending write; raise its error unless the block raised one."""
         self.pool.shutdown()
         if self.written and not kind:
             self.written.result()
 
     def offer(self, state: Callable[[], State]) -> None:
-        """Save what `state` returns, if it is time to; it may change as soon as this returns.
+        """Save the state returned by `state` if a save is due; the state may change after this call returns.
 
-        Raises what the write before has raised.
+        Raises the error of the previous write, if any.
         """
         now = self.clock()
         if self.written:
@@ -96,14 +96,14 @@ class Saver:
 
 
 def resume_of(root: Path, variant: str, decides: dict[str, Any]) -> Resume:
-    """Return where the training of `variant` is resumed from; `decides` is all that its result depends on."""
+    """Return the file to resume the training of `variant` from; `decides` is everything that determines its result."""
     text = json.dumps(decides | {"torch": torch.__version__}, sort_keys=True, default=str)
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     return Resume(Path(os.environ.get("DVC_ROOT") or root) / FOLDER / f"{variant}-{digest}.pt")
 
 
 def _copied(value: Any) -> Any:
-    """Return a copy in the processor's memory of tensors in dicts and lists."""
+    """Return a copy of `value` with all tensors in dicts and lists copied to CPU memory."""
     if isinstance(value, Tensor):
         return value.detach().to("cpu", copy=True)
     if isinstance(value, dict):

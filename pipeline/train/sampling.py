@@ -1,7 +1,7 @@
-"""What a training batch is made of: examples of films, each a random window of a track and random rows of its inputs.
+"""Training batches: examples of films, each a random window of a track and random rows of its inputs.
 
-Everything random comes from a NumPy generator that the caller seeds, so that a run can be repeated. Batches are planned
-whole and read in parts, so that several processes, or what fits into memory at once, make the same batch.
+All randomness comes from a NumPy generator seeded by the caller, so that runs are reproducible. Batches are planned as
+a whole and read in parts, so that they do not depend on the number of processes or parts.
 """
 
 from collections import deque
@@ -23,24 +23,24 @@ AHEAD = 4  # batches read ahead
 
 @dataclass(frozen=True)
 class Plan:
-    """Where the examples of a batch lie."""
+    """The rows of the examples of a batch, one element per example."""
 
-    films: np.ndarray  # the number of each example's film, int64
-    tracks: np.ndarray  # of the audio table
-    starts: np.ndarray  # steps
-    rows: dict[str, np.ndarray]  # of each input's table
+    films: np.ndarray  # numbers of the films, int64
+    tracks: np.ndarray  # rows of the audio table
+    starts: np.ndarray  # first steps of the windows
+    rows: dict[str, np.ndarray]  # rows of each input's table
 
     def __len__(self) -> int:
         return len(self.films)
 
     def part(self, begin: int, end: int) -> "Plan":
-        """Return some of the examples."""
+        """Return examples `begin` … `end` − 1."""
         where = slice(begin, end)
         rows = {name: of_input[where] for name, of_input in self.rows.items()}
         return Plan(self.films[where], self.tracks[where], self.starts[where], rows)
 
     def read(self, store: FeatureStore, window_steps: int) -> dict[str, Stored]:
-        """Return the examples as they are stored: `audio` [n, window_steps, width] and each input."""
+        """Return the examples as stored: `audio` [n, window_steps, width] and each input."""
         audio = store.read_windows(self.tracks.tolist(), self.starts.tolist(), window_steps)
         return {"audio": audio, **store.read_inputs({name: of.tolist() for name, of in self.rows.items()})}
 
@@ -50,12 +50,12 @@ def epoch_plans(
 ) -> Iterator[Plan]:
     """Yield the batches of an epoch, `batch_count` of nearly equal size.
 
-    By `params.sampler` an epoch is every film once or every track once, by `params.shuffle` in random order.
+    An epoch is every film once or every track once (`params.sampler`), in random order if `params.shuffle`.
     """
     numbers = np.arange(len(films))
     if params.sampler == "tracks":
         numbers = np.repeat(numbers, [len(film.track_rows) for film in films])
-    places = np.arange(len(numbers)) - np.searchsorted(numbers, numbers)  # of a track among its film's
+    places = np.arange(len(numbers)) - np.searchsorted(numbers, numbers)  # of each track within its film
     order = rng.permutation(len(numbers)) if params.shuffle else np.arange(len(numbers))
     for chosen in np.array_split(order, batch_count(len(order), params.batch_size)):
         tracks = None if params.sampler == "films" else places[chosen]
@@ -63,10 +63,10 @@ def epoch_plans(
 
 
 def batch_count(examples: int, batch_size: int) -> int:
-    """Return how many batches of at most `batch_size` hold `examples`, two in each at least.
+    """Return the number of batches of at most `batch_size` for `examples`, with at least two in each.
 
-    One example alone has no negative, and batch normalisation no variance: with batches of two and an odd number of
-    examples one batch has three.
+    A single example has no negatives, and batch normalisation no variance: with a batch size of two and an odd number
+    of examples one batch has three.
     """
     return min(-(-examples // batch_size), max(1, examples // 2))
 
@@ -79,10 +79,10 @@ def draw(
     window_steps: int,
     rng: np.random.Generator,
 ) -> Plan:
-    """Return an example of each of `films[numbers]`: a random window, random rows of inputs, and a random track.
+    """Return one example per film of `films[numbers]`: a random window, random rows of inputs, and a random track.
 
-    Inputs that are made of the plot get the same paragraph of it; of an input that a film lacks the row is `ABSENT`.
-    `places` say which of a film's tracks where that is not to be random.
+    All inputs with a plot get the same paragraph; the row of a missing input is `ABSENT`. `places`, if given, are the
+    numbers of the tracks within their films.
     """
     chosen = [films[number] for number in numbers]
     if places is None:
@@ -90,7 +90,7 @@ def draw(
     tracks = np.array([film.track_rows[place] for film, place in zip(chosen, places, strict=True)])
     starts = _below(np.maximum(store.audio.steps[tracks] - window_steps, 0) + 1, rng)
     rows: dict[str, np.ndarray] = {}
-    picked: dict[str, np.ndarray] = {}  # by what is picked: a paragraph, or a row of an input
+    picked: dict[str, np.ndarray] = {}  # paragraphs, or rows by input
     for name in store.inputs:
         what, alike = ("paragraph", PARAGRAPHS) if name in PARAGRAPHS else (name, (name,))
         if what not in picked:
@@ -106,7 +106,7 @@ def draw(
 
 
 class ReadAhead:
-    """Batches that threads read while the one before is computed, in order; `waited` counts seconds without one."""
+    """Batches read ahead by threads, in order; `waited` is the time in seconds spent waiting for one."""
 
     def __init__(self, plans: Iterable[Plan], read: Callable[[Plan], Any]) -> None:
         self.plans, self.read, self.waited = plans, read, 0.0
@@ -130,7 +130,7 @@ class ReadAhead:
 
 
 def pinned(stored: Mapping[str, Stored]) -> dict[str, Stored]:
-    """Return tensors in page-locked memory, which a GPU copies from without waiting for the processor."""
+    """Return tensors in page-locked memory, from which copies to a GPU are asynchronous."""
     return {name: _pinned(value) for name, value in stored.items()}
 
 
@@ -141,5 +141,5 @@ def _pinned(value: Stored) -> Stored:
 
 
 def _below(ends: Any, rng: np.random.Generator) -> np.ndarray:
-    """Return a random whole number from 0 to below each of `ends`."""
+    """Return a random integer in [0, end) for each of `ends`."""
     return rng.integers(np.asarray(ends, np.int64))

@@ -1,4 +1,4 @@
-"""Learning rates over a training, and which validation figure is better."""
+"""Learning rate schedules, and the comparison of validation metrics."""
 
 import math
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from pipeline.train.section import Train
 
 @dataclass
 class Schedule:
-    """The share of the highest learning rate at each step; what it remembers of past epochs is plain numbers."""
+    """The share of the highest learning rate at each step; its state is plain numbers."""
 
     params: Train
     steps: int  # of the whole training
-    scale: float = 1.0  # of the plateaus so far
-    best: float = math.nan  # figure of the validation split
-    waited: int = 0  # epochs since then
+    scale: float = 1.0  # after the plateaus so far
+    best: float = math.nan  # validation metric
+    waited: int = 0  # epochs since the best one
 
     def share(self, step: int) -> float:
-        """Return the share at `step`, from 0: rising over the warm-up, then as `train.schedule` sets."""
+        """Return the share at `step`, counted from 0: linear warm-up, then `train.schedule`."""
         warm = round(self.params.warmup * self.steps)
         if step < warm:
             return (step + 1) / warm
@@ -26,31 +26,31 @@ class Schedule:
         return 0.5 * (1.0 + math.cos(math.pi * (step - warm) / max(1, self.steps - warm)))
 
     def after_epoch(self, figure: float) -> None:
-        """Take in the validation figure of an epoch: without a better one for a while, plateaus lower the rate."""
+        """Update with the validation metric of an epoch; a plateau lowers the rate."""
         if self.params.schedule == "cosine":
             return
         if self.params.schedule == "plateau":
             advanced = is_better(figure, self.best, self.params)
-        else:  # the reference's fault: it waits for the loss to rise
+        else:  # a bug of the reference: it waits for the loss to rise
             advanced = is_better(self.best, figure, self.params)
         if advanced or math.isnan(self.best):
             self.best, self.waited = figure, 0
             return
         self.waited += 1
-        if self.waited > self.params.plateau_epochs:  # as ReduceLROnPlateau of PyTorch counts
+        if self.waited > self.params.plateau_epochs:  # as in ReduceLROnPlateau of PyTorch
             self.scale, self.waited = self.scale * self.params.plateau_factor, 0
 
     def state(self) -> dict[str, float]:
-        """Return what `restore` needs."""
+        """Return the state for `restore`."""
         return {"scale": self.scale, "best": self.best, "waited": self.waited}
 
     def restore(self, state: dict[str, float]) -> None:
-        """Go on where `state` was."""
+        """Restore a state returned by `state`."""
         self.scale, self.best, self.waited = state["scale"], state["best"], int(state["waited"])
 
 
 def is_better(figure: float, best: float, params: Train) -> bool:
-    """Return whether a figure of `train.monitor` is better than the best so far, which may not be a number yet."""
+    """Return whether a value of `train.monitor` is better than the best so far, which is NaN at first."""
     if math.isnan(best):
         return True
     return figure < best if params.monitor == "loss" else figure > best

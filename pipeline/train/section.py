@@ -41,14 +41,14 @@ class Train:
 
 
 def check_recipe(model: Model, train: Train) -> None:
-    """Raise `ParamsError` for settings that do not go together, naming both."""
+    """Raise `ParamsError` with both keys for incompatible settings."""
     if train.init == "cca" and model.towers != "linear":
         raise ParamsError(
-            f"train.init: found 'cca', the closed form of linear towers, with model.towers: {model.towers!r}; set "
-            "train.init to random, or model.towers to linear"
+            f"train.init: found 'cca' (for linear towers) with model.towers: {model.towers!r}; set train.init to "
+            "random, or model.towers to linear"
         )
     if train.encoders == "finetune" and model.towers != "paper":
         raise ParamsError(
-            f"train.encoders: found 'finetune' with model.towers: {model.towers!r}, whose components are those of "
-            "frozen embeddings; set model.towers to paper, or train.encoders to frozen"
+            f"train.encoders: found 'finetune' with model.towers: {model.towers!r} (for frozen embeddings); set "
+            "model.towers to paper, or train.encoders to frozen"
         )

@@ -1,10 +1,10 @@
-"""One step's gradients: those of a whole batch's loss, however many parts and processes it is encoded in.
+"""The gradients of one step: those of the whole batch's loss, for any number of parts and processes.
 
-A batch's loss compares all its examples, but depends on them through their embeddings only. So the gradient of each
-embedding is taken first, with what other processes have encoded standing beside, and is then carried on into the
-encoders. In several parts each is encoded twice, first without keeping what gradients need, then with it and with the
-same dropout (Gao et al. 2021, Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup, section 3).
-Batch normalisation takes its statistics over a part, of all processes.
+A batch's loss compares all its examples, but depends on them only through their embeddings. The gradients of the
+embeddings are therefore computed first, from the embeddings of all processes, and then propagated into the encoders. A
+batch in several parts is encoded twice, first without gradients, then with gradients and the same dropout (Gao et al.
+2021, Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup, section 3). Batch normalisation takes its
+statistics over one part in all processes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +19,7 @@ from pipeline.train.group import Group
 from pipeline.train.loss import Loss
 from pipeline.train.numerics import full_float32
 
-Part = Callable[[], Batch]  # makes a part of the batch on the device
+Part = Callable[[], Batch]  # returns a part of the batch on the device
 Pair = tuple[Tensor, Tensor]  # query and audio, [n, e] each
 
 
@@ -31,9 +31,9 @@ def backward(
     group: Group,
     precision: Callable[[], AbstractContextManager],
 ) -> Tensor:
-    """Add the gradients of the batch's loss to those of the model, and return the loss.
+    """Add the gradients of the batch's loss to the model's, and return the loss.
 
-    `parts` are this process's share in order, `films` [n] the whole batch's film numbers; the encoders compute in
+    `parts` are this process's share in order, `films` [n] the film numbers of the whole batch. Encoders compute in
     `precision()`, similarities and loss in float32.
     """
     pairs: list[Pair] = []
@@ -51,16 +51,16 @@ def backward(
         loss.backward()  # up to the embeddings, and into the temperature
     assert query.grad is not None and audio.grad is not None
     if model.logit_scale.grad is not None:
-        model.logit_scale.grad /= group.size  # each process has all of it
+        model.logit_scale.grad /= group.size  # each process has the whole gradient
     begin = 0
     for part, state in zip(parts, states, strict=True):
-        pair = pairs.pop(0)  # whose graph is freed once its gradients are taken
+        pair = pairs.pop(0)  # its graph is freed after its backward pass
         if len(parts) > 1:
             _restore(state, group.device)
             with precision():
                 pair = _encoded(model, part())
         end = begin + len(pair[0])
-        with nullcontext() if pairs else group.summing(model.parameters()):  # once a step, after the last part
+        with nullcontext() if pairs else group.summing(model.parameters()):  # once per step, with the last part
             torch.autograd.backward(pair, [query.grad[begin:end], audio.grad[begin:end]])
         begin = end
     return loss.detach()
@@ -72,7 +72,7 @@ def _encoded(model: RetrievalModel, batch: Batch) -> Pair:
 
 @contextmanager
 def _first_pass(model: RetrievalModel) -> Iterator[None]:
-    """Encode without gradients, and leave the running statistics to the second pass."""
+    """Encode without gradients and without updating running statistics."""
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     before = [module.momentum for module in norms]
     for module in norms:
@@ -86,7 +86,7 @@ def _first_pass(model: RetrievalModel) -> Iterator[None]:
 
 
 def _generators(device: torch.device) -> list[Tensor]:
-    """Return the states that dropout draws from."""
+    """Return the random states that dropout uses."""
     return [torch.get_rng_state(), *([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])]
 
 

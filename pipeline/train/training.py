@@ -35,19 +35,19 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Material:
-    """What a variant is trained on, and the pretrained encoders that are trained with it."""
+    """The inputs of a variant, and the pretrained encoders to fine-tune."""
 
     store: FeatureStore
     networks: dict[str, nn.Module] = field(default_factory=dict)  # by kind: text, image
-    settings: dict[str, Any] = field(default_factory=dict)  # of each
+    settings: dict[str, Any] = field(default_factory=dict)  # by kind
 
 
 def open_material(
     root: Path, dataset: list[Row], variant: Variant, text: TextFeatures, image: ImageFeatures, params: Train
 ) -> Material:
-    """Open what a model of `variant` reads: features, or tokens and pixels where encoders are fine-tuned.
+    """Open the inputs of a model of `variant`: features, or tokens and pixels for fine-tuned encoders.
 
-    A linear model is fitted to features, whatever `train.encoders` says.
+    A linear model is always fitted to features, whatever `train.encoders` is.
     """
     networks: dict[str, nn.Module] = {}
     settings: dict[str, Any] = {}
@@ -55,7 +55,7 @@ def open_material(
     if params.encoders == "finetune" and variant.method == "contrastive":
         inputs = variant.inputs
         kinds = dict.fromkeys(INPUT_TABLES[name] for name in inputs)
-        torch.manual_seed(params.seed)  # of the vectors of new words
+        torch.manual_seed(params.seed)  # for the vectors of new words
         networks, settings = load_tuned(kinds, text, image, marks="tags_plot" in inputs)
     raw = raw_tables(root, dataset, inputs, settings)
     return Material(open_store(root / "data/features", inputs, raw), networks, settings)
@@ -75,8 +75,8 @@ def train_variant(
 ) -> None:
     """Train the variant `name` and write its model, config and history to models/<name>; `compiled` as in `Trainer`.
 
-    A linear model is fitted in closed form, and its history is empty. A loss that is not a number ends the training
-    with a `ModelError`; what it had reached is written. Raises `ParamsError` for settings that do not go together.
+    A linear model is fitted in closed form, with an empty history. Raises `ModelError` if the loss becomes NaN or
+    infinite, after writing the last finite epoch, and `ParamsError` for incompatible settings.
     """
     if variant.method == "linear":
         model_params, params = replace(model_params, towers="linear"), replace(params, init="cca", encoders="frozen")
@@ -124,9 +124,9 @@ def train_variant(
         write_history(folder / "history.csv", trainer.history)
     if failure:
         kept = (
-            f"{folder} holds the model as it was after epoch {len(trainer.history)}"
+            f"{folder} holds the model after epoch {len(trainer.history)}"
             if trainer.history
-            else "no epoch went well"
+            else "no epoch was completed"
         )
         raise ModelError(f"{failure}; {kept}")
     if group.first:
@@ -134,7 +134,7 @@ def train_variant(
 
 
 def write_history(path: Path, history: list[Record]) -> None:
-    """Write the records of a training, a row an epoch."""
+    """Write the history of a training, one row per epoch."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, HISTORY, lineterminator="\n")
     writer.writeheader()
@@ -143,7 +143,7 @@ def write_history(path: Path, history: list[Record]) -> None:
 
 
 def _films(dataset: list[Row], split: str, store: FeatureStore, answers_subsets: bool) -> list[FilmFeatures]:
-    """Return the films on one side that a variant can read."""
+    """Return the films of a split that a variant can read."""
     films = films_of((row for row in dataset if row["split"] == split), store)
     return readable(films, store.inputs, answers_subsets)
 
@@ -151,7 +151,7 @@ def _films(dataset: list[Row], split: str, store: FeatureStore, answers_subsets:
 def _decisive(
     config: dict[str, Any], params: Train, store: FeatureStore, splits: dict[str, list[FilmFeatures]]
 ) -> dict[str, Any]:
-    """Return all that the result of a training depends on."""
+    """Return everything that determines the result of a training."""
     tables = {"audio": store.audio, **store.tables}
     rows = {split: digest_of_rows(row for film in films for row in film.tracks) for split, films in splits.items()}
     return {

@@ -1,8 +1,8 @@
-"""How well a model does on the validation split while it is trained: on the same examples at every epoch.
+"""Validation during training, on the same examples at every epoch.
 
-All processes of a training take part. Windows and examples are encoded in the same batches as by one process, a share
-of the batches each; films are shared out before they are put into batches, so that their embeddings, and with them the
-recall, are those of one process but for rounding.
+The work is shared by all processes of a training. Windows and examples are encoded in the same batches as by a single
+process, each process encoding a share of the batches. Films are divided among processes before batching, so that their
+embeddings and the recall equal those of a single process up to rounding.
 """
 
 import math
@@ -29,7 +29,7 @@ Precision = Callable[[], AbstractContextManager]
 
 
 class Validation:
-    """The films of the validation split, and the draws of them that `train.seed` alone decides."""
+    """The films of the validation set, and examples of them drawn with `train.seed`."""
 
     def __init__(
         self,
@@ -52,10 +52,10 @@ class Validation:
         self.tracks = _middles(films, store, config["window_steps"])
 
     def __call__(self, model: RetrievalModel, precision: Precision) -> dict[str, float]:
-        """Return `valid_loss`, and `valid_recall_at_10` among the tracks of all films, each by its middle window.
+        """Return `valid_loss`, and `valid_recall_at_10` among the middle windows of the tracks of all films.
 
-        The loss is the mean over batches of films, as in training, of `train.valid_draws` draws. All processes call
-        this, and all return what the first one finds.
+        The loss is the mean over batches of films, as in training, and over `train.valid_draws` draws. All processes
+        must call this; all return the first one's result.
         """
         model.eval()
         with torch.inference_mode(), precision():
@@ -78,10 +78,10 @@ class Validation:
         return float(np.mean(losses))
 
     def _encoded(self, plans: Sequence[Plan], towers: Sequence[Callable[[Batch], Tensor]]) -> list[Tensor]:
-        """Return what each of `towers` gives for the examples of `plans` in order, [n, e]; a process does its share."""
+        """Return the embeddings [n, e] of the examples of `plans`, in order, by each of `towers`."""
         parts = [plan.part(begin, begin + self._size) for plan in plans for begin in range(0, len(plan), self._size)]
         shares = [parts[begin:end] for begin, end in self.group.shares(len(parts))]
-        found: list[list[Tensor]] = [[self._none] for _ in towers]  # a process may have no part
+        found: list[list[Tensor]] = [[self._none] for _ in towers]  # the share of a process may be empty
         for batch in self._batches(shares[self.group.rank]):
             for rows, encode in zip(found, towers, strict=True):
                 rows.append(encode(batch))
@@ -89,7 +89,7 @@ class Validation:
         return [self.group.gather(torch.cat(rows), counts) for rows in found]
 
     def _queries(self, model: RetrievalModel) -> Tensor:
-        """Return the embeddings of all films, [films, e]; a process does its share."""
+        """Return the embeddings of all films, [films, e]."""
         shares, rows = self.group.shares(len(self.films)), self._none
         begin, end = shares[self.group.rank]
         if begin < end:
@@ -104,7 +104,7 @@ class Validation:
 
     @property
     def _none(self) -> Tensor:
-        """Return no embeddings, [0, e]."""
+        """An empty tensor of embeddings, [0, e]."""
         return torch.empty(0, self.config["model"]["embed_dim"], device=self.group.device)
 
     def _batches(self, parts: Sequence[Plan]) -> Iterator[dict[str, Stored]]:
@@ -113,10 +113,10 @@ class Validation:
 
 
 def recall_at(k: int, scores: Tensor, films: Tensor) -> float:
-    """Return the mean over films of the share of a film's tracks that are among the first k, between 0 and 1.
+    """Return the mean over films of the share of a film's tracks in the top k, between 0 and 1.
 
-    `scores` [films, tracks]; `films` [tracks] is whose each track is. Equal scores count as lower ranks, so that a
-    model that tells nothing apart finds nothing.
+    `scores` is [films, tracks]; `films` [tracks] is each track's film. Tied tracks get the lowest rank of the tie, so
+    that a model with constant embeddings has no recall.
     """
     shares = []
     for film, row in enumerate(scores):
@@ -127,7 +127,7 @@ def recall_at(k: int, scores: Tensor, films: Tensor) -> float:
 
 
 def _middles(films: list[FilmFeatures], store: FeatureStore, window_steps: int) -> Plan:
-    """Return the middle window of every track; the rows of inputs are each film's first."""
+    """Return a plan of the middle window of every track, without inputs."""
     numbers = np.repeat(np.arange(len(films)), [len(film.track_rows) for film in films])
     tracks = np.concatenate([film.track_rows for film in films])
     starts = np.maximum(store.audio.steps[tracks] - window_steps, 0) // 2

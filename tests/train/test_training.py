@@ -169,7 +169,7 @@ def test_side_with_one_film_is_refused_by_name(root, dataset, split):
 def test_side_with_fewer_films_than_a_batch_is_said_and_trains(root, dataset, caplog):
     with caplog.at_level(logging.WARNING):
         train(root, dataset, replace(TRAIN, batch_size=64))
-    assert "train.batch_size: found 64, the train split has 8 examples; each batch is all of them" in caplog.text
+    assert "train.batch_size: found 64, but the training set has 8 examples" in caplog.text
 
 
 def test_batches_of_two_train_on_an_odd_number_of_films(root, dataset):
@@ -184,7 +184,7 @@ def test_more_processes_than_examples_are_refused(root, dataset):
 
 
 def test_loss_that_is_not_finite_at_once_writes_no_model(root, dataset):
-    with pytest.raises(ModelError, match=r"epoch 1, step 2 of 4: lower train\.learning_rate .*no epoch went well"):
+    with pytest.raises(ModelError, match=r"epoch 1, step 2 of 4: lower train\.learning_rate .*no epoch was completed"):
         train(root, dataset, replace(TRAIN, batch_size=2, learning_rate=1e30, max_grad_norm=None, warmup=0.0))
     assert not (root / "models/All").exists()
 
