@@ -17,13 +17,13 @@ from pipeline.store.inputs import needs_of
 
 PUBLISHED = "published"  # the folder of models/ that `publish` writes
 NAMED = {"tags": "tags", "plot": "a plot", "image": "an image"}  # in messages
-AS_ASKED = "as asked"
+AS_ASKED = "as requested"
 METRIC = "recall_at_10"  # decides between models that can do with what is given
 HIT_RATE = "hit_rate_at_10"
 WAY = ("dataset", "pool", "unit", "paragraphs")  # of a metrics file: figures that differ in one cannot be compared
-BEST = "the one that ranks best on the evaluation films"
-ONLY = "the only one"
-READS_MOST = "the one that reads most, as there are no figures that compare them"
+BEST = "it ranks best on the test films"
+ONLY = "it is the only model"
+READS_MOST = "it reads most of the input; there are no comparable figures"
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def choose(models: dict[str, Trained], given: Collection[str], variant: str | No
     if len(models) == 1:
         return fitting[0], ONLY
     best, why = _best(fitting, given)
-    return best, f"of the trained models that can do with what is given {why}"
+    return best, f"of the models that fit the input {why}"
 
 
 def choose_similar(models: dict[str, Trained], variant: str | None, preferred: str) -> tuple[Trained, str]:

@@ -48,7 +48,7 @@ def test_table_says_which_model_answered_and_lists_the_tracks(root, capsys):
         == 0
     )
     out = capsys.readouterr().out
-    assert "M-Pair reads tags and plot: as asked. Recall at 10 in its evaluation: 0.250. Not used: image." in (
+    assert "M-Pair reads tags and plot: as requested. Recall at 10 in its evaluation: 0.250. Not used: image." in (
         " ".join(out.split())
     )
     rows = [line.split() for line in out.splitlines() if line.strip()[:1].isdigit() and "data/audio" in line]
@@ -87,7 +87,7 @@ def test_more_like_a_track_by_its_path_or_film_and_number(root, capsys, name):
     paths = [track["path"] for track in answer["tracks"]]
     assert "data/audio/A/A/C/0.mp3" not in paths
     assert len(paths) == 15
-    assert answer["chosen"] == "as asked"
+    assert answer["chosen"] == "as requested"
 
 
 def test_without_a_query_the_model_that_tells_likeness_is_no_ones_wish(root, capsys):
@@ -95,7 +95,7 @@ def test_without_a_query_the_model_that_tells_likeness_is_no_ones_wish(root, cap
     answer = json.loads(capsys.readouterr().out)
     assert (answer["variant"], answer["chosen"]) == (
         "Whole",
-        "of the trained models the one that ranks best on the evaluation films",
+        "of the trained models it ranks best on the test films",
     )
 
 

@@ -65,7 +65,7 @@ def test_the_tracks_nearest_to_the_query_in_order_with_their_facts(recommender, 
 
 def test_parts_that_the_model_does_not_read_are_told(recommender, query):
     answer = recommender.recommend(Request(query, k=1, variant="Words"))
-    assert (answer.model.name, answer.chosen, answer.unused) == ("Words", "as asked", ("plot", "image"))
+    assert (answer.model.name, answer.chosen, answer.unused) == ("Words", "as requested", ("plot", "image"))
     assert recommender.recommend(Request(query, k=1)).unused == ()
 
 

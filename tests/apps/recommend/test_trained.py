@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.apps.recommend.trained import Figures, Trained, choose, choose_similar, trained_models
+from pipeline.apps.recommend.trained import (
+    AS_ASKED,
+    BEST,
+    READS_MOST,
+    Figures,
+    Trained,
+    choose,
+    choose_similar,
+    trained_models,
+)
 from pipeline.core.errors import MissingFileError, ModelError
 
 
@@ -69,8 +78,7 @@ def made(**ways: str | None) -> dict[str, Trained]:
 def test_the_model_that_ranks_best_of_those_that_can_do_with_what_is_given(given, expected):
     model, why = choose(made(), given, None)
     assert model.name == expected
-    reason = "reads most, as there are no figures that compare them" if given == ("image",) else "ranks best"
-    assert why.startswith(f"of the trained models that can do with what is given the one that {reason}")
+    assert why.endswith(READS_MOST if given == ("image",) else BEST)
 
 
 def test_a_model_that_answers_subsets_competes_with_its_figure_for_what_is_given():
@@ -91,12 +99,10 @@ def test_without_figures_that_compare_them_the_model_that_reads_most():
     everything = ("tags", "plot", "image")
     for ways in ({"Words": "all"}, {"Whole": "all"}, dict.fromkeys(MODELS)):
         model, why = choose(made(**ways), everything, None)
-        assert (model.name, why.rpartition(" the one that ")[2]) == (
-            "Whole",
-            "reads most, as there are no figures that compare them",
-        )
+        assert model.name == "Whole"
+        assert why.endswith(READS_MOST)
         assert choose(made(**ways), ("tags", "plot"), None)[0].name == "Also"
-    assert choose(made(Words="all"), ("tags",), None)[1].endswith("evaluation films")
+    assert choose(made(Words="all"), ("tags",), None)[1].endswith(BEST)
     assert choose(made(Whole=None), everything, None)[0].name == "Also", "one without figures comes after the others"
     assert choose_similar(made(Words="all"), None, "Elsewhere")[0].name == "Whole"
 
@@ -109,7 +115,7 @@ def test_figures_are_compared_where_they_were_measured_alike(asked_root, tmp_pat
     assert choose(trained_models(tmp_path), ("tags", "plot"), None)[0].name == "Words"
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: "other"}))
     model, why = choose(trained_models(tmp_path), ("tags", "plot"), None)
-    assert (model.name, why.endswith("no figures that compare them")) == ("Pair", True)
+    assert (model.name, why.endswith(READS_MOST)) == ("Pair", True)
 
 
 def test_figures_of_other_weights_count_as_none(asked_root, tmp_path):
@@ -148,7 +154,7 @@ def test_figures_are_those_of_the_evaluation_of_what_is_given(asked_root, tmp_pa
 
 def test_a_named_variant_wins_and_need_not_read_all(models):
     model, why = choose(models, ("tags", "plot", "image"), "Words")
-    assert (model.name, why) == ("Words", "as asked")
+    assert (model.name, why) == ("Words", AS_ASKED)
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ export function music(track) {
   if (track.tempo) parts.push(`about ${Math.round(track.tempo)} beats per minute`);
   parts.push(track.key);
   if (Number.isFinite(track.loudness)) parts.push(`${track.loudness.toFixed(1).replace("-", "−")}\u00a0LUFS`);
-  if (Number.isFinite(track.vocals)) parts.push(track.vocals >= SUNG ? "vocal" : "instrumental");
+  const voice = track.vocals >= SUNG ? "vocal" : "instrumental";
+  if (Number.isFinite(track.vocals) && !track.music_tags.split(", ").includes(voice)) parts.push(voice);
   return parts;
 }

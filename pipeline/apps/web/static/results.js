@@ -71,12 +71,18 @@ function described({ question, answer, note }) {
   if (note) return note;
   const { model, unused, tracks } = answer;
   const parts = isBySound(question)
-    ? [`Compared by their sound alone, as model ${model.name} hears it: ${model.chosen}.`]
-    : [`Model ${model.name}, which reads ${listed(model.needs)}: ${model.chosen}.`];
+    ? [`Compared by sound alone, with model ${model.name}: ${model.chosen}.`]
+    : [`Model ${model.name} reads ${listed(model.needs)}: ${model.chosen}.`];
   if (!isBySound(question)) parts.push(...sureness(model));
   if (unused.length) parts.push(`Not used: ${listed(unused)}.`);
-  if (!tracks.length) parts.push("No track is left: widen the filters, or leave out fewer films.");
+  if (!tracks.length) parts.push(nothingLeft(answer.filtered));
   return parts.join(" ");
+}
+
+function nothingLeft(filtered) {
+  if (!filtered || filtered.tracks) return "No track is left: leave out fewer films.";
+  const alone = Object.entries(filtered.alone).map(([name, count]) => `${name} ${count.toLocaleString("en")}`);
+  return `No track passes all filters. Tracks that pass each one alone: ${alone.join(", ")}.`;
 }
 
 // how far the model can be trusted: what it did with films that it was not trained on
