@@ -52,7 +52,7 @@ def change_config(folder, **values):
 def test_a_folder_anywhere_ranks_as_the_command_does(root, picture, tmp_path, monkeypatch, capsys):
     expected = asked(root, picture, "--model", "models/published", capsys=capsys)
     assert ranking(asked(root, picture, "--variant", "Asked", capsys=capsys)) == ranking(expected)
-    assert load("models/published").recommender.recommend(request(picture)).chosen == "the only one"
+    assert load("models/published").recommender.recommend(request(picture)).chosen == "it is the only model"
     folder = shutil.copytree(root / "models/published", tmp_path / "elsewhere/model")
     monkeypatch.chdir(tmp_path / "elsewhere")
     model = load(folder)
