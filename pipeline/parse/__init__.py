@@ -1,1 +1,1 @@
-"""Saved pages and posters made into films: title, year, tags, plot and image."""
+"""Films from saved pages and posters: title, year, tags, plot and image."""

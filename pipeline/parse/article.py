@@ -1,4 +1,4 @@
-"""What a saved Wikipedia page says about a film, in the markup of any year from 2012 on."""
+"""The facts of a saved Wikipedia page about a film, in the markup of any year since 2012."""
 
 import re
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ HEAD_TITLE = XPath("//head/title")
 
 @dataclass(frozen=True)
 class Article:
-    """A page's facts; what it does not say is "", None or ()."""
+    """A page's facts; unknown ones are "", None or ()."""
 
     kind: Kind
-    evidence: str  # a clause: what says that it is of this kind
+    evidence: str  # a clause: why it is of this kind
     title: str
     year: int | None
     plot: str
@@ -36,7 +36,7 @@ class Article:
 
 
 def parse_article(text: str, url: str) -> Article:
-    """Return what the page `text` says; `url` gives the title where the page itself does not."""
+    """Return the facts of the page `text`; the title is from `url` if the page has none."""
     tree = read_tree(text)
     categories = visible_categories(tree)
     boxes = read_infoboxes(tree)
@@ -64,7 +64,7 @@ def _title(tree: Element, url: str, boxes: list[Infobox]) -> str:
 
 
 def _year_of_categories(categories: list[str]) -> int | None:
-    """Return the earliest year that a category gives; `1926 films` says more than `1926 comedy films`."""
+    """Return the earliest year in a category; `1926 films` takes precedence over `1926 comedy films`."""
     for pattern in (YEAR_FILMS, FILMS_OF_A_YEAR):
         years = [name[:4] for name in categories if pattern.fullmatch(name) and YEAR.match(name)]
         if years:
@@ -73,6 +73,6 @@ def _year_of_categories(categories: list[str]) -> int | None:
 
 
 def _year_of_release(boxes: list[Infobox]) -> int | None:
-    """Return the earliest year in the first infobox that says when it was released."""
+    """Return the earliest year in the first infobox with a release date."""
     releases = [YEAR.findall(box.release) for box in boxes]
     return next((int(min(years)) for years in releases if years), None)

@@ -1,4 +1,4 @@
-"""The categories of an article: those that a reader sees, and which of them speak of the article, not of its topic."""
+"""The categories of an article: the visible ones, and maintenance categories, about the article and not its topic."""
 
 import json
 import re
@@ -44,22 +44,21 @@ IN_HEAD = frozenset(  # words of maintenance, unless a film is based on them: `F
     {"articles", "pages", "template", "templates", "parameter", "parameters", "redirects", "usages", "errors", "stub"}
     | {"stubs", "disputes", "citations", "footnotes", "summaries", "categories", "param", "params"}
 )
-OF_LISTS = re.compile(r"(?:Disambiguation|Set ind(?:ex|ices))\b.*")  # they tell what the page is
+OF_LISTS = re.compile(r"(?:Disambiguation|Set ind(?:ex|ices))\b.*")  # they define the kind of page
 NORMAL = XPath("//div[@id='mw-normal-catlinks']")
 ALL = XPath("//div[@id='catlinks']")
 HIDDEN = "mw-hidden-catlinks"
 HIDDEN_BOX = XPath(f"//div[@id='{HIDDEN}']")
 NAMED = XPath("//link[contains(concat(' ', @rel, ' '), ' mw:PageProp/Category ')][@href]")
-MOST = 1000  # links that are read; articles have up to 150
+MOST = 1000  # links read; articles have up to 150
 LISTED = re.compile(r'"wgCategories"\s*:\s*(?=\[)')
 
 
 def visible_categories(tree: Element) -> list[str]:
-    """Return the categories that a reader sees, in page order.
+    """Return the visible categories, in page order.
 
-    Where the page shows none of them: those that its script or, on Parsoid's pages, its links name. Neither says which
-    are hidden, so that those of maintenance, those that the page lists as hidden and, of the links, those of templates
-    are left out.
+    If the page shows none: those in its script or, on Parsoid's pages, in its links. These do not mark hidden ones:
+    maintenance categories, those that the page lists as hidden and links from templates are left out.
     """
     shown = _shown(tree)
     if shown:
@@ -69,7 +68,7 @@ def visible_categories(tree: Element) -> list[str]:
 
 
 def is_maintenance(name: str) -> bool:
-    """Say whether a category is on the state of the article (`Articles with dead links`), not on its topic."""
+    """Return whether a category is about the state of the article (`Articles with dead links`), not its topic."""
     if OF_LISTS.fullmatch(name):
         return False
     if MAINTENANCE.fullmatch(name) or not ANYWHERE.isdisjoint(name.lower().split()):
@@ -109,5 +108,5 @@ def _in_script(tree: Element) -> list[str]:
             except (ValueError, RecursionError):
                 return []
             texts = [name for name in names[:MOST] if isinstance(name, str)]
-            return [collapsed(text.encode("utf-8", "replace").decode()) for text in texts]  # halves of surrogate pairs
+            return [collapsed(text.encode("utf-8", "replace").decode()) for text in texts]  # lone surrogates
     return []

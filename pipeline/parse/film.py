@@ -1,8 +1,8 @@
-"""One film put together: what `meta.json` gives, else what the page says, and the poster.
+"""One film: the values in `meta.json`, else those of the page, and the poster.
 
-What a film lacks of plot, tags and poster stays empty, and its status says so, or it gets the reference's placeholders.
-A page that cannot be used (not fetched, or not on a film) leaves the film without any of them, unless `meta.json` gives
-plot, tags and image. A film without a page (`given`) is what the corpus says of it.
+A missing plot, tags or poster stays empty, with a status, or is replaced by the reference's placeholder. If the page
+cannot be used (not fetched, or not about a film), all of them are empty, unless `meta.json` has plot, tags and image.
+A film without a page (`given`) has the values of the corpus.
 """
 
 import gzip
@@ -23,7 +23,7 @@ from pipeline.parse.tags import tags_of
 IMAGES_FOLDER = "data/image"
 PLACEHOLDERS = {"plot": "this is a plot", "tags": "tag1 tag2 tag3", "image": "a blank image"}  # the reference's
 FIELD_OF = {"no_plot": "plot", "no_tags": "tags", "no_poster": "image", "bad_poster": "image"}  # by status
-NOT_FETCHED = {"not_found": "missing"}  # statuses of pages that say more than that there is no page
+NOT_FETCHED = {"not_found": "missing"}  # more specific than `no_page`
 NOT_FILMS: dict[Kind, str] = {
     "missing": "there is no such article: {}",
     "other_language": "the article is not in English: {}",
@@ -39,7 +39,7 @@ Problem = tuple[str, str]  # status and reason
 
 
 def film_row(root: Path, parse: Parse, film: Film, page: Row) -> Row:
-    """Return the film's row of `FILMS` and write its image; `page` is its row of `PAGES`, {} when it has none."""
+    """Return the film's row of `FILMS` and write its image; `page` is its row of `PAGES`, or {}."""
     url = page["url_reached"] if page.get("url_reached") else film.wikipedia
     article, trouble = _article(root, page, url)
     year = film.year or article.year
@@ -76,11 +76,11 @@ def film_row(root: Path, parse: Parse, film: Film, page: Row) -> Row:
 
 
 def _article(root: Path, page: Row, url: str) -> tuple[Article, Problem | None]:
-    """Return the facts of a saved page, and what is wrong with it; without a film's page there are but its title."""
+    """Return the facts of a saved page, and its problem, if any; without a film's page only the title is known."""
     title = article_title(url)
     nothing = Article("missing", "", title, year_of_disambiguator(title), "", ())
     if not page:
-        return nothing, ("no_page", "it is not in data/pages.parquet: run `dvc repro scrape`")
+        return nothing, ("no_page", "not in data/pages.parquet: run `dvc repro scrape`")
     if page["status"] == "given":
         return nothing, None
     if page["status"] != "ok":
@@ -98,11 +98,11 @@ def _article(root: Path, page: Row, url: str) -> tuple[Article, Problem | None]:
 
 
 def _unpacked(path: Path, size: int) -> bytes:
-    """Return the content of a packed file of `size` bytes; raise `ValueError` when it has more or fewer."""
+    """Return the content of a compressed file of `size` bytes; raise `ValueError` if it has more or fewer."""
     with gzip.open(path) as file:
         data = file.read(size + 1)
     if len(data) != size:
-        raise ValueError(f"it holds {'more' if len(data) > size else 'less'} than the {size} bytes that were fetched")
+        raise ValueError(f"it has {'more' if len(data) > size else 'less'} than the {size} bytes fetched")
     return data
 
 

@@ -1,4 +1,4 @@
-"""All films, several at a time."""
+"""Parsing of all films in parallel."""
 
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from pipeline.parse.section import Parse
 
 
 def parse_films(root: Path, films: list[Film], pages: list[Row], parse: Parse, processes: int) -> list[Row]:
-    """Return one row per film and write the images; remove the files in their folder that no row names."""
+    """Return one row per film and write the images; remove other files from their folder."""
     by_fid = {page["fid"]: page for page in pages}
     items = [(film, by_fid.get(film.fid, {})) for film in films]
     results = map_in_order(partial(_row, root, parse), items, processes, on_death=partial(_given_up, root, parse))
@@ -29,6 +29,6 @@ def _row(root: Path, parse: Parse, item: tuple[Film, Row]) -> Row:
 
 
 def _given_up(root: Path, parse: Parse, item: tuple[Film, Row]) -> Row:
-    """Return the row of a film on whose page processes die: what the corpus gives, and nothing of the page."""
-    reason = f"a process died {ATTEMPTS} times on its page, perhaps out of memory: lower machine.processes"
+    """Return the row of a film whose page kills processes: the values of the corpus, without the page."""
+    reason = f"a process died {ATTEMPTS} times on its page, possibly out of memory: lower machine.processes"
     return film_row(root, parse, item[0], {}) | {"status": "crashed", "reason": reason}

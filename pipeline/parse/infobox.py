@@ -1,4 +1,4 @@
-"""The boxes beside an article, as far as they tell what the article is on, and when it came out."""
+"""The infoboxes of an article: rows that identify the kind of article and the year of release."""
 
 import re
 from dataclasses import dataclass
@@ -18,29 +18,29 @@ ABOVE = XPath(f".//*[self::th or self::td or self::caption][{having('infobox-abo
 
 @dataclass(frozen=True)
 class Infobox:
-    """`rows`: the value's cell of each label, labels in lower case with single spaces; `above`: the box's title."""
+    """`rows` maps each label, in lower case with single spaces, to its cell; `above` is the box's title."""
 
     rows: dict[str, Element]
     above: str
 
     @property
     def release(self) -> str:
-        """The text of the rows that say when it was released; "" without any."""
+        """The text of the rows with a release date; "" without any."""
         return " ".join(text_of(cell) for label, cell in self.rows.items() if label.startswith(RELEASE))
 
     @property
     def aired(self) -> str:
-        """The label of a row that says where or when television showed it, a series or a film; "" without any."""
+        """The label of a row about its broadcast, as a series or a film; "" without any."""
         return next((label for label in self.rows if label in NETWORKS or label.startswith(AIRED)), "")
 
     @property
     def is_of_episodes(self) -> bool:
-        """Whether television showed it from one day to another."""
+        """Whether it was broadcast over a period."""
         return any(SPAN.search(text_of(cell)) for label, cell in self.rows.items() if label.startswith(AIRED))
 
 
 def read_infoboxes(tree: Element) -> list[Infobox]:
-    """Return the boxes that have labelled rows, in page order; a box inside another belongs to the outer one."""
+    """Return the boxes with labelled rows, in page order; a nested box is part of the outer one."""
     boxes = [Infobox(_rows(table), _above(table)) for table in infoboxes(tree)]
     return [box for box in boxes if box.rows]
 

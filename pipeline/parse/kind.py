@@ -1,12 +1,11 @@
-"""What an article is on: a film, or one of the things that a film's name leads to by mistake.
+"""The topic of an article: a film, or another thing with the same name.
 
-The page's own word that it is no article comes first. Then the categories speak, by what each is a category of:
-`1926 films` and `Films based on video games` are of films, `Video games based on films` is of games. The words in
-brackets after the title and the labels of the infobox speak where categories are silent or disagree, the first
-sentence where there is nothing else.
+First, pages marked as no article are recognised. Then categories decide, by the head noun: `1926 films` and `Films
+based on video games` are of films, `Video games based on films` is of games. The words in brackets after the title and
+the labels of the infobox decide if categories give no answer or disagree, the first sentence if there is nothing else.
 
-A category of films without a year proves little: `New Line Cinema films` holds the studio too. Then the infobox or the
-first sentence must say that the article is on a film. A list is none, whatever its title goes on to say.
+A category of films without a year is weak evidence: `New Line Cinema films` contains the studio too. Then the infobox
+or the first sentence must identify a film. A list is never a film.
 """
 
 import re
@@ -33,7 +32,7 @@ IN_BRACKETS = re.compile(r" \(([^()]*)\)$")
 DIRECTED = re.compile(r"\b(?:is|was) an? [^,.;:]*\bdirected by\b")
 LIST = re.compile(r"(?:lists?|index|outline) of ", re.IGNORECASE)
 QUOTED = 100  # characters of an article's text in a reason
-LABELS: tuple[tuple[Kind, frozenset[str], int], ...] = (  # of infoboxes, and how many of them it takes
+LABELS: tuple[tuple[Kind, frozenset[str], int], ...] = (  # of infoboxes, and the number required
     ("person", frozenset({"born"}), 1),
     ("game", frozenset({"developer(s)", "developer", "developers", "platform(s)", "platform", "platforms"}), 2),
     ("series", frozenset({"no. of seasons", "no. of series", "no. of episodes", "episodes", "episode no."}), 1),
@@ -51,21 +50,21 @@ API_SAYS_MISSING = re.compile(r'"missing"\s*:|missingtitle|nonexistent-title|"(?
 
 @dataclass(frozen=True)
 class Finding:
-    """A kind, and the clause that says why: "a category says `2003 video games`"."""
+    """A kind, and a clause with the evidence: "a category says `2003 video games`"."""
 
     kind: Kind
     evidence: str
 
 
 def is_missing(text: str, tree: Element) -> bool:
-    """Say whether a page, or an answer of the API, says that there is no such article."""
+    """Return whether a page, or an answer of the API, states that the article does not exist."""
     if text.lstrip()[:1] == "{":
         return API_SAYS_MISSING.search(text) is not None
     return bool(NO_ARTICLE(tree))
 
 
 def kind_of(tree: Element, categories: list[str], boxes: list[Infobox], title: str) -> Finding:
-    """Return what the article is on."""
+    """Return the topic of the article."""
     for name in categories:
         if DISAMBIGUATION.search(name):
             return Finding("disambiguation", _category(name))
@@ -92,7 +91,7 @@ def kind_of(tree: Element, categories: list[str], boxes: list[Infobox], title: s
 def _without_proof(
     tree: Element, categories: list[str], boxes: list[Infobox], title: str, undated: list[str]
 ) -> Finding:
-    """Return what an article is on that neither title nor infobox tell; `undated` are its categories of films."""
+    """Return the topic if title and infobox do not decide; `undated` are the categories of films without a year."""
     if topic := next((name for name in undated if is_of_the_topic(name, title)), None):
         return Finding("not_a_film", f"it is the article on what {_category(topic)}")
     aired = next((box.aired for box in boxes if box.aired), "")

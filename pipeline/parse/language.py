@@ -1,7 +1,7 @@
-"""The language of a page: English, or another one.
+"""The language of a page: English or another.
 
-The text states its own, whatever the language of the buttons around it (`?uselang=fr`). Where it does not, the page's
-or the host's decides. Simple English is English.
+The language declared for the text takes precedence over that of the page's interface (`?uselang=fr`), of the page and
+of the host. Simple English is English.
 """
 
 import re
@@ -21,7 +21,7 @@ NO_LANGUAGES = frozenset({"en", "simple", "www", "m", "test"})  # hosts
 
 
 def other_language(tree: Element, url: str) -> str:
-    """Return the clause that says that a page from `url` is not in English; "" when nothing says so."""
+    """Return a clause with the evidence that a page from `url` is not in English; "" without evidence."""
     for element in (*TEXT(tree)[:1], *tree.iter("body")):
         if code := _code(element):
             return "" if code in ENGLISH else f"its text is in the language `{code}`"
@@ -34,7 +34,7 @@ def other_language(tree: Element, url: str) -> str:
 
 
 def _code(element: Element) -> str:
-    """Return the primary subtag in lower case; "" when the element states no language."""
+    """Return the primary subtag in lower case; "" if the element declares no language."""
     found = PRIMARY.fullmatch(element.get("lang") or element.get("xml:lang") or "")
     code = found[1].lower() if found else ""
     return "" if code in NOT_STATED else code

@@ -1,4 +1,4 @@
-"""The first sentence of an article: what it is on, and of which year.
+"""The first sentence of an article: its topic and year.
 
 Fog (1962) is an experimental film     Fog is a (1962) experimental film     Fog is a film … released in May 1962
 """
@@ -12,8 +12,8 @@ from pipeline.media.pages import Element
 from pipeline.parse.nouns import head_of
 from pipeline.parse.tree import having, text_of
 
-MOST = 200  # paragraphs that are looked at
-LONGEST = 1000  # characters of a sentence that are read
+MOST = 200  # paragraphs examined
+LONGEST = 1000  # characters read of a sentence
 DESCRIPTION = XPath(f"//div[{having('shortdescription')}]")
 VERB = re.compile(r"(?<!\bwhich )(?<!\bthat )(?<!\bwho )\b(?:is|was|are|were|will be) ")
 ABBREVIATIONS = "".join(
@@ -25,7 +25,7 @@ SPAN = re.compile(r"\b\d{4}\s*[–—-]\s*(?:\d{4}|\d\d|present)\b")  # of a lif
 YEAR = re.compile(r"(?<!\d)((?:18[7-9]|19\d|20\d)\d)(?!\d|s\b|['’]s\b)")
 FILM = re.compile(r"\b(?:films?|movies?|motion pictures?|documentary|serial|short|featurette|biopic)\b", re.IGNORECASE)
 AFTER_FILM = re.compile(rf",? (?:of|from|in|\() ?(?:the year )?{YEAR.pattern}")
-RELEASED = (  # the better first
+RELEASED = (  # best first
     re.compile(r"\b(?:released|premiered|premiering|shown|screened|aired|broadcast)\b", re.IGNORECASE),
     re.compile(r"\b(?:made|produced|completed|filmed|shot|directed)\b", re.IGNORECASE),
 )
@@ -35,12 +35,12 @@ OTHER_MATTERS = re.compile(
 
 
 def description_of(tree: Element) -> str:
-    """Return the short description that stands, hidden, at the top of newer pages; "" without one."""
+    """Return the hidden short description at the top of newer pages; "" without one."""
     return next((text_of(element) for element in DESCRIPTION(tree)), "")
 
 
 def first_sentence(tree: Element) -> str:
-    """Return the first sentence of the first paragraph that has a verb; "" when there is none."""
+    """Return the first sentence with a verb; "" if there is none."""
     for paragraph in islice(tree.iter("p"), MOST):
         if next(paragraph.iterancestors("table"), None) is None:
             text = text_of(paragraph)
@@ -53,13 +53,13 @@ def first_sentence(tree: Element) -> str:
 
 
 def predicate(sentence: str) -> str:
-    """Return what follows the verb, without asides in brackets: `an experimental film`; "" without a verb."""
+    """Return the text after the verb, without asides in brackets: `an experimental film`; "" without a verb."""
     parts = VERB.split(ASIDE.sub("", sentence), maxsplit=1)
     return parts[1] if len(parts) == 2 else ""
 
 
 def year_of_lead(tree: Element) -> int | None:
-    """Return the year of a film that its first sentence gives, or else its short description."""
+    """Return the year of a film in its first sentence, or else in its short description."""
     sentence = SPAN.sub("", first_sentence(tree))
     verb = VERB.search(sentence)
     if verb and (year := _year_in(sentence, verb)):
@@ -84,7 +84,7 @@ def _year_in(sentence: str, verb: re.Match[str]) -> int | None:
 
 
 def _year_of_noun(phrase: str) -> int | None:
-    """Return the year that stands at the noun: `1962 film`, `(1962) film`, `film of 1962`, `film (1962)`."""
+    """Return the year next to the noun: `1962 film`, `(1962) film`, `film of 1962`, `film (1962)`."""
     for film in islice(FILM.finditer(phrase), 3):  # `short` and `film`
         noun_phrase = phrase[: film.start()]
         if head_of(noun_phrase) != noun_phrase:

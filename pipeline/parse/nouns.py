@@ -1,4 +1,4 @@
-"""What kind of thing a phrase names: the noun at its head says it, not the ones that follow.
+"""The kind of thing that a phrase denotes, by its head noun.
 
 Films | based on video games           films
 2003 video games | based on films      games
@@ -21,7 +21,7 @@ HEAD_ENDS = re.compile(
 CLAUSE_ENDS = re.compile(r"[,.;:(].*", re.DOTALL)
 SENTENCE_ENDS = re.compile(r"[.;:(].*", re.DOTALL)
 FILMS_OF_A_YEAR = re.compile(r"(?:18|19|20)\d\d (?:.* )?(?:films|movies)")
-FILMS_OF_A_SORT = re.compile(  # not of a name, as `James Bond films` are
+FILMS_OF_A_SORT = re.compile(  # not of a name, such as `James Bond films`
     r"(?:Upcoming|Unfinished|Unreleased|Cancell?ed) films|\S+ (?:.* )?[a-z][\w'’–-]* (?:films|movies)|.*-language films"
 )
 FILMS_OF_A_DECADE = re.compile(r"(?:18|19|20)\d0s (?:.* )?(?:films|movies)")
@@ -30,7 +30,7 @@ CATEGORIES: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("person", re.compile(r"(?:.* )?(?:births|deaths)|(?:Possibly )?living people", re.IGNORECASE)),
     ("film", re.compile(r"(?:.* )?(?:films|movies|film serials|film noir|documentaries)", re.IGNORECASE)),
     ("not_a_film", re.compile(r"(?:.* )?(?:lists|filmographies|discographies)", re.IGNORECASE)),
-    ("game", re.compile(r"(?!Fictional )(?:.* )?games")),  # those of sports have a capital
+    ("game", re.compile(r"(?!Fictional )(?:.* )?games")),  # `Games` of sports have a capital
     (
         "series",
         re.compile(
@@ -41,11 +41,11 @@ CATEGORIES: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         ),
     ),
 )
-NOT_ITSELF = (  # what follows `film` in the name of something else
+NOT_ITSELF = (  # words after `film` in the name of something else
     r"(?! (?:score|studio|festival|company|award|industry|genre|theory|production|distribution|distributor|exhibition"
     r"|exhibitor|label|library|archive|school|magazine|character|term|technique|style|subgenre)s?\b)"
 )
-NOUNS = re.compile(  # of those that begin at the same letter the first wins
+NOUNS = re.compile(  # the first of alternatives at the same position wins
     r"\b(?:(?P<series>(?:film|movie|television|tv|web|anime|media|drama|comedy)"
     r" (?:series|serial|franchise|show|drama|program|programme)|(?:game|quiz|talk|chat|reality|variety) show"
     r"|(?:mini-?|docu-?)?series|sitcom|soap opera|telenovela|franchise|trilogy|episode|season \d+|program(?:me)?)"
@@ -68,26 +68,26 @@ DETERMINERS = frozenset(
 
 
 def kind_of_category(name: str) -> Kind | None:
-    """Return the kind of article that a category holds; None when its name does not tell."""
+    """Return the kind of articles in a category; None if its name does not determine it."""
     if BIRTH_OR_DEATH.fullmatch(name):
         return "person"
     return next((kind for kind, pattern in CATEGORIES if pattern.fullmatch(head_of(name))), None)
 
 
 def is_of_a_year(category: str) -> bool:
-    """Say whether a category holds films of one year: `1926 films`, `1926 comedy films based on plays`."""
+    """Return whether a category contains films of one year: `1926 films`, `1926 comedy films based on plays`."""
     return FILMS_OF_A_YEAR.fullmatch(head_of(category)) is not None
 
 
 def is_of_a_decade(category: str) -> bool:
-    """Say whether a category holds films of one decade: `1920s films`, `1990s comedy road movies`."""
+    """Return whether a category contains films of one decade: `1920s films`, `1990s comedy road movies`."""
     return FILMS_OF_A_DECADE.fullmatch(head_of(category)) is not None
 
 
 def kind_of_phrase(text: str) -> Kind | None:
-    """Return the kind that the last noun before the first preposition, comma or full stop of `text` names.
+    """Return the kind denoted by the last noun before the first preposition, comma or full stop of `text`.
 
-    A film is none where the enumeration that it begins ends with a company: `a film, television and music company`.
+    Not a film if an enumeration starting with it ends with a company: `a film, television and music company`.
     """
     clause = head_of(CLAUSE_ENDS.sub("", text))
     found = list(NOUNS.finditer(clause))
@@ -102,15 +102,15 @@ def kind_of_phrase(text: str) -> Kind | None:
 
 
 def is_of_the_topic(category: str, title: str) -> bool:
-    """Say whether a category holds what an article defines: `Short films` and `Short film`."""
+    """Return whether a category is named after the article: `Short films` and `Short film`."""
     return category.casefold() == f"{title}s".casefold()
 
 
 def is_of_a_sort(category: str) -> bool:
-    """Say whether a category holds films of a genre or state: `American drama films`, `Upcoming films`."""
+    """Return whether a category contains films of a genre or state: `American drama films`, `Upcoming films`."""
     return FILMS_OF_A_SORT.fullmatch(head_of(category)) is not None
 
 
 def head_of(phrase: str) -> str:
-    """Return what stands before the first preposition or participle: `Films` of `Films set in London`."""
+    """Return the text before the first preposition or participle: `Films` of `Films set in London`."""
     return HEAD_ENDS.sub("", phrase)

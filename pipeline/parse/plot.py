@@ -1,17 +1,16 @@
-"""The plot of an article: what its plot section tells, one line per paragraph, item, definition or quotation.
+"""The plot of an article: its plot section, one line per paragraph, item, definition or quotation.
 
-Notices, tables, captions, navigation and references are no part of it. Sub-headings belong to the section, except those
-of other matters, such as a cast. The markup of headings comes in four shapes; all are read by the words of the heading,
-because ids and classes changed over the years:
+Notices, tables, captions, navigation and references are excluded. Subsections are included, except those on other
+topics, such as a cast. The markup of headings has four forms; all are recognised by the words of the heading, because
+ids and classes changed over the years:
 
     <h2><span class="mw-headline" id="Plot">Plot</span></h2> <p>…        until 2024
     <div class="mw-heading mw-heading2"><h2 id="Plot">Plot</h2></div> <p>…   from 2024
     <section><h2 id="Plot">Plot</h2> <p>… <section><h3>…                 Parsoid
     <div><h2>Plot</h2></div> <section><p>…                               the mobile site
 
-Headings come in ranks: words for a plot, words for a story, and words that mean a plot only where the others are
-missing. Within a rank a teaser of one paragraph gives way to a full plot. A film in parts may have a plot in each: they
-are joined.
+Headings have ranks: words for a plot, words for a story, and words that mean a plot only if the others are missing.
+Within a rank, a full plot takes precedence over a teaser of one paragraph. The plots of a film in parts are joined.
 """
 
 import re
@@ -34,9 +33,9 @@ STORY_WORDS = frozenset(
     {"premise", "story", "stories", "storyline", "storylines", "story line", "story lines", "story outline"}
     | {"narrative", "summary", "outline"}
 )
-OTHER_WORDS = ("segments", "vignettes", "episodes", "content", "overview")  # the better first
-TEASER = 300  # characters of a section of one line that may be one, and ...
-FULL = 3  # ... how many times as long another one is beside a longer teaser
+OTHER_WORDS = ("segments", "vignettes", "episodes", "content", "overview")  # best first
+TEASER = 300  # a section of one line with fewer characters is a teaser
+FULL = 3  # and a longer one if another section is this many times as long
 FILLERS = frozenset({"", "film", "movie", "spoiler", "spoilers", "contains spoilers", "spoiler warning"})
 ORDINALS = "first|second|third|fourth|fifth|last|final"
 NUMBERS = "one|two|three|four|five|six|seven|eight|nine|ten|[0-9]{1,2}|[ivx]{1,4}"
@@ -45,7 +44,7 @@ PART = re.compile(rf"\b(?:(?:{PARTS}) (?:{NUMBERS})|(?:{ORDINALS}) (?:{PARTS}))\
 WORD = re.compile(r"[\w-]+")
 SEPARATORS = re.compile(r"[/&,:;()\[\]–—|]| - |\band\b|\bor\b")
 LINKS = re.compile(r"^(?:(?:of|for|in|the|a) )+|(?: (?:of|for|in|the))+$")
-OTHER_WORKS = frozenset(  # words of a heading whose own `Plot` or `Story` is not the film's
+OTHER_WORKS = frozenset(  # words of a heading whose subsection `Plot` or `Story` is not the film's
     {"sequel", "sequels", "prequel", "remake", "remakes", "novel", "novels", "novelization", "novelisation"}
     | {"book", "books", "comic", "comics", "manga", "game", "games", "video", "television", "tv", "series"}
     | {"adaptation", "adaptations", "spin-off", "spin-offs", "spinoff", "musical", "stage", "play", "radio"}
@@ -56,7 +55,7 @@ OTHER_WORKS = frozenset(  # words of a heading whose own `Plot` or `Story` is no
     | {"accolades", "marketing", "promotion", "merchandise", "parody", "parodies", "inspiration", "influences"}
     | {"style", "home", "media", "unmade", "cancelled", "planned", "proposed"}
 )
-OTHER_MATTERS = frozenset(  # sub-headings of a plot section that tell no more of the plot
+OTHER_MATTERS = frozenset(  # subsections of a plot section that are not part of the plot
     {"cast", "main cast", "principal cast", "full cast", "supporting cast", "voice cast", "starring", "crew", "credits"}
     | {"characters", "main characters", "cast and characters", "characters and cast", "list of characters", "staff"}
     | {"production", "development", "reception", "release", "soundtrack", "music", "songs", "awards", "box office"}
@@ -82,24 +81,24 @@ NOT_THE_PLOT = frozenset(  # elements whose text belongs to something else
     {"table", "nav", "header", "footer", "aside", "form", "button", "select", "textarea", "iframe", "object", "svg"}
 )
 EDIT = "[edit]"
-CANDIDATES = 12  # sections that are tried, and ...
-WRAPPERS = 3  # ... boxes around a heading: limits for pages that repeat or nest without end
-PART_RANK = 2 + len(OTHER_WORDS)  # of a heading that names a part alone
+CANDIDATES = 12  # sections tried: a limit for repetitive pages
+WRAPPERS = 3  # boxes around a heading: a limit for nested pages
+PART_RANK = 2 + len(OTHER_WORDS)  # of a heading with only a part's name
 LAST = PART_RANK + 1  # of the plot of another work
 
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A heading over what may be a plot."""
+    """A heading of a possible plot section."""
 
     heading: Element
     rank: int  # 0 is best
     words: str  # without the number of a part
-    above: int  # the number of the heading that it stands below
+    above: int  # the number of its parent heading
 
 
 def find_plot(tree: Element) -> str:
-    """Return the lines of the best plot section, joined by newlines; "" when there is none with any text."""
+    """Return the lines of the best plot section, joined by newlines; "" if there is none with text."""
     found = list(_candidates(tree))
     for rank, level in sorted({(candidate.rank, candidate.heading.tag) for candidate in found}):
         alike = [one for one in found if (one.rank, one.heading.tag) == (rank, level)][:CANDIDATES]
@@ -109,12 +108,12 @@ def find_plot(tree: Element) -> str:
 
 
 def _candidates(tree: Element) -> Iterator[_Candidate]:
-    """Yield the headings that may stand over a plot, in document order.
+    """Yield the headings of possible plot sections, in document order.
 
-    The rank of one below a heading of another matter, such as `Sequel` or `Production`, is the last; it counts only
-    where its words can mean nothing but a plot.
+    A heading below one on another topic, such as `Sequel` or `Production`, has the last rank, and is included only if
+    its words can only mean a plot.
     """
-    above: list[tuple[str, int, bool]] = []  # level and number of the open headings, and whether they are of others
+    above: list[tuple[str, int, bool]] = []  # level, number, and whether of another work, of open headings
     for number, heading in enumerate(tree.iter(*HEADINGS)):
         if next(heading.iterdescendants(*HEADINGS), None) is not None:
             continue
@@ -129,7 +128,7 @@ def _candidates(tree: Element) -> Iterator[_Candidate]:
 
 
 def _rank(words: str) -> tuple[int | None, str]:
-    """Return the rank of a heading, None when it is none of a plot, and its words without the number of a part."""
+    """Return the rank of a heading, None if it is not of a plot, and its words without the number of a part."""
     rest = PART.sub("/", words)
     pieces = [LINKS.sub("", piece.strip(" .!-")) for piece in SEPARATORS.split(rest)]
     named = [piece for piece in pieces if piece not in FILLERS]
@@ -157,7 +156,7 @@ def _is_of_another_work(words: str) -> bool:
 
 
 def _joined(candidates: list[_Candidate]) -> list[str]:
-    """Return the lines of the candidates: below each heading those of the best words."""
+    """Return the lines of the candidates: for each parent heading those of the best words."""
     texts = [(candidate, _lines(candidate.heading)) for candidate in candidates]
     lines: list[str] = []
     for parent in dict.fromkeys(candidate.above for candidate in candidates):
@@ -168,12 +167,12 @@ def _joined(candidates: list[_Candidate]) -> list[str]:
                 before += [] if section == before[-len(section) :] else section
         lines += _best(by_words)
         if candidates[0].rank == LAST and lines:
-            break  # other works may have their plots as well
+            break  # other works may have plots too
     return lines
 
 
 def _best(sections: dict[str, list[str]]) -> list[str]:
-    """Return the section, given by the words of its heading, that is no teaser, says `plot` and is the longest."""
+    """Return the best section by the words of its heading: not a teaser, then with `plot`, then the longest."""
     lengths = {words: sum(map(len, section)) for words, section in sections.items()}
     longest = max(lengths.values())
 
@@ -194,7 +193,7 @@ def _words(heading: Element) -> str:
 def _lines(heading: Element) -> list[str]:
     """Return the lines from `heading` to the next heading of its level or above.
 
-    Plain boxes count where most of the section's text stands in them.
+    Plain boxes are included if they contain most of the section's text.
     """
     left_out = _LeftOut(with_boxes=False)
     outside = [*_told(heading, left_out)]
@@ -212,10 +211,10 @@ def _told(heading: Element, left_out: "_LeftOut") -> Iterator[str]:
 
 
 class _LeftOut:
-    """Says what is no part of a plot.
+    """Decides which elements are not part of a plot.
 
-    `muted` is the level of the sub-heading of another matter that was passed last, None in the plot itself; `boxes`
-    counts the plain boxes that were left out.
+    `muted` is the level of the current sub-heading on another topic, None in the plot itself; `boxes` is the number of
+    excluded plain boxes.
     """
 
     def __init__(self, with_boxes: bool) -> None:
@@ -249,7 +248,7 @@ def _content(heading: Element) -> Iterator[Element | str]:
             break
         if any(map(str.isalnum, "".join([above.text or "", *(child.tail or "" for child in above)]))):
             break
-        start = above  # the wrapper of a heading holds nothing else
+        start = above  # the wrapper of a heading contains nothing else
     yield start.tail or ""
     for sibling in start.itersiblings():
         if _ends(sibling, heading.tag):

@@ -1,4 +1,4 @@
-"""A poster as the model reads it: RGB, its shorter side of one fixed length, written as JPEG."""
+"""The poster for the model: RGB, a fixed shorter side, JPEG."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from pipeline.parse.section import Parse
 
 
 class BadPosterError(Exception):
-    """The file is no image that can be used; the message says why."""
+    """The file is not a usable image; the message has the reason."""
 
 
 def save_poster(source: Path, target: Path, parse: Parse) -> None:

@@ -11,7 +11,7 @@ from pipeline.core.variants import TagsRule
 
 @dataclass(frozen=True, config=STRICT)
 class Parse:
-    """How pages become films."""
+    """Extraction of films from pages."""
 
     tags: TagsRule
     missing: Literal["leave_out", "placeholder"]

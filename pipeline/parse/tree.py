@@ -1,6 +1,6 @@
-"""The text of an element as a reader sees it.
+"""The visible text of an element.
 
-Nothing here recurses: elements may stand 2,048 deep, where libxml2 ends a tree.
+No function recurses: elements may be nested 2,048 deep, libxml2's limit.
 """
 
 import re
@@ -12,7 +12,7 @@ from pipeline.corpus.title import collapsed
 from pipeline.media.pages import Element
 
 NOT_TEXT = frozenset(("style", "script", "template", "noscript", "figure", "audio", "video", "math"))
-MARKS = frozenset(  # of references and of editors
+MARKS = frozenset(  # classes of reference marks and editing links
     (
         "reference",
         "mw-ref",
@@ -28,9 +28,9 @@ HIDDEN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)",
 BRACKETED = re.compile(r"\s*\[.*\]\s*", re.DOTALL)
 EXPONENT = re.compile(r"[+−–-]?[0-9knx][0-9knx.,/+−–-]*")
 SLASHES = ("/", "⁄", "∕")  # of a fraction: 8<sup>1</sup>⁄<sub>2</sub>
-MARK_PIECES = 20  # a raised text of more pieces is no mark; a limit for pages that nest without end
+MARK_PIECES = 20  # a superscript of more pieces is not a mark: a limit for nested pages
 EMPTY_BRACKETS = re.compile(r"\[\s*\]")
-BLOCKS = frozenset(  # elements that begin a line and end one
+BLOCKS = frozenset(  # elements that start and end a line
     {"p", "li", "ul", "ol", "dl", "dt", "dd", "div", "section", "article", "main", "aside", "nav", "header", "footer"}
     | {"blockquote", "center", "pre", "hr", "form", "fieldset", "table", "caption", "tr", "td", "th"}
     | {"h1", "h2", "h3", "h4", "h5", "h6"}
@@ -38,14 +38,14 @@ BLOCKS = frozenset(  # elements that begin a line and end one
 
 
 def having(name: str) -> str:
-    """Return the XPath condition that an element has the class `name`."""
+    """Return the XPath condition for elements of class `name`."""
     return f"contains(concat(' ', normalize-space(@class), ' '), ' {name} ')"
 
 
 def text_of(element: Element) -> str:
-    """Return the text of `element` with single spaces: no marks of references, no editors' links, nothing hidden.
+    """Return the text of `element` with single spaces, without reference marks, editing links and hidden text.
 
-    A raised number stays apart from what it follows: `10<sup>6</sup>` is 10^6.
+    A superscript number is kept apart: `10<sup>6</sup>` is 10^6.
     """
     if not len(element):
         return collapsed(EMPTY_BRACKETS.sub("", element.text or ""))
@@ -53,10 +53,10 @@ def text_of(element: Element) -> str:
 
 
 def lines_of(nodes: Iterable[Element | str], is_left_out: Callable[[Element], bool]) -> Iterator[str]:
-    """Yield the lines that `nodes` show, in document order; text beside an element is a string in `nodes`.
+    """Yield the visible lines of `nodes`, in document order; text outside an element is a string in `nodes`.
 
-    `is_left_out` is asked once for each element that nothing above it leaves out, after the line before a block is
-    yielded, so that it can keep a state that the caller reads.
+    `is_left_out` is called once for each element without an excluded ancestor, after the line before a block has been
+    yielded: it may keep a state that the caller reads.
     """
     pieces: list[str] = []
     raised: list[int] = []  # where the open `sup` began
@@ -89,7 +89,7 @@ def lines_of(nodes: Iterable[Element | str], is_left_out: Callable[[Element], bo
 
 
 def is_unseen(node: Element) -> bool:
-    """Say whether a reader does not see the element, or sees a mark that is none of the article's words."""
+    """Return whether the element is invisible, or a mark that is not part of the text."""
     if node.tag in NOT_TEXT or node.tag == "br":
         return True
     attributes = node.attrib
@@ -108,7 +108,7 @@ def _line(pieces: list[str]) -> str:
 
 
 def _end_raised(pieces: list[str], start: int, tail: str) -> None:
-    """Remove the pieces from `start` on where they are a mark, and set an exponent or a fraction apart."""
+    """Remove the pieces from `start` on if they are a mark; separate an exponent or a fraction."""
     if len(pieces) - start > MARK_PIECES:
         return
     text = "".join(pieces[start:])

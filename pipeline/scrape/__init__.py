@@ -1,1 +1,1 @@
-"""Articles and posters from the web, each film's outcome in a row."""
+"""Articles and posters from the web, one row per film."""

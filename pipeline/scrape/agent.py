@@ -1,7 +1,7 @@
-"""How we name ourselves to the sites that we ask.
+"""The User-Agent of requests, and the operator's contact in it.
 
-Wikimedia's User-Agent policy wants the operator's contact, not the project's: all users of one contact share one
-allowance, and without any the answer is 403 or ten requests a minute. So without a contact we do not ask Wikimedia.
+Wikimedia's User-Agent policy requires the operator's contact, not the project's: all users of one contact share one
+rate limit, and without any the response is 403 or ten requests per minute. Without a contact, Wikimedia is not queried.
 """
 
 import os
@@ -18,12 +18,12 @@ CONTACT_VARIABLE = "SOUNDTRACK_CONTACT"
 NEED_CONTACT = ("wikipedia.org", "wikimedia.org")
 ADVICE = (
     "set corpus.contact in params.yaml, or the environment variable "
-    f"{CONTACT_VARIABLE}, to your own e-mail address or page: Wikimedia wants to know whom to write to"
+    f"{CONTACT_VARIABLE}, to your own e-mail address or page: Wikimedia requires a contact"
 )
 
 
 def operator_contact(corpus: Corpus) -> str | None:
-    """Return `SOUNDTRACK_CONTACT`, else `corpus.contact`; raise `ParamsError` when it is no address of either kind."""
+    """Return `SOUNDTRACK_CONTACT`, else `corpus.contact`; raise `ParamsError` if it is no e-mail address or URL."""
     given = os.environ.get(CONTACT_VARIABLE, "").strip()
     name, contact = (CONTACT_VARIABLE, given) if given else ("corpus.contact", corpus.contact)
     if contact is not None and not (
@@ -40,14 +40,14 @@ def user_agent(contact: str | None) -> str:
 
 
 def needs_contact(host: str) -> bool:
-    """Say whether `host` belongs to Wikimedia."""
+    """Return whether `host` is one of Wikimedia's."""
     return any(host == domain or host.endswith("." + domain) for domain in NEED_CONTACT)
 
 
 def require_contact(urls: Iterable[str], contact: str | None) -> None:
-    """Raise `ParamsError` when one of `urls` is Wikimedia's and no contact is given."""
+    """Raise `ParamsError` if one of `urls` is Wikimedia's and there is no contact."""
     if contact is not None:
         return
     for url in urls:
         if needs_contact(urlsplit(url).hostname or ""):
-            raise ParamsError(f"no contact is given, and {url} needs one: {ADVICE}")
+            raise ParamsError(f"no contact is set, but {url} requires one: {ADVICE}")

@@ -1,6 +1,6 @@
-"""What a response holds: a page or a poster, a failure, or a wish to be left alone.
+"""Interpretation of a response: a page or a poster, a failure, or a requested pause.
 
-A host's own words reach a reason only shortened and printable.
+Text from a host is shortened and made printable before it becomes part of a reason.
 """
 
 import re
@@ -18,18 +18,18 @@ from pipeline.core.web import FetchError
 from pipeline.media.pages import page_text
 from pipeline.scrape.body import first_piece, read_body
 
-EXCERPT_BYTES = 1 << 14  # of a refusal's body, read for its first words
-WORDS = 200  # characters of a host's own words in a reason
-HEADER_CHARACTERS = 200  # a longer validator or charset is not kept
+EXCERPT_BYTES = 1 << 14  # of the body of a 403, read for an excerpt
+WORDS = 200  # characters of a host's text in a reason
+HEADER_CHARACTERS = 200  # longer validators and charsets are not kept
 REDIRECTS = (301, 302, 303, 307, 308)
 CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([^\s"';]+)""", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """A body that arrived whole, unpacked; `url` is where it was found, `redirects` the URLs that led there.
+    """A complete, decompressed body; `url` is its final URL, `redirects` the URLs before it.
 
-    `media_type` and `charset` are in lower case. What a header does not say is "".
+    `media_type` and `charset` are in lower case. Missing headers are "".
     """
 
     url: str
@@ -42,7 +42,7 @@ class Fetched:
 
 
 def redirect_target(response: requests.Response, url: str) -> str | None:
-    """Return where a redirect of `url` leads, escaped; None for another answer. Raise `FetchError` for no URL."""
+    """Return the escaped target of a redirect of `url`, None without one; raise `FetchError` for an invalid target."""
     location = response.headers.get("Location")
     if response.status_code not in REDIRECTS or location is None:
         return None
@@ -54,14 +54,14 @@ def redirect_target(response: requests.Response, url: str) -> str | None:
 
 
 def wished_pause(response: requests.Response) -> float | None:
-    """Return the seconds for which a busy host, or a redirect, asks to be left alone; None when it does not ask."""
+    """Return the pause in seconds that a busy host, or a redirect, requests; None if there is none."""
     code = response.status_code
     busy = code == HTTPStatus.TOO_MANY_REQUESTS or code >= HTTPStatus.INTERNAL_SERVER_ERROR or code in REDIRECTS
     return _seconds(response.headers.get("Retry-After", "").strip()) if busy else None
 
 
 def failure(response: requests.Response) -> FetchError | None:
-    """Return what a status other than 200 means; None for 200."""
+    """Return the error for a status other than 200; None for 200."""
     code = response.status_code
     reason = one_line(f"HTTP {code} {response.reason or ''}", WORDS)
     if code == HTTPStatus.OK:
@@ -88,7 +88,7 @@ def read(
     seconds: float,
     clock: Callable[[], float],
 ) -> Fetched:
-    """Return what a 200 holds, at most `max_bytes` packed or unpacked, read within `seconds`; raise `FetchError`."""
+    """Return the body of a 200, at most `max_bytes` compressed or decompressed, in `seconds`; raise `FetchError`."""
     data, headers = read_body(response, max_bytes, seconds, clock), response.headers
     kind = headers.get("Content-Type", "")
     charset = CHARSET.search(kind)
@@ -104,13 +104,13 @@ def read(
 
 
 def _kept(value: str) -> str:
-    """Return a header's value if it can be kept and sent back."""
+    """Return a header's value if it can be stored and sent back, else ""."""
     value = value.strip()
     return value if value.isascii() and value.isprintable() and len(value) <= HEADER_CHARACTERS else ""
 
 
 def _seconds(retry_after: str) -> float | None:
-    """Return what a Retry-After header asks for, given as seconds or as a date; None when it says neither."""
+    """Return the seconds of a Retry-After header, given as seconds or a date; None if it is neither."""
     if retry_after.isdecimal():
         return float(retry_after)
     try:

@@ -1,8 +1,8 @@
-"""One HTTP client for pages and posters: named, paced, bounded in time and size, patient with failures that may pass.
+"""The HTTP client for pages and posters: identified, rate-limited, bounded in time and size, with retries.
 
-It asks for one URL at a time, so there are never two media requests at once (Wikimedia allows two). It stops for good,
-`stopped` saying why, when a host forbids what we do (403), asks for a longer pause than `scrape.max_wait_seconds`, or
-fails for film after film; from then on every URL is `not_asked`.
+It requests one URL at a time: never two media requests at once (Wikimedia allows two). It stops permanently, with the
+reason in `stopped`, when a host returns 403, requests a longer pause than `scrape.max_wait_seconds`, or fails for
+several films in a row; later URLs are `not_asked`.
 """
 
 import logging
@@ -25,24 +25,24 @@ from pipeline.scrape.answer import WORDS, Fetched, failure, read, redirect_targe
 from pipeline.scrape.hosts import same_site
 from pipeline.scrape.section import Scrape
 
-FIRST_PAUSE_SECONDS = 1.0  # before the second attempt; doubles with each further one
+FIRST_PAUSE_SECONDS = 1.0  # before the second attempt; doubled before each further one
 MAX_PAUSE_SECONDS = 300.0
 MAX_REDIRECTS = 10
-MAX_FAILURES = 5  # URLs of a host in a row, each after all attempts; then it is down
-BODY_TIMEOUTS = 10  # a body may take this many times the time-out of one read, so that a trickle ends
+MAX_FAILURES = 5  # consecutive URLs of a host that failed in all attempts; then it is considered down
+BODY_TIMEOUTS = 10  # time limit of a body in units of the read timeout, against slow streams
 
-PASSING = frozenset({"timeout", "unreachable", "server_error", "rate_limited"})  # tried again, now and in the next run
+PASSING = frozenset({"timeout", "unreachable", "server_error", "rate_limited"})  # retried, now and in the next run
 
 log = logging.getLogger(__name__)
 
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return None: requests would prepare the next request, and for that read a redirect's body without a limit."""
+        """Return None: otherwise requests reads a redirect's body without a limit."""
 
 
 class Client:
-    """Fetches one URL at a time over one session without cookies; `jitter` gives numbers from 0 to 1."""
+    """Fetches one URL at a time in one session without cookies; `jitter` returns numbers from 0 to 1."""
 
     def __init__(
         self,
@@ -72,9 +72,9 @@ class Client:
         self._session.close()
 
     def get(self, url: str, max_bytes: int, allows: Callable[[str], bool] | None = None) -> Fetched:
-        """Return what `url` leads to, at most `max_bytes` unpacked; raise `FetchError` after the last attempt.
+        """Return the body at `url`, at most `max_bytes` decompressed; raise `FetchError` after the last attempt.
 
-        `allows` says whether a redirect may lead to a URL; None: if it is of the same site.
+        `allows` returns whether a redirect to a URL is followed; None: within the same site.
         """
         fetched = self.get_if_changed(url, max_bytes, {}, allows)
         assert fetched is not None, "nothing is known"
@@ -83,7 +83,7 @@ class Client:
     def get_if_changed(
         self, url: str, max_bytes: int, known: Mapping[str, str], allows: Callable[[str], bool] | None = None
     ) -> Fetched | None:
-        """Return the same, or None when the host says that nothing has changed since it gave the validators `known`."""
+        """Return the same as `get`, or None if it has not changed since the host sent the validators `known`."""
         allows = allows or partial(same_site, url)
         site = _site(url)
         pause = FIRST_PAUSE_SECONDS
@@ -119,7 +119,7 @@ class Client:
                 url = urldefrag(target).url
                 if not allows(url):
                     where = one_line(url, WORDS)
-                    raise FetchError("bad_redirect", f"is redirected to {where}, where it may not be followed")
+                    raise FetchError("bad_redirect", f"is redirected to {where}, which is not allowed")
                 if url in passed:
                     raise FetchError(
                         "too_many_redirects", f"is redirected in a circle, to {one_line(url, WORDS)} again"
@@ -134,7 +134,7 @@ class Client:
         if self.stopped:
             raise FetchError("not_asked", f"the run stopped: {self.stopped}")
         if self._contact is None and needs_contact(host):
-            raise FetchError("no_contact", f"{host} was not asked: {ADVICE}")
+            raise FetchError("no_contact", f"no request to {host}: {ADVICE}")
         self._pace.wait("request", url)
         try:
             return self._session.get(
@@ -151,16 +151,16 @@ class Client:
             cause = getattr(error.args[0], "reason", None) if error.args else None
             raise FetchError("unreachable", f"no connection to {site}: {type(cause or error).__name__}") from None
         except (requests.RequestException, ValueError) as error:
-            raise FetchError("bad_url", f"cannot be asked for: {one_line(str(error), WORDS)}") from None
+            raise FetchError("bad_url", f"cannot be requested: {one_line(str(error), WORDS)}") from None
 
     def _respect_retry_after(self, response: requests.Response, url: str) -> None:
-        """Leave the host alone for as long as it wishes, or stop when that is too long."""
+        """Pause for the host as requested, or stop if the pause is too long."""
         pause = wished_pause(response)
         if pause is None:
             return
         limit = self._scrape.max_wait_seconds
         if pause > limit:
-            wish = f"{_site(url)} asks to be left alone for {pause:g} s, over scrape.max_wait_seconds ({limit:g})"
+            wish = f"{_site(url)} requests a pause of {pause:g} s, more than scrape.max_wait_seconds ({limit:g})"
             self._stop(wish)
             raise FetchError("rate_limited", f"HTTP {response.status_code}: {wish}")
         self._pace.postpone(url, pause)
@@ -172,7 +172,7 @@ class Client:
             return None
         if error := failure(response):
             if error.status == "forbidden":
-                self._stop(f"{_site(url)} answers {error.reason}")
+                self._stop(f"{_site(url)} returned {error.reason}")
             raise error
         seconds = BODY_TIMEOUTS * self._scrape.timeout_seconds
         return read(response, url, passed, max_bytes, seconds, self._clock)
@@ -181,7 +181,7 @@ class Client:
         site = _site(url)
         self._failures[site] += 1
         if self._failures[site] == MAX_FAILURES and not is_loopback(url):
-            self._stop(f"{site} failed {MAX_FAILURES} times in a row, the last time: {error.reason}")
+            self._stop(f"{site} failed {MAX_FAILURES} times in a row, last: {error.reason}")
 
     def _stop(self, reason: str) -> None:
         self.stopped = reason
@@ -192,4 +192,4 @@ def _site(url: str) -> str:
     try:
         return site_of(url)
     except ValueError as error:
-        raise FetchError("bad_url", f"{one_line(url, WORDS)!r} cannot be asked for: {error}") from None
+        raise FetchError("bad_url", f"{one_line(url, WORDS)!r} cannot be requested: {error}") from None

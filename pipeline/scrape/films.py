@@ -1,4 +1,4 @@
-"""Pages and posters of all films, each film's outcome in a row, so that a run goes on where the last one ended."""
+"""Pages and posters of all films, one row per film; a stopped run resumes."""
 
 from pathlib import Path
 
@@ -14,9 +14,9 @@ from pipeline.scrape.state import BY_PARAMETERS, COLUMNS, Row, Run, sweep
 
 
 def scrape_films(root: Path, films: list[Film], scrape: Scrape, client: Client, site: Site) -> list[Row]:
-    """Fetch what is missing and return a row a film; remove the files of films that are not in `films`.
+    """Fetch missing pages and posters and return one row per film; remove the files of films not in `films`.
 
-    When `client` stops, the films that it would still have asked for get rows `not_asked`.
+    If `client` stops, the remaining films have the status `not_asked`.
     """
     run = Run(root, scrape, client, site, sweep(root, {film.fid for film in films}))
     return [_film_row(film, run) for film in tqdm(films, "pages", unit="film", disable=None)]

@@ -1,15 +1,15 @@
-"""Which sites a request may go to."""
+"""The sites to which requests are allowed."""
 
 from collections.abc import Container
 from urllib.parse import urlsplit
 
 from pipeline.core.web import site_of
 
-WIKIPEDIA = "wikipedia.org"  # its languages lead to one another
+WIKIPEDIA = "wikipedia.org"  # its languages redirect to each other
 
 
 def same_site(url: str, target: str) -> bool:
-    """Say whether a page may lead from `url` to `target`: the same host and port, or both Wikipedia; never to http."""
+    """Return whether `url` may redirect to `target`: same host and port, or both Wikipedia; not from https to http."""
     try:
         sites = site_of(url), site_of(target)
     except ValueError:
@@ -20,7 +20,7 @@ def same_site(url: str, target: str) -> bool:
 
 
 def is_among(sites: Container[str], url: str) -> bool:
-    """Say whether the host of `url` is one of `sites`."""
+    """Return whether the host of `url` is one of `sites`."""
     try:
         return site_of(url) in sites
     except ValueError:

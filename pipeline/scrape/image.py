@@ -1,6 +1,6 @@
 """A film's poster: kept, fetched or revalidated.
 
-It comes from `scrape.poster_hosts`, the corpus's own server or the host of the film's own article, from nowhere else.
+Allowed sources are `scrape.poster_hosts`, the corpus's own server and the host of the film's article.
 """
 
 import hashlib
@@ -19,9 +19,9 @@ EMPTY: Row = dict.fromkeys(POSTER_COLUMNS, "")
 
 
 def poster_row(film: Film, page: Row, before: Row, run: Run) -> Row:
-    """Return the poster's part of the film's row, its file written.
+    """Write the poster's file and return its part of the film's row.
 
-    `page` is the page's part; `before` is the row of an earlier run or {}.
+    `page` is the page's part; `before` the row of an earlier run or {}.
     """
     url = film.image or page["shown"]
     if not url:
@@ -43,7 +43,7 @@ def poster_row(film: Film, page: Row, before: Row, run: Run) -> Row:
             return kept | {"poster_reason": ""}
         extension = image_extension(fetched.data)
         if extension is None:
-            raise FetchError("not_an_image", "the bytes are no JPEG, PNG, GIF or WebP")
+            raise FetchError("not_an_image", "not a JPEG, PNG, GIF or WebP image")
     except FetchError as error:
         if plan == "revalidate":
             return kept | {"poster_reason": f"not refreshed ({error.status}): {error.reason}"}
@@ -52,7 +52,7 @@ def poster_row(film: Film, page: Row, before: Row, run: Run) -> Row:
         return EMPTY | failed | {"poster_page": kept["poster_page"]}
     path, digest = f"{POSTERS_FOLDER}/{film.fid}.{extension}", hashlib.sha256(fetched.data).hexdigest()
     if not (path in run.files and (kept["poster_path"], kept["poster_sha256"]) == (path, digest)):
-        run.ledger.remove(film.fid)  # it describes the file that is replaced now
+        run.ledger.remove(film.fid)  # it describes the file that is being replaced
         write_bytes(run.root / path, fetched.data)
         _remove(film.fid, path, run)
     return {
@@ -71,17 +71,17 @@ def _none(page_status: str) -> Row:
     if page_status == "ok":
         return {"poster_status": "none", "poster_reason": "the page shows no poster"}
     if page_status == "given":
-        return {"poster_status": "none", "poster_reason": "the corpus gives no image"}
-    return {"poster_status": "no_page", "poster_reason": f"no page tells of a poster ({page_status})"}
+        return {"poster_status": "none", "poster_reason": "the corpus has no image"}
+    return {"poster_status": "no_page", "poster_reason": f"no page ({page_status})"}
 
 
 def _sites(film: Film, run: Run) -> set[str]:
-    """Return the hosts that the film's poster may come from."""
+    """Return the hosts allowed for the film's poster."""
     sites = {host.lower() for host in run.scrape.poster_hosts}
     for url in (run.site.origin, run.site.address(film.wikipedia)):
         try:
             sites.add(site_of(url))
-        except ValueError:  # no site is served, or no page is named
+        except ValueError:  # no site is served, or there is no page
             continue
     return sites
 
@@ -90,13 +90,13 @@ def _not_allowed(address: str) -> FetchError:
     try:
         host = one_line(site_of(address), HOST_CHARACTERS)
     except ValueError as error:
-        return FetchError("bad_url", f"{one_line(address, HOST_CHARACTERS)!r} cannot be asked for: {error}")
+        return FetchError("bad_url", f"{one_line(address, HOST_CHARACTERS)!r} cannot be requested: {error}")
     advice = "if you trust it, add it to scrape.poster_hosts"
-    return FetchError("host_not_allowed", f"{host} is not among the hosts that posters may come from: {advice}")
+    return FetchError("host_not_allowed", f"{host} is not an allowed host for posters: {advice}")
 
 
 def _remove(fid: str, keep: str, run: Run) -> None:
-    """Remove the film's posters but `keep`."""
+    """Remove the film's posters except `keep`."""
     for extension in EXTENSIONS:
         path = f"{POSTERS_FOLDER}/{fid}.{extension}"
         if path != keep:

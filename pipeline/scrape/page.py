@@ -20,14 +20,14 @@ EMPTY: Row = dict.fromkeys(PAGE_COLUMNS, "") | {"redirects": [], "revision": Non
 
 
 def page_row(film: Film, before: Row, run: Run) -> Row:
-    """Return the page's part of the film's row, its file written; `before` is the row of an earlier run or {}.
+    """Write the page's file and return its part of the film's row; `before` is the row of an earlier run or {}.
 
-    `url` is the address that is asked for: a question mark of the title is percent-encoded there.
+    `url` is the requested URL, with question marks of the title percent-encoded.
     """
     url, path = article_address(film.wikipedia), f"{PAGES_FOLDER}/{film.fid}.html.gz"
     if not url:
         (run.root / path).unlink(missing_ok=True)
-        return EMPTY | {"status": "given", "reason": "the corpus gives title, tags and plot; no page is named"}
+        return EMPTY | {"status": "given", "reason": "title, tags and plot are from the corpus; it has no page"}
     kept = {name: before[name] for name in PAGE_COLUMNS} if before.get("url") == url else EMPTY
     plan = run.plan(url, kept["status"], path, kept["sha256"], before.get("limits", ""))
     if plan == "keep":
@@ -38,7 +38,7 @@ def page_row(film: Film, before: Row, run: Run) -> Row:
         if fetched is None:
             return kept | {"reason": ""}
         if fetched.media_type not in HTML_TYPES:
-            raise FetchError("not_html", f"the type is {fetched.media_type or 'not given'}, not text/html")
+            raise FetchError("not_html", f"the content type is {fetched.media_type or 'missing'}, not text/html")
     except FetchError as error:
         if plan == "revalidate":
             return kept | {"reason": f"not refreshed ({error.status}): {error.reason}"}
@@ -49,7 +49,7 @@ def page_row(film: Film, before: Row, run: Run) -> Row:
     same = row | {"fetched_at": kept["fetched_at"]}
     if path in run.files and same == kept | {"reason": ""}:
         return same
-    run.ledger.remove(film.fid)  # it describes the file that is replaced now
+    run.ledger.remove(film.fid)  # it describes the file that is being replaced
     write_bytes(run.root / path, gzip.compress(fetched.data, mtime=0))
     return row
 

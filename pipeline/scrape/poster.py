@@ -1,4 +1,4 @@
-"""The poster that an article shows: its image, the page on the file, and what kind of image the bytes are."""
+"""The poster of an article: its image, the file's description page, and the image format."""
 
 import re
 from collections.abc import Iterator
@@ -15,26 +15,26 @@ SERIES_LABELS = frozenset(
 )
 IMAGE_CELLS = etree.XPath(".//*[contains(concat(' ', normalize-space(@class), ' '), ' infobox-image ')]//img[@src]")
 LINK = etree.XPath("ancestor::a[@href][1]")
-FILE = re.compile(r"(\./)?(File|Image):")  # a link beside the article, which looks like a scheme
+FILE = re.compile(r"(\./)?(File|Image):")  # a relative link that looks like a URL scheme
 FILE_LINKS = frozenset({"image", "mw-file-description"})
-LABEL_CHARACTERS = 50  # of a row's label are read, so that nested rows cannot make a page slow; nor can ...
-IMAGES = 100  # ... the images of a row, of which no more are looked at
-ICON_PIXELS = 50  # flags, pencils and locks are narrower; posters are 180 and more
-URL_CHARACTERS = 8000  # servers take no longer ones
+LABEL_CHARACTERS = 50  # read of a row's label: a limit for nested rows
+IMAGES = 100  # examined per infobox, at most
+ICON_PIXELS = 50  # flags, pencils and locks are narrower; posters have 180 and more
+URL_CHARACTERS = 8000  # the limit of servers
 MAGIC = {"jpg": (b"\xff\xd8\xff",), "png": (b"\x89PNG\r\n\x1a\n",), "gif": (b"GIF87a", b"GIF89a")}
 EXTENSIONS = (*MAGIC, "webp")
 
 
 @dataclass(frozen=True)
 class Poster:
-    """The URL of the image as the page gives it, and of the page on the file; "" for none."""
+    """The URLs of the image and of its description page; "" for none."""
 
     url: str = ""
     page: str = ""
 
 
 def shown_poster(html: str, url: str) -> Poster:
-    """Return the poster in the infobox of the article `html`, which came from `url`."""
+    """Return the poster in the infobox of the article `html`, fetched from `url`."""
     tree = read_tree(html)
     base = next((_joined(url, str(element.get("href", ""))) for element in tree.iter("base")), "") or url
     infobox = _film_infobox(tree)
@@ -47,14 +47,14 @@ def shown_poster(html: str, url: str) -> Poster:
 
 
 def image_extension(data: bytes) -> str | None:
-    """Return jpg, png, gif or webp by the first bytes; None for anything else."""
+    """Return jpg, png, gif or webp by the first bytes; None for other data."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
     return next((extension for extension, starts in MAGIC.items() if data.startswith(starts)), None)
 
 
 def _film_infobox(tree: Element) -> Element | None:
-    """Return the first infobox of a film: one that says who directed it and is not a series'; else the first of any."""
+    """Return the first infobox with a director that is not a series'; else the first infobox, if any."""
     found = list(infoboxes(tree))
     for infobox in found:
         labels = set(_labels(infobox))
@@ -77,12 +77,12 @@ def _labels(infobox: Element) -> Iterator[str]:
 
 
 def _cells(row: Element) -> list[Element]:
-    """Return the first cells of a row: two of a labelled one, three of one with more."""
+    """Return the first cells of a row, at most three; a labelled row has two."""
     return list(islice(row.iterchildren("th", "td"), 3))
 
 
 def _images(infobox: Element) -> Iterator[Element]:
-    """Yield the images that stand in rows without a label, those of the image cell first."""
+    """Yield the images in rows without a label, those of the image cell first."""
     for image in islice([*IMAGE_CELLS(infobox), *infobox.iter("img")], IMAGES):
         source, width = str(image.get("src", "")).strip(), str(image.get("width", ""))
         icon = width.isdecimal() and len(width) < 5 and int(width) <= ICON_PIXELS
@@ -92,7 +92,7 @@ def _images(infobox: Element) -> Iterator[Element]:
 
 
 def _file_page(image: Element, base: str) -> str:
-    """Return where the link around an infobox's image leads, if that is the page on its file."""
+    """Return the target of the link around an infobox's image, if it is the file's description page."""
     for link in LINK(image):
         target = str(link.get("href")).strip()
         named = FILE.match(target)
@@ -103,7 +103,7 @@ def _file_page(image: Element, base: str) -> str:
 
 
 def _joined(base: str, target: str) -> str:
-    """Return `target` as an absolute URL; "" when it is none or too long."""
+    """Return `target` as an absolute URL; "" if it is invalid or too long."""
     try:
         address = urljoin(base, target)
         urlsplit(address)

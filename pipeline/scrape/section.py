@@ -7,7 +7,7 @@ from pipeline.core.fields import STRICT, Count, Name, Positive, Share
 
 @dataclass(frozen=True, config=STRICT)
 class Scrape:
-    """How pages and posters are fetched."""
+    """Fetching of pages and posters."""
 
     requests_per_minute: Positive
     attempts: Count

@@ -1,12 +1,12 @@
-"""What a run starts from: its parameters, the files that are here and the rows of earlier runs.
+"""The state of a run: its parameters, the existing files and the rows of earlier runs.
 
-    data/pages/AAA.html.gz   the page as it came, packed
-    data/pages/AAA.json      its row, written last: a film without one was interrupted and is fetched again
+    data/pages/AAA.html.gz   the received page, compressed
+    data/pages/AAA.json      its row, written last: an interrupted film has none and is fetched again
     data/posters/AAA.jpg
 
-A row holds the columns of `PAGES`, and what only the next run needs: `shown` and `shown_page`, the poster of the
-infobox, whether or not `meta.json` names another; `poster_last_modified`; `limits`, the parameters under which a page
-or poster was refused. File names are made of ids alone.
+A row has the columns of `PAGES` and those that only the next run needs: `shown` and `shown_page`, the poster of the
+infobox even if `meta.json` has another; `poster_last_modified`; `limits`, the parameters under which a page or poster
+was refused. File names consist of ids only.
 """
 
 import os
@@ -21,8 +21,8 @@ from pipeline.corpus.site import Site
 from pipeline.scrape.client import PASSING, Client
 from pipeline.scrape.section import Scrape
 
-NEXT_RUN = PASSING | {"forbidden", "no_contact", "not_asked"}  # tried again in the next run
-BY_PARAMETERS = frozenset({"too_large", "bad_redirect", "host_not_allowed"})  # tried again when the limits are others
+NEXT_RUN = PASSING | {"forbidden", "no_contact", "not_asked"}  # retried in the next run
+BY_PARAMETERS = frozenset({"too_large", "bad_redirect", "host_not_allowed"})  # retried when the limits have changed
 PAGES_FOLDER = "data/pages"
 POSTERS_FOLDER = "data/posters"
 OURS = re.compile(r"(?P<fid>[A-Z]{3})\.(html\.gz|jpg|png|gif|webp)|\.part-.*")
@@ -35,7 +35,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Run:
-    """One run; `files` are the paths below `root` of the pages and posters that were here at its start."""
+    """One run; `files` are the paths, relative to `root`, of the pages and posters that existed at its start."""
 
     root: Path
     scrape: Scrape
@@ -45,7 +45,7 @@ class Run:
 
     @property
     def limits(self) -> str:
-        """The parameters that decide what is refused."""
+        """The parameters that limit pages and posters."""
         scrape = self.scrape
         return f"{scrape.max_page_bytes} {scrape.max_poster_bytes} {' '.join(sorted(scrape.poster_hosts))}"
 
@@ -55,9 +55,9 @@ class Run:
         return ledger_of(self.root)
 
     def plan(self, url: str, status: str, path: str, sha256: str, limits: str) -> Literal["keep", "ask", "revalidate"]:
-        """Return what to do about `url`, of which an earlier run left this.
+        """Return the action for `url`, given the state left by an earlier run.
 
-        What the corpus itself serves is compared with the file on the disk, for it may have been edited.
+        Files that the corpus itself serves are compared with the disk, because they may have been edited.
         """
         here = status == "ok" and path in self.files
         if self.site.serves(url):
@@ -75,7 +75,7 @@ def ledger_of(root: Path) -> Ledger:
 
 
 def sweep(root: Path, fids: set[str]) -> frozenset[str]:
-    """Remove the files of films that are gone, and what a killed run left half-written; return the others' paths."""
+    """Remove the files of removed films and incomplete files of killed runs; return the paths of the others."""
     ledger_of(root).sweep(fids)
     files = []
     for folder in (PAGES_FOLDER, POSTERS_FOLDER):
@@ -91,7 +91,7 @@ def sweep(root: Path, fids: set[str]) -> frozenset[str]:
 
 
 def validators(etag: str, last_modified: str) -> dict[str, str]:
-    """Return the headers that ask for a file only if it has changed; {} when nothing is known."""
+    """Return the headers of a conditional request; {} without validators."""
     if etag:
         return {"If-None-Match": etag}
     return {"If-Modified-Since": last_modified} if last_modified else {}

@@ -109,7 +109,7 @@ def test_a_host_that_asks_for_too_long_a_pause_ends_the_run(client, server, cloc
     url = server.put("/a", status(429, headers={"Retry-After": wish}))
     error = failed(client, url)
     assert error.status == "rate_limited" and "scrape.max_wait_seconds (100)" in error.reason
-    assert "asks to be left alone" in client.stopped
+    assert "requests a pause" in client.stopped
     assert failed(client, server.origin + "/b").status == "not_asked"
     assert server.paths() == ["/a"] and clock.slept == []
 

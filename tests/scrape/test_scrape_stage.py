@@ -36,7 +36,7 @@ def test_a_row_and_files_a_film(films, server, scrape):
     lost = rows["AAC"]
     assert (lost["status"], lost["path"], lost["revision"], lost["bytes"]) == ("not_found", "", None, None)
     assert lost["reason"] == "HTTP 404 Not Found"
-    assert (lost["poster_status"], lost["poster_reason"]) == ("no_page", "no page tells of a poster (not_found)")
+    assert (lost["poster_status"], lost["poster_reason"]) == ("no_page", "no page (not_found)")
     assert sorted(files) == [
         "data/pages.parquet",
         "data/pages/AAA.html.gz",
@@ -253,9 +253,9 @@ def test_a_corpus_in_the_layout_of_the_reference_needs_no_page(films, server, sc
     run_stage(films, replace(scrape, min_success_rate=1.0))
     rows = films.rows()
     assert {row["status"] for row in rows.values()} == {"given"}
-    assert rows["AAA"]["reason"] == "the corpus gives title, tags and plot; no page is named"
+    assert rows["AAA"]["reason"] == "title, tags and plot are from the corpus; it has no page"
     assert (rows["AAA"]["poster_status"], rows["AAA"]["poster_path"]) == ("ok", "data/posters/AAA.jpg")
-    assert (rows["AAB"]["poster_status"], rows["AAB"]["poster_reason"]) == ("none", "the corpus gives no image")
+    assert (rows["AAB"]["poster_status"], rows["AAB"]["poster_reason"]) == ("none", "the corpus has no image")
     first = films.files()
     run_stage(films, scrape)
     assert films.files() == first

@@ -80,7 +80,7 @@ def test_a_403_for_good_never_asks_more_than_once_a_run(films, server, scrape, u
 
 def test_too_long_a_pause_stops(films, server, scrape, urls):
     server.put("/B", status(429, headers={"Retry-After": "86400"}))
-    with pytest.raises(StageError, match=r"asks to be left alone for 86400 s.*scrape\.max_wait_seconds"):
+    with pytest.raises(StageError, match=r"requests a pause of 86400 s.*scrape\.max_wait_seconds"):
         films.start(scrape, **urls)
     assert statuses(films.rows()) == ["ok", "rate_limited", *["not_asked"] * 4]
     server.put("/B", ok(article("/posterB")))
@@ -94,7 +94,7 @@ def test_a_site_that_is_down_stops(films, server, remote, scrape):
     urls = {f"AA{letter}": f"{origin}/{letter}" for letter in "ABCDEFGH"}
     for letter in "ACDEFGH":
         server.put(f"/{letter}", status(503))
-    with pytest.raises(StageError, match=r"wiki\.example:\d+ failed 5 times in a row, the last time: HTTP 503"):
+    with pytest.raises(StageError, match=r"wiki\.example:\d+ failed 5 times in a row, last: HTTP 503"):
         films.start(scrape, **urls)
     assert statuses(films.rows()) == ["server_error", "ok", *["server_error"] * 5, "not_asked"]
     assert server.paths().count("/G") == 2 and "/H" not in server.paths()

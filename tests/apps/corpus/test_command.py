@@ -175,7 +175,7 @@ def test_category_of_no_wiki(corpus, site):
 
 def test_wikipedia_is_not_asked_without_a_contact(corpus):
     status, _, error = corpus("category", "Sea films")
-    assert status == 1 and error.startswith("ERROR: no contact is given") and "SOUNDTRACK_CONTACT" in error
+    assert status == 1 and error.startswith("ERROR: no contact is set") and "SOUNDTRACK_CONTACT" in error
     assert not Path("data/mine").exists()
 
 
