@@ -5,7 +5,7 @@ import { empty, PARTS } from "./question.js";
 import { button, element, isolated, megabytes } from "./small.js";
 import { kept, keep } from "./uploads.js";
 
-const WEIGHTS = { 0: "left out", 0.5: "half", 1: "as it is", 1.5: "one and a half", 2: "double" };
+const WEIGHTS = { 0: "ignored", 0.5: "half", 1: "normal", 1.5: "one and a half", 2: "double" };
 
 const byId = (id) => document.getElementById(id);
 const form = byId("ask");
