@@ -1,5 +1,7 @@
 """What the page asks: filters, weights, sounds, scenes and comparisons, and the link that brings all of it back."""
 
+import csv
+
 import pytest
 
 from tests.apps.web.browser import BROWSER, heading, search, sync_api
@@ -126,6 +128,12 @@ def test_each_scene_is_a_search_of_its_own(page, client):
     assert [[of["film"] for of in tracks] for tracks in answers] == [
         found.locator(".track h3 bdi").all_inner_texts() for found in page.locator(".list").all()
     ]
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="CSV").click()
+    with open(saved.value.path(), encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["film"] for row in rows] == [of["film"] for tracks in answers for of in tracks]
+    assert [row["found_for"] for row in rows] == [title for title in titles for _ in range(3)]
     page.reload()
     heading(page, "3 scenes")
 
