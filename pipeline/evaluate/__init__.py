@@ -1,1 +1,1 @@
-"""Evaluation: every film of the evaluation split ranks all tracks of that split; standard metrics over films."""
+"""Evaluation: every film of the test set (`eval`) ranks all tracks of that set; standard metrics over films."""

@@ -1,10 +1,10 @@
-"""Baselines: what a variant's inputs find in the same features without its training, by the same evaluation.
+"""Baselines on a variant's inputs and features without its training, by the same evaluation.
 
-`linear` is regularised canonical correlation analysis (`pipeline.model.linear`). `nearest` asks for music like that of
-the training films whose inputs are most like the film's. Both are fitted to the training split in seconds, and read
-feature tables: also beside a model that fine-tunes its encoders they stand for the frozen ones.
+`linear` is regularised canonical correlation analysis (`pipeline.model.linear`). `nearest` retrieves music like that of
+the training films with the most similar inputs. Both are fitted to the training set in seconds, and always to the
+features of frozen encoders, even for a model with fine-tuned ones.
 
-A film and a track are one vector each here (`pipeline.model.vectors`).
+A film and a track are one vector each (`pipeline.model.vectors`).
 """
 
 import logging
@@ -25,9 +25,9 @@ from pipeline.store.films import FeatureStore, FilmFeatures, films_of, readable
 
 log = logging.getLogger(__name__)
 
-COMPONENTS = 60  # of each input and of the music, at the most
-NEIGHBOURS = 5  # training films whose music is asked for
-HEADLINE = "recall_at_10"  # whose difference is given, where `evaluate.ks` has it
+COMPONENTS = 60  # limit for each input and the music
+NEIGHBOURS = 5  # training films averaged
+HEADLINE = "recall_at_10"  # metric of the difference, if `evaluate.ks` has it
 INSTEAD = "mrr"
 
 Row = dict[str, Any]
@@ -36,13 +36,13 @@ Fitted = tuple[np.ndarray, np.ndarray]  # vectors [n, e] of the pool's films, an
 
 @dataclass(frozen=True)
 class Data:
-    """The training split and the pool, as components over the training films."""
+    """The training set and the pool, as components fitted to the training films."""
 
-    queries: np.ndarray  # [films, q] of training films
-    music: np.ndarray  # [tracks, r] of their tracks
-    films: np.ndarray  # [tracks] the number of each track's film
-    asked: np.ndarray  # of the pool's films that every variant can read
-    candidates: np.ndarray  # of the pool's tracks
+    queries: np.ndarray  # [films, q], training films
+    music: np.ndarray  # [tracks, r], their tracks
+    films: np.ndarray  # [tracks], the number of each track's film
+    asked: np.ndarray  # [films, q], the pool's films that every variant can read
+    candidates: np.ndarray  # [tracks, r], the pool's tracks
 
 
 def evaluate_baselines(
@@ -53,15 +53,15 @@ def evaluate_baselines(
     rankings: list[Row],
     params: Evaluate,
 ) -> dict[str, dict[str, Any]]:
-    """Return the averages of each baseline of `names`, their intervals, and by how much the model beats it.
+    """Return each baseline's averages, their intervals, and the model's difference to it, by name.
 
-    `training` and `pool` are rows of the data set, `rankings` what the model has on the films that ask, in their order.
-    `difference` is [low, mean, high] of the model's `HEADLINE` less the baseline's, over the same films. With too few
-    training films there are no baselines.
+    `training` and `pool` are rows of the data set, `rankings` the model's on the query films, in order. `difference` is
+    [low, mean, high] of the model's `HEADLINE` minus the baseline's, over the same films. With too few training films
+    there are no baselines.
     """
     known, films = readable(films_of(training, store), store.inputs, answers_subsets=False), films_of(pool, store)
     if names and len(known) < MIN_FILMS:
-        log.warning("no baselines: they are fitted to training films, of which there are %d", len(known))
+        log.warning("no baselines: found %d training films, they need at least %d", len(known), MIN_FILMS)
     if not names or len(known) < MIN_FILMS:
         return {}
     spaces = fit_spaces(known, store, COMPONENTS)
@@ -77,10 +77,10 @@ def evaluate_baselines(
 def figures_beside(
     films: Sequence[FilmFeatures], queries: np.ndarray, tracks: np.ndarray, rankings: list[Row], params: Evaluate
 ) -> dict[str, Any]:
-    """Return the averages of a baseline, their intervals, and the difference of the model that has `rankings`.
+    """Return a baseline's averages, their intervals, and the difference of the model with `rankings` to it.
 
-    `films` are those of the pool, `tracks` [tracks, e] its unit vectors of their tracks, and `queries` [n, e] those of
-    the films that every variant can read.
+    `films` are the pool's films, `tracks` [tracks, e] unit vectors of their tracks, and `queries` [n, e] unit vectors
+    of the films that every variant can read.
     """
     metrics, rows = measure(list(films), one_row_each(queries), tracks, {}, params)
     averages = {key: value for key, value in metrics.items() if key in metrics["ci95"]}
@@ -105,7 +105,7 @@ FITS: dict[Baseline, Callable[[Data], Fitted]] = {"linear": _linear, "nearest": 
 
 
 def _difference(model: list[Row], baseline: list[Row], params: Evaluate) -> list[float]:
-    """Return [low, mean, high] of the model's figure less the baseline's, over the films that both rank for."""
+    """Return [low, mean, high] of the model's metric minus the baseline's, over the same films."""
     name = HEADLINE if HEADLINE in baseline[0] else INSTEAD
     difference = np.array([ours[name] - theirs[name] for ours, theirs in zip(model, baseline, strict=True)])
     columns = {name: difference, BEST_RANK: np.ones(len(difference))}

@@ -1,7 +1,7 @@
-"""How sure averages are: the percentile bootstrap over films (Efron and Tibshirani 1993, section 13.3).
+"""Confidence intervals of averages: the percentile bootstrap over films (Efron and Tibshirani 1993, section 13.3).
 
-Films are drawn, for they are what a user has others of. Where a film asks several queries (each of its tracks asks for
-its film), it brings all of them each time it is drawn: the cluster bootstrap (Davison and Hinkley 1997, section 3.8).
+Films are resampled, as results must generalise to other films. A film with several queries (from music to films, each
+of its tracks is one) contributes all of them per draw: the cluster bootstrap (Davison and Hinkley 1997, section 3.8).
 """
 
 from collections.abc import Iterator
@@ -11,15 +11,15 @@ import numpy as np
 from pipeline.evaluate.metrics import BEST_RANK, Columns
 
 TAILS = (0.025, 0.975)  # of a 95 % interval
-BLOCK = 1 << 21  # weights held at once: 16 MB
+BLOCK = 1 << 21  # weights in memory at a time: 16 MB
 
 
 def confidence_intervals(
     columns: Columns, samples: int, seed: int, films: np.ndarray | None = None
 ) -> dict[str, list[float]]:
-    """Return [low, high] of every average, from `samples` draws of as many films with replacement.
+    """Return the interval [low, high] of every average, from `samples` resamples of the films.
 
-    `films` [n] is the film of each query, numbered from 0 without a gap; without it each query is another film's.
+    `films` [n] is the film of each query, numbered from 0 without gaps; by default every query is a film of its own.
     """
     films = np.arange(len(columns[BEST_RANK])) if films is None else films
     means = [name for name in columns if name != BEST_RANK]
@@ -44,9 +44,9 @@ def confidence_intervals(
 
 
 def draws(films: int, samples: int, generator: np.random.Generator, width: int | None = None) -> Iterator[np.ndarray]:
-    """Yield how often each film is drawn, float64 [b, films], in blocks that together are `samples` draws.
+    """Yield the number of times each film is drawn, float64 [b, films], in blocks of `samples` draws in total.
 
-    A block is as long as leaves `width` numbers a draw (`films`, unless given) within `BLOCK`.
+    Blocks have at most `BLOCK` numbers with `width` numbers per draw (default: `films`).
     """
     size = max(1, BLOCK // max(films, width or 0))
     for start in range(0, samples, size):
@@ -54,7 +54,7 @@ def draws(films: int, samples: int, generator: np.random.Generator, width: int |
 
 
 def _medians(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the median of each draw: of ascending `values` [n], each as often as in `weights` [b, n]."""
+    """Return the median of each draw: of ascending `values` [n], repeated `weights` [b, n] times."""
     through = np.cumsum(weights, axis=1)
     total = through[:, -1]
     middle = [np.argmax(through > place[:, np.newaxis], axis=1) for place in ((total - 1) // 2, total // 2)]

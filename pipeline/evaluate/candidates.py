@@ -1,10 +1,10 @@
-"""What is ranked: the segments of films, or the recordings that they were cut from.
+"""The candidates of a ranking: the segments of films, or the recordings they were cut from.
 
-A recording has the score of its best segment, as it is shown to people: at most one segment of each. Segments of a film
-belong to one recording where they have the same `source_url`; one without is a recording of its own.
+A recording has the score of its best segment, as recommendations show at most one segment of each. Segments of a film
+with the same `source_url` belong to one recording; a segment without one is a recording of its own.
 
-A film's own candidates are those of its folder, and those of other films that are cut from the same recording or have
-the same samples: the same music is no wrong answer under another film's name.
+A film's own candidates are those of its folder, and those of other films with the same recording or the same samples:
+the same music under another film's name is not a wrong answer.
 """
 
 from collections.abc import Hashable, Sequence
@@ -23,15 +23,15 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Candidates:
-    """All candidates in the order of their films; a row of `vectors` is a segment."""
+    """All candidates in the order of their films; each row of `vectors` is a segment."""
 
     vectors: Vectors
-    segments: list[Row]  # of the data set, one per row
-    own: dict[str, np.ndarray]  # the numbers of each film's own candidates, by fid
+    segments: list[Row]  # rows of the data set, one per row of `vectors`
+    own: dict[str, np.ndarray]  # numbers of each film's own candidates, by fid
 
 
 def candidates_of(films: Sequence[FilmFeatures], tracks: np.ndarray, unit: Unit) -> Candidates:
-    """Return what is ranked; `tracks` [segments, e] are the vectors of the films' segments in order."""
+    """Return the candidates of kind `unit`; `tracks` [segments, e] are the vectors of the films' segments in order."""
     segments = [track for film in films for track in film.tracks]
     groups: list[list[int]] = []  # the segments of each candidate
     start = 0

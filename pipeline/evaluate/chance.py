@@ -1,12 +1,11 @@
-"""What every metric is worth under a random ranking: expected for each query's own number of candidates, then averaged.
+"""Expected value of every metric under a random ranking, given each query's number of relevant candidates, averaged.
 
-All of it is exact, among many candidates to some ten digits. A random ranking is one in which all candidates are tied,
-so the metrics themselves give their expectations; `median_rank` is the expectation of the median over queries whose
-rankings are independent.
+Values are exact, or accurate to about ten digits for many candidates. A random ranking is one with all candidates tied,
+for which the metrics return their expectations; `median_rank` is the expected median over queries with independent
+rankings.
 
-Where recordings are ranked, a random ranking is a random order of the recordings, each as likely to be first as any
-other. A random order of their segments, in which a recording stands where its first segment does, would be another one:
-it favours recordings with many segments.
+For recordings, a random ranking is a uniformly random order of the recordings. A random order of their segments, with
+each recording at its first segment's rank, would be different: it favours recordings with many segments.
 """
 
 from collections.abc import Sequence
@@ -16,12 +15,12 @@ import numpy as np
 from pipeline.evaluate.metrics import BEST_RANK, query_metrics
 from pipeline.evaluate.ranks import at_random, none_among_first
 
-NEGLIGIBLE = 1e-15  # probability left out, and share of a sum left out
-SAMPLES = 4096  # of a sum over more ranks
+NEGLIGIBLE = 1e-15  # probabilities and terms below are left out
+SAMPLES = 4096  # for sums over more ranks
 
 
 def chance_metrics(relevant: Sequence[int] | np.ndarray, candidates: int, ks: Sequence[int]) -> dict[str, float]:
-    """Return the expectation of every average over queries that have `relevant` of `candidates` each."""
+    """Return the expected value of every average over queries with `relevant` of `candidates` each."""
     numbers, counts = np.unique(relevant, return_counts=True)
     columns = query_metrics(at_random(numbers, candidates), ks)
     expected = {name: float(np.average(values, weights=counts)) for name, values in columns.items()}
@@ -30,10 +29,10 @@ def chance_metrics(relevant: Sequence[int] | np.ndarray, candidates: int, ks: Se
 
 
 def expected_median_rank(numbers: np.ndarray, counts: np.ndarray, candidates: int) -> float:
-    """Return the expectation of the median best rank of `counts` queries with `numbers` relevant candidates each.
+    """Return the expected median best rank of `counts` queries with `numbers` relevant candidates each.
 
-    The k-th smallest of n independent ranks exceeds j when fewer than k are at most j, so its expectation is the sum
-    of that probability over all j; of an even n the median is the mean of the two in the middle.
+    The k-th smallest of n independent ranks exceeds j if fewer than k of them are at most j; its expectation is the sum
+    of that probability over all j. For an even n the median is the mean of the two middle ranks.
     """
     queries = int(counts.sum())
     within = np.stack([1.0 - none_among_first(int(number), candidates) for number in numbers])[:, :-1]  # [u, j]
@@ -42,10 +41,10 @@ def expected_median_rank(numbers: np.ndarray, counts: np.ndarray, candidates: in
 
 
 def fewer_than(k: int, chances: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return the probability [j] that fewer than k events happen: `counts` [u] independent ones of `chances` [u, j].
+    """Return the probability [j] of fewer than k of `counts` [u] independent events with `chances` [u, j].
 
-    The Poisson binomial law by its characteristic function (Hong 2013, On computing the distribution function for the
-    Poisson binomial distribution, eq. 7). Where Hoeffding's inequality leaves no doubt, it is 0 or 1.
+    The Poisson binomial distribution by its characteristic function (Hong 2013, On computing the distribution function
+    for the Poisson binomial distribution, eq. 7), rounded to 0 or 1 where Hoeffding's inequality allows it.
     """
     events = int(counts.sum())
     means = counts @ chances
@@ -56,11 +55,11 @@ def fewer_than(k: int, chances: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def _summed(k: int, chances: np.ndarray, counts: np.ndarray) -> float:
-    """Return the sum of `fewer_than` over all j, where chances grow with j.
+    """Return the sum of `fewer_than` over all j, with chances increasing in j.
 
-    Of many ranks in doubt every `step`-th is computed: what is summed is smooth and level at both ends, so that the
-    trapezoid rule of that step differs from that of step 1, by Euler and Maclaurin's formula, beyond the digits kept.
-    It is not level for up to three events.
+    For many ranks only every `step`-th is computed: the summand is smooth and flat at both ends, so that by the
+    Euler–Maclaurin formula the trapezoidal rule with this step agrees with step 1 to the digits kept. For up to three
+    events it is not flat.
     """
     events = int(counts.sum())
     means = counts @ chances
@@ -72,7 +71,7 @@ def _summed(k: int, chances: np.ndarray, counts: np.ndarray) -> float:
     sampled = fewer_than(k, chances[:, doubtful[: last + 1 : step]], counts)
     rest = fewer_than(k, chances[:, doubtful[last + 1 :]], counts)
     in_doubt = step * sampled.sum() - (step - 1) / 2 * (sampled[0] + sampled[-1]) + rest.sum()
-    return float(doubtful[0] + in_doubt)  # before those in doubt it is 1, behind them 0
+    return float(doubtful[0] + in_doubt)  # the summand is 1 before these ranks, 0 after
 
 
 def _in_doubt(k: int, means: np.ndarray, events: int) -> np.ndarray:
@@ -85,9 +84,9 @@ def _fewer_than(k: int, chances: np.ndarray, counts: np.ndarray, events: int) ->
         return 1.0
     variance = counts @ (chances * (1 - chances))
     angles = 2 * np.pi * np.arange(1, (events + 1) // 2 + 1) / (events + 1)  # the others are their conjugates
-    angles = angles[2 * variance * np.sin(angles / 2) ** 2 <= -np.log(NEGLIGIBLE)]  # the rest is that much smaller
+    angles = angles[2 * variance * np.sin(angles / 2) ** 2 <= -np.log(NEGLIGIBLE)]  # the rest is negligible
     turns = np.exp(1j * angles)
-    with np.errstate(divide="ignore"):  # an event of chance 1/2 at half a turn: log 0, whose exponential is 0
+    with np.errstate(divide="ignore"):  # chance 1/2 at half a turn: log(0), whose exponential is 0
         law = np.exp(counts @ np.log1p(chances[:, np.newaxis] * (turns - 1)))
     terms = np.real(law * (1 - turns**-k) / (1 - 1 / turns))
     weights = np.where(np.isclose(angles, np.pi), 1.0, 2.0)

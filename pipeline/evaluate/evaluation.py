@@ -1,5 +1,6 @@
-"""One evaluation: a model and the films of the evaluation split in, figures and rankings out. Nothing in it is random
-but the draws of the bootstrap, which have their seed.
+"""Evaluation of a model on the test set (`eval`): metrics and rankings.
+
+It is deterministic except for the bootstrap, which is seeded.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -29,15 +30,16 @@ EVAL = "eval"
 
 
 def pool_of(dataset: Iterable[Row], pool: str) -> list[Row]:
-    """Return the rows whose tracks are candidates: those of the evaluation split, or all.
+    """Return the rows whose tracks are candidates: those of the test set, or all.
 
-    Raises `StageError` when the evaluation split has no film to ask for music.
+    Raises `StageError` if the test set has no query film.
     """
     rows = list(dataset)
     of_split = [row for row in rows if row["split"] == EVAL]
     if not any(row["compared"] for row in of_split):
         raise StageError(
-            "split.eval: the eval split has no film that all variants can read; raise its share or add films"
+            "split.eval: found 0 test films that all variants can read, needed is at least 1; raise its share or add "
+            "films"
         )
     return of_split if pool == EVAL else rows
 
@@ -52,11 +54,11 @@ def evaluate_model(
     batch_size: BatchSize,
     device: torch.device,
 ) -> tuple[dict[str, Any], list[Row]]:
-    """Return the metrics file's content and the rows of `pipeline.evaluate.rankings`.
+    """Return the content of the metrics file and the rows of `pipeline.evaluate.rankings`.
 
-    `rows` are those of the pool, `about` the rows of films.parquet by fid. The films that every variant can read ask,
-    so that variants can be compared. Where this model can read more, its averages over all that it can read stand under
-    `readable`. If it answers queries of some of its inputs, those for each choice of them stand under `subsets`.
+    `rows` are those of the pool, `about` the rows of films.parquet by fid. Queries are the films that every variant can
+    read, so that variants are comparable. If this model can read more films, `readable` has its averages over all of
+    them. If it was trained with dropped inputs, `subsets` has its averages for every subset of its inputs.
     """
     films = films_of(rows, store)
 
@@ -94,7 +96,7 @@ def embed_queries(
     device: torch.device,
     without: Collection[str] = (),
 ) -> Vectors:
-    """Return the films as `evaluate.paragraphs` sets: the mean over paragraphs, the first one, or all of them."""
+    """Return the films' vectors by `evaluate.paragraphs`: the mean over paragraphs, the first one, or all."""
     if params.paragraphs == "mean":
         return one_row_each(embed_films(model, queries_of(films, store), config, batch_size, device, without))
     rows, starts = embed_paragraphs(model, queries_of(films, store), config, batch_size, device, without)
@@ -104,12 +106,12 @@ def embed_queries(
 def measure(
     films: list[FilmFeatures], queries: Vectors, tracks: np.ndarray, about: Mapping[str, Row], params: Evaluate
 ) -> tuple[dict[str, Any], list[Row]]:
-    """Return all figures but variant and digest, and the rows of `pipeline.evaluate.rankings`.
+    """Return the metrics, without variant and digest, and the rows of `pipeline.evaluate.rankings`.
 
-    `films` are all of the pool, `tracks` [segments, e] their segments in order, and `queries` those films that every
-    variant can read: of them the ones of the evaluation split ask, for candidates of all films. Averages, intervals,
-    chance, ceiling and the number of candidates stand under `segments` and `recordings`, and those of `evaluate.unit`
-    at the top as well; its are the slices, the hubness and the rankings too.
+    `films` are all films of the pool, `tracks` [segments, e] their segments in order, and `queries` the films that
+    every variant can read; those of the test set are the queries, the candidates are those of all films. `segments` and
+    `recordings` have averages, intervals, chance, ceiling and the number of candidates; those of `evaluate.unit` are
+    also at the top level, with its slices, hubness and rankings.
     """
     known = compared(films)
     asking = [number for number, film in enumerate(known) if film.split == EVAL]
@@ -146,9 +148,9 @@ def measure(
 def briefly(
     films: list[FilmFeatures], asking: list[FilmFeatures], queries: Vectors, tracks: np.ndarray, params: Evaluate
 ) -> dict[str, Any]:
-    """Return what `measure` has at the top of a metrics file for the films `asking`, of which `queries` are.
+    """Return the number of films `asking`, their averages and the intervals; `queries` are their vectors.
 
-    These are their number, the averages and their intervals. `films` and `tracks` are those of the pool.
+    `films` and `tracks` are those of the pool.
     """
     found = candidates_of(films, tracks, params.unit)
     ranking = rank(queries, found.vectors, [found.own[film.fid] for film in asking], top=0)
@@ -158,14 +160,14 @@ def briefly(
 
 
 def subsets_of(inputs: Sequence[str]) -> list[list[str]]:
-    """Return every choice of one or more of `inputs`, in their order, small ones first."""
+    """Return all non-empty subsets of `inputs`, in order, small ones first."""
     return [list(chosen) for count in range(1, len(inputs) + 1) for chosen in combinations(inputs, count)]
 
 
 def figures_of(
     columns: Columns, relevant: np.ndarray, candidates: int, params: Evaluate, films: np.ndarray | None = None
 ) -> dict[str, Any]:
-    """Return the averages over queries, their intervals, and what a random and a perfect ranking have.
+    """Return the averages over queries, their intervals, and the values of a random and a perfect ranking.
 
     `films` is the film of each query.
     """
@@ -187,13 +189,13 @@ def music_to_film(
     own: Mapping[str, np.ndarray],
     params: Evaluate,
 ) -> dict[str, Any]:
-    """Return the figures of the other direction: every segment of the evaluation split asks for its film.
+    """Return the metrics of the reverse direction: every segment of the test set is a query for its film.
 
-    The candidates are the films `known`, of which `queries` are; `tracks` are the segments of all `films`, in order,
-    and `own` the numbers of each film's segments. As a rule one candidate is relevant: then recall is the hit rate and
-    average precision the reciprocal rank, and they are left out.
+    The candidates are the films `known` with the vectors `queries`; `tracks` are the segments of all `films` in order,
+    `own` the numbers of each film's segments. Usually one candidate is relevant, which makes recall equal to hit rate
+    and average precision to reciprocal rank; these are left out.
     """
-    owners: dict[int, list[int]] = {}  # of each segment, among `known`
+    owners: dict[int, list[int]] = {}  # numbers in `known` by segment
     for place, film in enumerate(known):
         for segment in own[film.fid].tolist():
             owners.setdefault(segment, []).append(place)
@@ -219,10 +221,9 @@ def slice_figures(
     candidates: int,
     params: Evaluate,
 ) -> dict[str, dict[str, Any]]:
-    """Return the figures of each slice by dimension and value; its films rank the same candidates as all others.
+    """Return the metrics of each slice by dimension and value; the candidates are those of all films.
 
-    `relevant` is how many candidates each film has. A slice of one film has no intervals, since one film cannot stand
-    for others.
+    `relevant` is the number of own candidates of each film. A slice of one film has no intervals.
     """
     tracks = np.array([len(film.tracks) for film in films])
 
@@ -239,7 +240,7 @@ def slice_figures(
 def ranking_rows(
     asking: list[FilmFeatures], queries: Vectors, candidates: Candidates, ranking: Ranking, columns: Columns
 ) -> list[Row]:
-    """Return one row per asking film, of which `queries` are: its own candidates' ranks, with that query's metrics."""
+    """Return one row per query film: the ranks of its own candidates, its top candidates and its metrics."""
     relevant = ranking.ranks.relevant
     expected = np.split(ranking.ranks.expected, np.cumsum(relevant)[:-1])
     metrics = [
@@ -267,5 +268,5 @@ def ranking_rows(
 
 
 def digest_of(rows: list[Row]) -> str:
-    """Return a short digest of data set `rows`: figures of different data must not be compared."""
+    """Return a short digest of data set `rows`, as metrics on different data are not comparable."""
     return digest_of_rows(rows)[:16]

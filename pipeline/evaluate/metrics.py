@@ -1,7 +1,7 @@
-"""Retrieval metrics of every query from where its relevant candidates stand, and their averages over queries.
+"""Retrieval metrics of every query from the ranks of its relevant candidates, and their averages over queries.
 
-In the formulas r₁ < r₂ < … are the ranks of the R relevant candidates of a query, 1 = best; of tied ones each metric is
-the expectation over all orders (`pipeline.evaluate.ranks`). A metric is float64 [n], one value per query. A cut-off k
+In the formulas r₁ < r₂ < … are the ranks of the R relevant candidates of a query, 1 = best; with ties each metric is
+its expectation over all orders (`pipeline.evaluate.ranks`). A metric is float64 [n], one value per query. A cut-off k
 may exceed the number of candidates.
 """
 
@@ -11,14 +11,14 @@ import numpy as np
 
 from pipeline.evaluate.ranks import Ranks, any_among_first, at_best, expected_reciprocal
 
-NDCG_CUT = 10  # of `ndcg_at_10`, the cut that retrieval benchmarks report (Thakur et al. 2021, BEIR)
+NDCG_CUT = 10  # as in retrieval benchmarks (Thakur et al. 2021, BEIR)
 BEST_RANK = "best_rank"
 
-Columns = Mapping[str, np.ndarray]  # a metric: its value for each query
+Columns = Mapping[str, np.ndarray]  # values per query by metric
 
 
 def hit_rate_at(ranks: Ranks, k: int) -> np.ndarray:
-    """Return 1 where any relevant candidate is among the first k, else 0 (Karypis 2001, section 5.1)."""
+    """Return 1 if any relevant candidate is in the top k, else 0 (Karypis 2001, section 5.1)."""
     above, tied, own = ranks.above[ranks.first], ranks.tied[ranks.first], ranks.own[ranks.first]
     found = (above < k).astype(np.float64)
     for row in np.flatnonzero((above < k) & (k < above + tied) & (own < tied)):  # k cuts through a group
@@ -27,7 +27,7 @@ def hit_rate_at(ranks: Ranks, k: int) -> np.ndarray:
 
 
 def recall_at(ranks: Ranks, k: int) -> np.ndarray:
-    """Return |{r ≤ k}| / R, the share of the relevant candidates among the first k (Manning et al. 2008, eq. 8.2)."""
+    """Return |{r ≤ k}| / R, the share of the relevant candidates in the top k (Manning et al. 2008, eq. 8.2)."""
     return ranks.sums(ranks.own * share_among_first(ranks, k)) / ranks.relevant
 
 
@@ -43,8 +43,9 @@ def reciprocal_rank(ranks: Ranks) -> np.ndarray:
 def average_precision(ranks: Ranks) -> np.ndarray:
     """Return (1/R) Σᵢ i / rᵢ, the mean precision at the relevant candidates (Manning et al. 2008, eq. 8.8).
 
-    Of a group of m at ranks g + 1 … g + m, of which o are relevant and b relevant ones stand before, a place j holds a
-    relevant one with probability o/m, and then b + 1 + (o − 1)(j − 1)/(m − 1) are expected up to there.
+    In a group of m tied candidates at ranks g + 1 … g + m, of which o are relevant, preceded by b relevant ones, place
+    j is relevant with probability o/m; the expected number of relevant candidates up to it is then
+    b + 1 + (o − 1)(j − 1)/(m − 1).
     """
     inverse = summed(ranks, 1.0 / np.arange(1, ranks.candidates + 1))
     later = ranks.tied - (ranks.above + 1) * inverse  # Σⱼ (j − 1) / (g + j)
@@ -53,7 +54,7 @@ def average_precision(ranks: Ranks) -> np.ndarray:
 
 
 def ndcg_at(ranks: Ranks, k: int) -> np.ndarray:
-    """Return Σ_{r ≤ k} 1/log₂(r + 1) over the same sum of ranks 1 … min(k, R) (Järvelin and Kekäläinen 2002)."""
+    """Return Σ_{r ≤ k} 1/log₂(r + 1), divided by the sum for ranks 1 … min(k, R) (Järvelin and Kekäläinen 2002)."""
     gains = gains_of(ranks.candidates)
     gains[k:] = 0.0
     ideal = np.cumsum(gains)[ranks.relevant - 1]
@@ -66,23 +67,23 @@ def ndcg(ranks: Ranks) -> np.ndarray:
 
 
 def best_rank(ranks: Ranks) -> np.ndarray:
-    """Return r₁; of a group of m with o relevant ones (m + 1) / (o + 1) is expected within it."""
+    """Return r₁; within a tied group of m with o relevant candidates it is expected at (m + 1) / (o + 1)."""
     first = ranks.first
     return ranks.above[first] + (ranks.tied[first] + 1) / (ranks.own[first] + 1)
 
 
 def gains_of(places: int) -> np.ndarray:
-    """Return what a relevant candidate at each rank adds to the discounted cumulative gain, 1/log₂(r + 1)."""
+    """Return the discounted gain of a relevant candidate at each rank, 1/log₂(r + 1)."""
     return 1.0 / np.log2(np.arange(2, places + 2))
 
 
 def share_among_first(ranks: Ranks, k: int) -> np.ndarray:
-    """Return the share of each group's places that are among the first k, [g]."""
+    """Return the share of each group's places in the top k, [g]."""
     return np.clip(k - ranks.above, 0, ranks.tied) / ranks.tied
 
 
 def summed(ranks: Ranks, values: np.ndarray) -> np.ndarray:
-    """Return the sum of `values` [candidates], one a rank, over the ranks that each group takes, [g]."""
+    """Return the sum of `values` [candidates], one per rank, over the ranks of each group, [g]."""
     through = np.concatenate([[0.0], np.cumsum(values)])
     several = through[ranks.above + ranks.tied] - through[ranks.above]
     return np.where(ranks.tied > 1, several, values[ranks.above])
@@ -102,26 +103,26 @@ def query_metrics(ranks: Ranks, ks: Sequence[int]) -> dict[str, np.ndarray]:
 
 
 def averages(columns: Columns) -> dict[str, float]:
-    """Return the mean of each column, and of `best_rank` both `median_rank` and `mean_rank`."""
+    """Return the mean of each column, and the `median_rank` and `mean_rank` of `best_rank`."""
     means = {name: float(np.mean(values)) for name, values in columns.items() if name != BEST_RANK}
     best = columns[BEST_RANK]
     return means | {"median_rank": float(np.median(best)), "mean_rank": float(np.mean(best))}
 
 
 def ceiling_metrics(relevant: Sequence[int] | np.ndarray, candidates: int, ks: Sequence[int]) -> dict[str, float]:
-    """Return what perfect rankings have of every average, for queries that have `relevant` of `candidates` each.
+    """Return every average under perfect rankings, for queries with `relevant` of `candidates` each.
 
-    It is 1 but for recall: of R relevant candidates the first k places hold at most min(k, R).
+    It is 1 except for recall, as the top k hold at most min(k, R) of R relevant candidates.
     """
     return averages(query_metrics(at_best(relevant, candidates), ks))
 
 
 def pooled_figures(ranks: Ranks, ks: Sequence[int]) -> dict[str, float]:
-    """Return the figures of the published evaluation, for comparison with its tables only.
+    """Return the metrics of the published evaluation, only for comparison with its tables.
 
-    They pool the ranks of all tracks of all films into one list, so a film counts as often as it has tracks, and
-    perfect retrieval does not reach 1. The "NDCG" compares with a list whose first places are all relevant, as many as
-    there are ranks. Tied tracks count by expectation, as everywhere here.
+    They pool the ranks of all tracks of all films into one list, so that films are weighted by their number of tracks,
+    and perfect retrieval does not reach 1. The "NDCG" is relative to one list with all pooled tracks at its top. Tied
+    tracks count by expectation.
     """
     pooled = int(ranks.own.sum())
     share = ranks.own / ranks.tied

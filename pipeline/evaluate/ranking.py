@@ -1,12 +1,12 @@
-"""All candidates ranked for every query by cosine.
+"""Ranking of all candidates for every query by cosine similarity.
 
-Equal scores are ties (`pipeline.evaluate.ranks`); where tracks are listed, tied ones keep the candidates' order. Scores
-are float32, rounded from sums in float64, so that neither blocks nor the order of a sum decide a rank. Memory holds one
-block of scores, whatever the number of queries and candidates.
+Equal scores are ties (`pipeline.evaluate.ranks`); lists keep tied tracks in the candidates' order. Scores are float32,
+rounded from sums in float64, so that neither blocks nor the order of summation change a rank. Memory holds one block of
+scores, for any number of queries and candidates.
 
-Hubness: in a space of many dimensions a few candidates stand near everything, and crowd the top of every ranking. N₁₀
-of a candidate is how many queries have it among their first ten (Radovanović, Nanopoulos and Ivanović 2010, Hubs in
-Space). Without hubs N₁₀ is binomial and its skewness near 0.
+Hubness: in high-dimensional spaces a few candidates are near all queries and dominate the top of every ranking. N₁₀ of
+a candidate is the number of queries with it in their top ten (Radovanović, Nanopoulos and Ivanović 2010, Hubs in
+Space). Without hubs N₁₀ is binomial with a skewness near 0.
 """
 
 from collections.abc import Sequence
@@ -17,65 +17,65 @@ import numpy as np
 from pipeline.core.errors import ModelError, StageError
 from pipeline.evaluate.ranks import Ranks, grouped
 
-TOP = 10  # places that hubness looks at
-BLOCK_SCORES = 1 << 20  # held at once: 8 MB in float64
+TOP = 10  # cut-off of hubness
+BLOCK_SCORES = 1 << 20  # in memory at a time: 8 MB in float64
 
 
 @dataclass(frozen=True)
 class Vectors:
-    """Unit vectors [rows, e] of things to be ranked or ranked for, each with one row or several."""
+    """Unit vectors [rows, e] of queries or candidates, each with one or more rows."""
 
     rows: np.ndarray
-    starts: np.ndarray  # the first row of each thing
+    starts: np.ndarray  # the first row of each item
 
     def __len__(self) -> int:
         return len(self.starts)
 
     @property
     def single(self) -> bool:
-        """Whether everything has just one row."""
+        """Whether every item has exactly one row."""
         return len(self.starts) == len(self.rows)
 
     def part(self, start: int, end: int) -> "Vectors":
-        """Return things `start` … `end` − 1."""
+        """Return items `start` … `end` − 1."""
         first = int(self.starts[start])
         last = int(self.starts[end]) if end < len(self) else len(self.rows)
         return Vectors(self.rows[first:last], self.starts[start:end] - first)
 
     def chosen(self, numbers: Sequence[int]) -> "Vectors":
-        """Return the things of `numbers`, in that order."""
+        """Return the items `numbers`, in that order."""
         parts = [self.part(number, number + 1).rows for number in numbers]
         lengths = [len(part) for part in parts]
         return Vectors(np.concatenate(parts), np.cumsum(lengths) - lengths)
 
 
 def one_row_each(rows: np.ndarray) -> Vectors:
-    """Return `rows` as things with one row each."""
+    """Return `rows` as items with one row each."""
     return Vectors(rows, np.arange(len(rows)))
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Where each query's relevant candidates stand, and what stands on top."""
+    """The ranks of each query's relevant candidates, and its top candidates."""
 
     ranks: Ranks
     top: np.ndarray  # numbers of the best candidates of each query, best first, int64 [n, top]
     top_scores: np.ndarray  # their cosines, float32 [n, top]
-    occurrences: np.ndarray  # how many queries have a candidate among their first ten, float64 [candidates]
+    occurrences: np.ndarray  # number of queries with a candidate in their top ten, float64 [candidates]
 
 
 def rank(queries: Vectors, candidates: Vectors, relevant: Sequence[np.ndarray], top: int) -> Ranking:
-    """Rank `candidates` for each of `queries`; something with several rows has the best of its rows' cosines.
+    """Rank `candidates` for each of `queries`; an item with several rows has the highest of their cosines.
 
-    `relevant` are the numbers of the candidates that belong to each query, at least one; the first `top` candidates are
-    kept, fewer when there are not as many. A candidate that is tied for the last of ten places counts for its share of
-    it. Raises `ModelError` where an embedding is not a number, `StageError` where a query has no relevant candidate.
+    `relevant` are the numbers of each query's relevant candidates, at least one; at most `top` candidates are kept. For
+    hubness, candidates tied for the last of the ten places share it. Raises `ModelError` if an embedding is NaN or
+    infinite, `StageError` if a query has no relevant candidate.
     """
     if idle := [number for number, own in enumerate(relevant) if not len(own)]:
-        raise StageError(f"query {idle[0]} has no relevant candidate to be found; leave it out")
+        raise StageError(f"query {idle[0]} has no relevant candidate; leave it out")
     for vectors in (queries, candidates):
         if not np.isfinite(vectors.rows).all():
-            raise ModelError("embeddings hold what is no number: the model's training failed, train it again")
+            raise ModelError("embeddings are NaN or infinite: training diverged; lower train.learning_rate")
     transposed = candidates.rows.T.astype(np.float64)
     count = len(candidates)
     size = max(1, BLOCK_SCORES // max(count, len(candidates.rows)))
@@ -87,7 +87,7 @@ def rank(queries: Vectors, candidates: Vectors, relevant: Sequence[np.ndarray], 
         ordered = np.sort(scores, axis=1)
         for row, ascending, own in zip(scores, ordered, relevant[start : start + size], strict=True):
             values = row[own]
-            through.append(ascending.searchsorted(values, "right"))  # candidates of this score or a lower one
+            through.append(ascending.searchsorted(values, "right"))  # candidates with this score or a lower one
             below.append(ascending.searchsorted(values, "left"))
             if kept:
                 best = np.flatnonzero(row >= ascending[count - kept])
@@ -106,20 +106,20 @@ def rank(queries: Vectors, candidates: Vectors, relevant: Sequence[np.ndarray], 
 
 
 def nearest_rows(query: Vectors, candidates: Vectors, numbers: np.ndarray) -> np.ndarray:
-    """Return of each candidate of `numbers` the row that is nearest to the one `query`, of tied rows the first."""
+    """Return for each candidate of `numbers` its row nearest to the single `query`, the first of tied rows."""
     several = candidates.chosen(numbers.tolist())
     (scores,) = _scores(query, one_row_each(several.rows), several.rows.T.astype(np.float64))
     return candidates.starts[numbers] + [np.argmax(part) for part in np.split(scores, several.starts[1:])]
 
 
 def hubness_of(occurrences: np.ndarray, queries: int) -> dict[str, float]:
-    """Return what `occurrences` [candidates], N₁₀ of each, say about hubs among the candidates of `queries` queries.
+    """Return the hubness of candidates from `occurrences` [candidates], the N₁₀ of each over `queries` queries.
 
-    k             10, or all candidates where there are fewer
-    most          the greatest N₁₀
-    never         the share of candidates with N₁₀ = 0, which nobody is ever shown
-    skewness      of N₁₀; 0 where all are equal
-    chance_never  what `never` is expected to be under random rankings
+    k             10, or the number of candidates if smaller
+    most          the largest N₁₀
+    never         the share of candidates with N₁₀ = 0, which are never retrieved
+    skewness      of N₁₀; 0 if all are equal
+    chance_never  the expected value of `never` under random rankings
     """
     k = min(TOP, len(occurrences))
     deviations = occurrences - occurrences.mean()
@@ -144,7 +144,7 @@ def _scores(queries: Vectors, candidates: Vectors, transposed: np.ndarray) -> np
 
 
 def _count(occurrences: np.ndarray, scores: np.ndarray, lowest: np.ndarray, places: int) -> None:
-    """Add to `occurrences` what stands on a block's first `places`, of which `lowest` [n, 1] are the last scores."""
+    """Add to `occurrences` the candidates in a block's top `places`, whose last scores are `lowest` [n, 1]."""
     higher, equal = scores > lowest, scores == lowest
     shares = (places - higher.sum(axis=1)) / equal.sum(axis=1)
     occurrences += higher.sum(axis=0) + shares @ equal

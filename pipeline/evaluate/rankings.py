@@ -1,12 +1,12 @@
-"""The table of rankings: one row per film of the evaluation split.
+"""The table of rankings: one row per film of the test set.
 
 fid, title            the query
-relevant, candidates  how many of `evaluate.unit`, segments or recordings, are the film's own, and how many were ranked
-ranks                 of its own ones, ascending, 1 = best; the expected one of a tie, which may be x.5
-best_rank             the first of `ranks`, expected in a tie
-top_paths, top_scores the candidates on top, at least max(evaluate.ks) and ten, and their cosines, best first; the path
-                      of a recording is that of its best segment
-hit_rate_at_1 …       one column per metric of one query, as `pipeline.evaluate.metrics` names them
+relevant, candidates  numbers of own and of all candidates, segments or recordings by `evaluate.unit`
+ranks                 of its own candidates, ascending, 1 = best; expected ranks for ties, possibly x.5
+best_rank             the first of `ranks`, expected for ties
+top_paths, top_scores the top candidates, at least max(evaluate.ks) and ten, and their cosines, best first; the path of
+                      a recording is that of its best segment
+hit_rate_at_1 …       one column per metric of `pipeline.evaluate.metrics`
 """
 
 from pathlib import Path
@@ -33,14 +33,14 @@ COLUMNS = (
 
 
 def write_rankings(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write `rows` of at least one film whole; what is not one of `COLUMNS` is a metric."""
+    """Write `rows` of at least one film atomically; keys other than `COLUMNS` are metrics."""
     fixed = [name for name, _ in COLUMNS]
     metrics = [(name, pa.float64()) for name in rows[0] if name not in fixed]
     write_table(path, rows, pa.schema([*COLUMNS, *metrics]))
 
 
 def read_rankings(path: Path) -> pandas.DataFrame:
-    """Return the table at `path`, in the order of the data set; raise `MissingFileError` when missing or damaged."""
+    """Return the table at `path`, in the order of the data set; raise `MissingFileError` if missing or damaged."""
     advice = f"run `dvc repro evaluate@{path.stem}`"
     try:
         table = pq.read_table(path)

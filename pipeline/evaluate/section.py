@@ -7,10 +7,10 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.core.fields import STRICT, Count, Name, Seed
 
-Unit = Literal["segment", "recording"]  # what is ranked and to be found
+Unit = Literal["segment", "recording"]  # kind of candidates
 Baseline = Literal["linear", "nearest"]
 Baselines = list[Baseline]
-ZERO_SHOT = "zero_shot"  # what the joint encoder is called among the baselines
+ZERO_SHOT = "zero_shot"  # name of the joint encoder's baseline
 UNITS: tuple[Unit, ...] = get_args(Unit)
 
 

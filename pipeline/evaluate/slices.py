@@ -1,12 +1,12 @@
-"""Groups of films that an average hides: where a model works, and for whom.
+"""Slices of the films, to show differences that an average hides.
 
 decade    of the film's year
-language  the words before `-language` among its tags; a film may have several
-genre     the words of `evaluate.genres` among its tags; a film may have several
-files     how many tracks are its own
-missing   what a placeholder stands in for (`parse.missing`)
+language  the words before `-language` in its tags; a film may have several
+genre     the words of `evaluate.genres` in its tags; a film may have several
+files     its number of own tracks
+missing   inputs replaced by a placeholder (`parse.missing`)
 
-A film of which something is not known is under `not stated`. Values of too few films are put together as `others`.
+Films with unknown values are in `not stated`. Values with too few films are merged into `others`.
 """
 
 import re
@@ -17,7 +17,7 @@ import numpy as np
 
 Row = Mapping[str, Any]
 
-FILES = ((1, "1"), (4, "2–4"), (9, "5–9"))  # at most so many: its name
+FILES = ((1, "1"), (4, "2–4"), (9, "5–9"))  # upper limit, name
 MANY_FILES = "10 or more"
 UNKNOWN, OTHERS, NOTHING = "not stated", "others", "nothing"
 PLACEHOLDERS = ("image", "tags", "plot")  # fields of films.parquet
@@ -27,7 +27,7 @@ LANGUAGE = re.compile(r"([^\W\d_]+)-language\b", re.IGNORECASE)
 def slices_of(
     tracks: Sequence[Sequence[Row]], films: Mapping[str, Row], genres: Sequence[str], at_least: int
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Return the numbers of the films in each slice, by dimension and value, int64.
+    """Return the numbers of the films in each slice by dimension and value, int64.
 
     `tracks` are each film's rows of the data set, `films` the rows of films.parquet by fid.
     """
@@ -47,24 +47,24 @@ def decade(year: int | None) -> str:
 
 
 def languages(tags: str) -> list[str]:
-    """Return the languages among tags, e.g. `Tamil` of `tamil-language`, in alphabetical order."""
+    """Return the languages in `tags`, e.g. `Tamil` for `tamil-language`, in alphabetical order."""
     return sorted({match.capitalize() for match in LANGUAGE.findall(tags)}) or [UNKNOWN]
 
 
 def found_genres(tags: str, genres: Iterable[str]) -> list[str]:
-    """Return which of `genres` stand among tags as whole words; `drama` is not in `comedy-drama`."""
+    """Return those of `genres` that are whole words in `tags`; `drama` is not in `comedy-drama`."""
     return [word for word in genres if re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", tags, re.IGNORECASE)] or [
         UNKNOWN
     ]
 
 
 def files(number: int) -> str:
-    """Return the name of a number of tracks, e.g. `2–4`."""
+    """Return the slice of a number of tracks, e.g. `2–4`."""
     return next((name for most, name in FILES if number <= most), MANY_FILES)
 
 
 def missing(film: Row | None) -> list[str]:
-    """Return the fields of a row of films.parquet that hold a placeholder."""
+    """Return the fields of a row of films.parquet that are placeholders."""
     if film is None:
         return [UNKNOWN]
     return [field for field in PLACEHOLDERS if field in film["placeholders"]] or [NOTHING]

@@ -1,8 +1,8 @@
-"""The baseline `zero_shot`: what a joint encoder of text and music finds for a variant's inputs, nothing trained.
+"""The baseline `zero_shot`: a pretrained joint encoder of text and music applied to a variant's inputs.
 
-It reads the texts, posters and tracks themselves, not the feature tables. Its vectors are kept by content in
-data/features/.cache/joint, so that seven variants compute them once. A film and a track are what
-`pipeline.encoders.joint` makes of them.
+It reads the texts, posters and tracks, not the feature tables. Its vectors are cached by content in
+data/features/.cache/joint, so that all variants share them. `pipeline.encoders.joint` defines the vectors of films and
+tracks.
 """
 
 import logging
@@ -29,7 +29,7 @@ from pipeline.store.inputs import digest_of_text, input_texts, needs_of, read_po
 
 log = logging.getLogger(__name__)
 
-GROUP = 32  # tracks, texts or posters that are encoded and kept at a time
+GROUP = 32  # tracks, texts or posters encoded and cached at a time
 
 Row = dict[str, Any]
 Item = TypeVar("Item")
@@ -43,19 +43,18 @@ def evaluate_zero_shot(
     params: Evaluate,
     machine: Machine,
 ) -> dict[str, dict[str, Any]]:
-    """Return the figures of `params.zero_shot` as `pipeline.evaluate.baselines` gives them, by this baseline's name.
+    """Return the metrics of `params.zero_shot` under this baseline's name, like `pipeline.evaluate.baselines`.
 
-    `films` are those of the pool, `rankings` what the model has on the films that ask, in their order. There are no
-    figures where none is named and, with a reason in the log, where it cannot read all of `inputs`. Raises
-    `ModelError` for an encoder that cannot be used, `MissingFileError` for a track or poster that is missing, damaged
-    or not the one that the data set lists.
+    `films` are those of the pool, `rankings` the model's on the query films, in order. The result is empty if
+    `params.zero_shot` is None or, with a warning, if the encoder cannot read all of `inputs`. Raises `ModelError` if
+    the encoder is unusable, `MissingFileError` if a track or poster is missing, damaged or differs from the data set's.
     """
     if params.zero_shot is None:
         return {}
     encoder = load_joint(params.zero_shot, choose_device(machine.device), machine.audio_batch_size)
     needs = needs_of(inputs)
     if unread := [part for part in needs if part not in encoder.parts]:
-        log.warning("no baseline zero_shot for %s: %s reads no %s", ", ".join(inputs), encoder.name, unread[0])
+        log.warning("no baseline zero_shot for %s: %s cannot read %s", ", ".join(inputs), encoder.name, unread[0])
         return {}
     about = {"text": encoder.text.spec, "audio": encoder.audio.spec}
     cache = open_cache(root / "data/features", "joint", about | {"versions": versions("torch", "transformers", "av")})
@@ -67,7 +66,7 @@ def evaluate_zero_shot(
 def _queries(
     root: Path, encoder: JointEncoder, needs: Sequence[str], films: Sequence[FilmFeatures], cache: FeatureCache
 ) -> np.ndarray:
-    """Return the unit vectors [films, e] of what is known of what is needed of each film."""
+    """Return the unit vectors [films, e] of the available ones of `needs` (tags, plot, image) of each film."""
     rows = [film.tracks[0] for film in films]
     texts = [input_texts(row["tags"], row["plot"]) for row in rows]
     wanted = [text for found in texts for part in ("tags", "plot") if part in needs for text in found[part]]
@@ -98,7 +97,7 @@ def _tracks(root: Path, encoder: JointEncoder, films: Sequence[FilmFeatures], ca
 
 
 def _keep(cache: FeatureCache, items: Mapping[str, Item], encode: Callable[[list[Item]], Iterable[np.ndarray]]) -> None:
-    """Encode those of `items`, by key, that `cache` lacks, and keep the arrays [rows, e]."""
+    """Encode those of `items` whose keys are not in `cache`, and cache the arrays [rows, e]."""
     missing = cache.missing(items)
     with tqdm(total=len(missing), desc=ZERO_SHOT, unit="", disable=None) as progress:
         for keys in batches(missing, GROUP):
@@ -108,7 +107,7 @@ def _keep(cache: FeatureCache, items: Mapping[str, Item], encode: Callable[[list
 
 
 def _windows(root: Path, encoder: JointEncoder, row: Row) -> np.ndarray:
-    """Return the vectors [windows, e] of a track, cut to the length that the data set gives."""
+    """Return the vectors [windows, e] of a track, cut to its length in the data set."""
     rate = encoder.audio.sample_rate
     samples = track_samples(root, row, rate)
     length, hop = (round(s * rate) for s in (encoder.windows.window_seconds, encoder.windows.window_hop_seconds))

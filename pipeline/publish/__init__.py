@@ -1,1 +1,1 @@
-"""Publishing: one variant's model with an index of all tracks, and its figures under one stable name."""
+"""Publishing: one variant's model with an index of all tracks, and its metrics under a stable name."""

@@ -1,7 +1,7 @@
-"""The headline: the published variant's main figures in one file of a stable name, for DVC to show and to compare.
+"""The headline: the published variant's main metrics in a file with a stable name, for DVC to show and compare.
 
-They are as many as `dvc metrics show --md` and `dvc exp show` have room for on a screen; all figures, with their
-intervals, are in metrics/evaluate/<variant>.json.
+It has as many as fit on a screen with `dvc metrics show --md` and `dvc exp show`; all metrics, with intervals, are in
+metrics/evaluate/<variant>.json.
 """
 
 import json
@@ -10,12 +10,12 @@ from typing import Any
 
 from pipeline.core.errors import MissingFileError
 
-CUT = 10  # of recall; the nearest of `evaluate.ks` where it is not among them
+CUT = 10  # of recall, or the nearest of `evaluate.ks`
 SHOWN = ("variant", "pool", "queries", "candidates", "recall_at_{k}", "mrr", "median_rank")
 
 
 def headline_of(path: Path) -> dict[str, Any]:
-    """Return the figures of `SHOWN` out of the metrics file at `path`."""
+    """Return the metrics `SHOWN` from the metrics file at `path`."""
     advice = f"run `dvc repro evaluate@{path.stem}`"
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))

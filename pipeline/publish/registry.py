@@ -1,4 +1,4 @@
-"""MLflow's registry: each published model is a version of one registered model, and one alias names the current one."""
+"""MLflow's model registry: each published model is a version of one registered model; an alias marks the current."""
 
 import hashlib
 import json
@@ -18,27 +18,27 @@ log = logging.getLogger(__name__)
 
 NAME = "soundtrack-retrieval"
 ALIAS = "published"
-SHOWN = ("recall_at_", "mrr")  # figures of the headline that are tags of a version
-PUBLISHED_TAG = "published.digest"  # of weights, config, index and the code that answers
+SHOWN = ("recall_at_", "mrr")  # metrics of the headline that become tags of a version
+PUBLISHED_TAG = "published.digest"  # of weights, config, index and serving code
 
 
 @never_fails
 def register_published(root: Path, folder: Path, headline: dict[str, Any]) -> None:
-    """Register the model that `publish` wrote to `folder`, with figures of `headline`, and give it the alias.
+    """Register the model in `folder` with metrics of `headline`, and set the alias to it.
 
-    A copy of the repository registers nothing: what is published there is not published here.
+    In a copy of the repository, as in an experiment, nothing is registered.
     """
     if root.resolve() != repository(root):
-        log.info("MLflow: an experiment in a copy registers no model; after `dvc exp apply` `sync-mlflow` does")
+        log.info("MLflow: model not registered in a copy of the repository; run `sync-mlflow` after `dvc exp apply`")
         return
     version, is_new = registered(root, connected(root), folder, headline)
-    log.info("MLflow: models:/%s@%s is version %s%s", NAME, ALIAS, version, "" if is_new else ", as before")
+    log.info("MLflow: models:/%s@%s is version %s%s", NAME, ALIAS, version, "" if is_new else " (unchanged)")
 
 
 def registered(root: Path, mlflow: ModuleType, folder: Path, headline: dict[str, Any]) -> tuple[str, bool]:
-    """Return the version that holds the model of `folder` and now has the alias, and whether anything was new in it.
+    """Set the alias to the version with the model of `folder`; return the version, and whether anything changed.
 
-    A model that is a version already, the current or an earlier one, does not become another.
+    A new version is created only if no existing version has this model.
     """
     client = mlflow.MlflowClient()
     files = [folder / name for name in (WEIGHTS, CONFIG, INDEX)]
@@ -55,7 +55,7 @@ def registered(root: Path, mlflow: ModuleType, folder: Path, headline: dict[str,
 
 
 def _current(client: Any) -> Any | None:
-    """Return the version that has the alias, None without one."""
+    """Return the version with the alias, or None."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -72,7 +72,7 @@ def _new_version(
     run = find_run(mlflow, weights)
     if run is None:
         log.warning(
-            "MLflow: no run trained the published model (DVC restored it from its cache); it is registered without one"
+            "MLflow: no run trained the published model (DVC restored it from its cache); registered without a run"
         )
     run_id = run.info.run_id if run else None
     tags = {
@@ -85,5 +85,5 @@ def _new_version(
     *model, index = files
     model_id = log_model(mlflow, ALIAS, model, tags, run_id, index, INDEX_KEYS)
     if not client.search_registered_models(f"name = '{NAME}'"):
-        client.create_registered_model(NAME, description="Given a film's tags, plot and image: the music for it.")
+        client.create_registered_model(NAME, description="Ranks music for a film from its tags, plot and image.")
     return client.create_model_version(NAME, f"models:/{model_id}", run_id, tags=tags, model_id=model_id)

@@ -1,1 +1,1 @@
-"""The feature tables: how they are written, kept by content, and read by training, evaluation and publishing."""
+"""The feature tables: writing, caching by content, and reading by training, evaluation and publishing."""

@@ -1,10 +1,9 @@
-"""The audio table as training, evaluation and publishing read it: any stretch of any track, without decoding.
+"""The audio table, with random access to any stretch of any track.
 
-A track is an array [steps, width]: log-mel frames of so many bands, or the vectors of a pretrained encoder, a window
-each, which in the cache the probabilities of the encoder's tags follow. Tracks are read out of the cache. Frames lie in
-the table as they are read, and the cache links to it. Other rows of Parquet can only be had by the group, so the cache
-is filled out of the table where the machine that computed it was another one. Memory holds only the keys and the tracks
-that are being read.
+A track is an array [steps, width]: log-mel frames, or one vector of a pretrained encoder per window, followed in the
+cache by the probabilities of the encoder's tags. Tracks are read from the cache. Frames are stored in the table in
+readable form, and the cache links to it. Vectors in Parquet can only be read by row group; if the table was computed on
+another machine, the cache is filled from it. Memory holds only the keys and the tracks being read.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,45 +23,45 @@ from pipeline.store.table import TAGS, open_parquet, read_keys, read_vectors
 
 @dataclass(frozen=True)
 class AudioTable:
-    """The tracks of the audio table, by their place in it."""
+    """The tracks of the audio table, in order."""
 
-    index: dict[tuple[str, int], int]  # film and number: track
+    index: dict[tuple[str, int], int]  # track by film and number
     sha256: tuple[str, ...]  # of each track's file
-    steps: np.ndarray  # of each track: its frames, or windows
+    steps: np.ndarray  # number of frames or windows of each track
     width: int  # mel bands, or values of a vector
     about: dict[str, Any]  # settings, versions, digest
     cache: FeatureCache
 
     @property
     def spec(self) -> dict[str, Any]:
-        """What a model must be given again."""
+        """The settings of the features, which must match those of a model."""
         return self.about["spec"]
 
     @property
     def is_log_mel(self) -> bool:
-        """Whether a step is a frame and not the vector of a window."""
+        """Whether a step is a log-mel frame, not the vector of a window."""
         return is_log_mel(self.spec["encoder"])
 
     @property
     def dtype(self) -> np.dtype:
-        """What steps are stored as."""
+        """The dtype of stored steps."""
         return self.cache.dtype(self.sha256[0])
 
     @property
     def tags(self) -> list[str]:
-        """The names of the tags whose probabilities the encoder gives with each window; none where it has none."""
+        """The names of the encoder's tags; empty if it does not tag."""
         return self.about.get("tags", [])
 
     def read(self, track: int) -> np.ndarray:
-        """Return all steps of a track [steps, width], as they are stored."""
+        """Return all steps of a track [steps, width], as stored."""
         return self.cache.read(self.sha256[track])[:, : self.width]
 
     def read_tags(self, track: int) -> np.ndarray:
-        """Return the probabilities [tags] of a track's tags, the means over its windows."""
+        """Return the probabilities [tags] of a track's tags, averaged over its windows."""
         return self.cache.read(self.sha256[track])[:, self.width :].mean(0)
 
     def read_into(self, steps: np.ndarray, track: int, start: int) -> None:
-        """Fill `steps` [n, width], of `dtype`, with a track's steps from `start` on; they must be there."""
+        """Fill `steps` [n, width], of `dtype`, with the steps of a track from `start` on, which must exist."""
         stored = np.empty((len(steps), self.width + len(self.tags)), self.dtype) if self.tags else steps
         self.cache.read_into(stored, self.sha256[track], start)
         if self.tags:
@@ -74,7 +73,7 @@ class AudioTable:
 
 
 def open_audio(path: Path) -> AudioTable:
-    """Open the table at `path`; raise `MissingFileError` when it is missing or damaged."""
+    """Open the table at `path`; raise `MissingFileError` if it is missing or damaged."""
     with open_parquet(path) as (file, about):
         keys = read_keys(file, path)
         cache = open_cache(path.parent, path.stem, {name: about[name] for name in ("spec", "versions")})
@@ -96,23 +95,23 @@ def open_audio(path: Path) -> AudioTable:
 
 
 def steps_per_second(spec: Mapping[str, Any]) -> float:
-    """Return how many frames, or vectors, features of `spec` have per second of audio."""
+    """Return the number of frames or vectors per second of audio of features with `spec`."""
     return spec["sample_rate"] / spec["hop_length"] if is_log_mel(spec["encoder"]) else 1 / spec["window_hop_seconds"]
 
 
 def hop_steps(spec: Mapping[str, Any], seconds: float) -> int:
-    """Return the steps between the windows of a grid that has one every `seconds`: the nearest number, 1 at least."""
+    """Return the number of steps between windows every `seconds`, rounded, at least 1."""
     return max(1, round(seconds * steps_per_second(spec)))
 
 
 def window_starts(length: int, window: int, hop: int) -> list[int]:
-    """Return where the windows of a recording of `length` begin: every `hop`, the last one ending with it."""
+    """Return the starts of the windows of a recording of `length`: every `hop`, the last window ending with it."""
     last = max(length - window, 0)
     return sorted({*range(0, last + 1, hop), last})
 
 
 def window_of(track: np.ndarray, start: int, length: int) -> np.ndarray:
-    """Return `length` steps of a track [steps, width] from `start` on; a track that is shorter is repeated."""
+    """Return `length` steps of a track [steps, width] from `start` on, repeating a shorter track."""
     if start + length <= len(track):
         return track[start : start + length]
     return track[np.arange(start, start + length) % len(track)]
@@ -139,7 +138,7 @@ def _fill(
 def _tracks(
     file: pq.ParquetFile, path: Path, keys: dict[str, np.ndarray], about: dict[str, Any]
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Yield the tracks of each row group by key; the writer does not part a track's rows."""
+    """Yield the tracks of each row group by key; a track is never split over row groups."""
     row = 0
     for group in range(file.num_row_groups):
         vectors = read_vectors(file, path, group)

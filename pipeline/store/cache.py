@@ -1,15 +1,15 @@
-"""What was computed once, kept by what it was computed from.
+"""A content-addressed cache of computed features.
 
-    data/features/.cache/audio/3f…/about.json        the encoder's full specification and the libraries: for people
+    data/features/.cache/audio/3f…/about.json        the encoder's full specification and library versions, for people
     data/features/.cache/audio/3f…/5c….safetensors   a shard: arrays [count, width] by key
-    data/features/.cache/audio/3f…/9a….parquet       a table of frames, a hard link: one copy of them for both
+    data/features/.cache/audio/3f…/9a….parquet       a table of frames, hard-linked to share one copy
 
-A key is the SHA-256 of the content behind an array, a file's or a text's; another specification is another folder.
-A shard appears whole, so a killed run keeps what it had finished, and several processes may write at once. All of it
-may be deleted at any time: it is filled again out of the tables, or computed again.
+A key is the SHA-256 of the content that an array was computed from, a file or a text; each specification has its own
+folder. Shards are written atomically, so that a killed run keeps finished shards and several processes may write at
+once. The cache can be deleted at any time: it is refilled from the tables, or recomputed.
 
-Shards of frames last until a table holds them. Its link stays when the table itself is removed, as DVC does before it
-runs a stage, and is never written to, so that who reads it is not disturbed by a table that takes its place.
+Shards of frames are removed once a table holds them. The link to the table remains when DVC removes the table before
+running a stage. It is never written to, so that a new table does not disturb its readers.
 """
 
 import hashlib
@@ -32,19 +32,19 @@ from pipeline.store.frames import check_frames, frame_places
 from pipeline.store.places import Place, shard_places
 
 FOLDER = ".cache"  # beside the tables
-STRAY_SECONDS = 3600.0  # without a write, after which nobody is writing it any more
+STRAY_SECONDS = 3600.0  # since the last write, after which a temporary file is abandoned
 SHARD, TABLE = ".safetensors", ".parquet"
-SHARD_ARRAYS = 64  # of a shard that is made of others
+SHARD_ARRAYS = 64  # per copied shard
 
 
 class FeatureCache:
     """The arrays of one specification."""
 
     def __init__(self, folder: Path) -> None:
-        """Find what is in `folder`; what killed runs left, and a file cut short by a power cut, are removed."""
+        """Open the cache in `folder`; temporary files of killed runs and truncated files are removed."""
         self.folder = folder
         for stray in folder.glob(".part-*"):
-            with suppress(FileNotFoundError):  # renamed meanwhile
+            with suppress(FileNotFoundError):  # renamed in the meantime
                 if time.time() - stray.stat().st_mtime > STRAY_SECONDS:
                     stray.unlink()
         self._places: dict[str, Place] = {}
@@ -54,32 +54,32 @@ class FeatureCache:
         return key in self._places
 
     def missing(self, keys: Iterable[str]) -> list[str]:
-        """Return those of `keys` that are not here, each once, in order."""
+        """Return those of `keys` that are not in the cache, without duplicates, in order."""
         return [key for key in dict.fromkeys(keys) if key not in self._places]
 
     def add(self, shard: Path) -> None:
-        """Take in what `write_shard` wrote, in whatever process."""
+        """Add a shard written by `write_shard`, in any process."""
         try:
             self._places |= shard_places(shard)
-        except FileNotFoundError:  # another process has put it into a table
+        except FileNotFoundError:  # moved into a table by another process
             self._find()
 
     def take_in(self, table: Path) -> None:
-        """Hold the tracks of a table of frames, by a hard link to it; shards and tables that it holds are removed.
+        """Add the tracks of a table of frames by a hard link to it; remove shards and tables that it replaces.
 
-        Where there can be no link its tracks are copied. Raises `MissingFileError` for a table that is damaged, which
-        is looked for when this file comes for the first time.
+        If hard links are impossible, its tracks are copied. Raises `MissingFileError` if the table is damaged, which is
+        checked when a file is first added.
         """
-        table = table.resolve()  # DVC may have left a symbolic link
+        table = table.resolve()  # DVC may use symbolic links
         about = table.stat()
-        link = self.folder / f"{about.st_ino:x}-{about.st_mtime_ns:x}{TABLE}"  # of this file alone
+        link = self.folder / f"{about.st_ino:x}-{about.st_mtime_ns:x}{TABLE}"  # unique to this file
         if not link.exists():
             try:
                 with whole_file(link) as temporary:
                     temporary.unlink()
                     os.link(table, temporary)
                     check_frames(table)
-            except OSError:  # another file system, one without hard links, or another user's file
+            except OSError:  # another file system, no hard links, or another user's file
                 places = {key: place for key, place in frame_places(table).items() if key not in self._places}
                 if places:
                     check_frames(table)
@@ -90,19 +90,19 @@ class FeatureCache:
         self._remove_held(link, held)
 
     def count(self, key: str) -> int:
-        """Return the rows of an array."""
+        """Return the number of rows of an array."""
         return self._places[key].shape[0]
 
     def width(self, key: str) -> int:
-        """Return the values of a row."""
+        """Return the number of values per row of an array."""
         return self._places[key].shape[1]
 
     def dtype(self, key: str) -> np.dtype:
-        """Return what the values of an array are stored as."""
+        """Return the stored dtype of an array."""
         return self._places[key].dtype
 
     def read(self, key: str) -> np.ndarray:
-        """Return an array [count, width], as it was stored."""
+        """Return an array [count, width], as stored."""
         place = self._places[key]
         rows = np.empty(place.shape, place.dtype)
         self.read_into(rows, key, 0)
@@ -112,13 +112,13 @@ class FeatureCache:
         """Fill `rows` [n, width], contiguous and of the array's dtype, with the array's rows from `start` on."""
         try:
             self._places[key].read_into(rows, start)
-        except FileNotFoundError:  # another process has put it into a table
+        except FileNotFoundError:  # moved into a table by another process
             self._find()
             self._places[key].read_into(rows, start)
 
     def _find(self) -> None:
         for path in self._files():
-            with suppress(FileNotFoundError):  # removed meanwhile
+            with suppress(FileNotFoundError):  # removed in the meantime
                 try:
                     self._places |= _places_in(path)
                 except (ValueError, KeyError, MissingFileError):
@@ -135,12 +135,12 @@ class FeatureCache:
             self.add(write_shard(self.folder, arrays))
 
     def _remove_held(self, link: Path, held: Mapping[str, Place]) -> None:
-        """Remove other files of which `link` has all arrays, or most: the rest is copied before.
+        """Remove other files if `link` holds all or most of their arrays, after copying the rest.
 
-        A table that has a name elsewhere, in DVC's cache, takes no room here and stays.
+        A table with another hard link, in DVC's cache, takes no extra space and is kept.
         """
         for path in self._files():
-            with suppress(FileNotFoundError, MissingFileError):  # removed meanwhile
+            with suppress(FileNotFoundError, MissingFileError):  # removed in the meantime
                 if path == link or path.stat().st_nlink > 1:
                     continue
                 places = _places_in(path)
@@ -151,9 +151,9 @@ class FeatureCache:
 
 
 def open_cache(tables: Path, kind: str, about: Mapping[str, Any]) -> FeatureCache:
-    """Return the cache of `kind` for the tables in a folder; `about` is all that the values depend on.
+    """Return the cache of `kind` for the tables in a folder; `about` is everything that determines the values.
 
-    In a copy of the repository that `dvc exp run --temp` or `--queue` works in, it is the main repository's.
+    In the temporary copies of `dvc exp run --temp` and `--queue` it is the main repository's cache.
     """
     root = os.environ.get("DVC_ROOT")
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
@@ -164,12 +164,12 @@ def open_cache(tables: Path, kind: str, about: Mapping[str, Any]) -> FeatureCach
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """Return the installed version of each package, which values depend on."""
+    """Return the installed version of each package."""
     return {package: version(package) for package in packages}
 
 
 def write_shard(folder: Path, arrays: Mapping[str, np.ndarray]) -> Path:
-    """Write `arrays` [count, width] by key as one shard, whole, and return its path, named by its keys."""
+    """Write `arrays` [count, width] by key as one shard, atomically; return its path, a digest of its keys."""
     name = hashlib.sha256("\n".join(sorted(arrays)).encode()).hexdigest()[:32]
     path = folder / f"{name}{SHARD}"
     with whole_file(path) as temporary:

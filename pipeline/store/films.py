@@ -1,9 +1,9 @@
-"""The films of one split of the split with their features: what training, evaluation and recommendation read.
+"""Films with their features, for training, evaluation and recommendation.
 
-A film's query inputs are rows of the image and text tables (several where a plot has several paragraphs), and it may
-lack some; its tracks are tracks of the audio table. A window is so many consecutive steps of a track: frames of its
-log-mel, repeated where it is shorter, or one vector of a pretrained encoder. What is read is as it is stored; it
-becomes what a model reads (a batch) on the model's device.
+A film's inputs are rows of the image and text tables (several for a plot with several paragraphs) and may be missing;
+its tracks are tracks of the audio table. A window is a number of consecutive steps of a track: log-mel frames, repeated
+for a shorter track, or one vector of a pretrained encoder. Rows are read as stored and converted into a batch on the
+model's device.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,11 +21,11 @@ from pipeline.store.audio_table import AudioTable, open_audio, steps_per_second,
 from pipeline.store.inputs import known_inputs
 from pipeline.store.table import FeatureTable, open_features
 
-INPUT_TABLES = {"image": "image", "tags": "text", "plot": "text", "tags_plot": "text"}  # input of a variant: its table
-PARAGRAPHS = ("plot", "tags_plot")  # inputs with a row a paragraph of the plot, in the plot's order
-ABSENT = -1  # instead of a row of an input's table: the film lacks the input
-PRESENT = "present"  # of a batch: by input, which films have it
-ROUNDING = 1e-6  # of a step: far above the error of floating-point numbers, far below what seconds are given to
+INPUT_TABLES = {"image": "image", "tags": "text", "plot": "text", "tags_plot": "text"}  # table by input
+PARAGRAPHS = ("plot", "tags_plot")  # inputs with one row per paragraph of the plot, in order
+ABSENT = -1  # row of a missing input
+PRESENT = "present"  # key of a batch: the films with each input
+ROUNDING = 1e-6  # steps: far above floating-point errors, far below the precision of settings in seconds
 
 Stored = Tensor | dict[str, Tensor]  # a tensor, or tokens with their mask
 
@@ -34,10 +34,10 @@ class InputRows(Protocol):
     """Rows of a kind of input: vectors of a frozen encoder, or the tokens or pixels of `pipeline.store.raw`."""
 
     def read(self, rows: Sequence[int]) -> Any:
-        """Return `rows` as they are stored."""
+        """Return `rows` as stored."""
 
     def values(self, stored: Any) -> Any:
-        """Return what the model reads, on the device of `stored`."""
+        """Return the model's inputs, on the device of `stored`."""
 
 
 class InputTable(InputRows, Protocol):
@@ -50,22 +50,22 @@ class InputTable(InputRows, Protocol):
 
 @dataclass(frozen=True)
 class FilmFeatures:
-    """A film of the data set and where its features lie."""
+    """A film of the data set and the rows of its features."""
 
     fid: str
     tracks: tuple[dict[str, Any], ...]  # rows of data/dataset.parquet, in order
     track_rows: tuple[int, ...]  # tracks of the audio table
-    input_rows: dict[str, tuple[int, ...]]  # of the table of each input that it has: what training draws from
-    fixed_rows: dict[str, tuple[int, ...]]  # those that all else reads: of a poster's squares the centre
+    input_rows: dict[str, tuple[int, ...]]  # rows by available input, for sampling in training
+    fixed_rows: dict[str, tuple[int, ...]]  # those used otherwise: only the centre of a poster's crops
 
     @property
     def split(self) -> str:
-        """Its side of the split: train, valid or eval."""
+        """Its split: train, valid or eval."""
         return self.tracks[0]["split"]
 
     @property
     def is_compared(self) -> bool:
-        """Whether every variant can read it, so that evaluation asks with it."""
+        """Whether every variant can read it, which makes it a query of the evaluation."""
         return self.tracks[0]["compared"]
 
     def has(self, inputs: Collection[str]) -> bool:
@@ -82,23 +82,22 @@ class FeatureStore:
     tables: dict[str, InputTable]  # by input
 
     def specs(self) -> dict[str, Any]:
-        """Return what a model must be given again: the settings behind each feature, and its width.
+        """Return the settings and width of each feature, which must match those of a model.
 
-        Tokens and pixels are not among them: a model that reads those brings its encoders' settings itself.
+        Tokens and pixels are not included: a model that reads them has its encoders' settings.
         """
         tables = {"audio": self.audio} | {n: t for n, t in self.tables.items() if isinstance(t, FeatureTable)}
         return {name: table.about["spec"] | {"width": table.width} for name, table in tables.items()}
 
     def window_steps(self, seconds: float) -> int:
-        """Return the steps of a window: the frames that are centred within `seconds`, the first at its start; or 1.
+        """Return the steps of a window: the frames centred within `seconds`, the first at its start; 1 for vectors.
 
-        The hops between them are cut, not rounded, to a whole number, once `ROUNDING` has been added: a multiple of the
-        hop often comes out just below a whole number.
+        The number of hops is truncated after adding `ROUNDING`, as multiples of the hop may be just below an integer.
         """
         return 1 + int(seconds * steps_per_second(self.audio.spec) + ROUNDING) if self.audio.is_log_mel else 1
 
     def read_windows(self, tracks: Sequence[int], starts: Sequence[int], length: int) -> Tensor:
-        """Return `length` steps of each track from its start on, [n, length, width]; a short one is repeated."""
+        """Return `length` steps of each track from its start on, [n, length, width], repeating short tracks."""
         windows = np.empty((len(tracks), length, self.audio.width), self.audio.dtype)
         for window, track, start in zip(windows, tracks, starts, strict=True):
             steps = int(self.audio.steps[track])
@@ -112,7 +111,7 @@ class FeatureStore:
     def read_inputs(self, rows: Mapping[str, Sequence[int]]) -> dict[str, Stored]:
         """Return the rows of each input's table.
 
-        Where some are `ABSENT` another row stands in, and `PRESENT` holds by input whether it is a film's own, bool
+        `ABSENT` rows are filled with another row; `PRESENT` then holds masks of the available ones by input, bool
         [n, 1].
         """
         stored: dict[str, Stored] = {
@@ -124,15 +123,15 @@ class FeatureStore:
         return stored
 
     def batch(self, stored: Mapping[str, Stored], device: torch.device) -> dict[str, Stored]:
-        """Return what a model reads of what was read: float32, tokens int64, on `device`.
+        """Return a model's batch from stored rows, float32 (tokens int64), on `device`.
 
-        They go there as they are stored, a quarter or half of what they become.
+        Rows are copied as stored, at a quarter or half of the final size.
         """
         moved = {name: _moved(value, device) for name, value in stored.items()}
         return {name: self._values(name, value) for name, value in moved.items()}
 
     def windows(self, tracks: Sequence[int], starts: Sequence[int], length: int, device: torch.device) -> Tensor:
-        """Return windows as a model reads them, float32 [n, length, width]."""
+        """Return windows as a model's input, float32 [n, length, width]."""
         return self.audio.values(_tensor(_moved(self.read_windows(tracks, starts, length), device)))
 
     def _values(self, name: str, stored: Stored) -> Stored:
@@ -144,9 +143,9 @@ class FeatureStore:
 
 
 def open_store(folder: Path, inputs: Sequence[str], raw: Mapping[str, InputTable] | None = None) -> FeatureStore:
-    """Open the tables under `folder` that `inputs` need, and the audio table.
+    """Open the audio table and the tables of `inputs` in `folder`.
 
-    `raw` are tables of tokens and pixels by kind (text, image), which stand in for the feature tables of theirs.
+    `raw` are tables of tokens and pixels by kind (text, image), which replace the feature tables of that kind.
     """
     opened: dict[str, InputTable] = dict(raw or {})
     for kind in sorted({INPUT_TABLES[name] for name in inputs} - set(opened)):
@@ -156,9 +155,9 @@ def open_store(folder: Path, inputs: Sequence[str], raw: Mapping[str, InputTable
 
 
 def films_of(dataset: Iterable[dict[str, Any]], store: FeatureStore) -> list[FilmFeatures]:
-    """Return the films of `dataset` rows in order, each with those of the store's inputs that it has.
+    """Return the films of `dataset` rows in order, each with its available inputs of the store.
 
-    Raises `MissingFileError` naming a film or track without the features that it should have.
+    Raises `MissingFileError` if features of a film or track are missing.
     """
     drawn = {name: _rows_by_film(name, store.tables[name], every_crop=True) for name in store.inputs}
     fixed = {name: _rows_by_film(name, store.tables[name], every_crop=False) for name in store.inputs}
@@ -178,26 +177,26 @@ def films_of(dataset: Iterable[dict[str, Any]], store: FeatureStore) -> list[Fil
         ]
     except KeyError as error:
         raise MissingFileError(
-            f"data/features has no row for {error.args[0]}, which data/dataset.parquet lists: run `dvc repro features`"
+            f"data/features has no row for {error.args[0]} of data/dataset.parquet: run `dvc repro features`"
         ) from None
 
 
 def readable(films: Iterable[FilmFeatures], inputs: Collection[str], answers_subsets: bool) -> list[FilmFeatures]:
-    """Return the films that a model of `inputs` can read: those that have all of them, or any if it answers subsets."""
+    """Return the films with all of `inputs`, or with at least one if the model `answers_subsets`."""
     return [film for film in films if film.has(inputs) or (answers_subsets and film.fixed_rows)]
 
 
 def require_specs(found: dict[str, Any], expected: dict[str, Any], model: str) -> None:
-    """Raise `ModelError` when features of specs `found` are not those that `model` was trained on.
+    """Raise `ModelError` if features with specs `found` are not those that `model` was trained on.
 
-    The precision that a pretrained encoder computed in may differ: the cache and the tables keep it apart, but a model
-    reads either, the same vectors but for rounding.
+    The precision of a pretrained encoder may differ: the cache and the tables distinguish it, but the vectors are the
+    same up to rounding.
     """
     for name, spec in expected.items():
         if _but_for_precision(found.get(name, {})) != _but_for_precision(spec):
             raise ModelError(
                 f"{model} was trained on {name} features {spec}, data/features holds {found.get(name)}: "
-                f"run `dvc repro` to train it again, or restore the parameters under features"
+                "run `dvc repro` to retrain it, or restore the parameters under features"
             )
 
 
@@ -218,9 +217,9 @@ def _rows_by_film(name: str, table: InputTable, every_crop: bool) -> dict[str, l
 
 
 def _tensor(stored: Stored) -> Tensor:
-    """Return `stored`, which as audio is one tensor."""
+    """Return `stored`, which must be a tensor for audio."""
     if not isinstance(stored, Tensor):
-        raise TypeError(f"audio is one tensor, found {type(stored).__name__}")
+        raise TypeError(f"audio must be a tensor, found {type(stored).__name__}")
     return stored
 
 

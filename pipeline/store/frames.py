@@ -1,9 +1,9 @@
-"""The audio table of log-mel frames: a track per row, as long as it is, at a place where any stretch of it can be read.
+"""The audio table of log-mel frames: one row per track, with random access to any stretch of it.
 
-`vector` holds dB frame by frame: a list of float16, or as uint8 codes a binary. A row group is one page of it, neither
-compressed nor encoded, so that the frames of its tracks follow each other as they are in memory (Apache Parquet,
-"Encodings", PLAIN; before each binary stands its length). Compressed pages would be a tenth smaller, but reading a
-window would mean decoding a row group.
+`vector` holds dB frame by frame, as a list of float16 or a binary of uint8 codes. Each row group has one page of it,
+uncompressed and unencoded, so that the frames of its tracks are stored as in memory (Apache Parquet, "Encodings",
+PLAIN; each binary is preceded by its length). Compressed pages would be 10 % smaller, but reading a window would mean
+decoding a row group.
 """
 
 import hashlib
@@ -25,12 +25,12 @@ from pipeline.store.table import METADATA_KEY, VECTOR, open_parquet, read_keys
 FRAME_KEYS = pa.schema([("fid", pa.string()), ("number", pa.int32()), ("frames", pa.int32()), ("sha256", pa.string())])
 VECTORS = {"float16": pa.list_(pa.field("element", pa.float16(), nullable=False)), "uint8": pa.binary()}
 LENGTH_BYTES = {"float16": 0, "uint8": 4}  # before the values of a row
-PAGE_BYTES = 2**31 - 1  # the most that Parquet allows
+PAGE_BYTES = 2**31 - 1  # Parquet's limit
 
-# A page begins with its header, in Thrift's compact protocol: four numbers and what follows them.
-HEADER_BYTES = 64  # enough for those
-NUMBER = 0x15  # before each: the field after the last one, an i32
-SIZE, CRC = 2, 3  # among them: the page's bytes behind the header, and their checksum
+# A page begins with a header in Thrift's compact protocol, whose first four fields are numbers.
+HEADER_BYTES = 64  # enough for these fields
+NUMBER = 0x15  # before each number: the next field, an i32
+SIZE, CRC = 2, 3  # positions of the page's size after the header, and of its checksum
 
 Row = dict[str, Any]
 
@@ -41,10 +41,10 @@ def write_frames_table(
     dtype: str,
     about: dict[str, Any],
 ) -> None:
-    """Write `groups` of (key rows, tracks [frames, n_mels]) to `path` whole, one row group each, of less than 2 GiB.
+    """Write `groups` of (key rows, tracks [frames, n_mels]) to `path` atomically, one row group (< 2 GiB) per group.
 
-    `dtype` is float16 or uint8. `about` becomes JSON in the file's metadata, with the SHA-256 of keys and frames added
-    as `digest`.
+    `dtype` is float16 or uint8. `about` is stored as JSON in the file's metadata, with the SHA-256 of keys and frames
+    added as `digest`.
     """
     schema = FRAME_KEYS.append(pa.field(VECTOR, VECTORS[dtype], nullable=False))
     digest = hashlib.sha256(json.dumps([about, dtype], sort_keys=True).encode())
@@ -69,9 +69,9 @@ def write_frames_table(
 
 
 def frame_places(path: Path) -> dict[str, Place]:
-    """Return where the tracks of the table at `path` lie, by the SHA-256 of their files.
+    """Return the places of the tracks in the table at `path`, by the SHA-256 of their files.
 
-    Raises `MissingFileError` when it is missing, damaged or of an earlier version, whose pages are compressed.
+    Raises `MissingFileError` if it is missing, damaged or of an earlier version with compressed pages.
     """
     places = {}
     with open_parquet(path) as (file, about):
@@ -91,7 +91,7 @@ def frame_places(path: Path) -> dict[str, Place]:
 
 
 def check_frames(path: Path) -> None:
-    """Raise `MissingFileError` unless each row group of the table at `path` is one page, of the content written."""
+    """Raise `MissingFileError` unless each row group of the table at `path` is one page with a valid checksum."""
     with open_parquet(path) as (file, _), path.open("rb") as content:
         for group, (begin, end) in enumerate(_chunks(file, path)):
             content.seek(begin)
@@ -119,7 +119,7 @@ def _dtype(file: pq.ParquetFile, path: Path) -> np.dtype:
 
 
 def _chunks(file: pq.ParquetFile, path: Path) -> Iterator[tuple[int, int]]:
-    """Yield where the page of each row group's vectors, with its header, begins and ends."""
+    """Yield the begin and end of the page of each row group's vectors, including its header."""
     column = file.schema_arrow.names.index(VECTOR)
     for group in range(file.num_row_groups):
         chunk = file.metadata.row_group(group).column(column)
@@ -129,7 +129,7 @@ def _chunks(file: pq.ParquetFile, path: Path) -> Iterator[tuple[int, int]]:
 
 
 def _numbers(header: bytes) -> Iterator[int]:
-    """Yield the numbers that a page's header begins with: zigzag, seven bits a byte, the lowest first."""
+    """Yield the numbers at the start of a page's header: zigzag varints, seven bits per byte, lowest first."""
     value = shift = 0
     inside = False
     for byte in header:

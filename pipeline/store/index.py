@@ -1,12 +1,12 @@
-"""Indexes: tables of tracks with their embeddings by one model, all that a search needs beside a query.
+"""Indexes: tables of tracks with their embeddings by one model, complete for searching.
 
-The same table for the tracks of the data set, which `publish` writes, and for one's own music, which `index` does. A
-track of one's own music is a part of a file, `file_start_seconds` from its beginning; those of the data set are files
-of their own. A text that is not known is empty, a number that is not known is null.
+`publish` writes the index of the data set's tracks, `index` that of a folder of music. A track of a music library is a
+part of a file, starting at `file_start_seconds`; tracks of the data set are whole files. Unknown texts are empty,
+unknown numbers null.
 
-`TrackColumns` is the one list of a track's columns: the table, what is answered as JSON and CSV, the HTTP API and the
-model in MLflow take theirs from it. Two columns are in the table alone: `peaks`, the outline of the file at `path`, and
-`music_probabilities`, of the tags that the metadata list as `music_tags`.
+`TrackColumns` defines the columns of a track for the table, JSON and CSV output, the HTTP API and the model in MLflow.
+Two columns are in the table only: `peaks`, the waveform outline of the file at `path`, and `music_probabilities`, for
+the tags that the metadata list as `music_tags`.
 """
 
 from bisect import bisect_right
@@ -22,12 +22,12 @@ from pydantic import BaseModel, Field
 from pipeline.core.workers import batches
 from pipeline.store.table import VECTOR, open_parquet, write_features
 
-INDEX = "tracks.parquet"  # beside the model that is published
-REPEATED = "repeated"  # marks a column in which few texts repeat over many tracks
-GROUP_ROWS = 8192  # a row group, of the size that a reader decodes at once
-PEAKS = "peaks"  # as `pipeline.features.peaks` has them; null where they are not known
+INDEX = "tracks.parquet"  # in the folder of the published model
+REPEATED = "repeated"  # marks columns with few distinct texts
+GROUP_ROWS = 8192  # per row group, which readers decode at once
+PEAKS = "peaks"  # bytes of `pipeline.features.peaks`; null if unknown
 PROBABILITIES = "music_probabilities"  # uint8 [tags], 255 for 1
-MUSIC_TAGS = "music_tags"  # in the metadata: the names of those tags
+MUSIC_TAGS = "music_tags"  # key of the metadata: the names of these tags
 SOUND_COLUMNS = ("tempo", "key", "loudness", PEAKS)
 
 
@@ -35,35 +35,37 @@ class TrackColumns(BaseModel):
     """The columns of a track, in the order in which tables list them."""
 
     film: Annotated[str, Field(description="title of the film or album"), REPEATED]
-    year: Annotated[int | None, Field(description="of the film or album")]
-    artist: Annotated[str, Field(description="who performs the recording"), REPEATED]
-    title: Annotated[str, Field(description="of the recording, or of its chapter")]
-    start_seconds: Annotated[float | None, Field(description="in the recording that it was cut from")]
-    file_start_seconds: Annotated[float | None, Field(description="in the file at `path`, which `audio` sends")]
-    seconds: Annotated[float | None, Field(description="how long it is")]
+    year: Annotated[int | None, Field(description="year of the film or album")]
+    artist: Annotated[str, Field(description="performer of the recording"), REPEATED]
+    title: Annotated[str, Field(description="title of the recording or of its chapter")]
+    start_seconds: Annotated[float | None, Field(description="start of the track in its source recording")]
+    file_start_seconds: Annotated[float | None, Field(description="start of the track in the file at `path`")]
+    seconds: Annotated[float | None, Field(description="length of the track")]
     recording_seconds: Annotated[
-        float | None, Field(description="length of the recording or chapter that it was cut from, or of the file")
+        float | None, Field(description="length of the source recording or chapter, or of the file")
     ]
-    tempo: Annotated[float | None, Field(description="beats per minute, estimated; null without a clear beat")]
-    key: Annotated[str, Field(description="estimated, e.g. C major or F# minor; empty where none is clear"), REPEATED]
-    loudness: Annotated[float | None, Field(description="LUFS, integrated; null for silence")]
+    tempo: Annotated[float | None, Field(description="estimated beats per minute; null without a clear beat")]
+    key: Annotated[
+        str, Field(description="estimated key, e.g. C major or F# minor; empty without a clear key"), REPEATED
+    ]
+    loudness: Annotated[float | None, Field(description="integrated loudness in LUFS; null for silence")]
     vocals: Annotated[
         float | None,
-        Field(description="probability that somebody sings, by the music encoder; null where it tags no voices"),
+        Field(description="probability of vocals by the music encoder; null if it does not tag vocals"),
     ]
-    fid: Annotated[str, Field(description="of the film; empty for music of one's own"), REPEATED]
-    number: Annotated[int | None, Field(description="among the tracks of the film, or of the file")]
+    fid: Annotated[str, Field(description="id of the film; empty for a music library"), REPEATED]
+    number: Annotated[int | None, Field(description="number of the track within the film or file")]
     split: Annotated[
-        str, Field(description="of the data set: train, valid or eval; empty for music of one's own"), REPEATED
+        str, Field(description="split of the data set: train, valid or eval; empty for a music library"), REPEATED
     ]
     url: Annotated[
-        str, Field(description="of the film's article; {origin} stands for the corpus's own server"), REPEATED
+        str, Field(description="URL of the film's article; {origin} stands for the corpus's own server"), REPEATED
     ]
-    source_url: Annotated[str, Field(description="where the recording came from; the same"), REPEATED]
-    path: Annotated[str, Field(description="of the file, below the library's folder, parted by /")]
+    source_url: Annotated[str, Field(description="URL of the source recording, with {origin} likewise"), REPEATED]
+    path: Annotated[str, Field(description="path of the file, relative to the library's folder, with /")]
     music_tags: Annotated[
         str,
-        Field(description="what the music encoder hears, the likeliest first; empty where it does not tag"),
+        Field(description="tags by the music encoder, most likely first; empty if it does not tag"),
         REPEATED,
     ]
 
@@ -73,7 +75,7 @@ INDEX_KEYS = pa.schema([(name, TYPES[field.annotation]) for name, field in Track
 REPEATED_COLUMNS = frozenset(name for name, field in TrackColumns.model_fields.items() if REPEATED in field.metadata)
 STORED = INDEX_KEYS.append(pa.field(PEAKS, pa.binary()))
 NOT_KNOWN = {field.name: "" if field.type == pa.string() else None for field in STORED}
-FORMER_NAMES = {"film": "title", "title": "track", "split": "side"}  # in an index that has a column `track`
+FORMER_NAMES = {"film": "title", "title": "track", "split": "side"}  # in an index with a column `track`
 
 
 def write_index(
@@ -85,9 +87,9 @@ def write_index(
 ) -> None:
     """Write `tracks` in order with their unit vectors [tracks, e] as a fixed-size list of float32.
 
-    A track has columns of `INDEX_KEYS` and `PEAKS`; one that it lacks is empty or null. `about` says which variant
-    (`variant`), whose weights (`model`, their SHA-256) and what else they come from; it goes into the file's metadata.
-    `probabilities` are uint8 [tracks, tags] of the tags that `about` lists as `MUSIC_TAGS`.
+    A track is a dict of columns of `INDEX_KEYS` and `PEAKS`; missing ones become empty or null. `about` is stored in
+    the file's metadata: the variant (`variant`), the SHA-256 of its weights (`model`) and of other sources.
+    `probabilities` are uint8 [tracks, tags], for the tags that `about` lists as `MUSIC_TAGS`.
     """
     rows = ({name: track.get(name, NOT_KNOWN[name]) for name in NOT_KNOWN} for track in tracks)
     groups = (
@@ -98,15 +100,15 @@ def write_index(
 
 
 def as_bytes(probabilities: Iterable[float]) -> np.ndarray:
-    """Return probabilities as an index stores them, uint8 [tags]."""
+    """Return probabilities as stored in an index, uint8 [tags]."""
     return np.rint(np.array([*probabilities]) * 255).astype(np.uint8)
 
 
 def read_peaks(path: Path, row: int) -> bytes | None:
-    """Return the peaks of the track in `row` of the index at `path`, None where they are not known.
+    """Return the peaks of the track in `row` of the index at `path`, or None if unknown.
 
-    Only the column's pages of one row group are read. Raises `MissingFileError` as `open_parquet`, `IndexError` for a
-    row that is not there.
+    Only one column of one row group is read. Raises `MissingFileError` as `open_parquet` does, `IndexError` if the row
+    does not exist.
     """
     with open_parquet(path) as (file, _):
         if not 0 <= row < file.metadata.num_rows:
@@ -120,10 +122,10 @@ def read_peaks(path: Path, row: int) -> bytes | None:
 
 
 def stored_columns(schema: pa.Schema) -> dict[str, str | None]:
-    """Return under which name each column of `INDEX_KEYS` stands in an index of `schema`; None: it is missing there.
+    """Return the name of each column of `INDEX_KEYS` in an index of `schema`, or None if missing.
 
-    An index of an earlier version has other names, or fewer columns. Raises `ValueError` for what is no index: a table
-    without paths, with columns that no version had, or of other types.
+    Indexes of earlier versions have other names or fewer columns. Raises `ValueError` if the table is not an index: it
+    has no paths, unknown columns or wrong types.
     """
     former = FORMER_NAMES if "track" in schema.names else {}
     stored = {name: former.get(name, name) for name in INDEX_KEYS.names}
@@ -136,7 +138,7 @@ def stored_columns(schema: pa.Schema) -> dict[str, str | None]:
 
 
 def missing_column(name: str, count: int) -> pa.Array:
-    """Return the values of a column that an index lacks: empty texts, or nulls."""
+    """Return `count` values for a missing column: empty texts, or nulls."""
     return pa.repeat(pa.scalar(NOT_KNOWN[name], INDEX_KEYS.field(name).type), count)
 
 
@@ -149,8 +151,8 @@ def film_tracks(
 ) -> list[dict[str, Any]]:
     """Return the rows of the data set as tracks of an index.
 
-    `segments`, `downloads` and `sounds` are rows of those tables: where each was cut out of what, how long that is, and
-    what it sounds like. `known` has further columns of each row of `dataset`.
+    `segments`, `downloads` and `sounds` are rows of those tables: the cuts, the source recordings, and tempo, key and
+    loudness. `known` has further columns for each row of `dataset`.
     """
     cut = {row["path"]: row for row in segments}
     recordings = {row["path"]: row for row in downloads}
@@ -171,9 +173,9 @@ def film_tracks(
 
 
 def _section_seconds(recording: dict[str, Any] | None, segment: dict[str, Any]) -> float | None:
-    """Return the length of the chapter in which a segment lies, of a recording without chapters its own.
+    """Return the length of the chapter with a segment, or of the recording if it has no chapters.
 
-    Chapters are those of `pipeline.segment.cut`: each ends where the next one begins.
+    Chapters are those of `pipeline.segment.cut`: each ends at the start of the next.
     """
     if recording is None or recording["decoded_seconds"] is None:
         return None

@@ -1,6 +1,6 @@
-"""The inputs of a film as encoders read them: its texts, as the text table lists them, and its poster.
+"""The inputs of a film for encoders: its texts, as in the text table, and its poster.
 
-The files of posters are what `parse` wrote, JPEG in RGB.
+Posters are the files written by `parse`, JPEG in RGB.
 """
 
 import hashlib
@@ -13,16 +13,16 @@ from PIL import Image
 from pipeline.core.errors import MissingFileError
 from pipeline.core.variants import FILM_PARTS, INPUTS, apart, known_parts
 
-NEEDS: dict[str, tuple[str, ...]] = {name: tuple(apart([name])) for name in INPUTS}  # what each is made of
-MAX_PIXELS = 50_000_000  # parse writes posters of some 224 px
+NEEDS: dict[str, tuple[str, ...]] = {name: tuple(apart([name])) for name in INPUTS}  # film parts by input
+MAX_PIXELS = 50_000_000  # parse writes posters of about 224 px
 FORMATS = ("JPEG", "PNG")
-DAMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # what Pillow raises on a damaged JPEG
+DAMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # raised by Pillow for damaged files
 
 Row = dict[str, Any]
 
 
 def needs_of(inputs: Collection[str]) -> tuple[str, ...]:
-    """Return which of `FILM_PARTS` a model of `inputs` needs."""
+    """Return those of `FILM_PARTS` that a model of `inputs` needs."""
     return tuple(part for part in FILM_PARTS if any(part in NEEDS[name] for name in inputs))
 
 
@@ -41,10 +41,7 @@ def known_inputs(film: Row, inputs: Iterable[str]) -> list[str]:
 
 
 def film_texts(film: Row, inputs: Collection[str]) -> list[tuple[Row, str]]:
-    """Return the key row and the text of each row of those of a film's `inputs` that are made of text.
-
-    An input that the film lacks has none.
-    """
+    """Return the key row and the text of each text row of a film's `inputs`; missing inputs have none."""
     return [
         ({"fid": film["fid"], "input": name, "paragraph": number, "sha256": digest_of_text(text)}, text)
         for name, found in input_texts(film["tags"], film["plot"]).items()
@@ -54,9 +51,9 @@ def film_texts(film: Row, inputs: Collection[str]) -> list[tuple[Row, str]]:
 
 
 def input_texts(tags: str, plot: str) -> dict[str, list[str]]:
-    """Return the texts of each input that is made of text: one of the tags, and one a paragraph of the plot.
+    """Return the texts of each text input: one for the tags, and one per paragraph of the plot.
 
-    An input for which `tags` or `plot` lack words has none.
+    Without words in `tags` or `plot`, the inputs that need them have none.
     """
     paragraphs = [paragraph.strip() for paragraph in plot.split("\n") if paragraph.strip()]
     return {
@@ -77,11 +74,11 @@ def digest_of_text(text: str) -> str:
 
 
 def read_poster(path: Path) -> Image.Image:
-    """Return the picture at `path` in RGB; raise `MissingFileError` when it is missing or damaged."""
+    """Return the image at `path` in RGB; raise `MissingFileError` if it is missing or damaged."""
     try:
         with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise ValueError(f"{image.width} x {image.height} px, more than the {MAX_PIXELS} px allowed")
+                raise ValueError(f"found {image.width} x {image.height} px, allowed are {MAX_PIXELS} px")
             return image.convert("RGB")
     except FileNotFoundError:
         raise MissingFileError(f"{path} is missing: run `dvc repro parse`") from None

@@ -1,6 +1,6 @@
-"""Where arrays lie in files, as they are in memory, so that any stretch of their rows is one plain read.
+"""Places of arrays in files, stored as in memory, so that any stretch of rows is a single read.
 
-Plain reads and not a memory map, whose pages would count as memory of the process.
+Reads, not memory maps, as mapped pages count as memory of the process.
 """
 
 import json
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-DTYPES = {"F16": np.float16, "F32": np.float32, "U8": np.uint8}  # safetensors' names
-LENGTH_BYTES = 8  # of the header's length, which a file of safetensors begins with
+DTYPES = {"F16": np.float16, "F32": np.float32, "U8": np.uint8}  # by name in safetensors
+LENGTH_BYTES = 8  # of the header's length, at the start of a safetensors file
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Place:
         with self.path.open("rb", buffering=0) as file:
             file.seek(self.offset + start * self.shape[1] * self.dtype.itemsize)
             if file.readinto(rows.reshape(-1).view(np.uint8).data) != rows.nbytes:
-                raise OSError(f"{self.path} has been cut short: remove it and run again")
+                raise OSError(f"{self.path} has been cut short: remove it and run the stage again")
 
 
 def shard_places(path: Path) -> dict[str, Place]:
-    """Return where the arrays of a file of safetensors lie; raise `ValueError` or `KeyError` when it is not whole."""
+    """Return the places of the arrays of a safetensors file; raise `ValueError` or `KeyError` if it is damaged."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(LENGTH_BYTES), "little")
         size = os.fstat(file.fileno()).st_size

@@ -1,4 +1,4 @@
-"""The table of what the tracks of the data set sound like: data/features/sound.parquet, one row per track."""
+"""The schema of data/features/sound.parquet: tempo, key, loudness and peaks, one row per track."""
 
 import pyarrow as pa
 
@@ -7,9 +7,9 @@ SOUND = pa.schema(
         ("fid", pa.string()),
         ("number", pa.int32()),
         ("sha256", pa.string()),  # of the file
-        ("tempo", pa.float64()),  # beats per minute; null where there is no clear beat
-        ("key", pa.string()),  # C major, F# minor; empty where none is clear
+        ("tempo", pa.float64()),  # beats per minute; null without a clear beat
+        ("key", pa.string()),  # C major, F# minor; empty without a clear key
         ("loudness", pa.float64()),  # LUFS; null for silence
-        ("peaks", pa.binary()),  # of the file, as `pipeline.features.peaks` has them
+        ("peaks", pa.binary()),  # of the file, see `pipeline.features.peaks`
     ]
 )

@@ -1,10 +1,9 @@
 """Feature tables: Parquet files of key columns and one column `vector`, a fixed-size list per row.
 
-Beside the vector of a music encoder that tags what it hears stands `tag_probabilities`, by the names that the file's
-metadata list as `tags`.
+Music encoders that tag add a column `tag_probabilities`; the file's metadata list the tags' names as `tags`.
 
-Written row group by row group, so that memory does not grow with the corpus. Row order is the writer's. No value is
-null. `sha256` is that of what a row was computed from: a file, or a text in UTF-8.
+Tables are written by row group, so that memory does not grow with the corpus. Row order is the writer's. No value is
+null. `sha256` is the digest of the source of a row, a file or a text in UTF-8.
 """
 
 import hashlib
@@ -29,7 +28,7 @@ VECTOR = "vector"
 TAGS = "tag_probabilities"
 METADATA_KEY = b"soundtrack"
 
-WINDOW_KEYS = pa.schema(  # audio: one row per window, its vector of a pretrained encoder; frames are in `frames`
+WINDOW_KEYS = pa.schema(  # audio of a pretrained encoder: one row per window; for log-mel see `pipeline.store.frames`
     [
         ("fid", pa.string()),
         ("number", pa.int32()),
@@ -46,9 +45,9 @@ TEXT_KEYS = pa.schema(
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """A feature table, read whole: one vector per row."""
+    """A feature table in memory: one vector per row."""
 
-    keys: dict[str, np.ndarray]  # a column each, in row order
+    keys: dict[str, np.ndarray]  # by column, in row order
     vectors: np.ndarray  # [rows, width]
     about: dict[str, Any]  # encoder, versions, digest
 
@@ -65,7 +64,7 @@ class FeatureTable:
         return torch.from_numpy(self.vectors[list(rows)])
 
     def values(self, stored: Tensor) -> Tensor:
-        """Return what the model reads."""
+        """Return the model's input, `stored` itself."""
         return stored
 
 
@@ -79,11 +78,11 @@ def write_features(
     tags: Sequence[str] = (),
     beside: Mapping[str, np.ndarray] = MappingProxyType({}),
 ) -> None:
-    """Write `groups` of (key rows, vectors [rows, width + tags]) to `path` whole, one row group each.
+    """Write `groups` of (key rows, vectors [rows, width + tags]) to `path` atomically, one row group per group.
 
-    The probabilities of `tags`, where there are some, follow the vectors' own values and become a column of their own.
-    `beside` are further columns by name, uint8 [rows of all groups, n]. `about` becomes JSON in the file's metadata,
-    with the SHA-256 of all columns added as `digest`.
+    The probabilities of `tags`, if any, follow the values of the vectors and become a separate column. `beside` are
+    further columns by name, uint8 [rows of all groups, n]. `about` is stored as JSON in the file's metadata, with the
+    SHA-256 of all columns added as `digest`.
     """
     dtype = np.dtype(dtype)
     about = about | ({"tags": list(tags)} if tags else {})
@@ -97,7 +96,7 @@ def write_features(
     options = {
         "compression": "zstd",
         "use_dictionary": list(schema.names),
-        # Parquet keeps a byte as an int32, whose empty bytes it parts so. DuckDB cannot read parted bytes of float16.
+        # Parquet stores uint8 as int32, whose empty bytes this groups. DuckDB cannot read byte-stream-split float16.
         "use_byte_stream_split": [f"{name}.list.element" for name in lists] if dtype != np.float16 else False,
         "write_page_checksum": True,
     }
@@ -107,7 +106,7 @@ def write_features(
         for keys, vectors in groups:
             flat = np.ascontiguousarray(vectors, dtype=dtype).reshape(len(keys), width + len(tags))
             if not np.isfinite(flat).all():
-                raise ValueError(f"{path}: a vector among {keys[0]} … {keys[-1]} is not finite")
+                raise ValueError(f"{path}: a vector of {keys[0]} … {keys[-1]} is NaN or infinite")
             digest.update(json.dumps(keys, sort_keys=True, default=bytes.hex).encode())
             digest.update(flat.tobytes())
             table = pa.Table.from_pylist(keys, schema=schema)
@@ -124,7 +123,7 @@ def write_features(
 
 
 def open_features(path: Path) -> FeatureTable:
-    """Return the table at `path`; raise `MissingFileError` when it is missing or damaged."""
+    """Return the table at `path`; raise `MissingFileError` if it is missing or damaged."""
     with open_parquet(path) as (file, about):
         keys = read_keys(file, path)
         vectors = read_all_vectors(file, path)
@@ -132,13 +131,13 @@ def open_features(path: Path) -> FeatureTable:
 
 
 def count_rows(path: Path) -> int:
-    """Return the rows of the table at `path`."""
+    """Return the number of rows of the table at `path`."""
     return pq.read_metadata(path).num_rows
 
 
 @contextmanager
 def open_parquet(path: Path) -> Iterator[tuple[pq.ParquetFile, dict[str, Any]]]:
-    """Yield the file of the table at `path` and what its metadata say; raise `MissingFileError` as `open_features`."""
+    """Yield the file and the metadata of the table at `path`; raise `MissingFileError` as `open_features` does."""
     advice = f"run `dvc repro features@{path.stem}`"
     try:
         file = pq.ParquetFile(path, page_checksum_verification=True)
@@ -159,7 +158,7 @@ def read_keys(file: pq.ParquetFile, path: Path) -> dict[str, np.ndarray]:
 
 
 def read_all_vectors(file: pq.ParquetFile, path: Path, name: str = VECTOR) -> np.ndarray:
-    """Return the vectors [rows, width] of all row groups, or another list column; no more than one group is held."""
+    """Return the vectors [rows, width] of all row groups, or another list column, reading one group at a time."""
     kind = file.schema_arrow.field(name).type
     vectors = np.empty((file.metadata.num_rows, kind.list_size), kind.value_type.to_pandas_dtype())
     row = 0
@@ -179,6 +178,6 @@ def read_vectors(file: pq.ParquetFile, path: Path, group: int, name: str = VECTO
 def _read(file: pq.ParquetFile, path: Path, groups: Iterable[int], names: Sequence[str]) -> pa.Table:
     try:
         return file.read_row_groups(list(groups), columns=list(names))
-    except (pa.ArrowException, OSError) as error:  # a page that does not unpack is an OSError
+    except (pa.ArrowException, OSError) as error:  # OSError if a page cannot be decompressed
         advice = f"remove it and run `dvc repro features@{path.stem}`"
         raise MissingFileError(f"{path} is damaged ({' '.join(str(error).split())}): {advice}") from None

@@ -122,7 +122,7 @@ def test_what_cannot_be_ranked_is_refused():
     with pytest.raises(StageError, match="query 3 has no relevant candidate"):
         rank(queries, candidates, [*relevant[:3], np.array([], int), *relevant[4:]], 1)
     candidates.rows[4, 0] = np.nan
-    with pytest.raises(ModelError, match="no number"):
+    with pytest.raises(ModelError, match="NaN"):
         rank(queries, candidates, relevant, 1)
 
 

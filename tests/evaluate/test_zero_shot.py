@@ -128,7 +128,7 @@ def test_tracks_texts_and_posters_are_encoded_once_for_all_variants(world, tiny,
 def test_inputs_that_cannot_be_read_are_left_out_with_a_reason(world, tiny, caplog):
     for inputs in (["image"], ["tags", "image"]):
         assert run(world, tiny("joint_clap"), inputs) == {}
-        assert f"{tiny('joint_clap')} reads no image" in caplog.text
+        assert f"{tiny('joint_clap')} cannot read image" in caplog.text
     assert not (world.root / "data/features/.cache/joint").exists()
 
 

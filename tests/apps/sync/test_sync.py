@@ -153,7 +153,7 @@ def test_published_model_is_registered(restored, command, capsys):
     assert "models:/soundtrack-retrieval@published is version 1\n" in capsys.readouterr().out
     command("sync-mlflow")
     out = capsys.readouterr().out
-    assert "is version 1, as before" in out
+    assert "is version 1 (unchanged)" in out
     assert "nothing to log" in out
 
 
