@@ -1,4 +1,4 @@
-"""`python -m pipeline import-reference SOURCE`: published checkpoints become models, and are evaluated if asked for."""
+"""`python -m pipeline import-reference SOURCE`: convert published checkpoints into models, optionally evaluate them."""
 
 import argparse
 from pathlib import Path
@@ -12,38 +12,39 @@ def register(commands: Any) -> None:
     parser = commands.add_parser(
         "import-reference",
         help="convert published checkpoints into models",
-        description="Make a model's folder of each published checkpoint in a source. Which variant a file is follows "
-        "from its name, or else from the tensors in it.",
+        description="Convert each published checkpoint of a source into a model's folder. The variant of a file is "
+        "inferred from its name, or else from its tensors.",
     )
     parser.add_argument(
-        "source", metavar="SOURCE", help="hf://OWNER/REPO[@REVISION] of the Hugging Face hub, a folder, or a file"
+        "source", metavar="SOURCE", help="hf://OWNER/REPO[@REVISION] on the Hugging Face hub, a folder, or a file"
     )
     parser.add_argument(
         "--file",
         action="append",
         default=[],
         metavar="FILE=VARIANT",
-        help="what a file was trained for, a row of `variants` in params.yaml, where nothing shows it; repeatable",
+        help="variant of a file, one of `variants` in params.yaml, if it cannot be inferred; repeatable",
     )
-    parser.add_argument("--variant", help="the same for a source that is one file")
-    encoder = "folder, or model of the Hugging Face hub, with the {}'s configuration and {} (default: %(default)s)"
+    parser.add_argument("--variant", help="variant of a source that is one file")
+    encoder = "folder, or model on the Hugging Face hub, with the {}'s configuration and {} (default: %(default)s)"
     parser.add_argument("--text", default=TEXT, help=encoder.format("text encoder", "tokenizer"))
     parser.add_argument("--image", default=IMAGE, help=encoder.format("image encoder", "preprocessor"))
     parser.add_argument(
         "--out",
         metavar="FOLDER",
         type=Path,
-        help="folder with a folder per variant (default: models); of one file, the model's (default: models/VARIANT)",
+        help="output folder, with one folder per variant (default: models); for a source that is one file the model's "
+        "own folder (default: models/VARIANT)",
     )
     parser.add_argument(
         "--reference-inference",
         action="store_true",
-        help="let a query of one input skip the fusion layer, as the reference does outside of training",
+        help="skip the fusion layer for queries of one input, as the reference does at inference",
     )
     parser.add_argument(
         "--evaluate",
         action="store_true",
-        help="also set params.yaml to the checkpoints' features, compute those, evaluate the models and compare them",
+        help="also set params.yaml to the checkpoints' features, compute them, evaluate the models and compare them",
     )
     parser.set_defaults(run=_run)
 
@@ -54,11 +55,11 @@ def _run(options: argparse.Namespace) -> int:
     from pipeline.params import load_params
 
     if options.evaluate and options.out:
-        raise ParamsError("--out: not allowed with --evaluate, which evaluates what is in models/")
+        raise ParamsError("--out: not allowed with --evaluate, which evaluates the models in models/; omit one of them")
     params, source = load_params(Path("params.yaml")), open_source(options.source)
     if options.variant and not source.is_file:
-        raise ParamsError("--variant: allowed with one file; of several, name each with --file FILE=VARIANT")
-    # torch and transformers, which take seconds
+        raise ParamsError("--variant: allowed for a single file only; for several use --file FILE=VARIANT")
+    # slow imports: torch, transformers
     from pipeline.apps.checkpoint.collection import Encoders, import_all, print_entries, require_imported, usable
     from pipeline.apps.checkpoint.deciding import decide, named_by_user
 
@@ -67,7 +68,7 @@ def _run(options: argparse.Namespace) -> int:
         params.row(options.variant)
         named = dict.fromkeys(source.files, options.variant)
     candidates = [size for file, size in source.files.items() if file in named or is_candidate(file)]
-    print(f"{source.name}: {len(candidates)} files that may be checkpoints, {sum(candidates) / 2**30:.2f} GB")
+    print(f"{source.name}: {len(candidates)} possible checkpoints, {sum(candidates) / 2**30:.2f} GB")
     entries = decide(source, named, params.variants, options.text)
     if options.evaluate and usable(entries):
         from pipeline.apps.checkpoint.evaluating import announce
@@ -83,7 +84,7 @@ def _run(options: argparse.Namespace) -> int:
 
         return evaluate_imported(Path(), usable(entries))
     print(
-        "They were trained on spectrograms of other settings than params.yaml comes with, and of the real part alone.\n"
-        "The same command with --evaluate sets params.yaml to those, and evaluates the models."
+        "These models were trained on spectrograms with other settings than those of params.yaml, and of the real part "
+        "only.\nTo set params.yaml accordingly and evaluate the models, run the same command with --evaluate."
     )
     return 0

@@ -1,4 +1,4 @@
-"""All checkpoints of a source to models, one after another: what cannot be imported is a row with a reason."""
+"""Importing all checkpoints of a source as models; a checkpoint that cannot be imported is a row with a reason."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -16,25 +16,25 @@ from pipeline.core.errors import ModelError, PipelineError
 from pipeline.core.text import one_line
 from pipeline.core.variants import Variants, variant_of
 
-WIDTH = 100  # of the table where no terminal gives its own
-SHOWN = 3  # files of other kinds that are named
+WIDTH = 100  # columns of the table if the output is not a terminal
+SHOWN = 3  # other files listed by name
 
 
 @dataclass(frozen=True)
 class Encoders:
-    """What a checkpoint does not hold, and how its model computes."""
+    """Settings of a model that are not part of a checkpoint."""
 
     text: str  # name of the text encoder's configuration
     image: str
-    fuse_single: bool  # a query of one input goes through the fusion
+    fuse_single: bool  # whether a query of one input goes through the fusion
 
 
 def import_all(
     entries: Iterable[Entry], source: Source, out: Path | None, variants: Variants, encoders: Encoders
 ) -> list[Entry]:
-    """Import the entries that have no reason not to be, and return all with what became of them.
+    """Import the entries without a reason and return all entries with their results.
 
-    A model is written to `out`/VARIANT (None: models/VARIANT), that of a source of one file to `out` itself.
+    A model is written to `out`/VARIANT (None: models/VARIANT), or to `out` if the source is one file.
     """
     done = []
     for entry in entries:
@@ -46,31 +46,31 @@ def import_all(
 
 
 def usable(entries: Iterable[Entry]) -> list[str]:
-    """Return the variants of the entries without a reason not to be imported."""
+    """Return the variants of the entries without a reason."""
     return [entry.variant for entry in entries if not entry.reason]
 
 
 def require_imported(entries: Sequence[Entry]) -> None:
-    """Raise `ModelError` where nothing was imported, or not all that the user named."""
+    """Raise `ModelError` if nothing was imported, or not all files named by the user."""
     if not entries:
-        raise ModelError(f"no file there ends in {', '.join(SUFFIXES)}: name each checkpoint with --file FILE=VARIANT")
+        raise ModelError(f"no file ends in {', '.join(SUFFIXES)}: name each checkpoint with --file FILE=VARIANT")
     if len(entries) == 1 and entries[0].reason:
         file, reason = one_line(entries[0].file), entries[0].reason
         raise ModelError(reason if reason.startswith(file) else f"{file}: {reason}")
     failed = [one_line(entry.file) for entry in entries if entry.by == OPTION and entry.reason]
     if failed:
-        raise ModelError(f"{', '.join(failed)} named with --file, not imported; the reason stands above")
+        raise ModelError(f"--file: {', '.join(failed)} not imported; see the reasons above")
     if not usable(entries):
-        raise ModelError("no checkpoint could be imported; the reasons stand above")
+        raise ModelError("no checkpoint was imported; see the reasons above")
 
 
 def print_entries(entries: Sequence[Entry], source: Source, variants: Variants) -> None:
-    """Print a row per file, then the long reasons, the variants without a model, and the files that were left alone."""
+    """Print one row per file, then the long reasons, the variants without a checkpoint, and the other files."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in ("file", "variant", "by", "tensors", "model, or why there is none"):
+    for column in ("file", "variant", "by", "tensors", "model or reason"):
         table.add_column(column, overflow="fold", justify="right" if column == "tensors" else "left")
     for entry in entries:
         result = _short(entry.reason) or str(entry.folder)
@@ -82,12 +82,12 @@ def print_entries(entries: Sequence[Entry], source: Source, variants: Variants) 
             console.print(Text(reason), soft_wrap=True)
     missing = [name for name in published_variants(variants) if name not in usable(entries)]
     if missing and not source.is_file:
-        console.print(Text(f"Without a checkpoint: {', '.join(missing)}"))
+        console.print(Text(f"Variants without a checkpoint: {', '.join(missing)}"))
     listed = {entry.file for entry in entries}
     others = [one_line(file) for file in source.files if file not in listed]
     if others:
         more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
-        console.print(Text(f"No checkpoints by their endings: {', '.join(others[:SHOWN])}{more}"))
+        console.print(Text(f"Other files: {', '.join(others[:SHOWN])}{more}"))
 
 
 def _imported(entry: Entry, source: Source, folder: Path, variants: Variants, encoders: Encoders) -> Entry:

@@ -1,8 +1,8 @@
-"""Which variant each file of a source is: as the user names it, else by its name, else by the tensors in it.
+"""The variant of each file of a source: named by the user, else inferred from its name, else from its tensors.
 
-Words of a name give a variant, whatever their case and what separates them: `best_M-Im-Plo.pth` is ImPlo, not Im.
-Tensors show which encoders there are, and by two more words in the vocabulary that the text is `tags_plot`; where
-that leaves several variants, the user names one.
+Words in a name give a variant, whatever their case and separators: `best_M-Im-Plo.pth` is ImPlo, not Im. Tensors show
+which encoders a checkpoint has, and two extra words in the vocabulary that the text is `tags_plot`; if several variants
+are left, the user must name one.
 """
 
 import re
@@ -22,37 +22,37 @@ from pipeline.store.films import INPUT_TABLES
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 MODEL = "m"  # the paper's prefix of a variant: M-ImPlo
 OPTION, NAME, FOLDER, TENSORS = "option", "name", "folder's name", "tensors"
-BY = (OPTION, NAME, FOLDER, TENSORS)  # of two files that are one variant, the one that is so by the earlier
+BY = (OPTION, NAME, FOLDER, TENSORS)  # in order of precedence
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file of a source, and what becomes of it."""
+    """A file of a source and the result of its import."""
 
     file: str
     variant: str = ""
     by: str = ""  # one of `BY`
     reason: str = ""  # why it is not imported
     tensors: int = 0
-    folder: Path | None = None  # of the model that it became
+    folder: Path | None = None  # of the imported model
 
 
 def published_variants(variants: Variants) -> list[str]:
-    """Return the variants that the reference has classes for."""
+    """Return the variants with a class in the reference."""
     plain = {name: row for name, row in variants.items() if row.method == "contrastive" and not row.answers_subsets}
     return [name for name, row in plain.items() if _kinds(row.inputs) in HEADS]
 
 
 def named_by_user(options: Iterable[str], source: Source, variants: Variants) -> dict[str, str]:
-    """Return the variants by file of `FILE=VARIANT`, a file being named by its path or the end of it.
+    """Return the variant of each file in `options`, each FILE=VARIANT; FILE is a path or the end of one.
 
-    Raises `ParamsError` for a file or a variant that there is not, and where one is named twice.
+    Raises `ParamsError` for an unknown or repeated file or variant.
     """
     found: dict[str, str] = {}
     for option in options:
         name, equals, variant = option.rpartition("=")
         if not equals:
-            raise ParamsError(f"--file: found {option!r}, write FILE=VARIANT")
+            raise ParamsError(f"--file: found {option!r}, expected FILE=VARIANT")
         variant_of(variants, variant)
         files = [file for file in source.files if file == name] or [
             file for file in source.files if file.endswith(f"/{name}")
@@ -61,17 +61,17 @@ def named_by_user(options: Iterable[str], source: Source, variants: Variants) ->
             there = files or [file for file in source.files if is_candidate(file)]
             raise ParamsError(f"--file: found {name!r}, allowed are {', '.join(there) or 'none'}")
         if files[0] in found or variant in found.values():
-            raise ParamsError(f"--file: found {option!r}, but its file or its variant is named before it")
+            raise ParamsError(f"--file: found {option!r}, whose file or variant was already named")
         found[files[0]] = variant
     return found
 
 
 def decide(source: Source, named: Mapping[str, str], variants: Variants, text: str) -> list[Entry]:
-    """Return what each file that may be a checkpoint is, with a reason where it is not to be imported.
+    """Return the possible checkpoints with their variants, and a reason for those not to import.
 
-    `named` are those that the user names. A file is fetched where neither the user nor its name gives its variant,
-    and some variant has no file yet. `text` names the configuration of the text encoder that its vocabulary is compared
-    with.
+    `named` holds the variants named by the user. A file is fetched only if neither the user nor its name gives its
+    variant and some variant has no file yet. `text` names the text encoder's configuration, whose vocabulary is
+    compared.
     """
     entries = []
     for file, size in source.files.items():
@@ -90,7 +90,7 @@ def decide(source: Source, named: Mapping[str, str], variants: Variants, text: s
 
 
 def variant_in_path(path: str, variants: Iterable[str]) -> tuple[str, str]:
-    """Return the variant that a file's name gives, else the nearest folder's, and by which of `BY`; or empty texts."""
+    """Return the variant in a file's name, else in its nearest folder's name, and which of `BY`; or empty strings."""
     own = PurePosixPath(path)
     for name, by in ((own.stem, NAME), *((parent.name, FOLDER) for parent in own.parents)):
         if variant := variant_in(name, variants):
@@ -99,7 +99,7 @@ def variant_in_path(path: str, variants: Iterable[str]) -> tuple[str, str]:
 
 
 def variant_in(name: str, variants: Iterable[str]) -> str:
-    """Return the one variant that words of `name` give, side by side; empty if they give none or several."""
+    """Return the one variant spelled by consecutive words of `name`; empty if there are none or several."""
     plain = {re.sub("[^a-z0-9]", "", variant.lower()): variant for variant in variants}
     spellings = {MODEL + spelling: variant for spelling, variant in plain.items()} | plain
     words = [word.lower() for word in WORD.findall(name)]
@@ -111,9 +111,9 @@ def variant_in(name: str, variants: Iterable[str]) -> str:
 
 
 def _by_tensors(entry: Entry, source: Source, lacking: Sequence[str], variants: Variants, text: str) -> Entry:
-    """Return the entry with the variant that the tensors of its file give, or with a reason."""
+    """Return the entry with the variant inferred from the tensors of its file, or with a reason."""
     if not lacking:
-        return replace(entry, reason="its name gives no variant, and each variant has a file")
+        return replace(entry, reason="its name has no variant, and every variant has a file")
     path = Path(entry.file)
     try:
         path = source.fetch(entry.file)
@@ -126,18 +126,18 @@ def _by_tensors(entry: Entry, source: Source, lacking: Sequence[str], variants: 
     if marked:
         allowed = [name for name in allowed if "tags_plot" in variants[name].inputs]
     if len(allowed) == 1:
-        taken = "" if allowed[0] in lacking else f"its tensors give {allowed[0]}, as another file's name does"
+        taken = "" if allowed[0] in lacking else f"its tensors are those of {allowed[0]}, which has another file"
         return replace(entry, variant=allowed[0], by=TENSORS, reason=taken)
     if not allowed:
         encoders = " and ".join(kinds) or "no"
-        return replace(entry, reason=f"its name gives no variant, and no variant has just {encoders} encoders")
+        return replace(entry, reason=f"its name has no variant, and no variant has exactly {encoders} encoders")
     left = [name for name in allowed if name in lacking] or allowed
-    advice = f"add --file '{entry.file}={left[0]}'" + (" or another of them" if len(left) > 1 else " if it is that one")
-    return replace(entry, reason=f"its name gives no variant, and its tensors fit {', '.join(allowed)}: {advice}")
+    advice = f"add --file '{entry.file}={left[0]}'" + (" or another of them" if len(left) > 1 else " if that is right")
+    return replace(entry, reason=f"its name has no variant, and its tensors fit {', '.join(allowed)}: {advice}")
 
 
 def _one_each(entries: Sequence[Entry]) -> list[Entry]:
-    """Return `entries` with a reason at each whose variant another one is by an earlier of `BY`, or by the same."""
+    """Return `entries` with a reason for each whose variant another entry has with the same or a higher precedence."""
     result = []
     for entry in entries:
         rivals = [e for e in entries if e is not entry and e.variant == entry.variant and not e.reason]
@@ -148,7 +148,7 @@ def _one_each(entries: Sequence[Entry]) -> list[Entry]:
             reason = f"{entry.variant} is {ahead[0].file}, by {ahead[0].by}"
         elif not reason and beside:
             others = ", ".join(other.file for other in beside)
-            reason = f"{others} too, by {entry.by}: choose one, as with --file '{entry.file}={entry.variant}'"
+            reason = f"{others} too, by {entry.by}: choose one, e.g. with --file '{entry.file}={entry.variant}'"
         result.append(replace(entry, reason=reason))
     return result
 

@@ -1,6 +1,6 @@
-"""Settings of a checkpoint's text and image encoders, which it has the weights of and nothing else.
+"""Settings of a checkpoint's text and image encoders; the checkpoint itself holds only their weights.
 
-A folder or a model of the hub gives their configuration, and how texts become tokens and pictures pixels.
+A folder or a model of the hub provides their configuration, tokenizer and preprocessor.
 """
 
 import logging
@@ -19,16 +19,16 @@ from pipeline.encoders.tuned import MARKS, Settings
 
 log = logging.getLogger(__name__)
 
-TOKENIZERS = ("tokenizer.json", "vocab.txt")  # files that make a tokenizer
+TOKENIZERS = ("tokenizer.json", "vocab.txt")  # one of them is enough
 PREPROCESSOR = "preprocessor_config.json"
-BILINEAR = 2  # Pillow's number
+BILINEAR = 2  # Pillow's constant
 
 
 def read_text(name: str, rows: int) -> Settings:
-    """Return the settings of the text encoder `name`, whose vocabulary has `rows` vectors in the checkpoint.
+    """Return the settings of the text encoder `name`; its vocabulary has `rows` vectors in the checkpoint.
 
-    Where those are two more than it should have, they are the marks of the text `tags_plot`. Raises `ModelError` when
-    it cannot be had, is no BERT, or has a tokenizer of more words.
+    Two extra rows are the marks of the text `tags_plot`. Raises `ModelError` if the encoder is unavailable, is not a
+    BERT, or its tokenizer has more words.
     """
     with _explained("--text", name):
         source, config = _configuration("text", name)
@@ -37,7 +37,7 @@ def read_text(name: str, rows: int) -> Settings:
             config["vocab_size"] = rows
         tokenizer = _tokenizer(source.path, marked, config["vocab_size"])
         if tokenizer is None:
-            log.warning("--text: %s has no tokenizer: the model will read tokens, but no texts of films", name)
+            log.warning("--text: %s has no tokenizer: the model can read tokens, but not the texts of films", name)
         return {
             "encoder": name,
             "revision": source.revision,
@@ -45,7 +45,7 @@ def read_text(name: str, rows: int) -> Settings:
             "config": config,
             "pooling": "cls",
             "normalised": False,
-            "lower_case": False,  # which the tokenizer does itself
+            "lower_case": False,  # the tokenizer does it
             "max_tokens": min(MAX_TOKENS, config["max_position_embeddings"]),
             "padding": config["pad_token_id"] or 0,
             "tokenizer": tokenizer,
@@ -53,15 +53,15 @@ def read_text(name: str, rows: int) -> Settings:
 
 
 def read_image(name: str) -> Settings:
-    """Return the settings of the image encoder `name`; raise `ModelError` when it cannot be had or is no ViT."""
+    """Return the settings of the image encoder `name`; raise `ModelError` if it is unavailable or not a ViT."""
     with _explained("--image", name):
         source, config = _configuration("image", name)
         size = config["image_size"]
-        preparation = Preparation(size, size, BILINEAR, 1 / 255, [0.5] * 3, [0.5] * 3)  # as the reference does it
+        preparation = Preparation(size, size, BILINEAR, 1 / 255, [0.5] * 3, [0.5] * 3)  # as in the reference
         if (source.path / PREPROCESSOR).exists():
             preparation = read_preparation(source.path)
         if preparation.size != size:
-            raise ValueError(f"its preprocessor makes pictures of {preparation.size} px, it takes those of {size} px")
+            raise ValueError(f"its preprocessor returns images of {preparation.size} px, its input size is {size} px")
         return {
             "encoder": name,
             "revision": source.revision,
@@ -74,7 +74,7 @@ def read_image(name: str) -> Settings:
 
 
 def vocabulary(name: str) -> int:
-    """Return how many words the text encoder `name` starts with; raise `ModelError` as `read_text` does."""
+    """Return the number of words of the original text encoder `name`; raise `ModelError` as `read_text` does."""
     with _explained("--text", name):
         size: int = _configuration("text", name)[1]["vocab_size"]
         return size
@@ -86,12 +86,12 @@ def _configuration(kind: str, name: str) -> tuple[Source, dict[str, Any]]:
     source = locate(name, {}, weights=False)
     config = AutoConfig.from_pretrained(source.path, local_files_only=True, trust_remote_code=False).to_dict()
     if config["model_type"] != KINDS[kind]:
-        raise ValueError(f"it is of the kind {config['model_type']!r}, the checkpoints' is {KINDS[kind]!r}")
+        raise ValueError(f"its model_type is {config['model_type']!r}, the checkpoints' is {KINDS[kind]!r}")
     return source, {key: value for key, value in config.items() if key not in IGNORED_SETTINGS}
 
 
 def _tokenizer(folder: Path, marked: bool, rows: int) -> str | None:
-    """Return a folder's tokenizer as JSON, None without one; `marked` makes the marks the last of its `rows` words."""
+    """Return a folder's tokenizer as JSON, or None; if `marked`, the marks become the last of its `rows` words."""
     if not any((folder / file).exists() for file in TOKENIZERS):
         return None
     from transformers import AutoTokenizer
@@ -107,17 +107,16 @@ def _tokenizer(folder: Path, marked: bool, rows: int) -> str | None:
 
 @contextmanager
 def _explained(option: str, name: str) -> Iterator[None]:
-    """Turn what a library raises in the block into a `ModelError` naming the option and what is allowed."""
+    """Turn exceptions of libraries in the block into a `ModelError` with the option and its allowed values."""
     try:
         with quiet():
             yield
     except PipelineError:
         raise
-    except Exception as error:  # as tokenizers raises for damaged files
+    except Exception as error:  # tokenizers raises it for damaged files
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise ModelError(
             f"{option}: {name!r} cannot be used: {lines[0] if lines else type(error).__name__}\n"
-            "Name a folder with at least the config.json of the checkpoint's encoder, as save_pretrained of "
-            "transformers writes it, or the model of the Hugging Face hub that it started from, which needs a "
-            "connection the first time."
+            "Name a folder with at least the config.json of the checkpoint's encoder, as written by save_pretrained of "
+            "transformers, or the encoder's model on the Hugging Face hub, which needs a connection the first time."
         ) from error

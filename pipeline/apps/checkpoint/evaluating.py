@@ -1,7 +1,7 @@
-"""Imported checkpoints evaluated as models that were trained here are: features, dvc.lock, evaluation, comparison.
+"""Evaluating imported checkpoints like trained models: features, dvc.lock, evaluation, comparison.
 
-Other variants of params.yaml are left alone, since DVC would first train them: neither are they evaluated, nor does the
-comparison have them. Each step finds done what an earlier, killed run has done.
+Other variants of params.yaml are neither evaluated nor compared, as DVC would train them first. After a killed run each
+step resumes.
 """
 
 import json
@@ -32,28 +32,28 @@ from pipeline.core.variants import Variants
 from pipeline.params import Params, load_params
 
 PRESET = "reference-checkpoint"
-WIDTH = 100  # of the table where no terminal gives its own
+WIDTH = 100  # columns of the table if the output is not a terminal
 RETURN = "git checkout params.yaml dvc.lock metrics && dvc checkout --force"
 
 
 def announce(root: Path, variants: Sequence[str]) -> None:
-    """Print what evaluating the imported `variants` changes, and the way back."""
+    """Print the changes made by evaluating the imported `variants`, and how to undo them."""
     changes = preset_changes(root, PRESET)
-    print("--evaluate changes params.yaml:" if changes else "--evaluate finds params.yaml as it needs it.")
+    print("--evaluate changes params.yaml:" if changes else "--evaluate needs no change to params.yaml.")
     for key, before, after in changes:
         print(f"  {key}: {before} → {after}")
     print(
-        f"It replaces models/{{{','.join(variants)}}}, the features and metrics. Back to what dvc.lock of your last "
-        f"commit has:\n  {RETURN}"
+        f"It replaces models/{{{','.join(variants)}}}, the features and the metrics. To return to the state of your "
+        f"last commit:\n  {RETURN}"
     )
     if changes and (dirty := _uncommitted(root)):
-        print(f"{' and '.join(dirty)}: changes that are not committed to git do not come back with it.")
+        print(f"{' and '.join(dirty)}: uncommitted changes will be lost; commit them first.")
 
 
 def evaluate_imported(root: Path, variants: Sequence[str]) -> int:
-    """Evaluate and compare the models of `variants`, print them beside the others of the paper, return the exit status.
+    """Evaluate and compare the models of `variants`, print the results and return the exit status.
 
-    Raises `PipelineError` naming what failed.
+    Raises `PipelineError` if a stage fails.
     """
     apply_preset(root, PRESET)
     params = load_params(root / "params.yaml")
@@ -71,7 +71,7 @@ def evaluate_imported(root: Path, variants: Sequence[str]) -> int:
 
 
 def print_results(root: Path, variants: Sequence[str], params: Params) -> None:
-    """Print a row per variant of the paper: averages over films with their intervals, and the reference's figures."""
+    """Print one row per variant of the paper: averages over films with intervals, and the pooled figures."""
     names = columns_beside(params.compare.metric)
     found: dict[str, dict[str, Any]] = {
         name: json.loads((root / f"metrics/evaluate/{name}.json").read_text(encoding="utf-8")) for name in variants
@@ -80,7 +80,7 @@ def print_results(root: Path, variants: Sequence[str], params: Params) -> None:
     films, tracks = counted(first["queries"], "film"), counted(first["candidates"], unit_noun(first["unit"]))
     table = Table(
         title=f"The published checkpoints: {films}, {tracks} of {pool_name(first['pool'])}; averages over films with\n"
-        "95 % intervals, and pooled over the ranks of all tracks, as the reference counts",
+        "95 % intervals, and pooled over the ranks of all tracks, as in the reference",
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         title_justify="left",
@@ -110,9 +110,9 @@ def print_results(root: Path, variants: Sequence[str], params: Params) -> None:
 
 
 def _commit(root: Path, variants: Sequence[str]) -> None:
-    """Record the models as what training leaves, as `dvc commit -f train@VARIANT` does, but not in DVC's run cache.
+    """Record the models as outputs of training, as `dvc commit -f train@VARIANT` does, but not in DVC's run cache.
 
-    Whoever trains with these parameters later is thus not given the imported models instead.
+    Otherwise a later training with these parameters would restore the imported models.
     """
     from dvc.repo import Repo, lock_repo
 
@@ -125,19 +125,19 @@ def _commit(root: Path, variants: Sequence[str]) -> None:
 
 
 def _compare(root: Path, variants: Variants, params: Params) -> None:
-    """Write what the stage `compare` writes, for some of the variants."""
+    """Write the outputs of the stage `compare` for some of the variants."""
     from stages.compare import main
 
     main(root, variants, params.evaluate, params.compare)
     others = ", ".join(name for name in params.variants if name not in variants)
     print(
-        f"metrics/report.html compares the imported variants. `dvc repro compare` would add {others}, which it trains "
-        "first on the checkpoints' features."
+        f"metrics/report.html compares the imported variants. `dvc repro compare` adds {others}, but first trains them "
+        "on the checkpoints' features."
     )
 
 
 def _uncommitted(root: Path) -> list[str]:
-    """Return which of the files that change have changes that git does not have."""
+    """Return the files changed by `--evaluate` that have uncommitted changes."""
     files = ("params.yaml", "dvc.lock")
     command = ["git", "diff", "--name-only", "HEAD", "--", *files]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""A model's folder to a checkpoint as the reference publishes them."""
+"""Export of a model's folder as a checkpoint in the reference's format."""
 
 import csv
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ from pipeline.encoders.section import LOG_MEL, is_log_mel
 from pipeline.model.store import WEIGHTS, load_model
 from pipeline.store.films import INPUT_TABLES
 
-# no part of a tower that is trained, but how it was, how it is applied, and how its frames are stored
+# settings of training, inference and storage, which do not change the weights' shapes
 FREE = (
     "temperature",
     "components",
@@ -35,12 +35,12 @@ Config = dict[str, Any]
 
 
 def export_reference(folder: Path, path: Path) -> int:
-    """Write the model of `folder` to `path` as the reference saves its own; return how many tensors it has.
+    """Write the model of `folder` to `path` in the reference's format; return the number of tensors.
 
-    Raises `ModelError` listing why the reference's classes cannot hold it.
+    Raises `ModelError` with all reasons if the reference's classes cannot hold it.
     """
     if path.is_dir():
-        raise ModelError(f"--out: {path} is a folder; name a file in it, e.g. {path / folder.name}.pth")
+        raise ModelError(f"--out: found {path}, a folder; name a file, e.g. {path / folder.name}.pth")
     model, config = load_model(folder)
     reasons = list(_objections(config))
     if reasons:
@@ -69,7 +69,7 @@ def _objections(config: Config) -> Iterator[str]:
     """Yield the reasons why the reference's classes cannot hold a model: key, value found, value needed."""
     audio = config["features"]["audio"]
     if not is_log_mel(audio["encoder"]):
-        yield f"features.audio.encoder: found {audio['encoder']!r}, the reference has a tower of its own over {LOG_MEL}"
+        yield f"features.audio.encoder: found {audio['encoder']!r}, the reference has a tower over {LOG_MEL}"
     else:
         yield from _differences("features.audio", audio, {name: getattr(AUDIO, name) for name in SETTINGS})
         if config["window_steps"] != WINDOW_STEPS:
@@ -78,10 +78,10 @@ def _objections(config: Config) -> Iterator[str]:
     kinds = tuple(INPUT_TABLES[name] for name in config["inputs"])
     if kinds not in HEADS:
         inputs = ", ".join(config["inputs"])
-        yield f"inputs: found {inputs}; the reference has one text, one image, or a text and then an image"
+        yield f"inputs: found {inputs}, the reference has one text, one image, or a text followed by an image"
     for kind in dict.fromkeys(kinds):
         if kind not in config["encoders"]:
-            yield f"train.encoders: found frozen, of which {kind} has none in the model; the reference has finetune"
+            yield f"train.encoders: found frozen, so the model has no {kind} encoder; the reference has finetune"
             continue
         encoder = config["encoders"][kind]
         found = {
@@ -106,14 +106,14 @@ def _differences(prefix: str, found: Mapping[str, Any], needed: Mapping[str, Any
 
 
 def _logit_scale(folder: Path, config: Config) -> Tensor:
-    """Return the scale [1] as an imported checkpoint had it, else float64, as the reference makes it."""
+    """Return the scale [1] in the dtype of the imported checkpoint, else in float64, as in the reference."""
     with safe_open(folder / WEIGHTS, "pt") as file:
         scale = file.get_tensor(LOGIT_SCALE).reshape(1)
     return scale if "imported" in config else scale.double()
 
 
 def _best(folder: Path, config: Config) -> tuple[int, float]:
-    """Return the epoch with the least validation loss, and that loss; or what an imported checkpoint names."""
+    """Return the epoch with the lowest validation loss and that loss, or those of the imported checkpoint."""
     if "imported" in config:
         epoch, loss = config["imported"]["epoch"], config["imported"]["best_loss"]
         return epoch or 0, float("inf") if loss is None else loss

@@ -1,7 +1,6 @@
-"""Where checkpoints come from: one file, a folder, or a model of the Hugging Face hub.
+"""Sources of checkpoints: one file, a folder, or a model of the Hugging Face hub.
 
-Names and sizes are all that is known of files before they are fetched. A checkpoint is recognised by its ending and its
-size; nothing else of its name is taken for granted.
+Before files are fetched only their names and sizes are known. A checkpoint is recognised by its suffix and its size.
 """
 
 import os
@@ -14,24 +13,24 @@ from pipeline.core.hub import fetch, files_of, hub_address, is_hub_address
 
 SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".safetensors")
 SMALLEST = 2**20  # bytes; the audio tower alone has 4.7 million values
-LARGEST = 8 * 2**30  # bytes; the weights of all towers, and two more values each for Adam, are 2.4 GB
-POINTER = 1024  # bytes; what Git LFS leaves in a clone instead of a large file is smaller
+LARGEST = 8 * 2**30  # bytes; the weights of all towers with Adam's two moments are 2.4 GB
+POINTER = 1024  # bytes; Git LFS pointers are smaller
 
 
 @dataclass(frozen=True)
 class Source:
-    """Files that may be checkpoints."""
+    """Possible checkpoints."""
 
-    name: str  # as it was given
-    files: dict[str, int]  # bytes by path in it, with slashes
-    fetch: Callable[[str], Path]  # the path here of one of `files`
+    name: str  # as given by the user
+    files: dict[str, int]  # bytes by POSIX path
+    fetch: Callable[[str], Path]  # returns the local path of one of `files`
     is_file: bool = False  # rather than a folder or a model of the hub
 
 
 def open_source(text: str) -> Source:
-    """Return the files of `text`: a path, or an address of the hub.
+    """Return the files of `text`, a path or an address of the hub.
 
-    Raises `ParamsError` for what is neither, `HubError` for a model that cannot be had.
+    Raises `ParamsError` if it is neither, `HubError` if the model is unavailable.
     """
     if is_hub_address(text):
         address = hub_address(text)
@@ -43,23 +42,24 @@ def open_source(text: str) -> Source:
     if path.is_file():
         return Source(text, {path.name: path.stat().st_size}, lambda _: path, is_file=True)
     raise ParamsError(
-        f"{text} is missing or no file: name a checkpoint, a folder of them, or hf://OWNER/REPO of the Hugging Face hub"
+        f"{text} is not a file or folder: name a checkpoint, a folder of checkpoints, or hf://OWNER/REPO on the "
+        "Hugging Face hub"
     )
 
 
 def is_candidate(file: str) -> bool:
-    """Return whether a file has the ending of a checkpoint."""
+    """Return whether a file has the suffix of a checkpoint."""
     return PurePosixPath(file).suffix.lower() in SUFFIXES
 
 
 def size_reason(size: int, named: bool) -> str:
-    """Return why a file of `size` bytes is not read, empty where it is; one that the user names may be small."""
+    """Return why a file of `size` bytes is not read, or an empty string; a file `named` by the user may be small."""
     if size > LARGEST:
-        return f"it has {size / 2**30:.1f} GB, at most {LARGEST / 2**30:.0f} GB are read"
+        return f"it has {size / 2**30:.1f} GB, allowed are at most {LARGEST / 2**30:.0f} GB"
     if named or size >= SMALLEST:
         return ""
-    pointer = ", or one that `git lfs pull` has not fetched" if size < POINTER else ""
-    return f"it has {size:,} bytes, too few for a checkpoint: it is damaged, another file{pointer}"
+    pointer = ", or not yet fetched by `git lfs pull`" if size < POINTER else ""
+    return f"it has {size:,} bytes, too few for a checkpoint: it is damaged, another kind of file{pointer}"
 
 
 def _is_inside(name: str) -> bool:
@@ -68,7 +68,7 @@ def _is_inside(name: str) -> bool:
 
 
 def _files_below(folder: Path) -> dict[str, int]:
-    """Return the files of a folder and of those in it, but for hidden ones, in the order of their paths."""
+    """Return the files below a folder, except hidden ones, sorted by path."""
     found = {}
     for parent, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]

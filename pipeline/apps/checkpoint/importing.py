@@ -1,4 +1,4 @@
-"""A published checkpoint to a model's folder: its file is read as tensors alone, never as code."""
+"""Import of a published checkpoint as a model's folder; the file is read as tensors only, never as code."""
 
 import logging
 import math
@@ -35,10 +35,10 @@ from pipeline.store.films import INPUT_TABLES
 from pipeline.train.training import write_history
 
 WORDS = "text_encoder.embeddings.word_embeddings.weight"
-PARALLEL = "module."  # what DataParallel puts before every name
-UNREAD = ("text_encoder.embeddings.position_ids",)  # a constant that old versions of transformers kept
+PARALLEL = "module."  # prefix of every name under DataParallel
+UNREAD = ("text_encoder.embeddings.position_ids",)  # a constant in checkpoints of old versions of transformers
 
-# What numbers of NumPy are made of, by the names that its versions 1 and 2 write: a mean loss is often one.
+# NumPy scalars as pickled by versions 1 and 2; a mean loss is often one.
 NUMBERS: list[Any] = [
     *((scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
     *(numpy.dtype, *(type(numpy.dtype(code)) for code in ("f2", "f4", "f8", "i4", "i8", "?"))),
@@ -51,9 +51,9 @@ Config = dict[str, Any]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a file holds."""
+    """The content of a checkpoint."""
 
-    state: dict[str, Tensor]  # by the reference's names
+    state: dict[str, Tensor]  # with the reference's names
     epoch: int | None
     best_loss: float | None
 
@@ -61,10 +61,10 @@ class Checkpoint:
 def import_reference(
     path: Path, folder: Path, variant: str, inputs: Sequence[str], text: str, image: str, fuse_single: bool
 ) -> int:
-    """Write the checkpoint in `path` to `folder` as a model of `variant`; return how many tensors it has.
+    """Write the checkpoint in `path` to `folder` as a model of `variant`; return its number of tensors.
 
-    `text` and `image` name its encoders' configurations. Raises `ModelError` for a checkpoint of another variant, and
-    one for all that does not fit the published architecture.
+    `text` and `image` name its encoders' configurations. Raises `ModelError` if the checkpoint is of another variant,
+    or with all mismatches if it does not have the published architecture.
     """
     inputs = in_order(inputs)
     names = Names(inputs)
@@ -74,8 +74,8 @@ def import_reference(
     config = _config(checkpoint, variant, inputs, text, image, fuse_single)
     model = build_model(config)
     model.load_state_dict(_fitting(path, checkpoint.state, model, names))
-    model.logit_scale = nn.Parameter(checkpoint.state["logit_scale"].reshape(()))  # float64 is kept in the file
-    model.clamp_scale()  # as the reference does whenever it computes
+    model.logit_scale = nn.Parameter(checkpoint.state["logit_scale"].reshape(()))  # keeps float64
+    model.clamp_scale()  # the reference does so in every forward pass
     config["imported"] = {
         "checkpoint": path.name,
         "sha256": sha256_of(path),
@@ -83,36 +83,36 @@ def import_reference(
         "best_loss": checkpoint.best_loss,
     }
     save_model(folder, model, config)
-    write_history(folder / "history.csv", [])  # of training here
+    write_history(folder / "history.csv", [])
     return len(checkpoint.state)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Return the checkpoint in `path`: one with a `state_dict`, or a state dict by itself.
+    """Return the checkpoint in `path`: a dict with a `state_dict`, or a bare state dict.
 
-    Raises `ModelError` for a file that is missing, damaged, or holds more than tensors and plain values.
+    Raises `ModelError` if the file is missing, damaged, or holds anything but tensors and plain values.
     """
     if not path.is_file():
-        raise ModelError(f"{path} is missing or no file: name a checkpoint, a .pth file as the reference saves it")
+        raise ModelError(f"{path} is missing or not a file: name a .pth file of the reference")
     try:
         if path.suffix.lower() == ".safetensors":
             found: Any = load_file(path)
         else:
-            mapped = zipfile.is_zipfile(path)  # the optimizer's values, twice the size, then stay on the disk
+            mapped = zipfile.is_zipfile(path)  # leaves the optimizer's state, twice the size, on disk
             with torch.serialization.safe_globals(NUMBERS):
                 found = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except Exception as error:  # as torch raises for damaged files
+    except Exception as error:  # torch raises various types for damaged files
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise ModelError(
-            f"{path} cannot be read as tensors alone: {lines[0] if lines else type(error).__name__}\n"
-            "Anything else in such a file can run code, so it is not read. Fetch it again if it may be damaged, or ask "
-            "whoever made it for its state_dict alone."
+            f"{path} cannot be read as tensors only: {lines[0] if lines else type(error).__name__}\n"
+            "Other pickled objects can run code and are refused. Download the file again if it may be damaged, or ask "
+            "its author for the state_dict only."
         ) from None
     whole = found if isinstance(found, Mapping) else {}
     state = whole.get("state_dict", whole)
     named = isinstance(state, Mapping) and all(isinstance(name, str) for name in state)
     if not named or not state or not all(map(_is_plain, state.values())):
-        raise ModelError(f"{path} holds no state_dict, a tensor a name: it is no checkpoint of the reference")
+        raise ModelError(f"{path} holds no state_dict (tensors by name): it is not a checkpoint of the reference")
     if all(name.startswith(PARALLEL) for name in state):
         state = {name.removeprefix(PARALLEL): value for name, value in state.items()}
     renamed = {}
@@ -125,12 +125,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def kinds_of(checkpoint: Checkpoint) -> list[str]:
-    """Return the kinds of encoders that a checkpoint has, in the order of `KINDS`."""
+    """Return the kinds of encoders in a checkpoint, in the order of `KINDS`."""
     return [kind for kind in KINDS if any(name.startswith(f"{kind}_encoder.") for name in checkpoint.state)]
 
 
 def words_of(checkpoint: Checkpoint) -> int:
-    """Return how many words the text encoder has vectors of, 0 where they are missing."""
+    """Return the number of words in the text encoder's vocabulary, 0 if there is none."""
     shape = checkpoint.state[WORDS].shape if WORDS in checkpoint.state else ()
     return shape[0] if shape else 0
 
@@ -140,29 +140,29 @@ def _is_plain(value: Any) -> bool:
 
 
 def _number(value: Any) -> float | None:
-    """Return a finite number that a file gives as one, as NumPy's or as a tensor, None for anything else."""
+    """Return `value`, a number, NumPy scalar or one-element tensor, as a float; None if it is anything else."""
     if isinstance(value, numpy.generic) or (isinstance(value, Tensor) and value.numel() == 1):
         value = value.item()
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def _require_encoders(path: Path, checkpoint: Checkpoint, variant: str, inputs: Sequence[str]) -> None:
-    """Raise `ModelError` unless the checkpoint has encoders of just the kinds that the variant's inputs need."""
+    """Raise `ModelError` unless the checkpoint has exactly the kinds of encoders of the variant's inputs."""
     found = kinds_of(checkpoint)
     if found != [INPUT_TABLES[name] for name in inputs]:
         has = " and ".join(f"{'an' if kind == 'image' else 'a'} {kind} encoder" for kind in found) or "no encoder"
         raise ModelError(
-            f"{path} has {has}, variant {variant} has the inputs {', '.join(inputs)}: name the variant that it was "
-            "trained for with --file"
+            f"{path} has {has}, but variant {variant} has the inputs {', '.join(inputs)}: name the checkpoint's "
+            "variant with --file"
         )
 
 
 def _warn_of_marks(path: Path, checkpoint: Checkpoint, variant: str, inputs: Sequence[str], text: str) -> None:
-    """Warn of a text encoder that knows the marks of `tags_plot`, which the variant's inputs are without."""
+    """Warn if the text encoder's vocabulary has the marks of `tags_plot`, but the variant has no such input."""
     reads_text = "text" in kinds_of(checkpoint) and "tags_plot" not in inputs
     if reads_text and words_of(checkpoint) == vocabulary(text) + len(MARKS):
         log.warning(
-            "%s: its vocabulary has %s, which variant %s (%s) does not read: if it is another, name it with --file",
+            "%s: its vocabulary has %s, which variant %s (%s) does not use: if this variant is wrong, use --file",
             *(path.name, " and ".join(MARKS), variant, ", ".join(inputs)),
         )
 
@@ -178,7 +178,7 @@ def _config(
 
 
 def _fitting(path: Path, state: dict[str, Tensor], model: RetrievalModel, names: Names) -> dict[str, Tensor]:
-    """Return a checkpoint's tensors by the model's names, in its shapes; raise `ModelError` listing what is wrong."""
+    """Return a checkpoint's tensors with the model's names and shapes; raise `ModelError` with all mismatches."""
     ours = {names.reference(name): (name, value) for name, value in model.state_dict().items()}
     expected = {name: (reference_shape(own, value.shape), value) for name, (own, value) in ours.items()}
     fixed = constants()
@@ -190,14 +190,14 @@ def _fitting(path: Path, state: dict[str, Tensor], model: RetrievalModel, names:
             continue
         found = state[name]
         if found.shape != shape or found.is_floating_point() != value.is_floating_point():
-            wrong.append(f"misshapen: {name}: found {_kind(found.shape, found)}, expected {_kind(shape, value)}")
+            wrong.append(f"wrong shape: {name}: found {_kind(found.shape, found)}, expected {_kind(shape, value)}")
         elif name in fixed and not torch.allclose(found.to(value.dtype), value, rtol=0.0, atol=TOLERANCE):
-            wrong.append(f"other values: {name}: it is not {MEANING[name]}")
+            wrong.append(f"wrong values: {name} is not {MEANING[name]}")
     if wrong:
         raise ModelError(
             "\n  ".join([f"{path} does not have the published architecture:", *wrong])
-            + "\nIf these are its text or image encoder's, name their own configuration with --text and --image; "
-            "otherwise it was trained with other code, and cannot be imported."
+            + "\nIf these tensors belong to its text or image encoder, name the encoder's configuration with --text or "
+            "--image; otherwise the checkpoint was trained with other code and cannot be imported."
         )
     return {own: state[name].reshape(value.shape) for name, (own, value) in ours.items()}
 

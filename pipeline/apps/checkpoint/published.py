@@ -1,14 +1,14 @@
-"""The architecture of the published checkpoints, as the paper and its code have it, in this project's parameters.
+"""The architecture of the published checkpoints, from the paper and its code, as parameters of this project.
 
-Soundtrack Recommendation for Film Productions: A Multimodal Approach. A checkpoint states none of it but the shapes of
-its tensors; the configurations of the text and image encoders come from elsewhere.
+Soundtrack Recommendation for Film Productions: A Multimodal Approach. A checkpoint itself holds only tensors; the
+configurations of the text and image encoders come from other sources.
 """
 
 from pipeline.encoders.section import LogMelFeatures
 from pipeline.model.section import AudioTower, Model, Projector, QueryTower
 
-TEXT, IMAGE = "bert-base-uncased", "google/vit-base-patch16-224-in21k"  # what its encoders started from
-KINDS = {"text": "bert", "image": "vit"}  # of transformers; the order of the kinds is that of a query's tokens
+TEXT, IMAGE = "bert-base-uncased", "google/vit-base-patch16-224-in21k"  # the encoders' initial weights
+KINDS = {"text": "bert", "image": "vit"}  # model_type by kind; in the order of a query's tokens
 ENCODER_WIDTH = 768
 MAX_TOKENS = 512
 
@@ -28,11 +28,11 @@ ARCHITECTURE = Model(
     temperature=0.2,
     max_logit_scale=100.0,
     towers="paper",
-    components=60,  # this and the noise: read by other towers
+    components=60,  # unused by the paper's towers, as is the noise
     noise=1.5,
     audio=AudioTower(
         window_seconds=9.92,
-        window_hop_seconds=4.96,  # this project's own: the reference embeds one window a file
+        window_hop_seconds=4.96,  # chosen by this project: the reference embeds one window per file
         channels=128,
         blocks=4,
         width=256,

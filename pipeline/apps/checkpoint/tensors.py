@@ -1,6 +1,6 @@
-"""The tensors of a checkpoint: the reference's name and shape of each of a `RetrievalModel`, and its two constants.
+"""The tensors of a checkpoint: the reference's name and shape of each tensor of a `RetrievalModel`, and two constants.
 
-Its names for the encoders are those of transformers 4; version 5 renamed the layers of ViT.
+The reference names the encoders' layers as transformers 4 does; version 5 renamed the layers of ViT.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from pipeline.core.errors import ModelError
 from pipeline.encoders.log_mel import LogMel
 from pipeline.store.films import INPUT_TABLES
 
-HEADS = {("text",): "V_proj", ("image",): "A_proj", ("text", "image"): "cross_projector"}  # by a query's tokens
+HEADS = {("text",): "V_proj", ("image",): "A_proj", ("text", "image"): "cross_projector"}  # by kinds of inputs
 VIT_LAYER = "layers."  # of version 5
-VIT = (  # of version 5, and of version 4
+VIT = (  # version 5, version 4
     (VIT_LAYER, "encoder.layer."),
     (".attention.q_proj.", ".attention.attention.query."),
     (".attention.k_proj.", ".attention.attention.key."),
@@ -24,13 +24,13 @@ VIT = (  # of version 5, and of version 4
     (".mlp.fc2.", ".output.dense."),
 )
 IMAGE_ENCODER = "image_encoder."
-# What the reference keeps among its weights although nothing trains it: its Hann window and its mel filterbank.
-TOLERANCE = 1e-4  # their last digits are those of the machine that made them
+# Constants among the reference's weights: its Hann window and its mel filterbank.
+TOLERANCE = 1e-4  # their last digits depend on the machine that computed them
 WINDOW = "audio_encoder.audio_representation.spec_fn.window"
 FILTERBANK = "audio_encoder.audio_representation.mel_scale.fb"
 MEANING = {
     WINDOW: f"the Hann window of {AUDIO.n_fft} samples",
-    FILTERBANK: f"the filterbank of {AUDIO.n_mels} HTK bands, {AUDIO.f_min:g} to {AUDIO.f_max:g} Hz, for sound of "
+    FILTERBANK: f"the filterbank of {AUDIO.n_mels} HTK bands, {AUDIO.f_min:g} to {AUDIO.f_max:g} Hz, at "
     f"{AUDIO.sample_rate} Hz",
 }
 
@@ -38,20 +38,20 @@ CLASS_TOKEN, POSITIONS, LOGIT_SCALE = "audio_tower.tower.class_token", "audio_to
 
 
 def in_order(inputs: Sequence[str]) -> list[str]:
-    """Return a query's inputs in the reference's order: a text, and then an image."""
+    """Return a query's inputs in the reference's order: text, image."""
     return sorted(inputs, key=lambda name: list(KINDS).index(INPUT_TABLES[name]))
 
 
 class Names:
-    """The names of one variant."""
+    """The reference's tensor names for one variant."""
 
     def __init__(self, inputs: Sequence[str]) -> None:
-        """Take the inputs in the reference's order; raise `ModelError` for a query that it does not have."""
+        """Build the names for inputs in the reference's order; raise `ModelError` if it has no such query."""
         kinds = tuple(INPUT_TABLES[name] for name in inputs)
         if kinds not in HEADS:
             raise ModelError(
-                f"inputs: found {', '.join(inputs)}; the reference has queries of one text, of one image, or of a text "
-                "and then an image"
+                f"inputs: found {', '.join(inputs)}, the reference has one text, one image, or a text followed by an "
+                "image"
             )
         self._theirs = _audio() | {
             "audio_tower.head": "audio_projector.fc",
@@ -65,7 +65,7 @@ class Names:
             self._theirs[f"encoders.{kind}.network"] = f"{kind}_encoder"
 
     def reference(self, name: str) -> str:
-        """Return the reference's name of a tensor of the model."""
+        """Return the reference's name of the model's tensor `name`."""
         part = name
         while part not in self._theirs:
             part = part.rpartition(".")[0]
@@ -73,20 +73,20 @@ class Names:
 
 
 def reference_shape(name: str, shape: Sequence[int]) -> tuple[int, ...]:
-    """Return the reference's shape of the tensor that is `name` and has `shape` in the model."""
+    """Return the reference's shape of the model's tensor `name` of `shape`."""
     if name == CLASS_TOKEN:
         return tuple(shape[1:])
     return (1, *shape) if name in (POSITIONS, LOGIT_SCALE) else tuple(shape)
 
 
 def constants() -> dict[str, Tensor]:
-    """Return the Hann window [n_fft] and the filterbank [k, m] by their names, as `LogMel` computes them."""
+    """Return the Hann window [n_fft] and the filterbank [k, m] of `LogMel` by name."""
     log_mel = LogMel(AUDIO)
     return {WINDOW: log_mel.window, FILTERBANK: log_mel.bands}
 
 
 def of_version_4(name: str) -> str:
-    """Return the reference's name of a tensor whose name may be that of either version of transformers."""
+    """Return the reference's name of a tensor named as in version 4 or 5 of transformers."""
     if not name.startswith(IMAGE_ENCODER + VIT_LAYER):
         return name
     name = name.removeprefix(IMAGE_ENCODER)
@@ -112,7 +112,7 @@ def _audio() -> dict[str, str]:
 
 
 def _layers(ours: str, theirs: str, wrapped: str, count: int) -> dict[str, str]:
-    """Return the names in a transformer of `count` layers; `wrapped` is what the reference puts around each half."""
+    """Return the names in a transformer of `count` layers; `wrapped` is the reference's wrapper of each sublayer."""
     names: dict[str, str] = {}
     for i in range(count):
         attention, feedforward = (f"{theirs}.layers.{i}.{half}{wrapped}" for half in (0, 1))

@@ -1,1 +1,1 @@
-"""Published models, one's own and others': their folders, the model card, pushing one to the hub, loading one."""
+"""Published models, local and on the hub: their folders, the model card, pushing and loading."""

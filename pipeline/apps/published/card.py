@@ -1,6 +1,6 @@
-"""The model card: what a published model is, written from its files and its evaluation, in the form that the hub reads.
+"""The model card of a published model, generated from its files and its evaluation in the hub's format.
 
-The front matter (https://huggingface.co/docs/hub/model-cards) has the figures as a `model-index`.
+The front matter (https://huggingface.co/docs/hub/model-cards) holds the figures as a `model-index`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,11 +18,11 @@ from pipeline.store.inputs import needs_of
 
 PROJECT = "soundtrack-retrieval"
 TAGS = ["soundtrack", "film", "music", "music-retrieval", "cross-modal-retrieval"]
-TASK = "feature-extraction"  # of the tasks that the hub knows, that of a model which gives embeddings
+TASK = "feature-extraction"  # the hub's task for models that return embeddings
 SHOWN = ("recall_at_1", "recall_at_5", "recall_at_10", "hit_rate_at_10", "mrr", "map", "ndcg_at_10", "median_rank")
 EXAMPLE = {
     "tags": "noir, 1950s, revenge",
-    "plot": "A detective falls for the woman whom he follows.",
+    "plot": "A detective falls for the woman he follows.",
     "image": "poster.jpg",
 }
 OPTIONS = {"tags": '--tags "noir, 1950s, revenge"', "plot": "--plot plot.txt", "image": "--image poster.jpg"}
@@ -30,17 +30,17 @@ OPTIONS = {"tags": '--tags "noir, 1950s, revenge"', "plot": "--plot plot.txt", "
 
 @dataclass(frozen=True)
 class Facts:
-    """What a card states about a model, besides its config and figures."""
+    """The facts of a card besides the model's config and figures."""
 
     address: Address
     corpus: str
-    license: str  # its id on the hub
+    license: str  # id on the hub
     digest: str  # SHA-256 of the weights
     tracks: Sequence[Mapping[str, Any]]  # of the index: fid and split
 
 
 def model_card(config: Config, metrics: Mapping[str, Any], facts: Facts) -> str:
-    """Return the text of README.md; raise `KeyError` where `metrics` lacks what an evaluation writes."""
+    """Return the text of README.md; raise `KeyError` if `metrics` lacks a key of an evaluation."""
     names = [name for name in SHOWN if name in metrics]
     headline = HEADLINE if HEADLINE in metrics else INSTEAD
     needs = needs_of(config.inputs)
@@ -116,7 +116,7 @@ def _sides(tracks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _encoders(config: Config) -> list[str]:
-    """Return what reads each input, and the music."""
+    """Return the encoder of each input and of the music."""
     found: dict[str, list[str]] = {}
     for kind, settings in {**config.features, **config.encoders}.items():
         what = f"`{settings['encoder']}`" + (f" ({revision})" if (revision := settings.get("revision")) else "")

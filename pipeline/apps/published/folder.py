@@ -1,9 +1,8 @@
-"""A published folder: weights, config and index of tracks, as `publish` writes them, and what of them is trusted.
+"""A published folder: weights, config and index of tracks, as `publish` writes them, checked before use.
 
-One of the hub may be anybody's. Its weights are safetensors and its index is Parquet, both limited in size; no code
-comes with it. Its config is checked key by key, and has to describe the shapes of the weights. Encoders that it names
-are models of a package or of the hub: a name that could be a path is refused, and so are settings by which transformers
-fetches more.
+A folder of the hub is untrusted. Weights are safetensors and the index is Parquet, both limited in size; neither can
+hold code. The config is checked key by key and must describe the shapes of the weights. Its encoders must be models of
+a package or of the hub: names that may be paths are refused, and so are settings that make transformers fetch more.
 """
 
 import re
@@ -29,7 +28,7 @@ from pipeline.store.index import INDEX
 
 LIMITS = {CONFIG: 100_000_000, WEIGHTS: 20_000_000_000, INDEX: 10_000_000_000}  # bytes; a config may hold a tokenizer
 MOST_TRACKS = 20_000_000
-MOST_STEPS = 100_000  # of anything that a config counts, such as layers
+MOST_STEPS = 100_000  # limit of every count in a config, e.g. of layers
 AGAIN = "`dvc repro publish` writes one of this version"
 ENCODER = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")  # a model of a package, or OWNER/REPO of the hub
 SPEC = ("encoder", "width")  # keys of every encoder
@@ -60,10 +59,10 @@ class Config:
 
 
 def published_folder(model: str) -> tuple[Path, Config]:
-    """Return the folder that `model` is, or that is fetched from the hub for an address, and its config.
+    """Return the folder `model`, or the one fetched from the hub for an address, and its config.
 
-    Raises `HubError` as `pipeline.core.hub` does, and `ModelError` for a folder that holds no published model, of this
-    version or at all, or something in it that is not trusted.
+    Raises `HubError` as `pipeline.core.hub` does, and `ModelError` if the folder holds no published model of this
+    version, or an unsafe one.
     """
     if is_hub_address(model):
         address = hub_address(model)
@@ -73,27 +72,27 @@ def published_folder(model: str) -> tuple[Path, Config]:
         for key, name in encoders_of(config):
             if not is_shareable(name) or Path(name).exists():
                 raise ModelError(
-                    f"{model}: {CONFIG}: {key}: found {name!r}, allowed is a model of a package or the hub"
+                    f"{model}: {CONFIG}: {key}: found {name!r}, allowed are models of a package or of the hub"
                 )
         for kind, settings in config.encoders.items():
             if found := sorted(FETCHING & {*_keys(settings)}):
-                raise ModelError(f"{model}: {CONFIG}: encoders.{kind}: {found[0]} is not allowed in somebody's model")
+                raise ModelError(f"{model}: {CONFIG}: encoders.{kind}: {found[0]} is not allowed in a model of the hub")
         require_whole(model, folder, config)
         return folder, config
     folder = Path(model)
     if not folder.is_dir():
-        raise ModelError(f"found {model!r}, a model is a folder that `publish` wrote, or hf://OWNER/REPO")
+        raise ModelError(f"model: found {model!r}, allowed are folders written by `publish` and hf://OWNER/REPO")
     _require_files(model, {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()})
     return folder, read_config(model, folder)
 
 
 def read_config(model: str, folder: Path) -> Config:
-    """Return the config of a folder; raise `ModelError` naming the key that is wrong."""
+    """Return the config of a folder; raise `ModelError` naming the first wrong key."""
     try:
         config = TypeAdapter(Config).validate_json((folder / CONFIG).read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "its text"
+        key = ".".join(map(str, first["loc"])) or "JSON"
         raise ModelError(f"{model}: {CONFIG}: {key}: {first['msg']}; {AGAIN}") from None
     needed: list[tuple[str, str, tuple[str, ...]]] = [("features", "audio", SPEC)]
     for of_input in config.inputs:
@@ -109,19 +108,19 @@ def read_config(model: str, folder: Path) -> Config:
 
 
 def encoders_of(config: Config) -> Iterator[tuple[str, str]]:
-    """Yield the key and the value of every name of an encoder."""
+    """Yield the key and the name of every encoder."""
     for part, of_part in (("features", config.features), ("encoders", config.encoders)):
         for kind, settings in of_part.items():
             yield f"{part}.{kind}.encoder", str(settings.get("encoder"))
 
 
 def is_shareable(encoder: str) -> bool:
-    """Return whether the name of an encoder means the same on every machine, which that of a folder does not."""
+    """Return whether `encoder` names the same encoder on every machine; the path of a folder does not."""
     return ENCODER.fullmatch(encoder) is not None
 
 
 def require_whole(model: str, folder: Path, config: Config) -> None:
-    """Raise `ModelError` where weights, config and index do not fit together, or are larger than anything real."""
+    """Raise `ModelError` if weights, config and index are inconsistent or too large."""
     if max(_numbers(TypeAdapter(Config).dump_python(config)["model"]), default=0) > MOST_STEPS:
         raise ModelError(f"{model}: {CONFIG}: model: a number above {MOST_STEPS}")
     try:
@@ -135,20 +134,23 @@ def require_whole(model: str, folder: Path, config: Config) -> None:
         raise ModelError(f"{model} is damaged ({error})") from None
     except PipelineError:
         raise
-    except Exception as error:  # whatever a network raises for settings that are none
-        raise ModelError(f"{model}: {CONFIG} describes no model of this version ({error})") from None
+    except Exception as error:  # networks raise various types for invalid settings
+        raise ModelError(f"{model}: {CONFIG} does not describe a model of this version ({error})") from None
     if shapes != {name: list(value.shape) for name, value in built.state_dict().items()}:
-        raise ModelError(f"{model}: {WEIGHTS} does not hold what {CONFIG} describes")
+        raise ModelError(f"{model}: {WEIGHTS} does not match {CONFIG}")
     if stored.num_rows > MOST_TRACKS or size > LIMITS[INDEX]:
-        raise ModelError(f"{model}: {INDEX} has {stored.num_rows} tracks of {size} bytes, more than is read")
+        raise ModelError(
+            f"{model}: {INDEX} has {stored.num_rows} tracks in {size} bytes, allowed are {MOST_TRACKS} tracks in "
+            f"{LIMITS[INDEX]} bytes"
+        )
 
 
 def _require_files(model: str, sizes: Mapping[str, int]) -> None:
     for name, most in LIMITS.items():
         if name not in sizes:
-            raise ModelError(f"{model} has no {name}, so it holds no published model; {AGAIN}")
+            raise ModelError(f"{model} has no {name}: it is not a published model; {AGAIN}")
         if sizes[name] > most:
-            raise ModelError(f"{model}: {name} has {sizes[name]} bytes, at most {most} are read")
+            raise ModelError(f"{model}: {name} has {sizes[name]} bytes, allowed are at most {most}")
 
 
 def _keys(value: Any) -> Iterator[str]:

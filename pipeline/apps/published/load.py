@@ -1,7 +1,7 @@
 """A published model in any program: `load("hf://OWNER/REPO").recommend(tags=…, plot=…, image=…)`.
 
-Nothing of a repository is needed, neither params.yaml nor data: what a model was trained on is in its config. Encoders
-are loaded with the first query that needs them.
+It needs no repository, params.yaml or data: the config describes the model completely. Encoders are loaded with the
+first query that needs them.
 """
 
 import shlex
@@ -27,8 +27,8 @@ from pipeline.params import Recommend
 from pipeline.store.index import INDEX
 from pipeline.store.inputs import needs_of
 
-# Limits protect who answers, so they are not the publisher's to choose; these are those of the params.yaml that comes
-# with the project. An index of films is small enough to be searched exactly.
+# Limits protect the user, not the publisher; the values are those of the project's params.yaml. An index of films is
+# small enough for exact search.
 SETTINGS = Recommend(
     search="exact",
     lists=1024,
@@ -43,7 +43,7 @@ SETTINGS = Recommend(
 
 @dataclass(frozen=True)
 class PublishedLibrary:
-    """The tracks of a published model's index; their audio stays with the publisher."""
+    """The tracks of a published model's index, without audio."""
 
     published: Path
     name: str = FILMS
@@ -62,7 +62,7 @@ class PublishedModel:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Which of tags, plot and image a query has to give."""
+        """The inputs (tags, plot, image) that every query must have."""
         (model,) = self.recommender.models.values()
         return model.needs
 
@@ -75,11 +75,11 @@ class PublishedModel:
         exclude: Sequence[str] = (),
         per_film: int | None = None,
     ) -> list[dict[str, Any]]:
-        """Return the `k` tracks that fit a film best, the best first.
+        """Return the `k` tracks that match a film best, best first.
 
-        `tags` are words or phrases, parted by commas or in a list; `plot` is a text with a paragraph per line; `image`
-        is a file or a picture of Pillow. `exclude` names films by id or title, and of each film there are at most
-        `per_film` tracks. Raises `ModelError` for a query that lacks what the model needs, or cannot be read.
+        `tags` are words or phrases, separated by commas or in a list; `plot` is a text with one paragraph per line;
+        `image` is a file or a Pillow image. `exclude` names films by id or title; `per_film` limits the tracks of each
+        film. Raises `ModelError` if an input of the query is missing or cannot be read.
         """
         joined = tags if isinstance(tags, str) or tags is None else ", ".join(tags)
         picture = Path(image) if isinstance(image, str) else image
@@ -94,13 +94,13 @@ class PublishedModel:
 def load(model: str | Path, device: Device = "auto") -> PublishedModel:
     """Return the published model in a folder or at `hf://OWNER/REPO`, on `device`.
 
-    Raises `HubError` where the hub cannot be asked and the cache lacks the model, `ModelError` where it is none.
+    Raises `HubError` if the hub is unreachable and the model is not cached, `ModelError` if it is not a valid model.
     """
     return PublishedModel(open_published(str(model), device))
 
 
 def open_published(model: str, device: Device) -> Recommender:
-    """Return what recommends with a published model and searches its index; raises as `load` does."""
+    """Return the recommender of a published model and its index; raises as `load` does."""
     if device not in get_args(Device):
         raise ModelError(f"device: found {device!r}, allowed are {', '.join(get_args(Device))}")
     folder, config = published_folder(model)

@@ -1,4 +1,4 @@
-"""The published model put on the hub, with a card written from its files; what belongs to this machine stays here."""
+"""Pushing the published model to the hub with a generated card; local paths and passwords are refused."""
 
 import json
 import re
@@ -22,16 +22,16 @@ LICENSES = {"MIT License": "mit", "Apache License": "apache-2.0"}  # first line 
 OTHER = "other"
 PRIVATE = re.compile(
     r"/|~|[A-Za-z]:\\|file:|\w+://[^/]*@", re.IGNORECASE
-)  # begins a path, or an address with a password
+)  # start of a path, or of a URL with a password
 UPLOADED = "is not published:"
 
 
 def prepare(root: Path, address: Address, corpus: str, license_id: str | None, out: Path) -> None:
-    """Write what is published, models/published below `root` with a model card, to the folder `out`.
+    """Write models/published below `root` and a model card to the folder `out`.
 
-    Without `license_id` the licence is that of the repository. Raises `MissingFileError` where the model or its
-    evaluation is missing, and `ModelError` where they do not belong together or name something of this machine, and for
-    an `out` that holds anything but what was written there before.
+    `license_id` defaults to the repository's licence. Raises `MissingFileError` if the model or its evaluation is
+    missing, and `ModelError` if they are inconsistent or name local files, or if `out` holds other files than an
+    earlier call wrote.
     """
     folder = root / "models" / PUBLISHED
     there = {path.name for path in out.iterdir()} if out.is_dir() else set()
@@ -44,10 +44,12 @@ def prepare(root: Path, address: Address, corpus: str, license_id: str | None, o
     metrics = _metrics(root / f"metrics/evaluate/{config.variant}.json", digest)
     index = open_index(folder / INDEX, REPUBLISH)
     if index.about.get("model") != digest:
-        raise ModelError(f"{folder / INDEX} was made with other weights than {folder / WEIGHTS}: {REPUBLISH}")
+        raise ModelError(f"{folder / INDEX} was computed with other weights than {folder / WEIGHTS}: {REPUBLISH}")
     for key, name in encoders_of(config):
         if not is_shareable(name):
-            raise ModelError(f"{folder / CONFIG}: {key}: {name!r} is a folder of this machine, which nobody else has")
+            raise ModelError(
+                f"{folder / CONFIG}: {key}: found {name!r}, a local folder; allowed are models of a package or the hub"
+            )
     _require_public(index, folder / INDEX)
     tracks = index.tracks.select(["fid", "split"]).to_pylist()
     facts = Facts(address, corpus, license_id or _license(root), digest, tracks)
@@ -55,7 +57,7 @@ def prepare(root: Path, address: Address, corpus: str, license_id: str | None, o
         card = model_card(config, metrics, facts)
     except KeyError as error:
         advice = f"run `dvc repro --force evaluate@{config.variant}`"
-        raise ModelError(f"metrics/evaluate/{config.variant}.json has no {error}: {advice}") from None
+        raise ModelError(f"metrics/evaluate/{config.variant}.json lacks {error}: {advice}") from None
     try:
         for name in LIMITS:
             write_bytes(out / name, (folder / name).read_bytes())
@@ -65,13 +67,13 @@ def prepare(root: Path, address: Address, corpus: str, license_id: str | None, o
 
 
 def push(folder: Path, address: Address, private: bool, message: str) -> str:
-    """Make the files of `folder` a commit of the model at `address`, which is made if need be; return its address.
+    """Push the files of `folder` as a commit to the model at `address`, created if missing; return the commit's URL.
 
-    Raises `HubError` where the hub refuses or is not reached, and for a public model that is to be `private`.
+    Raises `HubError` if the hub refuses or is unreachable, or if `private` is set for an existing public model.
     """
     api = hub()
     with explained(address, UPLOADED), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a table in a model's repository is meant
+        warnings.simplefilter("ignore", UserWarning)  # about a Parquet file in a model's repository, which is intended
         api.create_repo(address.repository, private=private or None, exist_ok=True)
         if private and not api.model_info(address.repository).private:
             raise HubError(f"{address} {UPLOADED} it is public; make it private on the hub, or leave out --private")
@@ -82,7 +84,7 @@ def push(folder: Path, address: Address, private: bool, message: str) -> str:
 
 
 def _metrics(path: Path, digest: str) -> dict[str, Any]:
-    """Return the figures of the weights of `digest`."""
+    """Return the figures in `path`, which must be those of the weights with `digest`."""
     advice = f"run `dvc repro evaluate@{path.stem}`"
     try:
         metrics: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -93,14 +95,14 @@ def _metrics(path: Path, digest: str) -> dict[str, Any]:
         raise MissingFileError(f"{path} cannot be read ({error}): remove it and {advice}") from None
     if measured != digest:
         raise ModelError(
-            f"{path} has the figures of other weights ({str(measured)[:8]}) than models/{PUBLISHED} ({digest[:8]}): "
+            f"{path} belongs to other weights ({str(measured)[:8]}) than models/{PUBLISHED} ({digest[:8]}): "
             "run `dvc repro`"
         )
     return metrics
 
 
 def _require_public(index: TrackIndex, path: Path) -> None:
-    """Raise `ModelError` for a track with a field that is a path of this machine, or holds a password."""
+    """Raise `ModelError` if a field of a track is a local path or holds a password."""
     names = [name for name in INDEX_KEYS.names if name not in ("film", "title", "artist", "music_tags")]
     for track in index.tracks.select(names).to_pylist():
         for name in names:
@@ -109,7 +111,7 @@ def _require_public(index: TrackIndex, path: Path) -> None:
 
 
 def _license(root: Path) -> str:
-    """Return the licence of the repository, by its id on the hub."""
+    """Return the repository's licence as its id on the hub."""
     try:
         first = (root / "LICENSE").read_text(encoding="utf-8").lstrip().splitlines()[0].strip()
     except (OSError, ValueError, IndexError):

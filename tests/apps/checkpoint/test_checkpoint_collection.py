@@ -133,11 +133,11 @@ def test_what_a_folder_has_and_lacks(folder, checkpoint, state_of, capsys):
     assert not Path("opened").exists()
     out = capsys.readouterr().out
     lines = rows(out)
-    assert "has an image encoder, variant ImTa has the inputs tags, image" in " ".join(out.split())
+    assert "has an image encoder, but variant ImTa has the inputs tags, image" in " ".join(out.split())
     for file in ("M-Plo.pth", "M-Ta.pth"):
-        assert f"{file} cannot be read as tensors alone" in lines[file]
+        assert f"{file} cannot be read as tensors only" in lines[file]
     assert "git lfs pull" in " ".join(out.split())
-    assert "Without a checkpoint: Ta, Plo, ImTa, ImPlo, TaPlo" in out
+    assert "Variants without a checkpoint: Ta, Plo, ImTa, ImPlo, TaPlo" in out
     assert "notes.txt" in out
     assert ".hidden" not in out
 
@@ -153,18 +153,18 @@ def test_files_whose_variant_only_the_user_knows(folder, checkpoint, capsys):
     assert set(imported()) == {"Plo"}
     (folder / "M-Im.pth").write_bytes(checkpoint("Im"))
     assert main(["import-reference", "saved", *ENCODERS, "--file", "deep/one.pth=All", "--out", "here"]) == 1
-    assert "deep/one.pth named with --file, not imported" in capsys.readouterr().err
+    assert "--file: deep/one.pth not imported" in capsys.readouterr().err
     assert [path.name for path in Path("here").iterdir()] == ["Im"], "what can be imported is"
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--file", "a.pth"], "--file: found 'a.pth', write FILE=VARIANT"),
+        (["--file", "a.pth"], "--file: found 'a.pth', expected FILE=VARIANT"),
         (["--file", "c.pth=Im"], "--file: found 'c.pth', allowed are a.pth, b.pth"),
         (["--file", "a.pth=Nope"], "variant: found 'Nope', allowed are Im, "),
-        (["--file", "a.pth=Im", "--file", "b.pth=Im"], "found 'b.pth=Im', but its file or its variant is named before"),
-        (["--variant", "Im"], "--variant: allowed with one file"),
+        (["--file", "a.pth=Im", "--file", "b.pth=Im"], "found 'b.pth=Im', whose file or variant was already named"),
+        (["--variant", "Im"], "--variant: allowed for a single file only"),
         (["--evaluate", "--out", "x"], "--out: not allowed with --evaluate"),
     ],
 )
@@ -212,28 +212,28 @@ def test_of_several_files_of_one_variant_the_surer_one_is_taken(decided):
     found = decided({"All/best.pth": "All", "M-All.pth": "All", "x.pth": "All"})
     assert found["M-All.pth"] == ("All", NAME, "")
     assert found["All/best.pth"] == ("All", FOLDER, f"All is M-All.pth, by {NAME}")
-    assert found["x.pth"] == ("All", TENSORS, "its tensors give All, as another file's name does")
+    assert found["x.pth"] == ("All", TENSORS, "its tensors are those of All, which has another file")
     found = decided({"M-Im.pth": "Im", "x.pth": "Im"}, {"x.pth": "Im"})
     assert found == {"M-Im.pth": ("Im", NAME, f"Im is x.pth, by {OPTION}"), "x.pth": ("Im", OPTION, "")}
 
 
 def test_of_files_that_are_equally_one_variant_none_is_taken(decided):
     found = decided({"best_M-Im.pth": "Im", "last_M-Im.pth": "Im", "x.pth": "TaPlo", "y.pth": "TaPlo"})
-    assert found["best_M-Im.pth"][2] == "last_M-Im.pth too, by name: choose one, as with --file 'best_M-Im.pth=Im'"
-    assert found["y.pth"][2] == "x.pth too, by tensors: choose one, as with --file 'y.pth=TaPlo'"
+    assert found["best_M-Im.pth"][2] == "last_M-Im.pth too, by name: choose one, e.g. with --file 'best_M-Im.pth=Im'"
+    assert found["y.pth"][2] == "x.pth too, by tensors: choose one, e.g. with --file 'y.pth=TaPlo'"
     assert all(reason for _, _, reason in found.values())
 
 
 def test_where_every_variant_has_a_file_no_other_is_read(decided):
     decided.checkpoint = lambda _: bytes(2**20)
     found = decided({f"M-{variant}.pth": variant for variant in KINDS} | {"x.pth": "Im"})
-    assert found.pop("x.pth") == ("", "", "its name gives no variant, and each variant has a file")
+    assert found.pop("x.pth") == ("", "", "its name has no variant, and every variant has a file")
     assert {variant: by for variant, by, _ in found.values()} == dict.fromkeys(KINDS, NAME)
 
 
 def test_files_that_are_too_large_are_not_read(decided, monkeypatch):
     monkeypatch.setattr(files, "LARGEST", 2**20)
-    assert decided({"M-Im.pth": "Im"})["M-Im.pth"][2].endswith("at most 0 GB are read")
+    assert decided({"M-Im.pth": "Im"})["M-Im.pth"][2].endswith("allowed are at most 0 GB")
 
 
 def test_marks_that_a_variant_does_not_read_are_warned_of(folder, checkpoint, caplog):

@@ -141,9 +141,9 @@ def test_a_model_of_other_widths_and_frozen_encoders_is_refused_with_all_reasons
         ("model.query.width", "64, the reference has 256"),
         ("model.query.head_width", "32, the reference has 100"),
         ("model.projector.hidden", "128, the reference has 512"),
-        ("inputs", "image, tags; the reference has one text, one image, or a text and then an image"),
-        ("train.encoders", "frozen, of which image has none in the model; the reference has finetune"),
-        ("train.encoders", "frozen, of which text has none in the model; the reference has finetune"),
+        ("inputs", "image, tags, the reference has one text, one image, or a text followed by an image"),
+        ("train.encoders", "frozen, so the model has no image encoder; the reference has finetune"),
+        ("train.encoders", "frozen, so the model has no text encoder; the reference has finetune"),
     ]
 
 
@@ -199,13 +199,13 @@ def test_vectors_of_an_audio_encoder_are_refused(trained, capsys):
     save_model(folder, build_model(config), config)
     assert main(["export-reference", str(folder), "--out", "out.pth"]) == 1
     message = capsys.readouterr().err
-    assert "features.audio.encoder: found 'clap', the reference has a tower of its own over log-mel" in message
+    assert "features.audio.encoder: found 'clap', the reference has a tower over log-mel" in message
     assert "window_seconds" not in message
 
 
 def test_places_that_cannot_be_written_or_read_are_named(trained, work, capsys):
     assert main(["export-reference", str(trained[0]), "--out", "models"]) == 1
-    assert "--out: models is a folder" in capsys.readouterr().err
+    assert "--out: found models, a folder" in capsys.readouterr().err
     assert main(["export-reference", "models/none", "--out", "out.pth"]) == 1
     assert "models/none/config.json is missing" in capsys.readouterr().err
 

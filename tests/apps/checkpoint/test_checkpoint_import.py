@@ -194,13 +194,13 @@ def test_one_message_lists_all_that_does_not_fit(refused, state_of):
         f"missing: image_encoder.layernorm.weight [{WIDTH}]",
         "missing: audio_projector.fc.0.bias [512]",
         "unexpected: audio_encoder.transformer.layers.4.0.fn.norm.weight [256]",
-        "misshapen: logit_scale: found [1] int64, expected [1] float32",
-        f"misshapen: text_encoder.embeddings.position_embeddings.weight: found [64, {WIDTH}] float32, "
+        "wrong shape: logit_scale: found [1] int64, expected [1] float32",
+        f"wrong shape: text_encoder.embeddings.position_embeddings.weight: found [64, {WIDTH}] float32, "
         f"expected [20, {WIDTH}] float32",
-        "misshapen: cross_projector.fc.4.weight: found [32, 512] float32, expected [64, 512] float32",
-        "other values: audio_encoder.audio_representation.spec_fn.window: it is not the Hann window of 1024 samples",
-        "other values: audio_encoder.audio_representation.mel_scale.fb: it is not the filterbank of 128 HTK bands, "
-        "0 to 11025 Hz, for sound of 22050 Hz",
+        "wrong shape: cross_projector.fc.4.weight: found [32, 512] float32, expected [64, 512] float32",
+        "wrong values: audio_encoder.audio_representation.spec_fn.window is not the Hann window of 1024 samples",
+        "wrong values: audio_encoder.audio_representation.mel_scale.fb is not the filterbank of 128 HTK bands, "
+        "0 to 11025 Hz, at 22050 Hz",
     ]
     assert "--text and --image" in message
 
@@ -216,9 +216,9 @@ def test_another_way_to_the_same_constants_is_taken(import_state, state_of):
 @pytest.mark.parametrize(
     ("kinds", "variant", "message"),
     [
-        (("image",), TEXT, f"has an image encoder, variant {TEXT} has the inputs tags: name the variant"),
-        (("text", "image"), TEXT, f"has a text encoder and an image encoder, variant {TEXT} has the inputs tags"),
-        (("text",), BOTH, f"has a text encoder, variant {BOTH} has the inputs plot, image"),
+        (("image",), TEXT, f"has an image encoder, but variant {TEXT} has the inputs tags: name the checkpoint"),
+        (("text", "image"), TEXT, f"has a text encoder and an image encoder, but variant {TEXT} has the inputs tags"),
+        (("text",), BOTH, f"has a text encoder, but variant {BOTH} has the inputs plot, image"),
     ],
 )
 def test_a_checkpoint_of_another_variant_is_refused(refused, state_of, kinds, variant, message):
@@ -245,7 +245,7 @@ def test_objects_are_refused_and_not_made(state_of, work, capsys, old):
     whole = {"state_dict": state_of(("image",)), "loss_details": Opened()}
     torch.save(whole, work / "bad.pth", _use_new_zipfile_serialization=not old)
     assert import_file(work / "bad.pth", IMAGE) == 1
-    assert "bad.pth cannot be read as tensors alone" in capsys.readouterr().err
+    assert "bad.pth cannot be read as tensors only" in capsys.readouterr().err
     assert not (work / "opened").exists()
     assert not (work / "models").exists()
 
@@ -269,13 +269,13 @@ def test_files_that_are_no_checkpoint_are_refused(state_of, work, capsys):
     for name, content in contents.items():
         (work / name).write_bytes(content)
         assert import_file(work / name, IMAGE) == 1
-        assert f"{name} cannot be read as tensors alone" in capsys.readouterr().err
+        assert f"{name} cannot be read as tensors only" in capsys.readouterr().err
     for name, value in {"list.pth": [torch.zeros(1)], "text.pth": {"state_dict": {"a": "b"}}, "none.pth": {}}.items():
         torch.save(value, work / name)
         assert import_file(work / name, IMAGE) == 1
         assert f"{name} holds no state_dict" in capsys.readouterr().err
     assert import_file(work / "absent.pth", IMAGE) == 1
-    assert "absent.pth is missing or no file" in capsys.readouterr().err
+    assert "absent.pth is missing or not a file" in capsys.readouterr().err
 
 
 def test_without_a_tokenizer_a_warning_and_no_texts(import_state, state_of, work, caplog):
@@ -313,8 +313,8 @@ def test_marks_are_added_to_the_tokenizer_where_the_checkpoint_has_them(
 @pytest.mark.parametrize(
     ("words", "listed"), [(13, f"found [13, {WIDTH}] float32, expected [12, {WIDTH}]"), (11, "found [11,")]
 )
-def test_another_size_of_the_vocabulary_is_misshapen(refused, state_of, words, listed):
-    assert f"misshapen: {WORDS}: {listed}" in refused(state_of(("text",), words), TEXT)
+def test_another_size_of_the_vocabulary_has_the_wrong_shape(refused, state_of, words, listed):
+    assert f"wrong shape: {WORDS}: {listed}" in refused(state_of(("text",), words), TEXT)
 
 
 @pytest.mark.parametrize(
@@ -355,7 +355,7 @@ def test_preprocessor_of_another_size_is_refused(refused, state_of, work, tiny_v
 
 def test_encoders_of_another_kind_and_folders_without_one_are_refused(refused, state_of, work):
     state = state_of(("text", "image"))
-    assert "--image: 'text' cannot be used: it is of the kind 'bert'" in refused(state, BOTH, "--image", "text")
+    assert "--image: 'text' cannot be used: its model_type is 'bert'" in refused(state, BOTH, "--image", "text")
     (work / "empty").mkdir()
     assert "--text: 'empty' cannot be used" in refused(state, BOTH, "--text", "empty")
     write_config(work / "odd", {"model_type": "nothing"})
