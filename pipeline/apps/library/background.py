@@ -69,9 +69,11 @@ class Background:
             return self._progress[name]
 
     def begin_missing(self) -> None:
-        """Index what cannot be searched as it is, or not by all models, one after another."""
+        """Index, one after another, what cannot be searched by all models; look for what has changed in the others."""
         models = self._recommender.models.values()
         self._begin([name for name, of in self.sources.items() if of.was_folder and not of.is_made_by(models)], False)
+        for name in self.sources:
+            self.changes(name, look=True)
 
     def begin(self, name: str, rescan: bool) -> None:
         """Bring the library `name` up to date; with `rescan` files that look unchanged are read again, too.

@@ -68,9 +68,7 @@ def sources_of(
         variants = tuple(made) if is_made and made and alone is None else None
         refusal = ""
         if is_made and alone is not None and made.keys() - {alone.name}:
-            refusal = (
-                f"it holds indexes by other models than {alone.label}, which would be removed: name the music"
-            )
+            refusal = f"it holds indexes by other models than {alone.label}, which would be removed: name the music"
         found[name] = Source(name, place, music, variants, made, not is_made, refusal)
     return found
 

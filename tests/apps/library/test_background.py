@@ -98,6 +98,7 @@ def test_what_is_indexed_opens_at_once_and_is_left_alone(world, music, tmp_path)
     background.begin_missing()
     assert [*world.recommender.libraries] == ["made", "Music", "films"]
     assert {background.progress(name).state for name in ("made", "Music")} == {"idle"}
+    until(lambda: background.changes("made", look=False) is not None)  # what has changed is looked for at once
 
 
 @pytest.mark.parametrize("made", [{}, {"Words": "1"}, DIGESTS | {"Story": "other weights"}])

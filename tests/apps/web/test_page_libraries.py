@@ -79,6 +79,7 @@ def test_what_went_wrong_and_strange_names_are_text_that_fits(page, world, width
     page.set_viewport_size({"width": width, "height": 900})
     page.reload()
     page.get_by_role("button", name="Libraries").click()
+    sync_api.expect(page.locator("#libraries-open")).to_have_text("Libraries (6 changed)")
     own = page.get_by_role("region", name=LONG)
     sync_api.expect(own).to_contain_text("Since it was indexed: 2 new, 1 removed")
     own.get_by_text("250 files left out: too short 250").click()

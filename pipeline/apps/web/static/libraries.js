@@ -34,12 +34,17 @@ async function look() {
     if (ended) end(library);
   }
   offer();
-  byId("libraries-open").textContent = known.some(isRunning) ? "Libraries (indexing …)" : "Libraries";
+  byId("libraries-open").textContent = `Libraries${known.some(isRunning) ? " (indexing …)" : changed()}`;
   if (dialog.open) show();
   if (known.some(isRunning) || (dialog.open && known.some(isLookedThrough))) timer = setTimeout(look, EVERY);
 }
 
 const isLookedThrough = ({ refusal, reachable, changes, searchable }) => !refusal && reachable && searchable && !changes;
+
+function changed() {
+  const count = known.reduce((sum, { changes }) => sum + (changes ? changes.new + changes.changed + changes.removed : 0), 0);
+  return count ? ` (${count.toLocaleString("en")} changed)` : "";
+}
 
 function end(library) {
   const { name, state } = library;
