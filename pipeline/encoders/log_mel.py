@@ -1,11 +1,11 @@
-"""The log-mel spectrogram, the same for caching, training and recommending.
+"""The log-mel spectrogram for caching, training and recommending.
 
-Axes: t samples, l frame, k frequency bin, m mel band. Frame l is centred on sample l · hop_length; samples beyond
-either end are reflected. Power is |X|², in dB relative to a full-scale power of 1, not below `FLOOR_DB`; with
-`spectrum: real` it is Re(X)² instead, which depends on where a frame begins: a fault that published checkpoints need.
+Axes: t samples, l frame, k frequency bin, m mel band. Frame l is centred on sample l · hop_length, with reflection at
+both ends. Power is |X|², in dB relative to a full-scale power of 1, at least `FLOOR_DB`; with `spectrum: real` it is
+Re(X)², which depends on the phase of a frame: a bug of the reference that its published checkpoints require.
 
-Frames are stored as float16, or as uint8 codes: dB = FLOOR_DB + code · step, where code 255 is more than any sound
-within full scale can reach (by Parseval's theorem no band's power exceeds n_fft · Σ window²).
+Frames are stored as float16, or as uint8 codes: dB = FLOOR_DB + code · step, where code 255 is above the level of any
+full-scale signal (by Parseval's theorem no band's power exceeds n_fft · Σ window²).
 """
 
 import math
@@ -19,19 +19,19 @@ from torch import Tensor
 
 from pipeline.encoders.section import LOG_MEL, LogMelFeatures
 
-VERSION = 1  # raise when the same file would give other values, which are kept by it
+VERSION = 1  # part of the cache key: raise when the values for the same file change
 FLOOR_POWER = 1e-10
 FLOOR_DB = -100.0
 CODES = 255
-BLOCK_FRAMES = 128  # at a time: what a processor's cache holds, twice as fast as all at once
+BLOCK_FRAMES = 128  # at a time: fits into the CPU's cache, twice as fast as all at once
 SETTINGS = tuple(field.name for field in fields(LogMelFeatures) if field.name != "encoder")
 
 
 class LogMel:
-    """Mono samples in, log-mel frames out."""
+    """Transform from mono samples to log-mel frames."""
 
     def __init__(self, params: LogMelFeatures) -> None:
-        from torchaudio.functional import melscale_fbanks  # not needed where stored frames are only read
+        from torchaudio.functional import melscale_fbanks  # not needed for reading stored frames
 
         self.params = params
         self.window = torch.hann_window(params.n_fft)  # [n_fft]
@@ -41,7 +41,7 @@ class LogMel:
 
     @property
     def spec(self) -> dict[str, Any]:
-        """All settings that the stored values depend on."""
+        """All settings that determine the stored values."""
         chosen = {name: getattr(self.params, name) for name in SETTINGS}
         fixed = {"mel_scale": "htk", "norm": None, "center": True, "pad_mode": "reflect"}
         spec = {"encoder": LOG_MEL, "version": VERSION, "window": "hann", "floor_power": FLOOR_POWER} | fixed | chosen
@@ -49,11 +49,11 @@ class LogMel:
 
     @property
     def min_samples(self) -> int:
-        """Samples that the reflection needs; silence is appended to less."""
+        """The number of samples needed for reflection; shorter input is padded with silence."""
         return self.params.n_fft // 2 + 1
 
     def frame_count(self, samples: int) -> int:
-        """Return the frames of a recording of `samples`."""
+        """Return the number of frames of a recording of `samples`."""
         return 1 + max(samples, self.min_samples) // self.params.hop_length
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
@@ -70,14 +70,14 @@ class LogMel:
             return power.clamp_(min=FLOOR_POWER).log10_().mul_(10.0).numpy()
 
     def stored(self, decibels: np.ndarray) -> np.ndarray:
-        """Return frames as they are kept: of `params.dtype`."""
+        """Return frames in dB as stored, in `params.dtype`."""
         if self.params.dtype == "float16":
             return decibels.astype(np.float16)
         return np.rint((decibels - FLOOR_DB) / self._step).clip(0, CODES).astype(np.uint8)
 
     @property
     def floor(self) -> float:
-        """What `FLOOR_DB` is stored as."""
+        """The stored value of `FLOOR_DB`."""
         return 0 if self.params.dtype == "uint8" else FLOOR_DB
 
     @property
@@ -92,6 +92,6 @@ class LogMel:
 
 
 def decibels(stored: Tensor, spec: dict[str, Any]) -> Tensor:
-    """Return stored frames [..., m] in dB again, float32; `spec` is what `LogMel.spec` said of them."""
+    """Return stored frames [..., m] in dB, float32; `spec` is their `LogMel.spec`."""
     values = stored.float()
     return values.mul_(spec["scale"]).add_(spec["offset"]) if stored.dtype == torch.uint8 else values

@@ -1,13 +1,12 @@
-"""MusiCNN: a convolutional network that was trained to tag music, out of an installed package.
+"""MusiCNN: a convolutional network for music tagging, with weights from an installed package.
 
 J. Pons and X. Serra, 2019, musicnn: pre-trained convolutional neural networks for music audio tagging. The package
-holds checkpoints of TensorFlow for two sets of tags, MagnaTagATune's and the Million Song Dataset's. Only those files
-are read, and none of its code: the network is written here, after the paper and the shapes of the weights.
+holds TensorFlow checkpoints for two sets of tags, MagnaTagATune and the Million Song Dataset. Only these files are
+read; the network is reimplemented from the paper and the shapes of the weights.
 
-The front end looks at the spectrogram with filters that are tall in frequency (timbre) or long in time (rhythm), and
-keeps each filter's maximum over frequency. Three convolutions over time follow, with residual connections. Front end
-and convolutions, side by side, are pooled over time, by maximum and mean, and two dense layers turn that into tags.
-The network has no fixed length: a window is pooled as a whole.
+The front end has filters that are tall in frequency (timbre) or long in time (rhythm), followed by the maximum over
+frequency. Three convolutions over time follow, with residual connections. Front end and convolutions are concatenated
+and pooled over time by maximum and mean, and two dense layers predict the tags. Windows may have any length.
 
 Axes: n batch, t samples, l frame, m mel band, c channel.
 """
@@ -23,7 +22,7 @@ from torch import Tensor, nn
 
 from pipeline.encoders.tensor_bundle import read_bundle
 
-CHECKPOINTS = ("MTT_musicnn", "MSD_musicnn")  # folders of the package; MagnaTagATune, Million Song Dataset
+CHECKPOINTS = ("MTT_musicnn", "MSD_musicnn")  # folders in the package: MagnaTagATune, Million Song Dataset
 TAGS = {
     "MTT_musicnn": (
         *("guitar", "classical", "slow", "techno", "strings", "drums", "electronic", "rock", "fast", "piano"),
@@ -50,11 +49,11 @@ TIMBRAL = ((204, 38), (204, 67))  # filters and their height in mel bands, each 
 TEMPORAL = ((51, 128), (51, 64), (51, 32))  # filters and their length in frames, each one band high
 LENGTH = 7  # frames, of all other filters
 CHANNELS, DENSE = 64, 200
-BLOCK_FRAMES = 32  # that are convolved at a time: their values stay in a processor's cache
+BLOCK_FRAMES = 32  # convolved at a time: fits into the CPU's cache
 
 
 class Spectrogram(nn.Module):
-    """Mono samples at `SAMPLE_RATE` as the network reads them."""
+    """The network's input from mono samples at `SAMPLE_RATE`."""
 
     window: Tensor
     bands: Tensor
@@ -68,8 +67,8 @@ class Spectrogram(nn.Module):
         self.register_buffer("bands", bands, persistent=False)
 
     def forward(self, samples: Tensor) -> Tensor:
-        """Return log10(1 + 10000 · mel power) [n, l, m] of float32 samples [n, t]; a frame is centred on its sample."""
-        with torch.autocast(samples.device.type, enabled=False):  # powers span more than bfloat16 tells apart
+        """Return log10(1 + 10000 · mel power) [n, l, m] of float32 samples [n, t], with centred frames."""
+        with torch.autocast(samples.device.type, enabled=False):  # bfloat16 is too coarse for powers
             spectrum = torch.stft(samples, N_FFT, HOP_LENGTH, window=self.window, return_complex=True)  # [n, k, l]
             return torch.log10(1.0 + COMPRESSION * (spectrum.abs().square().mT @ self.bands))
 
@@ -96,9 +95,9 @@ class MusiCNN(nn.Module):
         self.output = nn.Linear(DENSE, tags)
 
     def forward(self, mel: Tensor) -> dict[str, Tensor]:
-        """Return what `mel` [n, l, m] pools to: `max` and `mean` [n, 753], `penultimate` [n, 200], `tags` [n, tags].
+        """Return poolings of `mel` [n, l, m]: `max` and `mean` [n, 753], `penultimate` [n, 200], `tags` [n, tags].
 
-        `tags` are probabilities, each tag's own.
+        `tags` are independent probabilities.
         """
         x = self.input_norm(mel[:, None])  # [n, 1, l, m]
         front = [_front(x, conv, norm) for conv, norm in zip(self.front, self.front_norms, strict=True)]  # [n, c, l]
@@ -114,10 +113,10 @@ class MusiCNN(nn.Module):
 
 
 def _front(x: Tensor, conv: Any, norm: Any) -> Tensor:
-    """Return what filters of the front end give of `x` [n, 1, l, m]: the maximum over bands, [n, c, l].
+    """Return the maximum over bands, [n, c, l], of the front end's filters on `x` [n, 1, l, m].
 
-    ReLU and normalisation come after the maximum, or where they turn values round after the minimum: the same, on a
-    fraction of the values. A block of frames at a time stays in a processor's cache.
+    ReLU and normalisation are applied after the maximum, or the minimum if the normalisation reverses the order: the
+    result is the same, on a fraction of the values. A block of frames at a time fits into the CPU's cache.
     """
     length = conv.kernel_size[0]
     padded = F.pad(x, (0, 0, (length - 1) // 2, length // 2))  # as TensorFlow's "same"
@@ -131,7 +130,7 @@ def _front(x: Tensor, conv: Any, norm: Any) -> Tensor:
 def load_musicnn(folder: Path, tags: int) -> MusiCNN:
     """Return the network of a checkpoint's `folder` in evaluation mode.
 
-    Raises `OSError` where a file is missing, `ValueError` where it is damaged or holds another network.
+    Raises `OSError` if a file is missing, `ValueError` if it is damaged or holds another network.
     """
     tensors = read_bundle(folder / ".index", folder / ".data-00000-of-00001", lambda name: "Adam" not in name)
     network = MusiCNN(tags)
@@ -139,13 +138,13 @@ def load_musicnn(folder: Path, tags: int) -> MusiCNN:
     for name, value in network.state_dict().items():
         if name in state and state[name].shape != value.shape:
             found, wanted = tuple(state[name].shape), tuple(value.shape)
-            raise ValueError(f"{folder} holds another network: {name} is {found}, {wanted} is needed")
-    network.load_state_dict(state, strict=False)  # TensorFlow does not count batches
+            raise ValueError(f"{folder} holds another network: {name}: found {found}, expected {wanted}")
+    network.load_state_dict(state, strict=False)  # TensorFlow has no num_batches_tracked
     return network.eval()
 
 
 def _sources(network: MusiCNN) -> dict[str, Callable[[dict[str, np.ndarray]], np.ndarray]]:
-    """Return how each weight of `network` is made out of the checkpoint's tensors, which are numbered in its order."""
+    """Return a function by weight of `network` that returns its value from the checkpoint's tensors."""
 
     def source(name: str, *axes: int) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
         def convert(tensors: dict[str, np.ndarray]) -> np.ndarray:
@@ -169,7 +168,7 @@ def _sources(network: MusiCNN) -> dict[str, Callable[[dict[str, np.ndarray]], np
     convolutions = [*(f"front.{i}" for i in range(len(network.front)))]
     convolutions += [f"convolutions.{i}" for i in range(len(network.convolutions))]
     for number, conv in enumerate(convolutions):
-        kernel = numbered("conv2d", number)  # [frames, bands, in, out]; what we read as channels are bands there
+        kernel = numbered("conv2d", number)  # [frames, bands, in, out]; later layers have channels as bands
         found[f"{conv}.bias"] = source(f"{kernel}/bias")
         if conv.startswith("front"):
             found[f"{conv}.weight"] = source(f"{kernel}/kernel", 3, 2, 0, 1)
@@ -184,5 +183,5 @@ def _sources(network: MusiCNN) -> dict[str, Callable[[dict[str, np.ndarray]], np
 def _without_channel(
     convert: Callable[[dict[str, np.ndarray]], np.ndarray],
 ) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
-    """Return `convert` without the second axis of its result, which has one place."""
+    """Return `convert` without the second axis of its result, which has length 1."""
     return lambda tensors: convert(tensors)[:, 0]

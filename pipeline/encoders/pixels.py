@@ -1,7 +1,7 @@
-"""Pictures as an image encoder takes them: shorter side scaled, squares cut out, values normalised.
+"""Preprocessing for image encoders: scale the shorter side, crop squares, normalise values.
 
-The numbers come from the model's preprocessor. One that would squeeze a picture to a square is not followed in that:
-the proportions stay and what is too long is cut off. Square pictures come out as its own class gives them.
+The settings come from the model's preprocessor, except that images are never distorted to a square: proportions are
+kept and the longer side is cropped. For square images the result equals that of the model's own preprocessor.
 """
 
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Preparation:
-    """How pictures become pixels."""
+    """Settings of the preprocessing."""
 
-    side: int  # px, to which the shorter side is scaled
-    size: int  # px, of the square that is cut out of that
-    resample: int  # Pillow's number of the filter
-    factor: float  # of values 0 … 255
-    mean: list[float]  # of each channel, after that
+    side: int  # px, of the shorter side after scaling
+    size: int  # px, of the square crop
+    resample: int  # Pillow's constant of the filter
+    factor: float  # for values 0 … 255
+    mean: list[float]  # per channel, after the factor
     std: list[float]
 
     def pixels(self, image: Image.Image) -> np.ndarray:
-        """Return uint8 [size, size, 3], the centre of a picture of any shape."""
+        """Return uint8 [size, size, 3], the centre of an image of any shape."""
         return self.centre(self.squares(image, 1)[0])
 
     def centre(self, square: Image.Image) -> np.ndarray:
@@ -34,15 +34,15 @@ class Preparation:
         return np.asarray(square.crop((edge, edge, edge + self.size, edge + self.size)))
 
     def values(self, stored: Tensor) -> Tensor:
-        """Return uint8 pictures [n, size, size, 3] as a model reads them: float32 [n, 3, size, size]."""
+        """Return a model's input, float32 [n, 3, size, size], for uint8 images [n, size, size, 3]."""
         mean, std = (torch.tensor(numbers, device=stored.device) for numbers in (self.mean, self.std))
         return ((stored.float() * self.factor - mean) / std).permute(0, 3, 1, 2)
 
     def squares(self, image: Image.Image, count: int) -> list[Image.Image]:
         """Return at most `count` squares [side, side] in RGB, evenly spread along the longer side.
 
-        Number 0 is the centre, then come those at the ends, and inwards. A picture too short for `count` different
-        ones gives fewer, a square picture one. The scaling leaves such a square as it is.
+        The first is the centre, followed by those at the ends and then inwards. Short images have fewer, a square image
+        a single one. Scaling does not change a square of the right size.
         """
         shorter = min(image.size)
         width, height = (max(self.side, round(edge * self.side / shorter)) for edge in image.size)
@@ -56,9 +56,9 @@ class Preparation:
 
 
 def read_preparation(folder: Path) -> Preparation:
-    """Return what the preprocessor of the model in `folder` says, its class's defaults where it says nothing.
+    """Return the settings of the preprocessor of the model in `folder`, with its class's defaults.
 
-    Raises `OSError` without its file, `ValueError` for one that is no preprocessor of square pictures.
+    Raises `OSError` if its file is missing, `ValueError` if it does not return square images.
     """
     from transformers import AutoImageProcessor
 
@@ -75,15 +75,15 @@ def read_preparation(folder: Path) -> Preparation:
 
 
 def _edge(size: dict[str, int | None]) -> int:
-    """Return the side of the square that a preprocessor's size asks for."""
+    """Return the side of the square of a preprocessor's size."""
     height, width = (size.get(name) or size.get("shortest_edge") for name in ("height", "width"))
     if height is None or height != width:
-        raise ValueError(f"its preprocessor's size is no square: {dict(size)}")
+        raise ValueError(f"its preprocessor's size is not square: {dict(size)}")
     return int(height)
 
 
 def _offsets(slack: int, count: int) -> list[int]:
-    """Return different whole numbers of 0 … `slack`, at most `count`: the middle, then from the ends inwards."""
-    steps = count - count % 2  # an even number, so that the middle is among the ends of the steps
+    """Return at most `count` distinct integers in 0 … `slack`: the middle, then from the ends inwards."""
+    steps = count - count % 2  # even, so that the middle is one of the steps
     inwards = sorted(range(steps + 1), key=lambda step: -abs(2 * step - steps))[:-1]
     return list(dict.fromkeys([slack // 2, *(slack * step // steps for step in inwards)]))[:count]

@@ -1,10 +1,10 @@
-"""Pretrained models: how they load, compute, and say what they are, and how one that does not load is explained.
+"""Pretrained models: loading, inference settings, digests, and errors.
 
-Weights are read as tensors only, from safetensors where there are some, and no code of a model's own repository runs.
+Weights are read as tensors only, preferably from safetensors, and no code from a model's repository is run.
 
-Of a model's vectors one is taken, by its pooling: `cls` its class token, `mean` the mean of its tokens, `pooler` its
-own output, which is what it was trained to compare or to classify by: the projection of CLIP and CLAP, the pooling
-head of SigLIP, the dense layer over the class token of BERT.
+Poolings reduce a model's vectors to one: `cls` the class token, `mean` the mean of the tokens, `pooler` the model's own
+output, which it was trained to compare or classify by: the projection of CLIP and CLAP, the pooling head of SigLIP, the
+dense layer over the class token of BERT.
 """
 
 import hashlib
@@ -21,48 +21,48 @@ from torch import Tensor
 from pipeline.core.errors import ModelError, ParamsError, PipelineError
 from pipeline.encoders.section import PRECISION
 
-VERSION = 1  # of all encoders here: raise when the same input would give other values, which are kept by it
-HEADS = ("pooler.", "head.", "visual_projection.", "audio_projection.")  # what only a model's pooled output is made of
-UNREAD = ("masked_spec_embed", "embeddings.mask_token")  # what only pretraining reads, and many checkpoints lack
-CONSTANT = ("position_ids", "token_type_ids", "num_batches_tracked")  # ends of names of what a model sets by itself
+VERSION = 1  # of all encoders, part of the cache key: raise when the values for the same input change
+HEADS = ("pooler.", "head.", "visual_projection.", "audio_projection.")  # weights of the pooled output only
+UNREAD = ("masked_spec_embed", "embeddings.mask_token")  # for pretraining only; missing in many checkpoints
+CONSTANT = ("position_ids", "token_type_ids", "num_batches_tracked")  # suffixes of buffers that the model sets
 IGNORED_SETTINGS = (
     "_name_or_path",
     "architectures",
     "dtype",
     "transformers_version",
-)  # of a configuration: no part of the model
+)  # keys of a configuration that do not affect the model
 
-Poolings = Mapping[str, Callable[[], Tensor]]  # what a model's output can be pooled to [n, f], by name
-Towers = Mapping[str, tuple[str, str | None]]  # by kind of model: class of the part that is read, and its configuration
+Poolings = Mapping[str, Callable[[], Tensor]]  # functions that return [n, f], by name
+Towers = Mapping[str, tuple[str, str | None]]  # by model type: class of the part to load, and its configuration
 
 
 @contextmanager
 def explained(
     key: str, encoder: str, here: Collection[str], hub: str = "a model of the Hugging Face hub"
 ) -> Iterator[None]:
-    """Turn what a library raises in the block into a `ModelError` naming the parameter `key` and what is allowed.
+    """Turn exceptions of libraries in the block into a `ModelError` with the parameter `key` and its allowed values.
 
-    `here` are the encoders that need no download, `hub` says which others there are.
+    `here` are the encoders that need no download, `hub` describes the others.
     """
     try:
         yield
     except PipelineError:
         raise
-    except Exception as error:  # as tokenizers and safetensors raise for damaged files
+    except Exception as error:  # tokenizers and safetensors raise it for damaged files
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        installed = f"one that is installed ({', '.join(here)}), " if here else ""
+        installed = f"an installed encoder ({', '.join(here)}), " if here else ""
         raise ModelError(
             f"{key}: {encoder!r} cannot be used: {lines[0] if lines else type(error).__name__}\n"
-            f"Name {installed}a folder that save_pretrained of transformers wrote, or {hub}, which needs a connection "
-            "the first time, or the variable HF_HOME naming a cache that was filled elsewhere."
+            f"Name {installed}a folder written by save_pretrained of transformers, or {hub}, which needs a connection "
+            "the first time; offline, set HF_HOME to a cache filled elsewhere."
         ) from error
 
 
 def load_model(folder: Path, towers: Towers) -> tuple[Any, bool]:
-    """Return the model of transformers in `folder`, in evaluation mode and float32, and whether its head is whole.
+    """Return the transformers model in `folder`, in evaluation mode and float32, and whether its head is complete.
 
-    Of a kind that `towers` lists, only that part is loaded. Without a whole head its pooled output is random. Raises
-    `ValueError` for other missing weights and unknown kinds, and whatever the library raises when it does not load.
+    For model types in `towers` only that part is loaded. With an incomplete head the pooled output is random. Raises
+    `ValueError` for other missing weights and unknown model types, and exceptions of the library.
     """
     import transformers
 
@@ -71,7 +71,7 @@ def load_model(folder: Path, towers: Towers) -> tuple[Any, bool]:
     if part is not None:
         projection = getattr(config, "projection_dim", None)
         config = getattr(config, part)
-        if projection is not None:  # the part's own number is often the library's default
+        if projection is not None:  # the part's own value is often the library's default
             config.projection_dim = projection
     model, info = getattr(transformers, name).from_pretrained(
         folder,
@@ -92,7 +92,7 @@ def load_model(folder: Path, towers: Towers) -> tuple[Any, bool]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep transformers from reporting on what it loads: what matters is checked and raised."""
+    """Silence transformers while it loads a model; problems that matter are raised."""
     from transformers.utils import logging
 
     before = logging.get_verbosity()
@@ -106,23 +106,23 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def inference(device: torch.device) -> Iterator[None]:
-    """Compute without gradients; on a device that supports it, products in bfloat16 and sums in float32."""
+    """Compute without gradients, with products in bfloat16 and sums in float32 if the device supports it."""
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=supports_bfloat16(device)):
         yield
 
 
 def supports_bfloat16(device: torch.device) -> bool:
-    """Return whether the device multiplies bfloat16 by itself."""
+    """Return whether the device supports bfloat16 natively."""
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def precision_of(device: torch.device) -> str:
-    """Return what `inference` computes products in on a device: bfloat16 or float32."""
+    """Return the precision of products under `inference` on a device: bfloat16 or float32."""
     return "bfloat16" if supports_bfloat16(device) else "float32"
 
 
 def choose_pooling(key: str, encoder: str, wanted: str, auto: str, allowed: Poolings) -> str:
-    """Return the pooling `wanted`, or `auto` when that is left to the model; raise `ParamsError` unless allowed."""
+    """Return the pooling `wanted`, or the model's `auto` if that is "auto"; raise `ParamsError` unless allowed."""
     pooling = auto if wanted == "auto" else wanted
     if pooling not in allowed:
         names = ", ".join(allowed) or "none"
@@ -131,9 +131,9 @@ def choose_pooling(key: str, encoder: str, wanted: str, auto: str, allowed: Pool
 
 
 def digests(model: Any, head: bool, device: torch.device) -> dict[str, Any]:
-    """Return what a model is, and computes in on `device`: `VERSION`, and the SHA-256 of its weights and settings.
+    """Return `VERSION`, the precision on `device`, and the SHA-256 of a model's weights and settings.
 
-    Weights of its head are among them only if `head`.
+    The weights include those of its head only if `head`.
     """
     unread = UNREAD if head else (*HEADS, *UNREAD)
     weights = {name: value for name, value in model.state_dict().items() if not name.startswith(unread)}
@@ -153,7 +153,7 @@ def digest_of_weights(weights: Mapping[str, Tensor]) -> str:
 
 
 def digest_of(settings: dict[str, Any]) -> str:
-    """Return the hexadecimal SHA-256 of settings that are JSON but for objects with a text of their own."""
+    """Return the hexadecimal SHA-256 of settings as JSON, with other objects converted by `str`."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -163,7 +163,7 @@ def _config(folder: Path) -> Any:
     kind = json.loads((folder / "config.json").read_text()).get("model_type")
     if kind is not None and kind not in CONFIG_MAPPING:
         raise ValueError(
-            f"it is of the kind {kind!r}, which transformers {version('transformers')} does not have, and code of a "
-            "model's own repository is never run"
+            f"it is of the kind {kind!r}, which transformers {version('transformers')} does not support; code from a "
+            "model's repository is never run"
         )
     return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)

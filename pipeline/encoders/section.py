@@ -1,8 +1,7 @@
 """The section `features` of params.yaml.
 
-`features.audio` has two shapes, told apart by its `encoder`: the log-mel spectrogram, or a pretrained encoder of
-windows. The keys of the other shape may be there too, so that `-S features.audio.encoder=…` alone switches; they are
-not read.
+`features.audio` has two shapes, distinguished by `encoder`: the log-mel spectrogram, or a pretrained encoder of
+windows. Keys of the other shape are allowed and ignored, so that `-S features.audio.encoder=…` is enough to switch.
 """
 
 from collections.abc import Mapping
@@ -14,10 +13,10 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.core.fields import STRICT, Count, Name, NotNegative, Positive, Share
 
-LOG_MEL = "log-mel"  # what `features.audio.encoder` calls the spectrogram, which no pretrained model is behind
-PRECISION = "precision"  # key of a pretrained encoder's spec: what its products were computed in
+LOG_MEL = "log-mel"  # `features.audio.encoder` of the spectrogram
+PRECISION = "precision"  # key of a pretrained encoder's spec: the precision of products
 Pooling = Literal["auto", "cls", "mean", "pooler"]
-AudioPooling = Literal["auto", "cls", "mean", "pooler", "max", "penultimate", "tags"]  # the last three: of MusiCNN
+AudioPooling = Literal["auto", "cls", "mean", "pooler", "max", "penultimate", "tags"]  # the last three are MusiCNN's
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -44,7 +43,7 @@ class LogMelFeatures:
 
 @dataclass(frozen=True, config=STRICT)
 class WindowFeatures:
-    """A pretrained audio encoder, which gives one vector per window."""
+    """A pretrained audio encoder, with one vector per window."""
 
     encoder: Name
     pooling: AudioPooling
@@ -53,18 +52,18 @@ class WindowFeatures:
 
 
 def is_log_mel(encoder: Any) -> bool:
-    """Return whether `features.audio.encoder`, or the encoder that a table or model names, is the spectrogram."""
+    """Return whether `encoder`, of params.yaml, a table or a model, is the log-mel spectrogram."""
     return bool(encoder == LOG_MEL)
 
 
 def audio_features_of(spec: Mapping[str, Any]) -> LogMelFeatures | WindowFeatures:
-    """Return the section behind `spec`, the settings that a table or model keeps; raise `KeyError` where one lacks."""
+    """Return the section for `spec`, the settings of a table or model; raise `KeyError` if one is missing."""
     shape = LogMelFeatures if is_log_mel(spec["encoder"]) else WindowFeatures
     return shape(**{field.name: spec[field.name] for field in fields(shape)})
 
 
 def _own_keys(section: Any) -> Any:
-    """Return the section without the keys that only the other shape reads."""
+    """Return the section without the keys of the other shape."""
     if not isinstance(section, Mapping):
         return section
     frames, windows = ({field.name for field in fields(shape)} for shape in (LogMelFeatures, WindowFeatures))
@@ -104,7 +103,7 @@ class TextFeatures:
 
 @dataclass(frozen=True, config=STRICT)
 class SoundFeatures:
-    """How tempo and key are estimated."""
+    """Estimation of tempo and key."""
 
     sample_rate: Annotated[int, Field(ge=8000, le=48000)]
     usual_tempo: Positive
@@ -114,7 +113,7 @@ class SoundFeatures:
 
 @dataclass(frozen=True, config=STRICT)
 class Features:
-    """What is computed once and cached."""
+    """Features, computed once and cached."""
 
     audio: AudioFeatures
     image: ImageFeatures

@@ -1,8 +1,8 @@
-"""What a sentence-transformers model says about itself, read from its files; the library itself is not needed.
+"""Settings of a sentence-transformers model, read from its files without the library.
 
-`modules.json` lists the steps: the transformer, a pooling of its tokens, dense layers over what is pooled where there
-are some, and often a scaling to unit norm. `config_sentence_transformers.json` may name a prompt that goes before each
-text. A folder without `modules.json` is a plain model of transformers: the class token, as it is.
+`modules.json` lists the steps: the transformer, pooling of its tokens, optional dense layers, and often normalisation.
+`config_sentence_transformers.json` may name a prompt that precedes each text. A folder without `modules.json` is a
+plain transformers model, of which the class token is used.
 """
 
 import json
@@ -15,44 +15,44 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-OLD_POOLINGS = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}  # instead of pooling_mode
-FIRST, LAYER, LAST = ["Transformer", "Pooling"], "Dense", "Normalize"  # the steps that are known, in this order
-ACTIVATIONS = {  # of a dense layer, by the name in its file: nothing is imported by it
+OLD_POOLINGS = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}  # before `pooling_mode`
+FIRST, LAYER, LAST = ["Transformer", "Pooling"], "Dense", "Normalize"  # supported steps, in order
+ACTIVATIONS = {  # of a dense layer, by the name in its file, which is never imported
     "torch.nn.modules.linear.Identity": nn.Identity,
     "torch.nn.modules.activation.Tanh": nn.Tanh,
 }
 LAYER_SETTINGS = ("in_features", "out_features", "bias", "activation_function")
-POOLED = (None, "sentence_embedding")  # what newer versions call the vector that a dense layer reads and writes
+POOLED = (None, "sentence_embedding")  # name of a dense layer's input and output in newer versions
 
 Settings = Mapping[str, Any]
 
 
 class Dense(nn.Sequential):
-    """Dense layers over a pooled vector [n, f], with fresh weights; without any it stays as it is."""
+    """Dense layers over a pooled vector [n, f], with random weights; the identity if there are none."""
 
     def __init__(self, settings: Sequence[Settings]) -> None:
-        """Build a layer for each of `settings`, which have `LAYER_SETTINGS`."""
+        """Build a layer for each of `settings`, dicts of `LAYER_SETTINGS`."""
         super().__init__(*map(_layer, settings))
         self.settings = list(settings)
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """How the vector of a text is made of those of its tokens."""
+    """The steps from the vectors of a text's tokens to the vector of the text."""
 
     pooling: str  # "cls" or "mean"
     dense: Dense  # with its weights
     normalised: bool
     lower_case: bool  # before the tokenizer
-    max_tokens: int | None  # special tokens counted; None: not said
-    prompt: str  # before each text; often empty
+    max_tokens: int | None  # including special tokens; None if unspecified
+    prompt: str  # precedes each text; often empty
 
 
 def read_sentence(folder: Path) -> Sentence:
-    """Return what the files of the model in `folder` say.
+    """Return the settings of the model in `folder`.
 
-    Raises `ValueError` for a step, a pooling or an activation that is not supported, and for weights that do not fit;
-    other `OSError` or `LookupError` for files that are damaged.
+    Raises `ValueError` for unsupported steps, poolings or activations and for mismatched weights, `OSError` or
+    `LookupError` for damaged files.
     """
     if not (folder / "modules.json").is_file():
         return Sentence("cls", Dense([]), False, False, None, "")
@@ -63,11 +63,11 @@ def read_sentence(folder: Path) -> Sentence:
     layers = layers[:-1] if normalised else layers
     if steps[: len(FIRST)] != FIRST or set(layers) - {LAYER} or modules[0]["path"]:
         known = " + ".join([*FIRST, f"any number of {LAYER}", LAST])
-        raise ValueError(f"its modules.json asks for {' + '.join(steps)}, but {known} is supported")
+        raise ValueError(f"its modules.json has {' + '.join(steps)}, supported is {known}")
     folders = [folder / module["path"] for module in modules]
     pooling, prompt = _read(folders[1] / "config.json"), _prompt(folder)
     if prompt and not pooling.get("include_prompt", True):
-        raise ValueError(f"it leaves the tokens of its prompt {prompt!r} out of its pooling, which is not supported")
+        raise ValueError(f"it excludes the tokens of its prompt {prompt!r} from pooling, which is not supported")
     settings = _read_if_there(folder / "sentence_bert_config.json")
     return Sentence(
         _pooling(pooling),
@@ -80,13 +80,13 @@ def read_sentence(folder: Path) -> Sentence:
 
 
 def _prompt(folder: Path) -> str:
-    """Return the prompt that is the default, "" without one."""
+    """Return the default prompt, or an empty string."""
     settings = _read_if_there(folder / "config_sentence_transformers.json")
     name, prompts = settings.get("default_prompt_name"), settings.get("prompts") or {}
     if name is None:
         return ""
     if name not in prompts:
-        raise ValueError(f"its default prompt {name!r} is none of its prompts ({', '.join(prompts) or 'none'})")
+        raise ValueError(f"its default prompt {name!r} is not one of its prompts ({', '.join(prompts) or 'none'})")
     return prompts[name]
 
 
@@ -95,7 +95,7 @@ def _pooling(settings: Settings) -> str:
     found = settings.get("pooling_mode") or [OLD_POOLINGS.get(name, name) for name in old]
     names = [found] if isinstance(found, str) else found
     if len(names) != 1 or names[0] not in OLD_POOLINGS.values():
-        raise ValueError(f"it pools its tokens by {' + '.join(names) or 'nothing'}; cls and mean are supported")
+        raise ValueError(f"its pooling is {' + '.join(names) or 'none'}, supported are cls and mean")
     return names[0]
 
 
@@ -105,24 +105,22 @@ def _dense(folders: Sequence[Path]) -> Dense:
     for of_layer in settings:
         for name in ("module_input_name", "module_output_name"):
             if of_layer.get(name) not in POOLED:
-                raise ValueError(f"its dense layer has {name} {of_layer[name]!r}; {POOLED[1]} is supported")
+                raise ValueError(f"its dense layer has {name} {of_layer[name]!r}, supported is {POOLED[1]}")
     dense = Dense([{name: of_layer[name] for name in LAYER_SETTINGS} for of_layer in settings])
     for layer, folder in zip(dense, folders, strict=True):
         try:
             layer.load_state_dict(_weights(folder))
         except RuntimeError:
-            raise ValueError(
-                f"the weights in its {folder.name} are not those that config.json there describes"
-            ) from None
+            raise ValueError(f"the weights in its {folder.name} do not match the config.json there") from None
     return dense.eval()
 
 
 def _layer(settings: Settings) -> nn.Sequential:
     name = settings["activation_function"]
     if name not in ACTIVATIONS:
-        raise ValueError(f"its dense layer has the activation {name!r}; {' and '.join(ACTIVATIONS)} are supported")
+        raise ValueError(f"its dense layer has the activation {name!r}, supported are {' and '.join(ACTIVATIONS)}")
     linear = nn.Linear(settings["in_features"], settings["out_features"], settings["bias"])
-    return nn.Sequential(OrderedDict(linear=linear, activation=ACTIVATIONS[name]()))  # whose weights' names these are
+    return nn.Sequential(OrderedDict(linear=linear, activation=ACTIVATIONS[name]()))  # the names of the stored weights
 
 
 def _weights(folder: Path) -> dict[str, Tensor]:

@@ -1,8 +1,7 @@
-"""Where the files of a pretrained model are.
+"""Locating the files of a pretrained model.
 
-A name is a folder, else a model in an installed package, else a model of the Hugging Face hub. What is in a folder, a
-package or the hub's cache needs no network; where there is one the hub is asked first, so that what is newer or was
-half downloaded is fetched.
+A name is a folder, else a model in an installed package, else a model of the Hugging Face hub. Folders, packages and
+the hub's cache work offline; online, the hub is checked first, to fetch newer or incomplete files.
 """
 
 from collections.abc import Mapping
@@ -15,28 +14,28 @@ from pathlib import Path
 from pipeline.core.errors import HubError
 from pipeline.core.hub import Address, fetch, files_of
 
-WEIGHTS_ONLY = ("musicnn",)  # packages of which nothing but weights is read, with requirements of their own
+WEIGHTS_ONLY = ("musicnn",)  # packages used for their weights only, with a separate requirements file
 SETTINGS = ["*.json", "*.txt", "*.model"]
-WEIGHTS = (  # the first kind that there is
+WEIGHTS = (  # the first kind that exists is used
     ["model.safetensors", "model-*.safetensors"],
     ["pytorch_model.bin", "pytorch_model-*.bin"],
 )
-LAYERS = ["*_Dense/model.safetensors", "*_Dense/pytorch_model.bin"]  # of sentence-transformers models, and small
+LAYERS = ["*_Dense/model.safetensors", "*_Dense/pytorch_model.bin"]  # of sentence-transformers models; small
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the files of a model are."""
+    """The folder and revision of a model's files."""
 
     path: Path
     revision: str  # commit of the hub, version of the package, or "local"
 
 
 def locate(encoder: str, packaged: Mapping[str, tuple[str, str]], weights: bool = True) -> Source:
-    """Return where the model `encoder` is; `packaged` gives the package of some, and the path in it.
+    """Return the source of the model `encoder`; `packaged` maps some models to a package and a path in it.
 
-    Without `weights` only its settings are fetched from the hub. Raises `OSError` or `ValueError` for a model that is
-    not here and cannot be had.
+    Without `weights` only settings are fetched from the hub. Raises `OSError` or `ValueError` if the model is
+    unavailable.
     """
     if Path(encoder).is_dir():
         return Source(Path(encoder), "local")
@@ -48,25 +47,25 @@ def locate(encoder: str, packaged: Mapping[str, tuple[str, str]], weights: bool 
 
 
 def revision_of(package: str) -> str:
-    """Return an installed package with its version, as specs name it."""
+    """Return the name and version of an installed package, as recorded in specs."""
     return f"{package} {version(package)}"
 
 
 def packaged_path(package: str, name: str) -> Path:
-    """Return the path of a file or folder inside an installed package, which is not imported.
+    """Return the path of a file or folder in an installed package, without importing it.
 
-    Raises `FileNotFoundError` when the package is not installed or lacks it.
+    Raises `FileNotFoundError` if the package is not installed or lacks the file.
     """
     spec = find_spec(package)
     for folder in (spec.submodule_search_locations or []) if spec else []:
         if (Path(folder) / name).exists():
             return Path(folder) / name
     options = "--no-deps -r requirements-weights.txt" if package in WEIGHTS_ONLY else "-r requirements.txt"
-    raise FileNotFoundError(f"the package {package} is not installed whole: run `pip install {options}`")
+    raise FileNotFoundError(f"the package {package} is missing or incomplete: run `pip install {options}`")
 
 
 def _fetch(name: str, weights: bool) -> Path:
-    """Return the folder of the hub's cache that holds a model's files, fetched where the hub is reached."""
+    """Return the folder of the hub's cache with a model's files, fetched if the hub is reachable."""
     address = Address(name)
     try:
         files = files_of(address)

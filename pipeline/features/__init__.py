@@ -1,1 +1,1 @@
-"""Features: log-mel frames of every segment, embeddings of every poster and text, computed once and kept in Parquet."""
+"""Features: audio of every segment, embeddings of every poster and text, computed once and stored in Parquet."""

@@ -1,8 +1,8 @@
-"""The audio table as log-mel frames: a row a track, in the order of the data set.
+"""The audio table as log-mel frames: one row per track, in the order of the data set.
 
-`vector` is the track's dB [frames · n_mels], frame by frame, float16 or uint8 codes. Always on the CPU, whose result
-does not depend on the machine's GPU: decoding takes the time. What is computed is kept as shards until the table is
-whole: while it is written there are two copies of the frames on the disk, and one when the stage has ended.
+`vector` is the track's dB [frames · n_mels], frame by frame, float16 or uint8 codes. It is always computed on the CPU,
+so that it does not depend on a GPU; decoding dominates the time. Results are cached as shards until the table is
+complete: while it is written the disk holds two copies of the frames, at the end of the stage one.
 """
 
 from collections.abc import Iterator
@@ -24,17 +24,17 @@ from pipeline.media.tracks import track_samples
 from pipeline.store.cache import FeatureCache, open_cache, versions, write_shard
 from pipeline.store.frames import write_frames_table
 
-GROUP_ROWS = 64  # decoded and written at a time; 5 MB of frames at the default settings, 49 MB at the paper's
-GROUP_BYTES = 2**28  # written at a time, where tracks are long
-NEEDED = ("path", "seconds", "file_sha256")  # of a row, to compute its frames in another process
+GROUP_ROWS = 64  # tracks decoded and written at a time; 5 MB of frames by default, 49 MB with the paper's settings
+GROUP_BYTES = 2**28  # written at a time, for long tracks
+NEEDED = ("path", "seconds", "file_sha256")  # columns that a worker process needs
 
 Row = dict[str, Any]
 
 
 def write_frames(root: Path, path: Path, dataset: list[Row], params: LogMelFeatures, machine: Machine) -> int:
-    """Write the log-mel frames of the tracks of `dataset` to `path`; return how many had to be computed.
+    """Write the log-mel frames of the tracks of `dataset` to `path`; return the number of tracks computed.
 
-    Raises `MissingFileError` for a track that is missing, damaged, or not as long as `dataset` says.
+    Raises `MissingFileError` if a track is missing, damaged, or differs in length from `dataset`.
     """
     log_mel = LogMel(params)
     about = {"spec": log_mel.spec, "versions": versions(*libraries_of(params.encoder))}
@@ -62,7 +62,7 @@ def _compute_missing(root: Path, cache: FeatureCache, rows: list[Row], params: L
 
 
 def _compute(root: Path, folder: Path, params: LogMelFeatures, rows: list[Row]) -> Path:
-    """Write the frames of `rows` as a shard of the cache and return its path; in a process of its own."""
+    """Write the frames of `rows` as a shard of the cache and return its path; runs in a worker process."""
     torch.set_num_threads(1)
     log_mel = LogMel(params)
     frames = {row["file_sha256"]: log_mel.stored(log_mel(track_samples(root, row, params.sample_rate))) for row in rows}

@@ -1,8 +1,7 @@
-"""The audio table as vectors of a pretrained encoder: a row a window, tracks in the order of the data set.
+"""The audio table as vectors of a pretrained encoder: one row per window, tracks in the order of the data set.
 
-Windows lie on a fixed grid, every `window_hop_seconds`, the last one ending with the track; a track shorter than a
-window is one window. Tracks are decoded in threads while the encoder is at work on others, here or on the GPUs of a
-cluster.
+Windows are on a fixed grid, every `window_hop_seconds`, the last one ending with the track; a track shorter than a
+window is one window. Threads decode tracks while the encoder computes, on this machine or on the GPUs of a cluster.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,17 +22,17 @@ from pipeline.store.audio_table import window_starts
 from pipeline.store.cache import FeatureCache, open_cache, versions, write_shard
 from pipeline.store.table import WINDOW_KEYS, write_features
 
-GROUP_TRACKS = 32  # decoded, encoded and kept at a time
-GROUP_ROWS = 1024  # tracks whose windows are a row group
+GROUP_TRACKS = 32  # decoded, encoded and cached at a time
+GROUP_ROWS = 1024  # tracks per row group
 
 Row = dict[str, Any]
 
 
 def write_windows(root: Path, path: Path, dataset: list[Row], params: WindowFeatures, machine: Machine) -> int:
-    """Write the windows' vectors of the tracks of `dataset` to `path`; return how many tracks had to be encoded.
+    """Write the windows' vectors of the tracks of `dataset` to `path`; return the number of tracks encoded.
 
-    Raises `MissingFileError` for a track that is missing, damaged, or not as long as `dataset` says, `ModelError` for
-    an encoder that cannot be used.
+    Raises `MissingFileError` if a track is missing, damaged, or differs in length from `dataset`, `ModelError` if the
+    encoder is unusable.
     """
     load = partial(_load, params, machine)
     with residents(load, machine.processes + 1, machine.device != "cpu") as encoders:
@@ -54,7 +53,7 @@ def write_windows(root: Path, path: Path, dataset: list[Row], params: WindowFeat
 
 
 class _Known(NamedTuple):
-    """What the table must know of the encoder, wherever that is."""
+    """Properties of the encoder, local or remote, for the table."""
 
     spec: dict[str, Any]
     sample_rate: int
@@ -81,7 +80,7 @@ def _compute(
     """Write the vectors of the tracks of `rows` as a shard of the cache and return its path."""
     encoder = resident.model
     if encoder.spec != spec:
-        raise ModelError("features.audio: the nodes compute in different precisions: set machine.device to cpu")
+        raise ModelError("features.audio: the nodes have different precisions: set machine.device to cpu")
     tracks = [track_samples(root, row, encoder.sample_rate) for row in rows]
     with resident.turn:
         vectors = _encode(encoder, tracks, params)

@@ -1,6 +1,6 @@
-"""The image table: a vector of each square cut out of a film's poster, films in the order of the data set.
+"""The image table: one vector per square crop of a film's poster, films in the order of the data set.
 
-Square 0 is the centre; training may draw any, all else reads the centre. Posters are decoded in threads while others
+Crop 0 is the centre; training may sample any crop, everything else uses the centre. Threads decode posters while others
 are encoded.
 """
 
@@ -26,16 +26,16 @@ from pipeline.store.cache import FeatureCache, open_cache, versions, write_shard
 from pipeline.store.inputs import film_rows, read_poster
 from pipeline.store.table import IMAGE_KEYS, write_features
 
-GROUP_FILMS = 256  # encoded and kept at a time
-GROUP_ROWS = 8192  # films whose vectors are a row group
+GROUP_FILMS = 256  # encoded and cached at a time
+GROUP_ROWS = 8192  # films per row group
 
 Row = dict[str, Any]
 
 
 def write_image_features(root: Path, path: Path, dataset: list[Row], params: ImageFeatures, machine: Machine) -> int:
-    """Write the vectors of the posters of the films of `dataset` to `path`; return how many had to be encoded.
+    """Write the vectors of the posters of the films of `dataset` to `path`; return the number of posters encoded.
 
-    Raises `MissingFileError` for a poster that is missing or damaged, `ModelError` for an encoder that cannot be used.
+    Raises `MissingFileError` if a poster is missing or damaged, `ModelError` if the encoder is unusable.
     """
     encoder = load_image_encoder(params, choose_device(machine.device), machine.image_batch_size)
     films = [film for film in film_rows(dataset) if film["image"]]
@@ -54,8 +54,8 @@ def write_image_features(root: Path, path: Path, dataset: list[Row], params: Ima
 
 
 def _encoded(root: Path, encoder: ImageEncoder, films: list[Row], crops: int) -> Iterator[list[np.ndarray]]:
-    """Yield the vectors [squares, f] of each film's poster, those of `GROUP_FILMS` films at a time."""
-    ends: deque[np.ndarray] = deque()  # of the films' squares, of groups that are on their way
+    """Yield the vectors [crops, f] of each film's poster, for `GROUP_FILMS` films at a time."""
+    ends: deque[np.ndarray] = deque()  # ends of the films' crops, for groups being encoded
 
     def groups() -> Iterator[list[Image.Image]]:
         posters = ahead(partial(_squares, root, encoder, crops), films, preparers(encoder.device))

@@ -1,17 +1,17 @@
-"""The outline of a file: the largest amplitude in each of `COUNT` equal stretches, a byte each, 255 for full scale.
+"""The waveform outline of a file: the peak amplitude in each of `COUNT` equal stretches, as a byte, 255 for full scale.
 
-Blocks are taken in as they are decoded, whatever the length turns out to be: `BIN` samples are kept as one byte.
+Blocks are added while decoding, before the length is known: `BIN` samples are stored as one byte.
 """
 
 import numpy as np
 
 COUNT = 200
 BIN = 32  # samples: 2 ms at 16 kHz, 5 MB for three hours
-HIGHEST = 32767  # of int16; its lowest is one lower
+HIGHEST = 32767  # of int16, whose minimum is -32768
 
 
 class Peaks:
-    """The amplitudes of int16 mono blocks, one after the other."""
+    """Collects the amplitudes of consecutive int16 mono blocks."""
 
     def __init__(self) -> None:
         self._bins = bytearray()
@@ -19,7 +19,7 @@ class Peaks:
         self._length = 0
 
     def add(self, block: np.ndarray) -> None:
-        """Take in the next samples [t]."""
+        """Add the next samples [t]."""
         self._length += len(block)
         samples = np.concatenate([self._rest, block])
         whole = len(samples) // BIN * BIN
@@ -27,7 +27,7 @@ class Peaks:
         self._rest = samples[whole:]
 
     def bytes(self) -> bytes:
-        """Return the `COUNT` peaks of all samples so far; a bin on a border counts for the later stretch."""
+        """Return the `COUNT` peaks of all samples so far; a bin at a border belongs to the later stretch."""
         rest = np.pad(self._rest, (0, -len(self._rest) % BIN)).reshape(-1, BIN)
         bins = np.frombuffer(bytes(self._bins) + _levels(rest), np.uint8)
         if not len(bins):
@@ -44,6 +44,6 @@ def peaks_of(samples: np.ndarray) -> bytes:
 
 
 def _levels(bins: np.ndarray) -> bytes:
-    """Return the highest absolute amplitude of each row of int16 [bins, samples] as a byte."""
+    """Return the largest absolute amplitude of each row of int16 [bins, samples] as a byte."""
     highest = np.maximum(bins.max(1, initial=0), -bins.min(1, initial=0).astype(np.int32))
     return np.minimum(np.rint(highest * (255 / HIGHEST)), 255).astype(np.uint8).tobytes()

@@ -1,16 +1,15 @@
-"""What a piece of music sounds like, for people and for filters: its tempo, its key and its loudness.
+"""Tempo, key and loudness of a piece of music, for display and filters.
 
-The tempo is that of librosa: of the periods at which the strength of onsets repeats, the likeliest, where tempos near
-120 beats per minute are likelier than others (D. Ellis, 2007, Beat tracking by dynamic programming). Music whose beats
-all halves or doubles fit as well may so have twice or half the tempo that its composer wrote.
+The tempo is librosa's estimate: the most likely period of onset strength, with a prior for tempos near 120 beats per
+minute (D. Ellis, 2007, Beat tracking by dynamic programming). It may be half or twice the notated tempo.
 
-The key is the one of 24 whose profile correlates best with the pitch classes that sound (C. Krumhansl, 1990, Cognitive
-foundations of musical pitch). The profiles are those of H. Bellman (2005, About the determination of key of a musical
-excerpt), after H. Budge's counts of chords. On 154 excerpts of chorales and fiddle tunes, rendered by a plain
-synthesiser, they were right more often than those of Krumhansl and Kessler, Temperley, Albrecht and Shanahan, and Sapp.
+The key is the one of 24 whose profile correlates best with the pitch classes (C. Krumhansl, 1990, Cognitive foundations
+of musical pitch). The profiles are those of H. Bellman (2005, About the determination of key of a musical excerpt),
+based on H. Budge's counts of chords. On 154 excerpts of chorales and fiddle tunes, rendered by a simple synthesiser,
+they were more accurate than those of Krumhansl and Kessler, Temperley, Albrecht and Shanahan, and Sapp.
 
-Everything is computed at one sample rate, so that the rate at which a file was decoded does not count, and of a longer
-piece in its middle `MOST_SECONDS`, so that memory does not grow with it. Axis: t samples.
+Everything is computed at one sample rate, to be independent of the decoding rate, and on the middle `MOST_SECONDS` of
+longer pieces, to limit memory. Axis: t samples.
 """
 
 from typing import NamedTuple
@@ -21,15 +20,15 @@ from pipeline.encoders.section import SoundFeatures
 from pipeline.media.loudness import loudness_lufs
 from pipeline.media.tracks import INT16_SCALE
 
-VERSION = 1  # raise when the same samples would give another tempo or key, which are kept by it
+VERSION = 1  # part of the cache key: raise when tempo or key of the same samples change
 MOST_SECONDS = 120.0
-HOP_SECONDS, FRAME_SECONDS = 0.016, 0.064  # of the spectra in which onsets are looked for
-CHROMA_SECONDS = 0.512  # a spectrum in which semitones are told apart
-STRETCH_SECONDS, STRETCH_HOP = 8.0, 8  # over which onsets repeat; frames from one to the next
-TEMPO_SPREAD = 1.5  # octaves by which likely tempos differ from the usual one
-LEAST_BEATS = 4  # that a piece holds which has a tempo
-PRECISE_BEATS = 8  # over which the tempo is measured
-LEAST_ONSET = 2.0  # dB by which the spectrum grows at the strongest onset: a held note has less
+HOP_SECONDS, FRAME_SECONDS = 0.016, 0.064  # of the spectra for onset detection
+CHROMA_SECONDS = 0.512  # length of a spectrum that resolves semitones
+STRETCH_SECONDS, STRETCH_HOP = 8.0, 8  # length of a stretch of the tempogram; frames between stretches
+TEMPO_SPREAD = 1.5  # standard deviation of the tempo prior, in octaves
+LEAST_BEATS = 4  # in a piece with a tempo
+PRECISE_BEATS = 8  # over which the tempo is refined
+LEAST_ONSET = 2.0  # dB, increase of the spectrum at the strongest onset; held notes have less
 TONICS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 PROFILES = {  # of the degrees in semitones above the tonic
     "major": (16.80, 0.86, 12.95, 1.41, 13.49, 11.93, 1.25, 20.28, 1.80, 8.04, 0.62, 10.57),
@@ -43,15 +42,15 @@ KEYS = {
 
 
 class Sound(NamedTuple):
-    """What a piece sounds like."""
+    """Tempo, key and loudness of a piece."""
 
-    tempo: float | None  # beats per minute; None where there is no clear beat
-    key: str  # of `KEYS`; empty where none is clear
+    tempo: float | None  # beats per minute; None without a clear beat
+    key: str  # of `KEYS`; empty without a clear key
     loudness: float | None  # LUFS; None for silence
 
 
 def describe(samples: np.ndarray, sample_rate: int, params: SoundFeatures) -> Sound:
-    """Return what int16 mono `samples` [t] sound like; the same samples give the same values."""
+    """Return tempo, key and loudness of int16 mono `samples` [t]; deterministic."""
     loudness = loudness_lufs(samples, sample_rate)
     most = round(MOST_SECONDS * sample_rate)
     start = max(0, len(samples) - most) // 2
@@ -63,7 +62,7 @@ def describe(samples: np.ndarray, sample_rate: int, params: SoundFeatures) -> So
 
 
 def _at_rate(wave: np.ndarray, rate: int, wanted: int) -> np.ndarray:
-    """Return `wave` at the rate `wanted`, and at least as long as the longest spectrum."""
+    """Return `wave` resampled to the rate `wanted`, padded to the length of the longest spectrum."""
     import librosa
 
     if rate != wanted:
@@ -94,9 +93,10 @@ def _tempo(wave: np.ndarray, params: SoundFeatures) -> float | None:
 
 
 def _tempogram(onsets: np.ndarray, length: int) -> np.ndarray:
-    """Return librosa's tempogram [lags, stretches] for stretches of `length` frames, of which it has one every frame.
+    """Return librosa's tempogram [lags, stretches] for stretches of `length` frames.
 
-    Here they lie further apart, which takes a quarter of the time and hardly changes their mean.
+    librosa has one stretch per frame; here they are further apart, which takes a quarter of the time and hardly changes
+    the mean.
     """
     import librosa
 
@@ -107,15 +107,15 @@ def _tempogram(onsets: np.ndarray, length: int) -> np.ndarray:
 
 
 def _pulse(onsets: np.ndarray, period: int) -> tuple[float, float]:
-    """Return the autocorrelation of `onsets` at `period` frames, of three the highest, and the period in fractions.
+    """Return the highest autocorrelation of `onsets` within one frame of `period`, and the refined fractional period.
 
-    Those are found where the onsets repeat after several beats, of which each counts half a frame more or less.
+    The refinement searches the lag of several beats, within half a frame per beat.
     """
     import librosa
 
     beats = min(PRECISE_BEATS, len(onsets) // period // 2)
     found = librosa.autocorrelate(onsets - onsets.mean(), max_size=beats * period + beats // 2 + 2)
-    found *= len(onsets) / (len(onsets) - np.arange(len(found))) / found[0]  # so many pairs are that far apart
+    found *= len(onsets) / (len(onsets) - np.arange(len(found))) / found[0]  # unbiased: divided by the number of pairs
     first = beats * period - beats // 2
     after = first + int(found[first : first + beats // 2 * 2 + 1].argmax())
     return float(found[period - 1 : period + 2].max()), after / beats

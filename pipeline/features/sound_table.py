@@ -1,7 +1,7 @@
-"""The table of what the tracks sound like: tempo, key, loudness and peaks of each, in the order of the data set.
+"""The sound table: tempo, key, loudness and peaks of each track, in the order of the data set.
 
-It is read where tracks are searched and shown, by no model. Tracks are described in as many processes as the machine's
-section says; what is finished is kept by the content of the file, so that a killed run is resumed.
+It is used for searching and showing tracks, not by models. Tracks are processed by `machine.processes` processes and
+cached by the content of their files, so that a killed run resumes.
 """
 
 import json
@@ -27,17 +27,17 @@ from pipeline.store.cache import FeatureCache, open_cache, versions, write_shard
 from pipeline.store.sound import SOUND
 from pipeline.store.table import METADATA_KEY
 
-GROUP_ROWS = 32  # tracks that a process describes at a time; what a kill loses
-TABLE_ROWS = 8192  # a row group
-NEEDED = ("path", "seconds", "file_sha256")  # of a row, to describe its track in another process
+GROUP_ROWS = 32  # tracks processed and cached at a time; the most that a kill loses
+TABLE_ROWS = 8192  # per row group
+NEEDED = ("path", "seconds", "file_sha256")  # columns that a worker process needs
 
 Row = dict[str, Any]
 
 
 def write_sounds(root: Path, path: Path, dataset: list[Row], params: SoundFeatures, machine: Machine) -> int:
-    """Write what the tracks of `dataset` sound like to `path`; return how many had to be described.
+    """Write the sound table of the tracks of `dataset` to `path`; return the number of tracks computed.
 
-    Raises `MissingFileError` for a track that is missing, damaged, or not as long as `dataset` says.
+    Raises `MissingFileError` if a track is missing, damaged, or differs in length from `dataset`.
     """
     about = {"spec": asdict(params) | {"version": VERSION}, "versions": versions("librosa", "av")}
     cache = open_cache(path.parent, path.stem, about)
@@ -63,19 +63,19 @@ def write_sounds(root: Path, path: Path, dataset: list[Row], params: SoundFeatur
 
 
 def _described(root: Path, folder: Path, params: SoundFeatures, rows: list[Row]) -> Path:
-    """Describe the tracks of `rows`, write that as a shard of the cache and return its path."""
+    """Write the values of the tracks of `rows` as a shard of the cache and return its path."""
     return write_shard(folder, {row["file_sha256"]: _packed(root, params, row) for row in rows})
 
 
 def _packed(root: Path, params: SoundFeatures, row: Row) -> np.ndarray:
-    """Return what a track sounds like as JSON, uint8 [1, bytes]."""
+    """Return the values of a track as JSON, uint8 [1, bytes]."""
     samples = (track_samples(root, row, params.sample_rate) * INT16_SCALE).astype(np.int16)
     sound = describe(samples, params.sample_rate, params)._asdict() | {"peaks": peaks_of(samples).hex()}
     return np.frombuffer(json.dumps(sound).encode(), np.uint8)[np.newaxis]
 
 
 def _row(cache: FeatureCache, row: Row) -> Row:
-    """Return the row of the table for one of the data set."""
+    """Return the table's row for a row of the data set."""
     sound = json.loads(cache.read(row["file_sha256"]).tobytes())
     keys = {"fid": row["fid"], "number": row["number"], "sha256": row["file_sha256"]}
     return keys | sound | {"peaks": bytes.fromhex(sound["peaks"])}

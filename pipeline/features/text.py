@@ -1,7 +1,7 @@
 """The text table: vectors of a film's tags and of each paragraph of its plot.
 
-Films come in the order in which they first appear in the data set, a film's tags before its plot. There are none of
-the one text `tags_plot`, whose marks a frozen encoder does not know: its parts stand for it.
+Films are in the order of their first appearance in the data set, a film's tags before its plot. The input `tags_plot`
+has no rows, as a frozen encoder does not know its marks; its parts are used instead.
 """
 
 from collections.abc import Iterator
@@ -19,16 +19,16 @@ from pipeline.store.cache import FeatureCache, open_cache, versions, write_shard
 from pipeline.store.inputs import film_rows, film_texts
 from pipeline.store.table import TEXT_KEYS, write_features
 
-GROUP_TEXTS = 1024  # sorted by length, encoded and kept at a time
-GROUP_ROWS = 8192  # a row group
+GROUP_TEXTS = 1024  # sorted by length, encoded and cached at a time
+GROUP_ROWS = 8192  # per row group
 
 Row = dict[str, Any]
 
 
 def write_text_features(path: Path, dataset: list[Row], params: TextFeatures, machine: Machine) -> int:
-    """Write the vectors of the texts of the films of `dataset` to `path`; return how many had to be encoded.
+    """Write the vectors of the texts of the films of `dataset` to `path`; return the number of texts encoded.
 
-    Raises `ModelError` for an encoder that cannot be used.
+    Raises `ModelError` if the encoder is unusable.
     """
     texts = [item for film in film_rows(dataset) for item in film_texts(film, ("tags", "plot"))]
     encoder = load_text_encoder(params, choose_device(machine.device), machine.text_batch_size)

@@ -203,7 +203,7 @@ def test_old_files_without_a_class_follow_the_model(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "vit"}')
     assert read_preparation(tmp_path) == Preparation(64, 64, 2, 1 / 255, [0.5] * 3, [0.5] * 3)
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(old | {"size": {"height": 64, "width": 32}}))
-    with pytest.raises(ValueError, match="size is no square"):
+    with pytest.raises(ValueError, match="size is not square"):
         read_preparation(tmp_path)
 
 
