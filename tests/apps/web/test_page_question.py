@@ -138,6 +138,16 @@ def test_each_scene_is_a_search_of_its_own(page, client):
     heading(page, "3 scenes")
 
 
+def test_scenes_are_searched_with_a_model_that_reads_them(page):
+    sent = reply(page, track(1))
+    page.fill("#plot", SCENES)
+    page.get_by_label("A list of scenes").check()
+    search(page, "war")
+    heading(page, "3 scenes")
+    assert [form["variant"] for form in sent[:3]] == [["Pair"]] * 3
+    assert [form["plot"] for form in sent[:2]] == [["A dog barks."], ["Two men fight."]]
+
+
 def test_two_searches_side_by_side(page):
     search(page, "war dog")
     heading(page, "10 tracks for your film")
