@@ -1,4 +1,4 @@
-"""`python -m pipeline index`: one's own music made ready to be searched."""
+"""`python -m pipeline index`: index a folder of music for search."""
 
 import argparse
 import logging
@@ -12,35 +12,35 @@ if TYPE_CHECKING:
     from pipeline.apps.recommend.trained import Model
 
 PUBLISHED = "a published model: hf://OWNER/REPO, or its folder"
-ZERO_SHOT = "a joint encoder of text and music instead of trained models: a folder, or e.g. laion/clap-htsat-unfused"
+ZERO_SHOT = "a joint text-music encoder instead of trained models: a folder, or e.g. laion/clap-htsat-unfused"
 
 
 def register(commands: Any) -> None:
-    """Add the command to those of `python -m pipeline`."""
+    """Add the command to the subparsers `commands`."""
     command = commands.add_parser(
         "index",
         help="index a folder of your own music",
-        description="Embed the music in a folder and its sub-folders. Run again, it reads what is new or changed, and "
-        "goes on where a run was stopped.",
+        description="Embed the music in a folder and its subfolders. A later run reads new and changed files only, and "
+        "resumes a stopped run.",
     )
-    command.add_argument("folder", metavar="FOLDER", type=Path, help="your music; nothing is written into it")
-    command.add_argument("--out", metavar="LIBRARY", type=Path, required=True, help="a folder for what is made of it")
-    command.add_argument("--rescan", action="store_true", help="read all files again, also those that look unchanged")
+    command.add_argument("folder", metavar="FOLDER", type=Path, help="your music; never written to")
+    command.add_argument("--out", metavar="LIBRARY", type=Path, required=True, help="the folder to write the index to")
+    command.add_argument("--rescan", action="store_true", help="read all files again, even those that look unchanged")
     models = command.add_mutually_exclusive_group()
-    models.add_argument("--variants", metavar="NAMES", help="models, e.g. Ta,ImTa; without it all that are trained")
+    models.add_argument("--variants", metavar="NAMES", help="models, e.g. Ta,ImTa (default: all trained models)")
     models.add_argument("--model", metavar="MODEL", help=PUBLISHED)
     models.add_argument("--zero-shot", metavar="MODEL", help=ZERO_SHOT)
     command.set_defaults(run=run)
 
 
 def require_library(zero_shot: str | None, library: Any) -> None:
-    """Raise `ModelError` where a joint encoder has no music to search: it never reads the data set's."""
+    """Raise `ModelError` for a joint encoder without a library: it does not index the data set."""
     if zero_shot is not None and not library:
-        raise ModelError("--zero-shot: it searches your own music; name it, or what `index` made of it, with --library")
+        raise ModelError("--zero-shot: requires --library with a folder of your own music, or the index of one")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Index once, and say what came out."""
+    """Index the folder and print the report."""
     from pipeline.apps.library.indexing import update_library
     from pipeline.apps.library.report import report
     from pipeline.core.machine import choose_device

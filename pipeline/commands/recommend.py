@@ -1,4 +1,4 @@
-"""`python -m pipeline recommend`: music for a film, on the terminal, as JSON, as CSV or as a playlist."""
+"""`python -m pipeline recommend`: find music for a film; print a table, JSON, CSV or a playlist."""
 
 import argparse
 import atexit
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands.index import ZERO_SHOT, require_library
+from pipeline.commands.index import PUBLISHED, ZERO_SHOT, require_library
 from pipeline.core.errors import ModelError
 from pipeline.core.output import write_output
 
@@ -19,43 +19,43 @@ if TYPE_CHECKING:
     from pipeline.apps.recommend.recommender import Answer, Recommender, Request
     from pipeline.params import Params
 
-STANDARD = "-"  # in place of a file: the terminal
-FILTERS = {  # options, by the names of `pipeline.apps.recommend.filters`
-    "length": ("FROM-TO", "of the recording, e.g. 1:00-3:00, or 90.. (seconds)"),
+STANDARD = "-"  # instead of a file name: standard output
+FILTERS = {  # metavar and help by option, named as in `pipeline.apps.recommend.filters`
+    "length": ("FROM-TO", "length of the recording, e.g. 1:00-3:00, or 90.. (seconds)"),
     "tempo": ("FROM-TO", "beats per minute, e.g. 60-90, 120.. or ..90"),
-    "loudness": ("FROM..TO", "LUFS, e.g. --loudness=-30..-14 (with = before a minus)"),
-    "year": ("FROM-TO", "of the film or album, e.g. 1920-1929 or 1927"),
-    "key": ("KEYS", 'any of these, e.g. "C minor, Bb" or minor'),
-    "music": ("TAGS", 'of the music, as its encoder hears it, all of these, e.g. "strings, slow"'),
+    "loudness": ("FROM..TO", "LUFS, e.g. --loudness=-30..-14 (a negative value needs the =)"),
+    "year": ("FROM-TO", "year of the film or album, e.g. 1920-1929 or 1927"),
+    "key": ("KEYS", 'any of these keys, e.g. "C minor, Bb" or minor'),
+    "music": ("TAGS", 'all of these tags, as detected by the music encoder, e.g. "strings, slow"'),
 }
-ALLOCATIONS = 200_000  # of containers between two collections; Python's 700 are for programs with fewer modules
+ALLOCATIONS = 200_000  # container allocations between two collections; Python's default is 700
 
 
 def register(commands: Any) -> None:
-    """Add the command to those of `python -m pipeline`."""
+    """Add the command to the subparsers `commands`."""
     command = commands.add_parser(
         "recommend",
         help="find music for a film by its plot, tags or image",
-        description="Find the tracks that fit what is known of a film, or that are like another track.",
+        description="Find tracks that fit a film's plot, tags and image, or that are similar to given tracks.",
     )
     add = command.add_argument
-    add("--plot", metavar="FILE", help="the synopsis, a text file in UTF-8; - reads what is piped in")
+    add("--plot", metavar="FILE", help="the synopsis, a UTF-8 text file; - reads standard input")
     add("--tags", metavar="TEXT", help='e.g. "noir, 1950s, revenge"')
     add("--image", metavar="FILE", type=Path, help="a poster or a still: JPEG, PNG, GIF or WebP")
-    add("-k", metavar="N", type=int, default=20, help="how many tracks (default: %(default)s)")
+    add("-k", metavar="N", type=int, default=20, help="number of tracks (default: %(default)s)")
     models = command.add_mutually_exclusive_group()
     models.add_argument(
         "--variant",
         metavar="NAME",
-        help="the model; without it, of those that can do with what is given, the one that ranks best",
+        help="the model (default: the best-ranking one that can use the given inputs)",
     )
-    models.add_argument("--model", metavar="MODEL", help="a published model: hf://OWNER/REPO, or its folder")
-    models.add_argument("--zero-shot", metavar="MODEL", help=f"{ZERO_SHOT}; with --library")
-    add("--library", metavar="FOLDER|INDEX", type=Path, help="your own music, or what `index` made of it")
+    models.add_argument("--model", metavar="MODEL", help=PUBLISHED)
+    models.add_argument("--zero-shot", metavar="MODEL", help=f"{ZERO_SHOT}; requires --library")
+    add("--library", metavar="FOLDER|INDEX", type=Path, help="a folder of your own music, or the index of one")
     add("--like", metavar="TRACK", action="append", default=[], help="more of this: a path, AAA/0, or any audio file")
-    add("--exclude-film", metavar="FILM", action="append", default=[], help="a film or album, by id or title")
-    add("--per-film", metavar="N", type=int, help="at most so many tracks of a film or album")
-    add("--why", action="store_true", help="show what each track answers, and what becomes of it without each part")
+    add("--exclude-film", metavar="FILM", action="append", default=[], help="leave out a film or album, by id or title")
+    add("--per-film", metavar="N", type=int, help="at most N tracks per film or album")
+    add("--why", action="store_true", help="show what each track answers, and its rank without each part of the query")
     _add_steering(command)
     _add_filters(command)
     output = command.add_mutually_exclusive_group()
@@ -72,22 +72,22 @@ def _add_steering(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         type=_weight,
-        help="how much tags, plot or image count, from 0 to 2 (default: 1), e.g. tags=0.5; may be repeated",
+        help="weight of tags, plot or image, from 0 to 2 (default: 1), e.g. tags=0.5; repeatable",
     )
     steering.add_argument(
-        "--less", metavar="TRACK", action="append", default=[], help="less of this: a path, or AAA/0; beside a query"
+        "--less", metavar="TRACK", action="append", default=[], help="less of this: a path, or AAA/0; requires a query"
     )
 
 
 def _add_filters(command: argparse.ArgumentParser) -> None:
     filters = command.add_argument_group(
-        "filters", "Tracks are left out before any is ranked, also those whose value is not known."
+        "filters", "Filters apply before ranking. Tracks whose value is unknown do not pass."
     )
     for name, (metavar, what) in FILTERS.items():
         filters.add_argument(f"--{name}", metavar=metavar, help=what)
     sung = filters.add_mutually_exclusive_group()
-    sung.add_argument("--vocal", dest="vocals", action="store_const", const="vocal", help="somebody sings")
-    sung.add_argument("--instrumental", dest="vocals", action="store_const", const="instrumental", help="nobody does")
+    sung.add_argument("--vocal", dest="vocals", action="store_const", const="vocal", help="with singing")
+    sung.add_argument("--instrumental", dest="vocals", action="store_const", const="instrumental", help="no singing")
 
 
 def _weight(text: str) -> tuple[str, float]:
@@ -95,18 +95,18 @@ def _weight(text: str) -> tuple[str, float]:
     try:
         return part.strip(), float(weight)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"found {text!r}, allowed is e.g. tags=0.5") from None
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected PART=WEIGHT, e.g. tags=0.5") from None
 
 
 def run(options: argparse.Namespace) -> int:
-    """Answer once."""
+    """Answer one query."""
     with _few_collections():
         return _run(options)
 
 
 @contextmanager
 def _few_collections() -> Iterator[None]:
-    """Collect garbage rarely in the block, and not when Python ends: with all that is imported it takes seconds."""
+    """Collect garbage rarely in the block, and never at exit: with the modules imported here it takes seconds."""
     before = gc.get_threshold()
     gc.set_threshold(ALLOCATIONS, *before[1:])
     atexit.register(gc.freeze)
@@ -152,14 +152,14 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _tables(options: argparse.Namespace) -> list[Path]:
-    """Return the indexes of what is searched that can be found before it is opened."""
+    """Return the index files of the searched library that are known before it is opened."""
     if options.library is not None:
         return sorted(options.library.glob("tracks/*.parquet"))
     return [] if options.model else sorted(Path("models").glob("published/tracks.parquet"))
 
 
 def _opened(options: argparse.Namespace) -> tuple["Recommender", str]:
-    """Return what recommends, and the library that is searched."""
+    """Return the recommender and the name of the library to search."""
     from pipeline.apps.recommend.libraries import FILMS
     from pipeline.apps.recommend.recommender import open_recommender
 
@@ -169,7 +169,7 @@ def _opened(options: argparse.Namespace) -> tuple["Recommender", str]:
         from pipeline.apps.published.load import open_published
 
         if options.m3u is not None and options.library is None:
-            raise ModelError("--m3u: a published model comes without audio; it finds your own with --library")
+            raise ModelError("--m3u: a published model has no audio; add --library FOLDER to search your own music")
         recommender = open_published(options.model, "auto")
         (published,) = recommender.trained.values()
     else:
@@ -191,7 +191,7 @@ def _params() -> "Params":
 def _with_tracks(
     recommender: "Recommender", request: "Request", liked: Sequence[str], disliked: Sequence[str]
 ) -> "Request":
-    """Return `request` with the tracks that names stand for: those of the library, or, liked, files from elsewhere."""
+    """Return `request` with the named tracks: tracks of the library, or, for `liked`, any audio file."""
     from dataclasses import replace
 
     from pipeline.apps.recommend.given import not_disliked, not_liked
@@ -219,7 +219,7 @@ def _with_tracks(
 
 
 def _named(index: "TrackIndex", folder: Path, name: str) -> list[int]:
-    """Return the rows of the track, or of all segments of the file, that `name` stands for; none if it is not there."""
+    """Return the rows of the named track, or of all segments of the named file; empty if there is none."""
     path = Path(name)
     inside = path.resolve().is_relative_to(folder.resolve())
     below = path.resolve().relative_to(folder.resolve()).as_posix() if inside else name

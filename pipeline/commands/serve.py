@@ -1,4 +1,4 @@
-"""`python -m pipeline serve`: a page to find music for a film, and the same as an HTTP API."""
+"""`python -m pipeline serve`: a web page that finds music for a film, and its HTTP API."""
 
 import argparse
 import errno
@@ -26,16 +26,15 @@ log = logging.getLogger(__name__)
 
 HOST, PORT = "127.0.0.1", 8000
 MAX_PORT = 65535
-WAITING = 128  # connections, until the server takes them
-GRACE_SECONDS = 2  # for what is being sent when the server ends
-PASSWORD = "SOUNDTRACK_PASSWORD"  # environment variable: other users of a machine see what stands in a command
-LEAST_CHARS = 8  # of a password that somebody chose; ten of them can be tried a minute
+WAITING = 128  # connections in the listen queue
+GRACE_SECONDS = 2  # for responses in progress at shutdown
+PASSWORD = "SOUNDTRACK_PASSWORD"  # environment variable: other users of the machine can read command lines
+LEAST_CHARS = 8  # of a chosen password; ten attempts per minute are allowed
 SCHEMES = ("http", "https")
 OUTSIDE = {4: ("192.0.2.1", 9), 6: ("2001:db8::1", 9)}  # addresses for documentation (RFC 5737, RFC 3849)
 OPEN = (
-    "Whoever has {key} can search these libraries and listen to their files, and so can who listens on the way where "
-    "it is plain HTTP: use it in a network that you trust, or behind a proxy with TLS (--address). Music may be "
-    "copyrighted: see that you may play it to them."
+    "Anyone with {key} can search these libraries and play their files, and plain HTTP can be intercepted: use a "
+    "network that you trust, or a proxy with TLS (--address). Music may be copyrighted: check that you may share it."
 )
 
 
@@ -44,15 +43,15 @@ def register(commands: Any) -> None:
     parser = commands.add_parser(
         "serve",
         help="serve the web page and the HTTP API",
-        description="Serve a page on which one finds music for a film by its image, tags and plot, and the same as an "
-        "HTTP API, which /docs describes. Only this machine reaches it unless --host says otherwise; others need a "
-        f"password, which is made up and printed, or is that of the environment variable {PASSWORD}.",
+        description="Serve a web page that finds music for a film by its image, tags and plot, and an HTTP API, "
+        "documented at /docs. Only this machine can reach it unless --host is set. Other machines need a password: "
+        f"the environment variable {PASSWORD}, or else one that is generated and printed.",
     )
-    parser.add_argument("--host", default=HOST, help="address to listen at (default: %(default)s, this machine alone)")
-    parser.add_argument("--port", type=int, default=PORT, help="port to listen at; 0: any (default: %(default)s)")
-    parser.add_argument("--password", action="store_true", help="ask for a password on this machine as well")
+    parser.add_argument("--host", default=HOST, help="address to listen on (default: %(default)s, this machine only)")
+    parser.add_argument("--port", type=int, default=PORT, help="port to listen on; 0: any (default: %(default)s)")
+    parser.add_argument("--password", action="store_true", help="require a password on this machine, too")
     parser.add_argument(
-        "--address", default="", metavar="URL", help="where others reach it through a proxy: https://music.example"
+        "--address", default="", metavar="URL", help="public address behind a proxy, e.g. https://music.example"
     )
     parser.add_argument(
         "--library",
@@ -61,23 +60,23 @@ def register(commands: Any) -> None:
         default=[],
         type=Path,
         metavar="FOLDER|INDEX",
-        help="your own music, which is indexed while the page is open, or what `index` made of it; searched beside the "
-        "data set",
+        help="a folder of your own music, indexed while the page is open, or the index of one; searched in addition to "
+        "the data set",
     )
     models = parser.add_mutually_exclusive_group()
-    models.add_argument("--model", metavar="MODEL", help=f"{PUBLISHED}; with --library, as it comes without audio")
-    models.add_argument("--zero-shot", metavar="MODEL", help=f"{ZERO_SHOT}; with --library")
+    models.add_argument("--model", metavar="MODEL", help=f"{PUBLISHED}; requires --library, since it has no audio")
+    models.add_argument("--zero-shot", metavar="MODEL", help=f"{ZERO_SHOT}; requires --library")
     parser.set_defaults(run=_run)
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; raise `ParamsError` when there is no such address, or the port is taken."""
+    """Return a listening socket; raise `ParamsError` if the address is invalid or the port is in use."""
     if not 0 <= port <= MAX_PORT:
-        raise ParamsError(f"--port: found {port}, allowed are 0 (any) to {MAX_PORT}")
+        raise ParamsError(f"--port: found {port}, allowed: 0 (any) to {MAX_PORT}")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise ParamsError(f"--host: {host!r} is no address; try {HOST} (this machine alone) or 0.0.0.0") from None
+        raise ParamsError(f"--host: {host!r} is not an address; try {HOST} (this machine only) or 0.0.0.0") from None
     family, kind, protocol, _, address = min(found, key=lambda item: item[0] != socket.AF_INET)
     server = socket.socket(family, kind, protocol)
     try:
@@ -92,19 +91,19 @@ def listen(host: str, port: int) -> socket.socket:
 
 def _unusable(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"--port: {port} is taken by another program: end it, or choose another one, e.g. --port {port + 1}"
+        return f"--port: {port} is in use by another program: stop it, or choose another port, e.g. --port {port + 1}"
     if error.errno == errno.EACCES:
-        return f"--port: {port} is not yours to listen at; choose one above 1023"
+        return f"--port: no permission to listen on {port}; choose a port above 1023"
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"--host: {host} is no address of this machine; try {HOST} (this machine alone) or 0.0.0.0"
+        return f"--host: {host} is not an address of this machine; try {HOST} (this machine only) or 0.0.0.0"
     return f"--host {host} --port {port}: cannot listen there ({error.strerror})"
 
 
 def access_of(server: socket.socket, host: str, asked: bool, address: str) -> "tuple[Access, str]":
-    """Return who may ask a server that listens at `host`, and the password that was made up for it, "" where none was.
+    """Return the access rules of a server that listens on `host`, and the generated password ("" if none was).
 
-    There is one wherever others could come in, where it is `asked` for, and where the environment has one. Raises
-    `ParamsError` for a password that is too short, and for an `address` that is none.
+    A password is required if other machines can reach the server, if `asked` is set, or if the environment variable
+    is set. Raises `ParamsError` for a password that is too short, and for an invalid `address`.
     """
     from pipeline.apps.web.access import LOOPBACK, Access, Keys
 
@@ -119,7 +118,7 @@ def access_of(server: socket.socket, host: str, asked: bool, address: str) -> "t
     chosen = os.environ.get(PASSWORD, "")
     if chosen and len(chosen) < LEAST_CHARS:
         raise ParamsError(
-            f"{PASSWORD}: found {len(chosen)} characters, at least {LEAST_CHARS} are needed; without it one is made up"
+            f"{PASSWORD}: found {len(chosen)} characters, minimum {LEAST_CHARS}; unset it to have a password generated"
         )
     needed = asked or bool(address) or not listening.is_loopback
     made_up = secrets.token_urlsafe() if needed and not chosen else ""
@@ -129,14 +128,14 @@ def access_of(server: socket.socket, host: str, asked: bool, address: str) -> "t
 
 
 def _origin(address: str) -> str:
-    """Return the origin that `--address` names, as browsers write it."""
+    """Return the origin in `--address`, written as browsers do."""
     try:
         parts = urlsplit(address.lower())
         port = parts.port
     except ValueError:
         parts, port = urlsplit(""), None
     if parts.scheme not in SCHEMES or not parts.hostname or parts.path not in ("", "/") or "@" in parts.netloc:
-        raise ParamsError(f"--address: found {address!r}, allowed is scheme and name, as in https://music.example:8443")
+        raise ParamsError(f"--address: found {address!r}, expected scheme and host, e.g. https://music.example:8443")
     name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{name}" + (
         f":{port}" if port not in (None, {"http": 80, "https": 443}[parts.scheme]) else ""
@@ -144,22 +143,22 @@ def _origin(address: str) -> str:
 
 
 def greeting(server: socket.socket, host: str, access: "Access", made_up: str) -> str:
-    """Return where the page is, with the password that was made up, and who can see it when others can."""
+    """Return the page's address with any generated password, and a warning if other machines can reach it."""
     from pipeline.apps.web.access import url_of
 
     address = access.address or url_of(_reached(server, host), server.getsockname()[1])
     if made_up:
         address = f"{address}/?token={quote(made_up)}"
-    lines = [f"Soundtracks: {address} (Ctrl-C ends it)"]
+    lines = [f"Soundtracks: {address} (Ctrl-C stops it)"]
     if access.keys is not None and not made_up:
-        lines.append(f"It asks for the password of {PASSWORD}.")
+        lines.append(f"The password is that of {PASSWORD}.")
     if access.address or not _address(server).is_loopback:
         lines.append(OPEN.format(key="this address" if made_up else "the password"))
     return "\n".join(lines)
 
 
 def _reached(server: socket.socket, host: str) -> str:
-    """Return an address at which others reach the server: where it listens at all of them, that which leads outside."""
+    """Return an address at which other machines reach the server; of all of them, the one with a route outside."""
     listening = _address(server)
     if not listening.is_unspecified:
         return host
@@ -168,7 +167,7 @@ def _reached(server: socket.socket, host: str) -> str:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect(OUTSIDE[listening.version])  # sends nothing
             return str(probe.getsockname()[0])
-    except OSError:  # there is no way outside
+    except OSError:  # no route outside
         return HOST
 
 
@@ -177,14 +176,14 @@ def _address(server: socket.socket) -> ipaddress.IPv4Address | ipaddress.IPv6Add
 
 
 def warm_up(recommender: "Recommender") -> None:
-    """Load the networks and an index before anybody asks; what is missing is told in the log."""
+    """Load the networks and an index before the first request; log what is missing."""
     from PIL import Image
 
     from pipeline.apps.recommend.query import Query
     from pipeline.apps.recommend.recommender import Request
 
     query = Query(None, "film", "A film.", Image.new("RGB", (64, 64)))
-    if not recommender.libraries:  # the first is being indexed
+    if not recommender.libraries:  # the first one is still being indexed
         return
     try:
         recommender.recommend(Request(query, 1, next(iter(recommender.libraries)), why=True))
@@ -197,15 +196,15 @@ def warm_up(recommender: "Recommender") -> None:
 def _run(options: argparse.Namespace) -> int:
     require_library(options.zero_shot, options.library)
     if options.model is not None and not options.library:
-        raise ModelError("--model: a published model comes without audio; name your own music with --library")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
+        raise ModelError("--model: a published model has no audio; add --library FOLDER to search your own music")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     try:
         with listen(options.host, options.port) as server:
             _serve(options, server)
     except KeyboardInterrupt:
         pass
     logging.shutdown()
-    os._exit(0)  # at once: nothing interrupts threads that load networks or embed tracks, and files are written whole
+    os._exit(0)  # threads that load networks or embed tracks cannot be interrupted; files are written atomically
 
 
 def _serve(options: argparse.Namespace, server: socket.socket) -> None:
@@ -229,7 +228,7 @@ def _serve(options: argparse.Namespace, server: socket.socket) -> None:
 
         recommender = open_published(options.model, params.machine.device)
         (published,) = recommender.trained.values()
-        recommender.libraries = {}  # its own tracks are elsewhere
+        recommender.libraries = {}  # the audio of its own tracks is not here
     else:
         recommender = open_recommender(root, params, options.zero_shot)
     sources = sources_of(recommender, root, options.library, published)

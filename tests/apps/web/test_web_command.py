@@ -37,11 +37,11 @@ def test_port_that_is_taken():
 @pytest.mark.parametrize(
     ("host", "port", "said"),
     [
-        ("no such host", 0, "--host: 'no such host' is no address"),
-        ("a" * 70, 0, "is no address"),
-        ("-", 0, "is no address"),
-        ("256.0.0.1", 0, "is no address"),
-        ("192.0.2.1", 0, "--host: 192.0.2.1 is no address of this machine"),
+        ("no such host", 0, "--host: 'no such host' is not an address"),
+        ("a" * 70, 0, "is not an address"),
+        ("-", 0, "is not an address"),
+        ("256.0.0.1", 0, "is not an address"),
+        ("192.0.2.1", 0, "--host: 192.0.2.1 is not an address of this machine"),
         ("127.0.0.1", 65536, "--port: found 65536, allowed are 0"),
         ("127.0.0.1", -1, "--port: found -1"),
     ],
@@ -74,7 +74,7 @@ def test_loopback_answers_to_its_names_alone_and_without_a_password():
         assert (access, made_up) == (Access(), "")
         assert "this-machine" in access_of(server, "This-Machine", False, "")[0].names
         port = server.getsockname()[1]
-        assert greeting(server, "127.0.0.1", access, "") == f"Soundtracks: http://127.0.0.1:{port} (Ctrl-C ends it)"
+        assert greeting(server, "127.0.0.1", access, "") == f"Soundtracks: http://127.0.0.1:{port} (Ctrl-C stops it)"
 
 
 def test_password_on_loopback_where_it_is_asked_for():
@@ -82,7 +82,7 @@ def test_password_on_loopback_where_it_is_asked_for():
     assert access.keys.is_password(made_up.encode())
     assert (access.names, access.any_address) == ({"localhost", "127.0.0.1", "::1"}, False)
     (line,) = greeting(listening("127.0.0.1"), "localhost", access, made_up).splitlines()
-    assert line == f"Soundtracks: http://localhost:8000/?token={made_up} (Ctrl-C ends it)"
+    assert line == f"Soundtracks: http://localhost:8000/?token={made_up} (Ctrl-C stops it)"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_beyond_loopback_there_is_always_a_password(address, host, shown):
     assert access.any_address
     assert {host, socket.gethostname().lower(), "localhost"} <= access.names
     first, second = greeting(server, host, access, made_up).splitlines()
-    assert first == f"Soundtracks: {shown}/?token={made_up} (Ctrl-C ends it)"
+    assert first == f"Soundtracks: {shown}/?token={made_up} (Ctrl-C stops it)"
     for word in ("plain HTTP", "TLS", "copyrighted"):
         assert word in second
 
@@ -180,7 +180,7 @@ def test_starts_says_one_line_and_ends_cleanly_while_networks_load(site_root):
     ) as server:
         line = server.stdout.readline()
         address = line.split()[1]
-        assert line == f"Soundtracks: {address} (Ctrl-C ends it)\n"
+        assert line == f"Soundtracks: {address} (Ctrl-C stops it)\n"
         assert requests.get(address, timeout=30).status_code == 200
         began = time.monotonic()
         server.send_signal(signal.SIGTERM)  # which ends it as Ctrl-C does
