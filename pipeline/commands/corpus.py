@@ -1,4 +1,4 @@
-"""`python -m pipeline corpus …`: add films to a list, and check it."""
+"""`python -m pipeline corpus …`: add films to a list, remove films, and check it."""
 
 import argparse
 import sys
@@ -13,8 +13,8 @@ OLD_NAME = "catalog"
 
 def register(commands: Any) -> None:
     """Add the command `corpus`, and its old name, to the subparsers `commands`."""
-    description = "Add films to the list FOLDER/meta.json, and check it."
-    _add_actions(commands.add_parser("corpus", help="add films to the list, and check it", description=description))
+    description = "Edit and check the list of films FOLDER/meta.json."
+    _add_actions(commands.add_parser("corpus", help="edit and check the list of films", description=description))
     old = commands.add_parser(OLD_NAME, description=f"The old name of `corpus`. {description}")
     old.set_defaults(old_name=True)
     _add_actions(old)
@@ -24,11 +24,20 @@ def _add_actions(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     urls = _action(actions, "add", "add films by the URLs of their articles", "add_urls")
     urls.add_argument("urls", metavar="URL", nargs="+", help="e.g. https://en.wikipedia.org/wiki/Sherlock_Jr.")
-    file = _action(actions, "import", "add the films of a file with one URL per line", "add_file")
+    urls.add_argument(
+        "--soundtrack",
+        metavar="URL",
+        action="append",
+        default=[],
+        help="a recording, playlist or search of the film; repeatable (default: corpus.search in params.yaml)",
+    )
+    file = _action(actions, "import", "add the films of a CSV, or of a file with one URL per line", "add_file")
     file.add_argument(
         "file",
         metavar="FILE",
-        help="a text file; blank lines and lines that begin with # are ignored; - reads standard input",
+        help="a CSV with a header: page, recordings (several separated by ; or spaces), and optionally title, year, "
+        "tags, plot, image; or a text file, in which blank lines and lines that begin with # are ignored; - reads "
+        "standard input",
     )
     category = _action(actions, "category", "add the films of a Wikipedia category", "add_category")
     category.add_argument("name", metavar="NAME", help='e.g. "2010s science fiction films"')
@@ -36,6 +45,9 @@ def _add_actions(parser: argparse.ArgumentParser) -> None:
         "--limit", type=_positive, default=LIMIT, help="number of films at most (default: %(default)s)"
     )
     category.add_argument("--site", default=SITE, help="the wiki (default: %(default)s)")
+    fids = _action(actions, "remove", "remove films from the list", "remove_films")
+    fids.add_argument("fids", metavar="ID", nargs="+", help="e.g. AAB")
+    _action(actions, "list", "show id, title, page and number of recordings of each film", "list_films")
     _action(
         actions,
         "check",

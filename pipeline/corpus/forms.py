@@ -50,7 +50,7 @@ def list_file(folder: Path) -> Path | None:
 def entries_in(text: str, path: Path, fields: Mapping[str, str]) -> Entries:
     """Return the entries in `text`, of the form given by the name of `path`; raise `CorpusError` if it is not valid."""
     if path.name == CSV:
-        return _numbered(_rows(text, path), path, fields)
+        return _numbered([row for _, row in rows_in(text, str(path))], path, fields)
     if path.name == JSON_LINES:
         lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
         return _numbered([_json(line, f"{path}, line {number}") for number, line in lines], path, fields)
@@ -62,6 +62,28 @@ def entries_in(text: str, path: Path, fields: Mapping[str, str]) -> Entries:
             f'{path} must contain an object {{"AAA": {{…}}, …}} or an array, found a {type(raw).__name__}'
         )
     return Entries(raw, foreign=False)
+
+
+def rows_in(text: str, place: str) -> list[tuple[int, dict[str, str]]]:
+    """Return the rows of a CSV by the names in its header, each with the number of its last line.
+
+    Raises `CorpusError` if `text` is not CSV; `place` is its file, for the message.
+    """
+    header = text.partition("\n")[0]
+    separator = max(SEPARATORS, key=header.count)
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+        names = next(reader, [])
+        rows = [(reader.line_num, row) for row in reader if any(row)]
+    except csv.Error as error:
+        raise CorpusError(f"{place}, line {reader.line_num}: not CSV: {error}") from None
+    names = [name.strip() for name in names]
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise CorpusError(f"{place}: {_twice(twice[0])}")
+    for number, row in rows:
+        if len(row) > len(names):
+            raise CorpusError(f"{place}, line {number}: {len(row)} cells, but {len(names)} names in the header")
+    return [(number, dict(zip(names, row, strict=False))) for number, row in rows]
 
 
 def _numbered(items: list[Any], path: Path, fields: Mapping[str, str]) -> Entries:
@@ -92,25 +114,6 @@ def _numbered(items: list[Any], path: Path, fields: Mapping[str, str]) -> Entrie
 def _value(item: Any, name: str) -> Any:
     value = value_at(item, name) if isinstance(item, dict) else MISSING
     return None if value is MISSING else value
-
-
-def _rows(text: str, path: Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV by the names in its header."""
-    header = text.partition("\n")[0]
-    separator = max(SEPARATORS, key=header.count)
-    try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-        names = next(reader, [])
-        rows = [(reader.line_num, row) for row in reader if any(row)]
-    except csv.Error as error:
-        raise CorpusError(f"{path}, line {reader.line_num}: not CSV: {error}") from None
-    names = [name.strip() for name in names]
-    if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise CorpusError(f"{path}: {_twice(twice[0])}")
-    for number, row in rows:
-        if len(row) > len(names):
-            raise CorpusError(f"{path}, line {number}: {len(row)} cells, but {len(names)} names in the header")
-    return [dict(zip(names, row, strict=False)) for _, row in rows]
 
 
 def _json(text: str, place: str) -> Any:

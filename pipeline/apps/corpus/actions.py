@@ -1,4 +1,4 @@
-"""The actions of `python -m pipeline corpus`: add films by URL, from a file or from a category; check the list."""
+"""The actions of `python -m pipeline corpus`: add, remove, list and check films."""
 
 import argparse
 import sys
@@ -8,31 +8,41 @@ from typing import Any
 
 from pipeline.apps.corpus.api import Api, ApiError
 from pipeline.apps.corpus.category import harvest
-from pipeline.apps.corpus.listing import Outcome, Wanted, add, articles_of
+from pipeline.apps.corpus.listing import Outcome, Wanted, add, articles_of, remove
 from pipeline.apps.corpus.report import check
-from pipeline.apps.corpus.source import read_urls, site_of
+from pipeline.apps.corpus.source import read_wanted, site_of, wanted
 from pipeline.apps.corpus.wording import MAX_SHOWN, columns, number
 from pipeline.core.errors import CorpusError, PipelineError
 from pipeline.core.text import one_line
-from pipeline.corpus import ORIGIN
+from pipeline.corpus import ORIGIN, Film
 from pipeline.corpus.forms import list_file
 from pipeline.corpus.load import read_corpus
+from pipeline.corpus.title import article_title, without_disambiguator
 from pipeline.params import Params
 from pipeline.scrape.agent import operator_contact, require_contact
 from pipeline.scrape.client import Client
 
+MAX_TITLE = 40  # characters of a title in `list`
+
 
 def add_urls(options: argparse.Namespace, params: Params) -> int:
     """Add the films of the articles at `options.urls`; return the exit status."""
-    return _added(options, params, [Wanted(url) for url in options.urls], [""] * len(options.urls))
+    if options.soundtrack and len(options.urls) > 1:
+        raise CorpusError(
+            f"--soundtrack: found {len(options.urls)} pages, expected one: the film with these recordings"
+        )
+    films = [wanted(url, options.soundtrack) for url in options.urls]
+    return _added(options, params, films, [""] * len(films))
 
 
 def add_file(options: argparse.Namespace, params: Params) -> int:
     """Add the films listed in a file; return the exit status."""
-    lines = read_urls(options.file, sys.stdin.buffer)
+    lines, unused = read_wanted(options.file, sys.stdin.buffer)
     if not lines:
         raise CorpusError(f"{options.file} contains no URL")
-    return _added(options, params, [Wanted(url) for _, url in lines], [f"line {line}: " for line, _ in lines])
+    if unused:
+        print(f"Columns not used: {', '.join(unused)}")
+    return _added(options, params, [film for _, film in lines], [f"line {line}: " for line, _ in lines])
 
 
 def add_category(options: argparse.Namespace, params: Params) -> int:
@@ -57,6 +67,25 @@ def add_category(options: argparse.Namespace, params: Params) -> int:
     return 1 if found.broken_off else status
 
 
+def remove_films(options: argparse.Namespace, params: Params) -> int:
+    """Remove the films `options.fids`; return the exit status."""
+    folder = _folder(options, params)
+    removed = remove(folder, options.fids, params.corpus)
+    for line in columns((film.fid, one_line(film.wikipedia, MAX_SHOWN), "removed") for film in removed):
+        print(line)
+    current = folder == Path(params.corpus.folder)
+    print(f"{len(removed):,} removed" + ("; the next `dvc repro` deletes their pages and recordings" * current))
+    return 0
+
+
+def list_films(options: argparse.Namespace, params: Params) -> int:
+    """Print id, title, page and number of recordings of each film; return the exit status."""
+    films = read_corpus(_folder(options, params), *_reading(params)).films
+    for line in columns(map(_row, films)):
+        print(line)
+    return 0
+
+
 def check_list(options: argparse.Namespace, params: Params) -> int:
     """Report on the list; return the exit status."""
     return check(Path(), _folder(options, params), params, print)
@@ -75,6 +104,14 @@ def _added(options: argparse.Namespace, params: Params, wanted: list[Wanted], pl
     if (folder / "meta.json").exists():
         _advise(folder, params, bool(counts["added"]))
     return 1 if counts["refused"] else 0
+
+
+def _row(film: Film) -> tuple[str, str, str, str]:
+    title = film.title or without_disambiguator(article_title(film.wikipedia))
+    searches = sum(url.startswith("ytsearch") for url in film.soundtrack)
+    recordings = number(len(film.soundtrack) - searches, "recording")
+    found = f"{recordings}, {number(searches, 'search')}" if searches else recordings
+    return film.fid, one_line(title, MAX_TITLE), one_line(film.wikipedia, MAX_SHOWN), found
 
 
 def _line(outcome: Outcome, place: str) -> tuple[str, str, str]:

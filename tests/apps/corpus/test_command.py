@@ -94,6 +94,83 @@ def test_import_of_nothing(corpus, data):
     assert status == 1 and error.startswith("ERROR: list.txt") and not Path("data/mine").exists()
 
 
+@pytest.mark.parametrize(("name", "mark"), [("list.csv", ","), ("list.txt", ";"), ("list.tsv", "\t")])
+def test_import_of_a_table_with_recordings(corpus, name, mark):
+    site = "https://en.wikipedia.org/wiki"
+    rows = [
+        ("recordings", "page", "year", "director"),
+        ("https://a/1 https://b/2", METROPOLIS, "", "x"),
+        ('"https://a/1; https://b/2"', f"{site}/Fog", "1931", ""),
+        ("", f"{site}/Sea", "1927", ""),
+        ("abcdefghijk", METROPOLIS, "", ""),
+    ]
+    Path(name).write_text("\n".join(map(mark.join, rows)))
+    status, output, _ = corpus("import", name)
+    both = ["https://a/1", "https://b/2"]
+    assert status == 0 and "director" in output.splitlines()[0]
+    assert listed() == {
+        "AAA": {"wikipedia": METROPOLIS, "soundtrack": both},
+        "AAB": {"wikipedia": f"{site}/Fog", "soundtrack": both, "year": 1931},
+        "AAC": {"wikipedia": f"{site}/Sea", "soundtrack": ["ytsearch1:Sea 1927 soundtrack"], "year": 1927},
+    }
+    assert "line 5: already in the list: the same article, its entry is unchanged" in output
+    assert len(load_films(Path("data/mine"), SEARCH)) == 3
+
+
+def test_import_of_a_table_names_row_column_value_and_what_is_allowed(corpus):
+    Path("list.csv").write_text(f"page,recordings,year\n{METROPOLIS},nonsense,now\n,https://a/1,\n{METROPOLIS},,\n")
+    status, output, _ = corpus("import", "list.csv")
+    assert status == 1 and list(listed()) == ["AAA"]
+    first, second, third = output.splitlines()[:3]
+    assert "line 2: refused: column recordings: found 'nonsense', expected a list of URLs" in first
+    assert "column year: found 'now', expected a year from 1870" in first
+    assert "line 3: refused: column page: found no value, expected a URL" in second and "line 4: added" in third
+
+
+def test_import_of_a_table_without_pages(corpus):
+    Path("list.csv").write_text("film,recordings\nFog,https://a/1\n")
+    status, _, error = corpus("import", "list.csv")
+    assert status == 1 and "'film', 'recordings'" in error and "page, wikipedia" in error and not Path("data").exists()
+
+
+def test_add_with_recordings(corpus):
+    recordings = ["https://a/1", "ytsearch1:fog music"]
+    options = [f"--soundtrack={recording}" for recording in recordings]
+    assert corpus("add", METROPOLIS, *options)[0] == 0
+    assert listed() == {"AAA": {"wikipedia": METROPOLIS, "soundtrack": recordings}}
+    status, output, _ = corpus("add", METROPOLIS.replace("1927", "2001"), "--soundtrack", "../x")
+    assert status == 1 and "refused: soundtrack: found ['../x'], expected" in output and len(listed()) == 1
+    status, _, error = corpus("add", METROPOLIS, METROPOLIS, *options)
+    assert status == 1 and "--soundtrack: found 2 pages" in error
+
+
+def test_remove(corpus):
+    corpus("add", *(f"https://en.wikipedia.org/wiki/{title}" for title in ("Fog", "Sea", "Tide")))
+    before = Path("data/mine/meta.json").read_text()
+    status, output, _ = corpus("remove", "AAB", "AAC")
+    assert status == 0 and list(listed()) == ["AAA"] and "2 removed; the next `dvc repro`" in output
+    status, _, error = corpus("remove", "AAA", "AAB", "x")
+    assert status == 1 and "found no film 'AAB', 'x'" in error and list(listed()) == ["AAA"]
+    corpus("remove", "AAA")
+    corpus("add", *(f"https://en.wikipedia.org/wiki/{title}" for title in ("Fog", "Sea", "Tide")))
+    assert Path("data/mine/meta.json").read_text() == before
+
+
+def test_remove_from_no_list(corpus):
+    status, _, error = corpus("remove", "AAA")
+    assert status == 1 and "meta.json is missing" in error
+
+
+def test_list(corpus):
+    Path("films.csv").write_text(f"page,title,recordings\n{METROPOLIS},,https://a/1 https://a/2\n{METROPOLIS}s,Fog,\n")
+    corpus("import", "films.csv")
+    status, output, _ = corpus("list")
+    assert status == 0 and [line.split() for line in output.splitlines()] == [
+        ["AAA", "Metropolis", METROPOLIS, "2", "recordings"],
+        ["AAB", "Fog", METROPOLIS + "s", "0", "recordings,", "1", "search"],
+    ]
+
+
 def test_category(corpus, wiki):
     wiki.pages = {
         "Fog (1931 film)": FILM,
@@ -186,7 +263,7 @@ def test_limits(corpus, limit):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["add", "--help"], ["import", "-h"], ["category", "-h"], ["check", "-h"]]
+    "arguments", [["--help"], *([action, "-h"] for action in ("add", "import", "category", "remove", "list", "check"))]
 )
 def test_help(corpus, arguments):
     status, output, _ = corpus(*arguments)

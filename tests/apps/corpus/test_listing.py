@@ -97,8 +97,8 @@ def test_places_where_no_list_can_be(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("meta.csv", "wikipedia\nhttps://x/wiki/A\n", "added to a meta.json"),
-        ("meta.jsonl", '{"wikipedia": "https://x/wiki/A"}\n', "added to a meta.json"),
+        ("meta.csv", "wikipedia\nhttps://x/wiki/A\n", "only a meta.json"),
+        ("meta.jsonl", '{"wikipedia": "https://x/wiki/A"}\n', "only a meta.json"),
         ("meta.json", '\n[{"wikipedia": "https://x/wiki/A"}]\n', "contains an array"),
     ],
 )
