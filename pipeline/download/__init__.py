@@ -1,1 +1,1 @@
-"""Recordings: every URL of every film's `soundtrack`, fetched with yt-dlp and checked by decoding."""
+"""Recordings: every URL of every film's `soundtrack`, fetched with yt-dlp and verified by decoding."""

@@ -1,4 +1,4 @@
-"""What yt-dlp's descriptions say, cleaned: they come from strangers and hold whatever a page held."""
+"""Values from yt-dlp's descriptions, validated: they are untrusted content of web pages."""
 
 import logging
 import math
@@ -19,12 +19,12 @@ LIVE = ("is_live", "is_upcoming", "post_live")  # values of yt-dlp's `live_statu
 
 
 def is_search(url: str) -> bool:
-    """Return whether a soundtrack's item is a search, which always leads to a list."""
+    """Return whether a soundtrack's item is a search, whose result is always a list."""
     return url.startswith("ytsearch")
 
 
 def is_list(info: dict[str, Any]) -> bool:
-    """Return whether a URL led to several recordings."""
+    """Return whether a URL is a list of recordings."""
     return info.get("_type") in LISTS
 
 
@@ -34,7 +34,7 @@ def is_live(info: dict[str, Any]) -> bool:
 
 
 def entries_of(info: dict[str, Any]) -> list[Entry]:
-    """Return what a list leads to, each address once; what is not on the web is left out."""
+    """Return the entries of a list, each URL once; URLs that are not on the web are left out."""
     found: dict[str, Entry] = {}
     for item in info.get("entries") or ():
         if not isinstance(item, dict):
@@ -44,32 +44,32 @@ def entries_of(info: dict[str, Any]) -> list[Entry]:
             if is_address(entry.url):
                 found.setdefault(entry.url, entry)
             else:
-                log.warning("%s: left out: %.100r is no address on the web", _page(info), entry.url)
+                log.warning("%s: left out: %.100r is not a web address", _page(info), entry.url)
     return list(found.values())
 
 
 def address_of(info: dict[str, Any], asked: str) -> str:
-    """Return where a recording is found: its page, or `asked` when that is not known."""
+    """Return the URL of a recording's page, or `asked` if it is unknown."""
     page = _page(info)
     return page if is_address(page) else asked
 
 
 def title_of(info: dict[str, Any]) -> str:
-    """Return the title; "" when there is none."""
+    """Return the title; "" if there is none."""
     title = info.get("title")
     return one_line(title, LONGEST_TITLE) if isinstance(title, str) else ""
 
 
 def seconds_of(info: dict[str, Any]) -> float | None:
-    """Return the length that the site states."""
+    """Return the length stated by the site."""
     value = _number(info.get("duration"))
     return value if value else None
 
 
 def chapters_of(info: dict[str, Any], seconds: float) -> list[dict[str, Any]]:
-    """Return the chapters of a recording of `seconds` by their starts; without those that lie outside or are empty.
+    """Return the chapters of a recording of `seconds`, sorted by start, without empty ones and ones outside it.
 
-    One without an end reaches to the next one's start, the last to the end of the recording.
+    A chapter without an end lasts until the next one's start, the last until the end of the recording.
     """
     found: list[dict[str, Any]] = []
     chapters = info.get("chapters")
@@ -90,7 +90,7 @@ def chapters_of(info: dict[str, Any], seconds: float) -> list[dict[str, Any]]:
 
 def _entry(item: dict[str, Any], parent: dict[str, Any]) -> Entry:
     page, url = _page(item), item.get("url")
-    # The page of an entry that was described in full is that of its list: then only the file tells it apart.
+    # A fully described entry has the page of its list: use the URL of its file instead.
     if not page or page == _page(parent):
         page = unsmuggle_url(url)[0] if isinstance(url, str) else ""
     if YOUTUBE_ID.fullmatch(page) and str(item.get("ie_key")).startswith("Youtube"):

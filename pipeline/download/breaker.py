@@ -1,8 +1,8 @@
-"""Stopping when more requests would bring nothing: the web refuses us, or nearly everything fails for one reason.
+"""The circuit breaker: stops the run when requests are refused, or nearly all fail for one reason.
 
-So many refusals in a row, over all workers, are an answer to all of them: yt-dlp does not stop by itself, and each
-further request prolongs the refusal. So many failures for one reason are no news of single recordings: the network is
-down, a site has changed, or yt-dlp is outdated and is told that every video is unavailable.
+Consecutive refusals, over all workers, concern all requests: yt-dlp does not stop by itself, and each further request
+prolongs the refusal. Many failures for one reason do not concern single recordings: the network is down, a site has
+changed, or yt-dlp is outdated and every video appears unavailable.
 """
 
 import re
@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from pipeline.core.web import FetchError
 
 REFUSALS = 3  # in a row
-RECENT = 20  # recordings of this run, of which ...
-SHARE = 0.9  # ... this share, and ...
-FAILURES = 5  # ... at least so many must fail for one reason
-DOUBTED = 3  # at least so many, where the run ends before: no reason to stop, and none to believe
-NEUTRAL = ("transient",)  # says nothing of whether the web would answer
+RECENT = 20  # recordings of this run that are considered
+SHARE = 0.9  # of these that must fail for one reason
+FAILURES = 5  # at least
+DOUBTED = 3  # at least, if the run ends before: failures are doubted, without stopping
+NEUTRAL = ("transient",)  # not evidence for or against a refusal
 FAILED = ("gone", "blocked", "transient", "given_up")
 
 
 @dataclass(frozen=True)
 class Stop:
-    """Why the run stopped, or what is to be doubted: the last answer, and the addresses that gave it."""
+    """The reason for stopping, or doubted failures: the last answer, and the URLs that returned it."""
 
     answer: str
     addresses: tuple[str, ...]
@@ -31,7 +31,7 @@ class Stop:
 
 
 class CircuitOpen(FetchError):
-    """Not asked, since the run stopped."""
+    """Not requested, because the run stopped."""
 
     def __init__(self, stop: Stop | None) -> None:
         why = "the run ended"
@@ -43,7 +43,7 @@ class CircuitOpen(FetchError):
 
 
 class CircuitBreaker:
-    """Counts outcomes as workers report them, and wakes those that wait."""
+    """Counts the outcomes that workers report, and wakes waiting workers."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -54,16 +54,16 @@ class CircuitBreaker:
 
     @property
     def stop(self) -> Stop | None:
-        """What opened the circuit; None while it is closed."""
+        """The reason why the circuit is open; None while it is closed."""
         return self._stop
 
     @property
     def doubt(self) -> Stop | None:
-        """The failures that nearly all recent recordings share, which may be ours; None when there are none."""
+        """Failures shared by nearly all recent recordings, possibly caused on this side; None if there are none."""
         return self._shared(DOUBTED)
 
     def note(self, status: str, reason: str, address: str, again: bool = False) -> None:
-        """Count the outcome of a recording; `again` of a failure that an earlier run met as well."""
+        """Count the outcome of a recording; `again` if an earlier run had the same failure."""
         with self._lock:
             if self._open.is_set():
                 return
@@ -81,18 +81,18 @@ class CircuitBreaker:
                 self._open.set()
 
     def release(self) -> None:
-        """Wake all that wait, since the run ends for another reason; they raise `CircuitOpen`."""
+        """Wake all waiting workers, because the run ends for another reason; they raise `CircuitOpen`."""
         self._open.set()
 
     def wait(self, seconds: float) -> None:
-        """Wait; raise `CircuitOpen` once no more is to be asked."""
+        """Wait; raise `CircuitOpen` if no more requests are allowed."""
         if seconds > 0.0:
             self.pause(seconds)
         if self._open.is_set():
             raise CircuitOpen(self._stop)
 
     def pause(self, seconds: float) -> None:
-        """Sleep, at most until no more is to be asked."""
+        """Sleep, at most until no more requests are allowed."""
         self._open.wait(seconds)
 
     def _shared(self, least: int) -> Stop | None:
@@ -105,5 +105,5 @@ class CircuitBreaker:
 
 
 def kind_of(reason: str) -> str:
-    """Return a reason without its numbers: bytes, seconds and percentages differ from recording to recording."""
+    """Return a reason without its numbers: bytes, seconds and percentages differ between recordings."""
     return re.sub(r"[0-9.,]+", "#", reason)

@@ -1,4 +1,4 @@
-"""Whether a downloaded file is the whole recording: it is decoded to its end and its length compared.
+"""Verification that a downloaded file is complete: it is decoded to its end and its length compared.
 
 A truncated MP3 or WebM decodes without an error, while its header still states the full length.
 """
@@ -12,39 +12,39 @@ from pipeline.download.ending import is_cut_off
 from pipeline.media import sandbox
 from pipeline.media.audio import SUFFIXES, NotAudioError, frames, opened
 
-# How much shorter than stated a whole recording may decode: sites round to whole seconds, encoders pad.
+# Tolerance for a decoded length below the stated one: sites round to whole seconds, encoders pad.
 TOLERANCE_SECONDS = 1.0
 TOLERANCE_SHARE = 0.01
-# FFmpeg's length of these, without a header that states it, is size / bit rate of the first frames: no statement.
+# Without a header, FFmpeg's length of these is an estimate: size / bit rate of the first frames.
 FORMATS_WITHOUT_LENGTH = ("mp3", "aac")
 
 
 @dataclass(frozen=True)
 class Check:
-    """What decoding a file showed; `expected_seconds` is None when nothing states the length."""
+    """The result of decoding a file; `expected_seconds` is None if the length is not stated."""
 
-    suffix: str  # of the container that it really is
+    suffix: str  # of the actual container
     expected_seconds: float | None
     decoded_seconds: float
-    cut_off: bool  # by its structure, where the site states no length
+    cut_off: bool  # by its structure, if the site states no length
 
     @property
     def truncated(self) -> str:
-        """In what way the file is not whole; "" when it is, as far as can be told."""
+        """Why the file is incomplete; "" if it appears complete."""
         if self.expected_seconds is not None and is_short(self.decoded_seconds, self.expected_seconds):
             return f"only {self.decoded_seconds:.1f} of {self.expected_seconds:.1f} s can be decoded"
         return "the file lacks its end" if self.cut_off else ""
 
 
 class CutOffError(NotAudioError):
-    """Nothing can be decoded since the file ends too early."""
+    """Nothing can be decoded, because the file is truncated."""
 
 
 def check(path: Path, stated_seconds: float | None, max_seconds: float) -> Check:
-    """Decode `path`, up to `max_seconds`, and return its length beside the one that the site or else the file states.
+    """Decode `path`, up to `max_seconds`, and return its length and the one stated by the site or else by the file.
 
-    It is decoded in another process. Raises `NotAudioError` when nothing can be decoded, `CutOffError` when that is for
-    want of the file's end.
+    Decodes in another process. Raises `NotAudioError` if nothing can be decoded, `CutOffError` if the file is
+    truncated.
     """
     try:
         return sandbox.call(_decoded, path, stated_seconds, max_seconds)
@@ -55,7 +55,7 @@ def check(path: Path, stated_seconds: float | None, max_seconds: float) -> Check
 
 
 def is_short(decoded_seconds: float, expected_seconds: float) -> bool:
-    """Return whether the decoded length falls short of the expected one by more than the tolerance."""
+    """Return whether the decoded length is below the expected one by more than the tolerance."""
     return decoded_seconds < expected_seconds * (1.0 - TOLERANCE_SHARE) - TOLERANCE_SECONDS
 
 
@@ -75,7 +75,7 @@ def _decoded(path: Path, stated_seconds: float | None, max_seconds: float) -> Ch
         expected = None
     cut_off = not stated_seconds and is_cut_off(path)
     if cut_off and expected is not None and not is_short(decoded, expected):
-        expected = None  # the length of what is left
+        expected = None  # the length of the truncated file
     return Check(suffix, expected, decoded, cut_off)
 
 

@@ -1,7 +1,7 @@
-"""yt-dlp as we use it: look a URL up, then save its best audio under a name of ours.
+"""The yt-dlp client: looks a URL up, then saves its best audio under our file name.
 
-Nothing is converted, no program is called, no configuration and no plugin is read, nothing is cached, and only the web
-is asked, as far as `pipeline.download.reach` allows: `file://` stays refused. Of a list only the addresses are taken.
+It converts nothing, runs no programs, reads no configuration or plugins and caches nothing. Requests go only to the
+web, as far as `pipeline.download.reach` allows; `file://` is refused. Of a list, only the URLs are used.
 """
 
 import io
@@ -26,33 +26,33 @@ from pipeline.download.section import Download
 
 log = logging.getLogger(__name__)
 
-MAX_ANSWER_BYTES = 50_000_000  # of a page that is looked into; YouTube's have 3
+MAX_ANSWER_BYTES = 50_000_000  # of a page; YouTube's have 3,000,000
 PROTOCOLS = ("http", "https", "m3u8", "m3u8_native", "http_dash_segments", "http_dash_segments_generator")
-NOWHERE = "/nonexistent/ffmpeg"  # a program would be free to open what a manifest names
+NOWHERE = "/nonexistent/ffmpeg"  # an external program could open any URL in a manifest
 
 
 class Client:
-    """One `YoutubeDL` object: use it in one thread only, from its making on."""
+    """One `YoutubeDL` object; create and use it in one thread only."""
 
     def __init__(self, settings: Download, pace: Pace, cookies: str | None) -> None:
-        """Take the text of a cookies.txt, or None."""
+        """`cookies` is the text of a cookies.txt, or None."""
         plugin_dirs.value = []
         self._settings = settings
         self.reach = Reach()
         self._ydl = _Downloader(
             {
                 "format": "bestaudio/best",
-                "noplaylist": True,  # of a video inside a playlist, the video
+                "noplaylist": True,  # for a video in a playlist, the video
                 "extract_flat": "in_playlist",
                 "cachedir": False,
                 "cookiefile": None if cookies is None else io.StringIO(cookies),
-                "geo_bypass": False,  # no made-up sender addresses
+                "geo_bypass": False,  # no faked client addresses
                 "external_downloader": "native",
                 "ffmpeg_location": NOWHERE,
                 "skip_unavailable_fragments": False,
                 "progress_hooks": [self._refuse_large],
                 "socket_timeout": settings.timeout_seconds,
-                "retries": 0,  # attempts are counted by us
+                "retries": 0,  # attempts are counted here
                 "extractor_retries": 0,
                 "fragment_retries": settings.attempts,
                 "updatetime": False,
@@ -66,35 +66,35 @@ class Client:
         )
 
     def look_up(self, url: str) -> dict[str, Any]:
-        """Return yt-dlp's description of a recording or a list; raise `FetchError` when there is nothing to be had."""
-        # A search says itself how many it wants.
+        """Return yt-dlp's description of a recording or a list; raise `FetchError` if there is none."""
+        # A search has its own limit.
         self._ydl.params["playlistend"] = None if is_search(url) else self._settings.max_entries
         with _failures_as_rows(), self._ydl.looking_up():
             info = self._ydl.extract_info(url, download=False)
         if not info:
-            raise FetchError("gone", "nothing was found there")
+            raise FetchError("gone", "nothing was found")
         if is_live(info):
-            raise FetchError("skipped", "a live stream, or one that is yet to begin", LIVE)
+            raise FetchError("skipped", "a live stream, or one that has not begun", LIVE)
         return info
 
     def save(self, info: dict[str, Any], path: Path) -> None:
-        """Download what `look_up` described to `path`, going on with what an earlier attempt left beside it."""
+        """Download the recording described by `look_up` to `path`; resumes an earlier attempt."""
         if info.get("protocol") not in PROTOCOLS:
-            raise FetchError("skipped", f"it is not on the web, but behind {info.get('protocol')}:")
+            raise FetchError("skipped", f"not on the web: the protocol is {info.get('protocol')}")
         if (info.get("filesize") or 0) > self._settings.max_bytes:
             raise self._too_large(info["filesize"])
         path.parent.mkdir(parents=True, exist_ok=True)
         with _failures_as_rows():
             complete, _ = self._ydl.dl(str(path), info)
         if not complete:
-            raise FetchError("transient", "yt-dlp did not download it")
+            raise FetchError("transient", "yt-dlp did not complete the download")
 
     def close(self) -> None:
         """Close the connections."""
         self._ydl.close()
 
     def _refuse_large(self, progress: dict[str, Any]) -> None:
-        size = max(progress.get("downloaded_bytes") or 0, progress.get("total_bytes") or 0)  # it need not be stated
+        size = max(progress.get("downloaded_bytes") or 0, progress.get("total_bytes") or 0)  # the total may be unknown
         if size > self._settings.max_bytes:
             raise self._too_large(size)
 
@@ -104,7 +104,7 @@ class Client:
 
 
 class _Downloader(YoutubeDL):
-    """A `YoutubeDL` that keeps the pace, and does not read without end, while it looks something up."""
+    """A `YoutubeDL` that is rate-limited and reads bounded pages during a look-up."""
 
     def __init__(self, params: dict[str, Any], pace: Pace, reach: Reach) -> None:
         self._pace = pace
@@ -114,7 +114,7 @@ class _Downloader(YoutubeDL):
 
     @contextmanager
     def looking_up(self) -> Iterator[None]:
-        """Keep the pace during the block; a transfer does not, since it may come in a thousand pieces."""
+        """Apply the rate limit in the block; not to transfers, which may have a thousand fragments."""
         self._looking_up = True
         try:
             yield
@@ -122,7 +122,7 @@ class _Downloader(YoutubeDL):
             self._looking_up = False
 
     def urlopen(self, req: Any) -> Response:
-        """Return the answer to a request."""
+        """Return the response to a request."""
         url = req if isinstance(req, str) else req.url
         self._reach.require_web(url)
         if not self._looking_up:
@@ -137,12 +137,12 @@ class _Downloader(YoutubeDL):
         return response
 
     def build_request_director(self, handlers: Any, preferences: Any = None) -> RequestDirector:
-        """Return what sends requests: one handler, since others would connect anywhere, and speak FTP."""
+        """Return a director with one handler: others would connect to any address, and support FTP."""
         return super().build_request_director([partial(GuardedRH, reach=self._reach)], preferences)
 
 
 class _Quiet:
-    """Sends what yt-dlp says to the debug log: its errors arrive as exceptions."""
+    """Sends yt-dlp's messages to the debug log; its errors are raised as exceptions."""
 
     def debug(self, message: str) -> None:
         log.debug("%s", message)
@@ -154,9 +154,9 @@ class _Quiet:
 def _failures_as_rows() -> Iterator[None]:
     try:
         yield
-    except (FetchError, StageError):  # ours, out of a hook or the pace
+    except (FetchError, StageError):  # raised by our own hooks or the pace
         raise
-    except Exception as error:  # its extractors read what strangers write, and raise whatever that leads to
+    except Exception as error:  # extractors read untrusted data, and may raise anything
         raise meaning(error) from error
 
 

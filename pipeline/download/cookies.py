@@ -1,6 +1,6 @@
 """The user's own cookies.txt: read once, never written.
 
-yt-dlp writes its jar back where it read it, so each client gets a copy in memory.
+yt-dlp writes its cookie jar back to the file, therefore each client has a copy in memory.
 """
 
 import io
@@ -11,11 +11,11 @@ from yt_dlp.cookies import YoutubeDLCookieJar
 
 from pipeline.core.errors import ParamsError
 
-ADVICE = "name a cookies.txt (Netscape format) that you exported from your browser, or null"
+ADVICE = "set it to a cookies.txt (Netscape format) exported from your browser, or to null"
 
 
 def read_cookies(root: Path, name: str | None) -> str | None:
-    """Return the text of the file `name`, below `root` unless absolute; raise `ParamsError` when it has no cookie."""
+    """Return the text of the file `name`, relative to `root` or absolute; raise `ParamsError` if it has no cookies."""
     if name is None:
         return None
     path = root / Path(name).expanduser()
@@ -24,11 +24,11 @@ def read_cookies(root: Path, name: str | None) -> str | None:
         jar = YoutubeDLCookieJar(io.StringIO(text))
         jar.load()
     except OSError as error:
-        # LoadError is an OSError without a number.
-        what = "is no cookies.txt" if isinstance(error, LoadError) else f"cannot be read ({error.strerror})"
+        # LoadError is an OSError without an errno.
+        what = "is not a cookies.txt" if isinstance(error, LoadError) else f"cannot be read ({error.strerror})"
         raise ParamsError(f"download.cookies: {path} {what}", ADVICE) from None
     except UnicodeDecodeError:
-        raise ParamsError(f"download.cookies: {path} is no cookies.txt", ADVICE) from None
+        raise ParamsError(f"download.cookies: {path} is not a cookies.txt", ADVICE) from None
     if not len(jar):
-        raise ParamsError(f"download.cookies: {path} holds no cookie", ADVICE)
+        raise ParamsError(f"download.cookies: {path} contains no cookies", ADVICE)
     return text

@@ -1,7 +1,7 @@
-"""Whether a file ends where its own structure says: one without its end may decode, or not open, without a word on it.
+"""Detection of truncated files by their structure: they may decode without an error, or not open at all.
 
-WebM, FLAC, AIFF and MP3 with a Xing header state their length at the beginning, so that decoding tells, of WebM where
-its header is whole; raw AAC and MPEG transport streams say nothing of their end.
+WebM with a complete header, FLAC, AIFF and MP3 with a Xing header state their length at the beginning: decoding shows
+whether they are complete. Raw AAC and MPEG transport streams have no information about their end.
 """
 
 import struct
@@ -11,7 +11,7 @@ from typing import BinaryIO
 MP4_HEADER = 8  # bytes: length, name
 OGG_HEADER = 27  # bytes, before the table of segments
 RIFF_HEADER = 8  # bytes: name, length
-UNKNOWN_LENGTHS = (0, 0xFFFFFFFF)  # of a RIFF file that was written as a stream
+UNKNOWN_LENGTHS = (0, 0xFFFFFFFF)  # of a RIFF file written as a stream
 EBML_HEADER = 12  # bytes at most: id, length
 EBML = b"\x1a\x45\xdf\xa3"  # ids of elements (RFC 8794 and 9559)
 SEGMENT = b"\x18\x53\x80\x67"
@@ -19,7 +19,7 @@ CLUSTER = b"\x1f\x43\xb6\x75"
 
 
 def is_cut_off(path: Path) -> bool:
-    """Return whether a file of MP4, Ogg or WAV lacks its end, or one of WebM its header's; False for any other."""
+    """Return whether an MP4, Ogg or WAV file is truncated, or the header of a WebM file; False for other formats."""
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(12)
@@ -33,14 +33,14 @@ def is_cut_off(path: Path) -> bool:
 
 
 def _mp4(file: BinaryIO, size: int) -> bool:
-    """Say whether the file ends before the box `moov` does, which states its length (ISO/IEC 14496-12, 4.2 and 8.2)."""
+    """Return whether the file ends before its box `moov` does, which has the length (ISO/IEC 14496-12, 4.2 and 8.2)."""
     start = 0
     while start + MP4_HEADER <= size:
         file.seek(start)
         length, name = struct.unpack(">I4s", file.read(MP4_HEADER))
         if length == 1 and start + 16 <= size:
             (length,) = struct.unpack(">Q", file.read(8))
-        if length < MP4_HEADER:  # 0: up to the end of the file; less: damaged
+        if length < MP4_HEADER:  # 0: to the end of the file; 1 to 7: damaged
             return name != b"moov"
         start += length
         if name == b"moov":
@@ -49,12 +49,12 @@ def _mp4(file: BinaryIO, size: int) -> bool:
 
 
 def _ogg(file: BinaryIO, size: int) -> bool:
-    """Say whether the file ends inside a page (RFC 3533, 6)."""
+    """Return whether the file ends inside a page (RFC 3533, 6)."""
     start = 0
     while start < size:
         file.seek(start)
         header = file.read(OGG_HEADER)
-        if header[:4] != b"OggS"[: len(header)]:  # something else behind the last page
+        if header[:4] != b"OggS"[: len(header)]:  # other data after the last page
             return False
         if len(header) < OGG_HEADER:
             return True
@@ -64,12 +64,12 @@ def _ogg(file: BinaryIO, size: int) -> bool:
 
 
 def _webm(file: BinaryIO, size: int) -> bool:
-    """Say whether the file ends before its first cluster begins."""
+    """Return whether the file ends before its first cluster."""
     start = 0
     while start < size:
         file.seek(start)
         header = file.read(EBML_HEADER)
-        width = 9 - header[0].bit_length()  # of the id, told by its first byte as that of the length
+        width = 9 - header[0].bit_length()  # of the id, given by its first byte, as for the length
         name, rest = header[:width], header[width:]
         if name == CLUSTER or width > 4:  # or damaged
             return False
@@ -77,11 +77,11 @@ def _webm(file: BinaryIO, size: int) -> bool:
             return True
         width_of_length = 9 - rest[0].bit_length()
         start += width + width_of_length
-        if name != SEGMENT:  # whose elements are the next ones
+        if name != SEGMENT:  # the segment's elements follow
             start += int.from_bytes(rest[:width_of_length], "big") & (1 << 7 * width_of_length) - 1
     return True
 
 
 def _wav(start: bytes, size: int) -> bool:
     (length,) = struct.unpack("<I", start[4:8])
-    return length not in UNKNOWN_LENGTHS and size + 1 < RIFF_HEADER + length  # the last padding byte is often left out
+    return length not in UNKNOWN_LENGTHS and size + 1 < RIFF_HEADER + length  # the last padding byte is often missing

@@ -1,17 +1,17 @@
-"""What yt-dlp's errors mean: one status and a sentence each.
+"""The meaning of yt-dlp's errors: a status and a reason.
 
-ok         the recording is here and decodes to its length
-skipped    not wanted: longer or larger than the parameters allow, live or yet to begin, no audio (a page, an empty
-           file, one that cannot be decoded), an address that is not on the web or not public
-gone       not to be had: 404, 410, 451, private, removed, blocked in this country, for members or an age only, copy
-           protection, a search that finds nothing
-blocked    the site refuses us for now: 401, 403, 429, "not a bot", "try again later"
-transient  may pass: no connection, a time-out, a server's own fault (5xx), a truncated file, anything unknown
-given_up   a reason that is not known here, in `MAX_RUNS` runs
+ok         the recording was downloaded and decodes to its full length
+skipped    not wanted: longer or larger than the parameters allow, live or not begun, no audio (a page, an empty or
+           undecodable file), an address that is not on the web or not public
+gone       not available: 404, 410, 451, private, removed, blocked in this country, restricted to members or by age,
+           copy-protected, a search without results
+blocked    refused for now: 401, 403, 429, "not a bot", "try again later"
+transient  temporary: no connection, a timeout, a server error (5xx), a truncated file, any unknown failure
+given_up   an unknown failure in `MAX_RUNS` runs
 
-`download.retry` asks again for what is settled otherwise. Exceptions of yt-dlp decide first, then its messages by the
-table below, read in yt-dlp 2026.10.26 (November 2026): an extractor that fails in a way that yt-dlp does not expect is
-unknown, whatever it says.
+`download.retry` retries recordings with a final status. Exceptions of yt-dlp decide first, then its messages by the
+table below, from yt-dlp 2026.10.26 (November 2026). Failures that an extractor does not expect are unknown, whatever
+their message.
 """
 
 import errno
@@ -30,21 +30,21 @@ from pipeline.download.reach import AddressRefused
 
 LONGEST_REASON = 300  # characters
 AGAIN_NEXT_RUN = ("blocked", "transient")
-MAX_RUNS = 5  # that ask for a recording whose failure is unknown
-# What a failure would need to be asked again, as the row keeps it: {"max_bytes": 123} and {"max_seconds": 12.5}, the
-# least that the parameter must be; {"runs": 2.0}, how many runs met an unknown failure; these two:
-COOKIES = {"cookies": 1.0}  # some file
-LIVE = {"live": 0.0}  # nothing but time
+MAX_RUNS = 5  # attempts at a recording with an unknown failure, one per run
+# Requirements of a retry, stored in the row: {"max_bytes": 123} and {"max_seconds": 12.5}, the minimum of the
+# parameter; {"runs": 2.0}, the number of runs with an unknown failure; and these two:
+COOKIES = {"cookies": 1.0}  # a cookies file
+LIVE = {"live": 0.0}  # time only
 RUNS = "runs"
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
-# What an outdated yt-dlp is told, and what it says where it does not understand a site any more.
+# Messages of sites to an outdated yt-dlp, and its own when a site has changed.
 OUTDATED = (
     r"(not|n.t) available (on|in|for|with) this (app|device|client|browser|version)|latest version of youtube|"
     r"precondition check failed|page needs to be reloaded|requested format is not available|only images are available|"
     r"(signature|nsig) extraction failed|(failed|unable) to extract|no video formats found"
 )
-MEANINGS = (  # of what yt-dlp and sites write, in this order; "please sign in" is said to addresses out of favour
+MEANINGS = (  # of messages, in this order; suspected addresses get "please sign in"
     (r"not a bot|try again later|rate.limited by|captcha|IP is likely being blocked|please sign in", "blocked", None),
     (OUTDATED, "unknown", None),
     (r"(temporarily|currently) unavailable", "transient", None),
@@ -55,14 +55,18 @@ MEANINGS = (  # of what yt-dlp and sites write, in this order; "please sign in" 
     (r"private (video|playlist)|is private|premium members|requires payment", "gone", COOKIES),
     (r"(in|from) your (country|location|region)|geo.?restrict|DRM.protected", "gone", None),
     (r"video unavailable|video is unavailable|unviewable", "gone", None),
-    (r"(not|n.t|no longer) available([.!,:]|$| because)", "gone", None),  # "not available on …" may be said to us alone
+    (
+        r"(not|n.t|no longer) available([.!,:]|$| because)",
+        "gone",
+        None,
+    ),  # "not available on …" may depend on the client
     (r"been removed|been terminated|does not exist|no longer exists", "gone", None),
     (r"account .* closed", "gone", None),
     (r"did not get any data blocks", "skipped", None),
     (r"file:/", "skipped", None),
     (r"ffmpeg could not be found|ffmpeg is not installed", "skipped", None),
 )
-# Sentences of `meaning` on failures that no version of yt-dlp changes; 400 and 403 are what an outdated one gets.
+# Reasons of `meaning` that do not depend on the version of yt-dlp; an outdated one gets 400 and 403.
 NOT_OUTDATED = re.compile(
     r"the server answered (?!400|403)|no connection|the transfer broke off|truncated", re.IGNORECASE
 )
@@ -72,14 +76,14 @@ ADVICE = re.compile(r"(; please report this issue| Use --| See {1,2}https://gith
 
 
 class UnknownFailure(FetchError):
-    """A reason that is not known here: it may pass, or last, or come of an outdated yt-dlp."""
+    """An unknown failure: temporary, permanent, or due to an outdated yt-dlp."""
 
     def __init__(self, reason: str) -> None:
         super().__init__("transient", reason)
 
 
 def meaning(error: Exception) -> FetchError:
-    """Return what an error of yt-dlp or of the operating system means; raise `StageError` when the disk is full."""
+    """Return the meaning of an error of yt-dlp or the operating system; raise `StageError` if the disk is full."""
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, OSError) and cause.errno in DISK_ERRORS:
@@ -91,7 +95,7 @@ def meaning(error: Exception) -> FetchError:
             return _of_http(cause)
     for cause in causes:
         if isinstance(cause, UnsupportedError):
-            return FetchError("skipped", "the address leads to a page without a recording")
+            return FetchError("skipped", "the URL is a page without a recording")
         if isinstance(cause, UserNotLive):
             return FetchError("skipped", "a live stream that is not running", LIVE)
         if isinstance(cause, GeoRestrictedError):
@@ -105,13 +109,13 @@ def meaning(error: Exception) -> FetchError:
         if re.search(pattern, said, re.IGNORECASE):
             return UnknownFailure(text) if status == "unknown" else FetchError(status, text, needs)
     for cause in causes:
-        if isinstance(cause, TransportError) and not CUT.search(text):  # its text holds memory addresses and ports
+        if isinstance(cause, TransportError) and not CUT.search(text):  # its text has memory addresses and ports
             return FetchError("transient", f"no connection, or it broke off ({type(cause.cause or cause).__name__})")
     return UnknownFailure(text)
 
 
 def may_be_outdated(reason: str) -> bool:
-    """Return whether the reason of many failures is one that an outdated yt-dlp gives."""
+    """Return whether an outdated yt-dlp may be the cause of many failures with this reason."""
     if NOT_OUTDATED.match(reason):
         return False
     known = next((row for row in MEANINGS if re.search(row[0], reason, re.IGNORECASE)), None)
@@ -119,10 +123,9 @@ def may_be_outdated(reason: str) -> bool:
 
 
 def disk_error(error: OSError) -> StageError:
-    """Return the error that ends the stage, since no further recording could be saved either."""
+    """Return the error that ends the stage, because no further recording can be saved."""
     return StageError(
-        f"download: nothing more can be written ({error.strerror}): make room and run `dvc repro download` again; "
-        "what is here is kept"
+        f"download: cannot write ({error.strerror}): free disk space and run `dvc repro download` to resume"
     )
 
 
@@ -139,7 +142,7 @@ def _of_http(error: HTTPError) -> FetchError:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield the error and all that it came from, outermost first; yt-dlp keeps causes in four places."""
+    """Yield the error and its causes, outermost first; yt-dlp keeps causes in four attributes."""
     queue, seen = [error], set()
     while queue:
         current = queue.pop(0)

@@ -1,4 +1,4 @@
-"""Fetching what one request asks for: looked up, saved, decoded to its end, put into its place."""
+"""Fetching one request: look it up, save it, decode it to its end, move it into place."""
 
 import logging
 import os
@@ -28,19 +28,19 @@ log = logging.getLogger(__name__)
 BACKOFF_SECONDS = 2.0  # before the second attempt; doubled before each further one
 LONGEST_BACKOFF_SECONDS = 60.0
 LOOPBACK_BACKOFF_SECONDS = 0.05
-JITTER = (0.5, 1.5)  # share of the back-off: workers that failed together do not come back together
+JITTER = (0.5, 1.5)  # share of the back-off, to desynchronise workers that failed together
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """What a request came to: its row, or of a list the requests for what is in it."""
+    """The result of a request: its row, or for a list the requests for its entries."""
 
     row: Row | None
     requests: list[Request]
 
 
 class Fetcher:
-    """What the workers share; a client a thread."""
+    """State shared by the workers; one client per thread."""
 
     def __init__(
         self,
@@ -63,12 +63,12 @@ class Fetcher:
         self._clients: list[Client] = []
 
     def fetch(self, request: Request) -> Fetched:
-        """Fetch with as many attempts as it takes; the row is saved, unless the URL was not asked at all.
+        """Fetch with retries; the row is saved, unless no request was made.
 
-        Raises `StageError` when the disk is full or refuses.
+        Raises `StageError` if the disk is full or fails.
         """
         entries = self._lock.entries(request.url) if request.entry is None else None
-        if entries is not None:  # of another film with the same item, since the run began
+        if entries is not None:  # resolved in this run for another film with the same item
             return Fetched(None, request.of(entries))
         try:
             self._breaker.wait(0.0)
@@ -80,7 +80,7 @@ class Fetcher:
             return Fetched(request.row(status=error.status, reason=error.reason), [])
         except OSError as error:
             raise disk_error(error, self._root / request.stem, "dvc repro download") from error
-        if fetched.row is not None:  # of a list, it is the recordings that count
+        if fetched.row is not None:  # lists themselves are not counted
             self._breaker.note(fetched.row["status"], fetched.row["reason"], request.address, again)
         return fetched
 
@@ -113,7 +113,7 @@ class Fetcher:
         raise AssertionError("download.attempts is at least 1")
 
     def _attempt(self, request: Request, known: Row) -> Fetched:
-        """Return what was fetched; put into `known` what is worth telling of a failure as well."""
+        """Return the result; columns in `known` are kept even after a failure."""
         url = self._site.address(request.address)
         if not is_search(url):
             self._pace.wait("recording", url)
@@ -130,16 +130,16 @@ class Fetcher:
 
     def _resolved(self, request: Request, info: dict[str, Any]) -> list[Request]:
         if request.entry is not None:
-            raise FetchError("skipped", "a list inside a list: name it in the soundtrack by itself")
-        if self._site.serves(request.url):  # its addresses would hold the port
-            raise FetchError("skipped", "a list among the corpus's own files: name its recordings one by one")
+            raise FetchError("skipped", "a list inside a list: add it to the soundtrack itself")
+        if self._site.serves(request.url):  # its URLs would contain the port
+            raise FetchError("skipped", "a list among the corpus's own files: list its recordings one by one")
         entries = entries_of(info)
         if not entries:
-            raise FetchError("gone", "nothing was found there")
+            raise FetchError("gone", "nothing was found")
         return request.of(self._lock.record(request.url, entries))
 
     def _save(self, request: Request, info: dict[str, Any], known: Row) -> None:
-        """Put the recording into its place and its columns into `known`."""
+        """Move the recording into place and add its columns to `known`."""
         stated = known["expected_seconds"]
         if (stated or 0.0) > self._settings.max_seconds:
             raise self._too_long(stated)
@@ -162,7 +162,7 @@ class Fetcher:
         except NotAudioError as error:
             raise FetchError("skipped", str(error)) from None
         finally:
-            part.unlink(missing_ok=True)  # of a transfer that broke off, yt-dlp's own .part file stays
+            part.unlink(missing_ok=True)  # yt-dlp's .part file of an interrupted transfer is kept
 
     def _too_long(self, seconds: float) -> FetchError:
         reason = f"more than download.max_seconds ({self._settings.max_seconds:g})"
@@ -176,6 +176,6 @@ class Fetcher:
 
 
 def _backoff(url: str, attempt: int) -> float:
-    """Return the seconds to wait after the failure of `attempt`, counted from 1."""
+    """Return the seconds to wait after failed attempt number `attempt`, from 1."""
     first = LOOPBACK_BACKOFF_SECONDS if is_loopback(url) else BACKOFF_SECONDS
     return min(LONGEST_BACKOFF_SECONDS, first * 2.0 ** (attempt - 1)) * random.uniform(*JITTER)

@@ -1,14 +1,14 @@
-"""Which addresses may be connected to: what a playlist names, and where a redirect leads, is chosen by strangers.
+"""The addresses to which connections are allowed: entries of playlists and targets of redirects are untrusted.
 
-Recordings are on the public web. Other addresses (loopback, private and link-local networks, and IPv6 forms of them)
-are refused, by the address that is connected to, after its name was resolved. Exceptions:
+Recordings are on the public web. Other addresses (loopback, private and link-local networks, and their IPv6 forms) are
+refused, by the address of the connection, after name resolution. Exceptions:
 
-- an item of `meta.json` may itself be on this machine or in a private network: the user wrote it there. Once a public
-  address was reached for it, it is not led to another;
-- an entry of a playlist may be at the same host and port as the item that names the playlist, where that is a number
-  or a name that only the user's own network knows (`nas`, `nas.local`).
+- an item of `meta.json` may itself be on this machine or in a private network, because it is from the user. After a
+  public address, it may not lead to a private one;
+- an entry of a playlist may be at the same host and port as the item of the playlist, if that is an IP address or a
+  name known only in the user's own network (`nas`, `nas.local`).
 
-Link-local addresses, where clouds answer with credentials (169.254.169.254), are refused in any case.
+Link-local addresses, at which clouds serve credentials (169.254.169.254), are always refused.
 """
 
 import contextlib
@@ -35,11 +35,11 @@ IPV4_COMPATIBLE = ipaddress.ip_network("::/96")  # RFC 4291, 2.5.5.1
 
 
 class AddressRefused(RequestError):
-    """An address that strangers may not lead to; yt-dlp passes it on as it is."""
+    """A refused address; yt-dlp passes this exception on."""
 
 
 class Reach:
-    """The rule for the request that one client is at."""
+    """The rule for the current request of one client."""
 
     def __init__(self) -> None:
         self._own: Site | None = None
@@ -47,17 +47,17 @@ class Reach:
         self._from_public = False
 
     def of(self, item: str, by_user: bool) -> None:
-        """Set what is fetched next: the user's own `item` (`by_user`), or an entry of the playlist that it names."""
+        """Set the next request: the user's own `item` (`by_user`), or an entry of the playlist `item`."""
         self._own, self._by_user, self._from_public = site_of(item), by_user, False
 
     def require_web(self, url: str) -> None:
-        """Raise `AddressRefused` when `url` is not one of the web."""
+        """Raise `AddressRefused` if `url` is not on the web."""
         scheme = url.partition(":")[0].lower()
         if scheme not in PORTS:
-            raise AddressRefused(f"{scheme[:20]}: addresses are not on the web")
+            raise AddressRefused(f"{scheme[:20]}: URLs are not on the web")
 
     def require(self, host: str, port: int, address: str) -> None:
-        """Raise `AddressRefused` when `address`, to which `host` was resolved, may not be connected to."""
+        """Raise `AddressRefused` if a connection to `address`, to which `host` resolved, is not allowed."""
         reached = plain_address(address)
         if reached.is_global and not reached.is_multicast:
             self._from_public = True
@@ -71,7 +71,7 @@ class Reach:
 
 
 class GuardedRH(RequestsRH):
-    """yt-dlp's handler of requests, connecting only as far as `reach` allows."""
+    """yt-dlp's request handler, restricted to connections that `reach` allows."""
 
     def __init__(self, *, reach: Reach, **settings: Any) -> None:
         super().__init__(**settings)
@@ -93,7 +93,7 @@ class GuardedRH(RequestsRH):
 
 
 def plain_address(text: str) -> Address:
-    """Return the address that `text` stands for: of an IPv6 address that carries an IPv4 one, that one."""
+    """Return the address in `text`; for an IPv6 address with an embedded IPv4 address, the latter."""
     address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv4Address):
         return address
@@ -103,7 +103,7 @@ def plain_address(text: str) -> Address:
 
 
 def is_local(host: str) -> bool:
-    """Return whether `host` is a number, or a name that no public DNS server can let lead to another address."""
+    """Return whether `host` is an IP address, or a name that public DNS cannot redirect."""
     try:
         return bool(ipaddress.ip_address(host.strip("[]")))
     except ValueError:
@@ -111,7 +111,7 @@ def is_local(host: str) -> bool:
 
 
 def site_of(url: str) -> Site | None:
-    """Return the host and port of `url`; None of a search."""
+    """Return the host and port of `url`; None for a search."""
     try:
         parts = urlsplit(url)
         return ((parts.hostname or "").lower(), parts.port or PORTS[parts.scheme]) if parts.hostname else None
@@ -124,7 +124,7 @@ def _addresses(host: str, port: int) -> list[str]:
 
 
 def _require_behind_proxy(reach: Reach, url: str) -> None:
-    """Check what can be told here: the proxy resolves the name by itself, and may be the only one that can."""
+    """Check the addresses known here: the proxy resolves the name itself, and may be the only one that can."""
     host, port = site_of(url) or ("", 0)
     with contextlib.suppress(OSError):
         for address in _addresses(host, port):
@@ -132,7 +132,7 @@ def _require_behind_proxy(reach: Reach, url: str) -> None:
 
 
 def _pools(reach: Reach) -> dict[str, type[HTTPConnectionPool]]:
-    """Return the pools of connections by scheme, each of which asks `reach`."""
+    """Return the connection pools by scheme, which apply `reach`."""
 
     class Connection(HTTPConnection):
         def _new_conn(self) -> socket.socket:
@@ -152,7 +152,7 @@ def _pools(reach: Reach) -> dict[str, type[HTTPConnectionPool]]:
             raise refused or NewConnectionError(self, f"{name} has no address")
 
         def request(self, *arguments: Any, **options: Any) -> None:
-            if self.sock is not None:  # a connection that an earlier request was allowed
+            if self.sock is not None:  # a connection allowed for an earlier request
                 reach.require(self.host, self.port, str(self.sock.getpeername()[0]))
             super().request(*arguments, **options)
 

@@ -1,4 +1,4 @@
-"""Fetching all that is missing, in threads, up to where the web refuses us or nearly everything fails."""
+"""Fetching all missing recordings, in threads, until requests are refused or nearly all fail."""
 
 import logging
 import time
@@ -32,7 +32,7 @@ UPDATE = "update yt-dlp with `pip install -U yt-dlp`"
 
 @dataclass(frozen=True)
 class Outcome:
-    """All rows by film, number and entry, what stopped the run, and failures that may be ours; else None."""
+    """All rows by film, number and entry; the reason for stopping and doubted failures, or None."""
 
     rows: list[Row]
     stop: Stop | None
@@ -42,21 +42,21 @@ class Outcome:
 def fetch_all(
     root: Path, items: Iterable[Request], site: Site, settings: Download, lock: Lock, breaker: CircuitBreaker
 ) -> Outcome:
-    """Return a row a recording; fetch those that no earlier run settled.
+    """Return one row per recording; fetch those without a final status from an earlier run.
 
-    What a list led to comes next, so that a thousand searches do not go out without a recording between them. What
-    failed the last time is asked last: it does not keep the rest from being fetched. A recording that is `gone` for the
-    same reason as nearly all others of this run is asked once more by the next run before that is believed.
+    Entries of a list are fetched next: a thousand searches are not sent without a recording in between. Recordings that
+    failed in the last run are tried last, and do not delay the others. A recording that is `gone` for the same reason
+    as nearly all others of this run is tried once more in the next run before that is accepted.
     """
     cookies = read_cookies(root, settings.cookies)
     rows: dict[Request, Row] = {}
     missing = []
     for item in items:
-        site.address(item.url)  # raises `CorpusError` before anything is asked
+        site.address(item.url)  # raises `CorpusError` before any request
         entries = lock.entries(item.url)
         missing += _unsettled(root, [item] if entries is None else item.of(entries), site, settings, rows)
     missing.sort(key=lambda request: _failures_before(root, request))
-    log.info("download: %d recordings are done, %d are to be fetched", len(rows), len(missing))
+    log.info("download: %d recordings are done, %d remain to be fetched", len(rows), len(missing))
     pace = Pace(intervals_of(settings), time.monotonic, breaker.wait)
     with (
         closing(Fetcher(root, site, settings, lock, breaker, pace, cookies)) as fetcher,
@@ -101,7 +101,7 @@ def intervals_of(settings: Download) -> dict[str, float]:
 
 
 def require_answers(outcome: Outcome) -> None:
-    """Raise `StageError` when the run stopped, or nothing came of it: how far it came, and how to go on."""
+    """Raise `StageError` if the run stopped, or nothing was fetched, with the progress and how to resume."""
     stop = outcome.stop or (None if any(row["status"] == "ok" for row in outcome.rows) else outcome.doubt)
     left = sum(row["status"] in AGAIN_NEXT_RUN for row in outcome.rows)
     if stop is None:
@@ -113,49 +113,49 @@ def require_answers(outcome: Outcome) -> None:
         return
     if not stop.refused:
         raise StageError(
-            f"download: {'stopped, since ' if outcome.stop else ''}{len(stop.addresses)} recordings failed for one "
+            f"download: {'stopped, because ' if outcome.stop else ''}{len(stop.addresses)} recordings failed for one "
             f"reason: {stop.answer}\n"
-            f"  {len(outcome.rows) - left} of {len(outcome.rows)} recordings are done, {left} are left; "
-            "nothing that is here is lost.\n"
+            f"  {len(outcome.rows) - left} of {len(outcome.rows)} recordings are done, {left} remain; "
+            "fetched recordings are kept.\n"
             f"  {_advice(stop.answer)}"
         )
     raise StageError(
-        f"download: stopped, since {len(stop.addresses)} requests in a row were refused, "
+        f"download: stopped, because {len(stop.addresses)} consecutive requests were refused, "
         f"the last with: {stop.answer}\n"
-        f"  {len(outcome.rows) - left} of {len(outcome.rows)} recordings are done, {left} are left; "
-        "nothing that is here is lost.\n"
-        "  Resume later, in some hours rather than minutes, with `dvc repro download`. A longer pause\n"
-        "  (download.video_pause_seconds) or cookies of your own (download.cookies) may help"
-        f"{f', or {UPDATE}' if may_be_outdated(stop.answer) else ''}. What is refused in\n"
-        "  every run, while other recordings come through, is to be taken out of meta.json. Refused were: "
+        f"  {len(outcome.rows) - left} of {len(outcome.rows)} recordings are done, {left} remain; "
+        "fetched recordings are kept.\n"
+        "  Resume later, after some hours rather than minutes, with `dvc repro download`. A longer pause\n"
+        "  (download.video_pause_seconds) or your own cookies (download.cookies) may help"
+        f"{f', or {UPDATE}' if may_be_outdated(stop.answer) else ''}. Remove recordings from meta.json that\n"
+        "  are refused in every run while others succeed. Refused: "
         f"{', '.join(stop.addresses)}."
     )
 
 
 def require_recordings(outcome: Outcome, min_success_rate: float) -> None:
-    """Raise `StageError` when too few recordings are here; it names how to ask again for what is settled."""
+    """Raise `StageError` if too few recordings are fetched; the message tells how to retry final failures."""
     try:
         require_success(outcome.rows, min_success_rate, "download", "recordings")
     except StageError as error:
         settled = {row["status"] for row in outcome.rows} & set(get_args(Retry))
         if not settled:
             raise
-        asks = f"`download.retry` in params.yaml asks again for what is {' or '.join(sorted(settled))}, one at a time."
+        asks = f"To retry recordings, set `download.retry` in params.yaml to {' or '.join(sorted(settled))}."
         raise StageError(f"{error}\n{asks}") from None
 
 
 def _advice(reason: str) -> str:
-    """Return what to do about many failures for one reason."""
-    again = "then run `dvc repro download` again: what fails in the same way once more is believed"
+    """Return the advice for many failures with one reason."""
+    again = "then run `dvc repro download` again; a second failure for the same reason is accepted"
     if may_be_outdated(reason):
-        return f"An outdated yt-dlp gets such answers: {UPDATE}, {again}."
-    return f"Look whether the network and the sites work, {again}."
+        return f"yt-dlp may be outdated: {UPDATE}, {again}."
+    return f"Check the network and the sites, {again}."
 
 
 def _unsettled(
     root: Path, requests: Iterable[Request], site: Site, settings: Download, rows: dict[Request, Row]
 ) -> list[Request]:
-    """Return the requests that are to be fetched; put the rows of the others into `rows`."""
+    """Return the requests to fetch; put the rows of the others into `rows`."""
     missing = []
     for request in requests:
         row = earlier_row(root, request)
@@ -169,7 +169,7 @@ def _unsettled(
 def _holds(root: Path, request: Request, row: Row, site: Site, settings: Download) -> bool:
     if not site.serves(request.url):
         return is_settled(root, row, settings)
-    # What the corpus itself serves may have been made anew under the same name, and asking costs nothing.
+    # Files that the corpus itself serves may have been replaced under the same name, and fetching them is cheap.
     served = site.sha256(request.url)
     if row["status"] == "ok":
         return served == row["sha256"] and is_settled(root, row, settings)
@@ -177,6 +177,6 @@ def _holds(root: Path, request: Request, row: Row, site: Site, settings: Downloa
 
 
 def _failures_before(root: Path, request: Request) -> int:
-    """Return how late a request is asked: 0 of a new one, more of one that failed the last time."""
+    """Return the order of a request: 0 for a new one, more, for later, if it failed in the last run."""
     row = earlier_row(root, request)
     return ("transient", "blocked").index(row["status"]) + 1 if row and row["status"] in AGAIN_NEXT_RUN else 0

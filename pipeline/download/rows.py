@@ -1,8 +1,8 @@
-"""The rows of `data/downloads.parquet`, one JSON file each beside its recording, so that a killed run is resumed.
+"""The rows of `data/downloads.parquet`, one JSON file each beside its recording: a killed run resumes.
 
 data/downloads/AAA/000.webm      the recording: number = position in the film's `soundtrack`
-data/downloads/AAA/000-01.webm   one of a playlist or search, by its position in it
-data/downloads/AAA/000.json      its row, and under `needs` what would have to change for it to be asked again
+data/downloads/AAA/000-01.webm   one of a playlist or search, by its position there
+data/downloads/AAA/000.json      its row, with `needs`, the requirements of a retry
 data/downloads/AAA/.part-…       a transfer in progress
 """
 
@@ -21,7 +21,7 @@ from pipeline.download.failures import AGAIN_NEXT_RUN, COOKIES, LIVE, MAX_RUNS, 
 from pipeline.download.lock import Entry
 from pipeline.download.section import Download
 
-FOLDER = Path("data/downloads")  # below the root
+FOLDER = Path("data/downloads")  # relative to the root
 PART = ".part-"
 
 Row = dict[str, Any]
@@ -29,13 +29,13 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Request:
-    """One item of a film's soundtrack, or one recording of the list that it led to; `{origin}` is not replaced."""
+    """One item of a film's soundtrack, or one recording of its list; `{origin}` is not replaced."""
 
     fid: str
     number: int
     url: str  # as in meta.json
     entry: int | None
-    address: str  # to be asked: of an item, its URL
+    address: str  # to request: for an item, its URL
     title: str  # in the list; else ""
 
     @property
@@ -45,21 +45,21 @@ class Request:
 
     @property
     def stem(self) -> Path:
-        """The path, below the root, of its files without their suffix."""
+        """The path of its files, relative to the root and without suffix."""
         return FOLDER / self.name
 
     def part(self, version: str) -> Path:
-        """Return the path, below the root, of the transfer: a changed file never goes on with the old one's bytes."""
+        """Return the path of the transfer, relative to the root; a changed file has another: it must not resume."""
         digest = hashlib.sha256(f"{self.address}\n{version}".encode()).hexdigest()
         return self.stem.with_name(f"{PART}{self.stem.name}-{digest[:16]}")
 
     def of(self, entries: Iterable[Entry]) -> list["Request"]:
-        """Return the requests for the recordings that the item led to."""
+        """Return the requests for the recordings of the item's list."""
         numbered = enumerate(entries)
         return [replace(self, entry=index, address=entry.url, title=entry.title) for index, entry in numbered]
 
     def row(self, **known: Any) -> Row:
-        """Return its row of the table with `needs`; what is not `known` is empty or null."""
+        """Return its row of the table with `needs`; columns not in `known` are empty or null."""
         address = "" if self.entry is None else self.address
         row = dict.fromkeys(DOWNLOADS.names) | {"status": "", "reason": "", "path": "", "sha256": "", "chapters": []}
         row |= {"fid": self.fid, "number": self.number, "entry": self.entry, "url": self.url}
@@ -67,7 +67,7 @@ class Request:
 
 
 def requests_of(films: Iterable[Film]) -> list[Request]:
-    """Return a request an item, by film and position."""
+    """Return one request per item, by film and position."""
     return [
         Request(film.fid, number, url, entry=None, address=url, title="")
         for film in films
@@ -76,7 +76,7 @@ def requests_of(films: Iterable[Film]) -> list[Request]:
 
 
 def order_of(request: Request) -> tuple[str, int, int]:
-    """Return where its row stands in the table."""
+    """Return the sort key of its row in the table."""
     return request.fid, request.number, -1 if request.entry is None else request.entry
 
 
@@ -86,19 +86,19 @@ def save_row(root: Path, request: Request, row: Row) -> None:
 
 
 def earlier_row(root: Path, request: Request) -> Row | None:
-    """Return the row that an earlier run left for the same address; None when there is none."""
+    """Return the row of an earlier run for the same URL; None if there is none."""
     inputs = {"url": request.url} if request.entry is None else {"url": request.url, "video_url": request.address}
     return _ledger(root).read(request.name, **inputs)
 
 
 def was_met(root: Path, request: Request, row: Row) -> bool:
-    """Return whether an earlier run met the failure that `row` tells."""
+    """Return whether an earlier run had the failure in `row`."""
     earlier = earlier_row(root, request)
     return earlier is not None and row["status"] != "ok" and kind_of(earlier["reason"]) == kind_of(row["reason"])
 
 
 def counted(root: Path, request: Request, row: Row) -> Row:
-    """Return the row of an unknown failure with the number of runs that met one; given up after `MAX_RUNS`."""
+    """Return the row of an unknown failure with the number of runs that had one; given up after `MAX_RUNS`."""
     earlier = earlier_row(root, request)
     met = (earlier["needs"] or {}).get(RUNS, 0.0) if earlier is not None and earlier["status"] == "transient" else 0.0
     if met + 1 < MAX_RUNS:
@@ -107,10 +107,10 @@ def counted(root: Path, request: Request, row: Row) -> Row:
 
 
 def is_settled(root: Path, row: Row, settings: Download) -> bool:
-    """Return whether an earlier row still holds: its URL need not be asked again.
+    """Return whether an earlier row is still valid and its URL need not be requested again.
 
-    It does not when the file is missing or of another size, when the failure may have passed or `download.retry` names
-    it, and when the parameters allow now what they did not, or no more what they did.
+    It is not if the file is missing or of another size, if the failure was temporary or is retried by `download.retry`,
+    or if the parameters now allow what they did not, or no longer allow what they did.
     """
     if row["status"] in (*AGAIN_NEXT_RUN, settings.retry):
         return False
@@ -122,7 +122,7 @@ def is_settled(root: Path, row: Row, settings: Download) -> bool:
 
 
 def remove_others(root: Path, rows: Iterable[Row]) -> None:
-    """Remove what no row names: files of films and URLs that left the corpus, and transfers that none goes on with."""
+    """Remove files without a row: of films and URLs that left the corpus, and of transfers that do not resume."""
     kept: dict[str, set[str]] = {}
     begun: dict[str, tuple[str, ...]] = {}
     for row in rows:

@@ -11,7 +11,7 @@ Retry = Literal["gone", "skipped", "given_up"]
 
 @dataclass(frozen=True, config=STRICT)
 class Download:
-    """How recordings are fetched."""
+    """Fetching of recordings."""
 
     workers: Count
     attempts: Count

@@ -33,7 +33,7 @@ def test_three_refusals_in_a_row_stop_the_run_and_the_next_one_goes_on(server, a
     assert all("429" in row["reason"] for row in outcome.rows[1:])
     with pytest.raises(StageError) as stopped:
         require_answers(outcome)
-    for part in ("429 Too Many Requests", "1 of 7", "6 are left", "dvc repro download", "cookies", urls[1]):
+    for part in ("429 Too Many Requests", "1 of 7", "6 remain", "dvc repro download", "cookies", urls[1]):
         assert part in str(stopped.value)
 
     for n in range(7):

@@ -57,10 +57,10 @@ def test_each_worker_has_a_jar_of_its_own(settings):
     ("content", "problem"),
     [
         (None, "No such file"),
-        (b"", "no cookies.txt"),
-        (b'[{"domain": "youtube.com"}]', "no cookies.txt"),
-        (b"\xff\xfe\x00", "no cookies.txt"),
-        (HEAD.encode(), "no cookie;"),
+        (b"", "not a cookies.txt"),
+        (b'[{"domain": "youtube.com"}]', "not a cookies.txt"),
+        (b"\xff\xfe\x00", "not a cookies.txt"),
+        (HEAD.encode(), "no cookies;"),
     ],
 )
 def test_what_is_no_cookie_file_stops_before_anything_is_asked(content, problem, server, fetch, root):

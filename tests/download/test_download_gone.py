@@ -37,7 +37,7 @@ def test_an_outdated_yt_dlp_stops_the_run_and_nothing_is_gone(message, web, quic
     assert {row["status"] for row in outcome.rows} == {"transient", "blocked"}
     with pytest.raises(StageError) as stopped:
         require_answers(outcome)
-    for part in ("stopped", "5 recordings failed for one reason", message[:20], "pip install -U yt-dlp", "40 are left"):
+    for part in ("stopped", "5 recordings failed for one reason", message[:20], "pip install -U yt-dlp", "40 remain"):
         assert part in str(stopped.value)
 
     for identity in ids(40):

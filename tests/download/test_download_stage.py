@@ -120,7 +120,7 @@ def test_a_lock_that_is_given_is_read_and_left_alone(corpus, root, settings, ser
 def test_refusals_stop_the_stage_after_the_table_is_written(corpus, root, settings, server, tone, caplog):
     refused = [server.put(f"/{n}", status(429)) for n in range(5)]
     corpus(AAA=["{origin}/audio/a.webm"], AAB=refused)
-    with caplog.at_level(logging.INFO), pytest.raises(StageError, match=r"(?s)429.*1 of 6.*5 are left.*dvc repro"):
+    with caplog.at_level(logging.INFO), pytest.raises(StageError, match=r"(?s)429.*1 of 6.*5 remain.*dvc repro"):
         main(root, CORPUS, settings)
     assert [row["status"] for row in rows(root)] == ["ok"] + ["blocked"] * 5
     assert "1 ok, 5 blocked" in caplog.text
@@ -134,7 +134,7 @@ def test_refusals_stop_the_stage_after_the_table_is_written(corpus, root, settin
 def test_too_few_recordings_stop_the_stage_after_the_table_is_written(corpus, root, settings):
     corpus(AAA=["{origin}/audio/none.webm"])
     with pytest.raises(
-        StageError, match=r"(?s)0 of 1 recordings succeeded \(1 gone\).*AAA.*404.*`download\.retry`.*what is gone"
+        StageError, match=r"(?s)0 of 1 recordings succeeded \(1 gone\).*AAA.*404.*`download\.retry`.*gone"
     ):
         main(root, CORPUS, settings)
     assert [row["status"] for row in rows(root)] == ["gone"]
