@@ -24,9 +24,13 @@ try:
         ui,
     )
     from pipeline.core.errors import PipelineError
+    from pipeline.core.interrupt import end
     from pipeline.core.output import standard_output
 except ModuleNotFoundError as error:  # before `doctor` could report it
-    sys.exit(f"ERROR: {error.name} is not installed: run `make run`, or `pip install -r requirements.txt`")
+    sys.exit(
+        f"ERROR: {error.name} is not installed for {sys.executable}: activate the environment "
+        "(`source .venv/bin/activate`), or run `make run`"
+    )
 
 DISTRIBUTION = "soundtrack-retrieval"
 COMMANDS = {  # by the groups of the help, in its order
@@ -35,6 +39,8 @@ COMMANDS = {  # by the groups of the help, in its order
     "recommend": (recommend, index, serve),
     "models": (import_reference, export_reference, push_model),
 }
+
+RESUMED = ("repro", "train", "index")  # after Ctrl-C, by the same command
 
 EXTRAS = {  # of pyproject.toml, and the modules that each installs
     "serve": ("fastapi", "starlette", "uvicorn", "anyio", "multipart", "python_multipart", "fastapi_swagger", "faiss"),
@@ -82,6 +88,8 @@ def main(arguments: list[str] | None = None) -> int:
         with standard_output():
             parser.parse_args(arguments, options)
             status: int = options.run(options)
+    except KeyboardInterrupt:
+        end("stopped; the same command resumes" if options.command in RESUMED else "stopped")
     except PipelineError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 1

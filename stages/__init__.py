@@ -3,6 +3,10 @@
 import sys
 from importlib.util import find_spec
 
+from pipeline.core.interrupt import end_on_interrupt
+
+end_on_interrupt("stopped; `dvc repro` resumes")
+
 for _package in (
     "pyarrow",
     "torch",

@@ -7,7 +7,7 @@ the environment selects it (`SOUNDTRACK_ENGINE=ray`, or `RAY_ADDRESS`), on a Ray
     residents       functions of a model and an item: the model is loaded once per process, or per GPU of a cluster
 
 If a process dies, its item is retried alone and finally given up; other items continue. A process ends at once when its
-parent has ended, even if killed: it must not write into the next run's files.
+parent has ended, even if killed: it must not write into the next run's files. Ctrl-C interrupts the parent only.
 """
 
 import os
@@ -26,6 +26,7 @@ from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
 from pipeline.core.errors import ParamsError, PipelineError
+from pipeline.core.interrupt import uninterrupted_children
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -228,6 +229,9 @@ class _Pool:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if kind is not None:
+            for process in list((self.pool._processes or {}).values()):  # terminate_workers() from Python 3.14 on
+                process.terminate()  # else the items in work would be awaited
         self.pool.shutdown(cancel_futures=True)
 
     def size(self) -> int:
@@ -235,7 +239,8 @@ class _Pool:
 
     def submit(self, chunk: list[Any]) -> Future[list[Any]]:
         try:
-            return self.pool.submit(of_each, self.work, chunk)
+            with uninterrupted_children():  # starts processes if all are busy
+                return self.pool.submit(of_each, self.work, chunk)
         except BrokenProcessPool as error:  # a process has just died
             lost: Future[list[Any]] = Future()
             lost.set_exception(error)
@@ -245,7 +250,7 @@ class _Pool:
         return future.done() and isinstance(future.exception(), BrokenProcessPool)
 
     def alone(self, item: Any) -> Future[list[Any]]:
-        with self._open(1) as pool:
+        with self._open(1) as pool, uninterrupted_children():
             return pool.submit(of_each, self.work, [item])
 
     def restart(self) -> None:

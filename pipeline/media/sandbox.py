@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from pipeline.core.interrupt import uninterrupted_children
 from pipeline.media import audio
 from pipeline.media.audio import NotAudioError, reason_of
 
@@ -78,7 +79,6 @@ def close() -> None:
 
 def serve(descriptor: str, memory_bytes: str) -> None:
     """Answer the requests of a connection until it is closed. Runs in the other process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # which a terminal sends to all; the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
     for limit, least in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_DATA, int(memory_bytes))):
         _, most = resource.getrlimit(limit)
@@ -103,7 +103,8 @@ class _Decoder:
             command = [sys.executable, "-c", START, str(theirs.fileno()), str(MEMORY_BYTES), *paths]
             environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
             pipe = subprocess.PIPE  # closed by the end of this process, whatever ends it
-            self._process = subprocess.Popen(command, stdin=pipe, pass_fds=[theirs.fileno()], env=environment)
+            with uninterrupted_children():
+                self._process = subprocess.Popen(command, stdin=pipe, pass_fds=[theirs.fileno()], env=environment)
         self._seconds = self._left = 0.0
         self._busy = False
         _running.add(self)

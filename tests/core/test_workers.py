@@ -37,6 +37,11 @@ def fails_at_three(number):
     return number
 
 
+def interrupts_itself(number):
+    os.kill(os.getpid(), signal.SIGINT)
+    return number
+
+
 def dies_at(deadly, folder, number):
     with (folder / str(number)).open("a") as file:
         file.write("x")
@@ -60,6 +65,10 @@ def test_order_is_kept_and_several_processes_work():
     results = list(map_in_order(pid_of, range(40), 2))
     assert [number for number, _ in results] == list(range(40))
     assert os.getpid() not in {pid for _, pid in results}
+
+
+def test_ctrl_c_does_not_reach_the_processes():
+    assert list(map_in_order(interrupts_itself, range(4), 2)) == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(("items", "processes"), [(range(3), 1), (range(1), 4), (range(0), 4)])
