@@ -72,7 +72,7 @@ def register(commands: Any) -> None:
 def listen(host: str, port: int) -> socket.socket:
     """Return a listening socket; raise `ParamsError` if the address is invalid or the port is in use."""
     if not 0 <= port <= MAX_PORT:
-        raise ParamsError(f"--port: found {port}, allowed: 0 (any) to {MAX_PORT}")
+        raise ParamsError(f"--port: found {port}, allowed are 0 (any) to {MAX_PORT}")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):

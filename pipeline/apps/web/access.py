@@ -1,7 +1,7 @@
-"""Who may ask this server: by which names, from which pages and with which keys; and where it is to be found.
+"""Access rules: the server's host names, the origins of its own pages, its keys, and its public address.
 
-A browser sends what any page has it send. What a page cannot forge are `Host`, by which the browser found this server,
-and `Origin`, where the page itself comes from.
+Any page can make a browser send a request to this server, but it cannot forge `Host`, the name by which the browser
+found the server, or `Origin`, the site of the page itself.
 """
 
 import hashlib
@@ -14,15 +14,15 @@ from typing import Any
 from urllib.parse import unquote
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:\[\]]+)(?::\d+)?", re.IGNORECASE)  # name or address, and a port
-MAPPED = "::ffff:"  # before an address of IPv4 that came in where IPv6 is listened to as well
+HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:\[\]]+)(?::\d+)?", re.IGNORECASE)  # name or address, optional port
+MAPPED = "::ffff:"  # prefix of an IPv4 address on a socket that also accepts IPv6
 
 
 class Keys:
-    """What opens a server: its password, the session that a browser gets for it, and a signature for one file."""
+    """The password of a server, the session token of its browsers, and signatures for single files."""
 
     def __init__(self, password: str) -> None:
-        """Sessions and signatures hold as long as this object."""
+        """Create the session token and the signing secret, which are valid as long as this object exists."""
         self._password = password.encode()
         self._secret = secrets.token_bytes()
         self.session = secrets.token_urlsafe()
@@ -32,34 +32,34 @@ class Keys:
         return hmac.compare_digest(found, self._password)
 
     def is_session(self, found: str) -> bool:
-        """Return whether `found` is the session."""
+        """Return whether `found` is the session token."""
         return hmac.compare_digest(found.encode(), self.session.encode())
 
     def signature(self, path: str) -> str:
-        """Return what opens the file at `path`, as it is after decoding, and no other one."""
+        """Return the signature that opens the file at `path` (percent-decoded), and no other file."""
         return hmac.new(self._secret, path.encode(), hashlib.sha256).hexdigest()
 
     def is_signature(self, found: str, path: str) -> bool:
-        """Return whether `found` opens the file at `path`."""
+        """Return whether `found` is the signature for the file at `path`."""
         return hmac.compare_digest(found.encode(), self.signature(path).encode())
 
 
 @dataclass(frozen=True)
 class Access:
-    """The rules of one server."""
+    """The access rules of one server."""
 
-    names: frozenset[str] = frozenset(LOOPBACK)  # that it may be called by, ...
-    any_address: bool = False  # ... or by any IP address: no page has one for its name that leads here and elsewhere
-    address: str = ""  # where others reach it, e.g. https://music.example; without it where a request came in
-    keys: Keys | None = None  # None: there is no password
+    names: frozenset[str] = frozenset(LOOPBACK)  # allowed values of `Host`
+    any_address: bool = False  # whether `Host` may also be any IP address, which DNS rebinding cannot redirect
+    address: str = ""  # public address, e.g. https://music.example; empty: the socket that received the request
+    keys: Keys | None = None  # None: no password
 
     @property
     def is_local(self) -> bool:
-        """Whether only this machine reaches the server, so that its paths are those of who asks."""
+        """Whether only this machine can reach the server, so file paths are valid for the client."""
         return not (self.any_address or self.address)
 
     def is_name(self, host: str) -> bool:
-        """Return whether a request may call this server `host`, a header."""
+        """Return whether `host`, a `Host` header, names this server."""
         found = HOST.fullmatch(host)
         if not found:
             return False
@@ -67,15 +67,15 @@ class Access:
         return name in self.names or (self.any_address and _is_address(name))
 
     def is_own(self, origin: str, host: str) -> bool:
-        """Return whether pages of `origin` are this server's, which they call `host`; that is a name of it."""
+        """Return whether `origin` is this server's own, given the valid `Host` header `host` of the request."""
         return origin.lower() in (f"http://{host.lower()}", self.address or None)
 
     def origin(self, scope: Any) -> str:
-        """Return where the server of a request is to be found, whatever the request calls it."""
+        """Return the server's own origin, independent of the request's headers."""
         return self.address or url_of(*scope["server"])
 
     def link(self, scope: Any, url: str) -> str:
-        """Return the address of the file at `url` on this server for a player, which has no password to show."""
+        """Return the address of the file at `url` for a media player, which cannot send a password."""
         key = f"?key={self.keys.signature(unquote(url))}" if self.keys else ""
         return f"{self.origin(scope)}{url}{key}"
 

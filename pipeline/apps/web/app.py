@@ -1,4 +1,4 @@
-"""The application: routes, guards and failures put together."""
+"""The ASGI application: routes, middleware and exception handlers."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -25,15 +25,15 @@ from pipeline.apps.web.tracks import Tracks
 from pipeline.params import Recommend
 
 STATIC = Path(__file__).parent / "static"
-SWAGGER = ("fastapi_swagger", "resources")  # the package with Swagger UI, and the folder in it
-BYTES_A_CHAR = 4  # of UTF-8, at most
-OTHER_FIELDS_BYTES = 100_000  # bytes of a form beside its files, tags and plot
+SWAGGER = ("fastapi_swagger", "resources")  # the package with Swagger UI, and its folder
+BYTES_A_CHAR = 4  # maximum in UTF-8
+OTHER_FIELDS_BYTES = 100_000  # of a form, without its files, tags and plot
 ABOUT = (
-    "Music for a film: give its image, tags and plot, and get the tracks of a library that fit it, the best first. "
-    'A failure is answered with a status of 400 and more and with an object that says why: `{"error": "..."}`. '
+    "Find music for a film: send its image, tags and plot, and get the best tracks of a library, best first. "
+    'Errors have a status of 400 or higher and a JSON body with the reason: `{"error": "..."}`. '
 )
-OPEN = "There is no password: whoever reaches this server can search its libraries and listen to them."
-PROTECTED = "Each request has the password of this server: `Authorization: Bearer PASSWORD`."
+OPEN = "No password is set: anyone who can reach this server can search its libraries and play their files."
+PROTECTED = "Every request needs the server's password: `Authorization: Bearer PASSWORD`."
 
 
 def create_app(
@@ -46,9 +46,9 @@ def create_app(
 ) -> FastAPI:
     """Return the application that serves the page and the API.
 
-    `root` has the data set whose films are examples, if it is there. `access` says who may ask; without it whoever
-    reaches loopback. `hear` embeds audio files that somebody sends; without it they are refused.
-    `background` has the music that can be indexed meanwhile.
+    `root` is the repository whose data set provides the example films, if there is one. `access` restricts who can use
+    the server (default: anyone on loopback). `hear` embeds uploaded audio files; without it they are refused.
+    `background` indexes libraries while the server runs.
     """
     access = access or Access()
     site = Site(recommender, params, Tracks(recommender), read_examples(root), access, hear)
@@ -58,9 +58,9 @@ def create_app(
         title="Soundtracks",
         version="1",
         description=ABOUT + (PROTECTED if access.keys else OPEN),
-        docs_url=None,  # FastAPI's own page loads Swagger UI from elsewhere, and has a script inside
+        docs_url=None,  # FastAPI's own page loads Swagger UI from a CDN and has an inline script
         redoc_url=None,
-        form_limits={"max_part_size": most, "max_files": 2},  # so that the engine can say what is too long
+        form_limits={"max_part_size": most, "max_files": 2},  # large enough for the application's own error messages
     )
     for routes in (
         search_routes(site),
@@ -79,8 +79,8 @@ def create_app(
     app.add_middleware(
         BodyLimit,
         most=most,
-        message=f"the request has more than {most} bytes; an image may have {params.max_image_bytes} "
-        f"(recommend.max_image_bytes), a sound {params.max_sound_bytes} (recommend.max_sound_bytes)",
+        message=f"request: more than {most} bytes; at most {params.max_image_bytes} for an image "
+        f"(recommend.max_image_bytes), {params.max_sound_bytes} for a sound (recommend.max_sound_bytes)",
     )
     if access.keys is not None:
         app.add_middleware(Password, keys=access.keys, secure=access.address.startswith("https:"))

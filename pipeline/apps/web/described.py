@@ -1,4 +1,4 @@
-"""What several routes tell OpenAPI: how they fail, and how they are asked from the command line."""
+"""OpenAPI descriptions shared by the routes: failures, and examples with curl."""
 
 from typing import Any
 
@@ -6,29 +6,29 @@ from fastapi import FastAPI
 
 from pipeline.apps.web.schema import Problem
 
-ORIGIN = "http://127.0.0.1:8000"  # of the examples
+ORIGIN = "http://127.0.0.1:8000"  # in the examples
 PASSWORD = '-H "Authorization: Bearer $SOUNDTRACK_PASSWORD"'
-WIDTH = 80  # characters of a command that stands on one line
+WIDTH = 80  # characters; longer commands are broken
 FAILURES = {
-    400: "It is malformed",
-    403: "The form came from a page of another site",
-    404: "There is no such thing",
-    409: "Something else is going on",
-    413: "More was sent than is allowed",
-    416: "The file ends before that part",
-    422: "It cannot be answered so",
+    400: "Malformed request",
+    403: "Not allowed from another site or machine",
+    404: "Not found",
+    409: "Another library is being indexed",
+    413: "Request too large",
+    416: "Range beyond the end of the file",
+    422: "Invalid value",
 }
 
 
 def failures(*codes: int) -> dict[int | str, dict[str, Any]]:
-    """Return the answers of a route that fails with `codes`."""
+    """Return the OpenAPI responses of a route that fails with `codes`."""
     return {code: {"model": Problem, "description": FAILURES[code]} for code in codes}
 
 
 def describe(app: FastAPI, is_protected: bool) -> None:
-    """Let `app` describe itself without the answers that FastAPI adds for parameters which cannot be wrong.
+    """Make `app` omit the validation errors that FastAPI adds to routes whose parameters cannot be invalid.
 
-    The description of each operation ends in its example, which sends the password if there is one.
+    Append each operation's example to its description, with the password if there is one.
     """
     made = app.openapi
 
@@ -52,7 +52,7 @@ def describe(app: FastAPI, is_protected: bool) -> None:
 
 
 def curl(address: str, *options: str) -> dict[str, Any]:
-    """Return the example of a route: `curl` with `options` and the `address` on this server."""
+    """Return the example of a route: `curl` with `options` and the `address`."""
     words = ["curl", *options, f"'{ORIGIN}{address}'" if "&" in address else ORIGIN + address]
     together = " ".join(words)
     source = together if len(together) <= WIDTH else " \\\n  ".join(words)

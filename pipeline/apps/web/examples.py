@@ -1,4 +1,4 @@
-"""Films of the data set to try the page with: what is known of them stands ready, their posters included."""
+"""Example films for the page, from the data set, with their texts and posters."""
 
 import logging
 from dataclasses import dataclass
@@ -18,27 +18,27 @@ SPLIT = "eval"  # no model was trained on these
 
 @dataclass(frozen=True)
 class Examples:
-    """The films of the data set whose posters are here, of which a few are suggested."""
+    """The films of the data set that have a poster; a few of them are suggested."""
 
     root: Path
     films: dict[str, dict[str, Any]]  # rows of the data set, by fid
 
     def suggested(self) -> list[dict[str, Any]]:
-        """Return `SUGGESTED` films, spread evenly over those of the evaluation split in their order."""
+        """Return `SUGGESTED` films, evenly spaced over the test set in its order."""
         films = [film for film in self.films.values() if film["split"] == SPLIT]
         count = min(SUGGESTED, len(films))
         chosen = [films[place * len(films) // count] for place in range(count)]
         return [film | {"image": self.address(film["fid"])} for film in chosen]
 
     def address(self, fid: str) -> str | None:
-        """Return the address of a film's poster, None where it has none."""
+        """Return the address of a film's poster; None if it has none."""
         return f"/api/examples/{fid}/image" if fid in self.films else None
 
     def poster(self, fid: str) -> Path:
-        """Return the file of a film's poster; raise `Refused` when there is none below the root."""
+        """Return the file of a film's poster; raise `Refused` if there is none below the root."""
         found = self._poster(self.films[fid]["image"]) if fid in self.films else None
         if found is None:
-            raise Refused(404, "example: there is no such film, or it has no poster")
+            raise Refused(404, "example: no film with this id and a poster; /api/examples lists some")
         return found
 
     def _poster(self, path: str) -> Path | None:
@@ -48,7 +48,7 @@ class Examples:
 
 
 def read_examples(root: Path) -> Examples:
-    """Return the films of the data set below `root`; none when there is no data set."""
+    """Return the films of the data set below `root`; empty without a data set."""
     try:
         rows = read_table(root / "data/dataset.parquet", DATASET, "split")
     except MissingFileError as error:

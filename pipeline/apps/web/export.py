@@ -1,4 +1,4 @@
-"""A list of tracks as a file: a table for a spreadsheet, a playlist for a player, JSON for programs."""
+"""Export of tracks: CSV for spreadsheets, M3U8 for media players, JSON for programs."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from pipeline.apps.web.schema import Format
 
 Row = dict[str, Any]
 
-BOM = "\ufeff"  # without it Excel does not read a table as UTF-8
+BOM = "\ufeff"  # Excel needs it to read CSV as UTF-8
 MEDIA_TYPES: dict[Format, str] = {
     "csv": "text/csv; charset=utf-8",
     "m3u8": "application/vnd.apple.mpegurl",
@@ -22,9 +22,9 @@ MEDIA_TYPES: dict[Format, str] = {
 def export(
     kind: Format, name: str, about: Row, tracks: Sequence[Row], address: Callable[[Row], str | None]
 ) -> Response:
-    """Return the answer that saves `tracks` as the file `name` of a kind.
+    """Return the response that saves `tracks` as the file `name` of a kind.
 
-    A player finds a track at its `address`; a playlist leaves those out that have none. JSON begins with `about`.
+    A playlist lists each track's `address`, and omits tracks without one. JSON starts with `about`.
     """
     if kind == "csv":
         text = BOM + as_csv(tracks, _path)
@@ -39,7 +39,7 @@ def export(
 
 
 def file_entry(path: Path) -> str:
-    """Return a file as a line of a playlist: its path, or an address where that would not be one line of text."""
+    """Return a playlist entry for a file: its path, or a `file:` URL if the path has unprintable characters."""
     return str(path) if str(path).isprintable() else path.as_uri()
 
 

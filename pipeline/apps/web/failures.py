@@ -1,4 +1,4 @@
-"""Failures in plain words: `{"error": "..."}`, without a traceback and without where things lie on this machine."""
+"""Failures as JSON, `{"error": "..."}`, without tracebacks and without folders of this machine."""
 
 import re
 from pathlib import Path
@@ -11,9 +11,9 @@ from starlette.exceptions import HTTPException
 from pipeline.apps.web.guards import problem
 from pipeline.core.errors import PipelineError
 
-SHOWN = 60  # characters of what was sent
-FOLDERS = re.compile(r"(?<![\w/:.])/(?:[^/\s'\"]+/)+(?=[^/\s'\"])")  # of an absolute path, up to its last part
-UNKNOWN = "there is nothing at this address; /docs lists what there is"
+SHOWN = 60  # characters of the value sent
+FOLDERS = re.compile(r"(?<![\w/:.])/(?:[^/\s'\"]+/)+(?=[^/\s'\"])")  # the folders of an absolute path
+UNKNOWN = "not found; /docs lists the addresses of this server"
 
 
 class Refused(Exception):
@@ -25,7 +25,7 @@ class Refused(Exception):
 
 
 def answer_failures(app: FastAPI, folders: list[Path]) -> None:
-    """Let `app` answer failures; paths below `folders` are shown relative to them, of others the name alone."""
+    """Add exception handlers to `app`; paths in messages are relative to `folders`, others only a name."""
 
     @app.exception_handler(PipelineError)
     def _of_pipeline(request: Request, error: PipelineError) -> JSONResponse:
@@ -49,7 +49,7 @@ def answer_failures(app: FastAPI, folders: list[Path]) -> None:
 
 
 def without_folders(message: str, folders: list[Path]) -> str:
-    """Return `message` with paths below `folders` relative to them, and of other absolute ones the last part alone."""
+    """Return `message` with paths relative to `folders`, and other absolute paths cut to their last part."""
     for folder in sorted((str(folder.resolve()) for folder in folders), key=len, reverse=True):
         message = message.replace(f"{folder}/", "").replace(folder, "this folder")
     return FOLDERS.sub("", message)

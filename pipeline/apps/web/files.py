@@ -1,4 +1,4 @@
-"""Routes that send files: tracks, posters, and lists of tracks."""
+"""Routes that send files: tracks, posters and exported lists."""
 
 from typing import Annotated, Any
 
@@ -13,8 +13,8 @@ from pipeline.apps.web.search import MAX_TRACKS
 from pipeline.apps.web.site import Row, Site
 from pipeline.apps.web.tracks import audio_answer
 
-NAME = "soundtracks"  # of a list of results
-KEPT = {"Cache-Control": "private, max-age=300"}  # a poster, by the browser
+NAME = "soundtracks"  # file name of exported results
+KEPT = {"Cache-Control": "private, max-age=300"}  # for posters
 Score = Annotated[float, Query(allow_inf_nan=False)]
 
 
@@ -25,12 +25,12 @@ def file_routes(site: Site) -> APIRouter:
     @api.get(
         "/libraries/{name}/tracks/{row}/audio",
         summary="A track's file",
-        description="Parts of it may be asked for (Range). A track of one's own music is a segment of its file, from "
-        "`file_start_seconds` on for `seconds`.",
+        description="Range requests are supported. A track of your own music is a segment of its file: it starts at "
+        "`file_start_seconds` and lasts `seconds`.",
         response_class=FileResponse,
         responses={
             200: {"description": "The file", "content": {"audio/*": {}}},
-            206: {"description": "The part that was asked for"},
+            206: {"description": "The requested range"},
             **failures(400, 404, 416),
         },
         openapi_extra=curl("/api/libraries/films/tracks/348/audio", "-o track.mp3"),
@@ -41,10 +41,10 @@ def file_routes(site: Site) -> APIRouter:
 
     @api.get(
         "/libraries/{name}/tracks/{row}/peaks",
-        summary="How loud a track's file is",
+        summary="The waveform outline of a track's file",
         response_model=schema.Outline,
-        response_description="The outline of the file",
-        description="To draw it. `peaks` is null where the library was indexed without them.",
+        response_description="The outline",
+        description="`peaks` is null if the library was indexed without them.",
         responses=failures(404),
         openapi_extra=curl("/api/libraries/films/tracks/348/peaks"),
     )
@@ -57,7 +57,7 @@ def file_routes(site: Site) -> APIRouter:
     @api.get(
         "/examples/{fid}/image",
         summary="A film's poster",
-        description="Of any film of the data set.",
+        description="Works for any film of the data set that has a poster.",
         response_class=FileResponse,
         responses={200: {"description": "The picture", "content": {"image/jpeg": {}}}, **failures(404)},
         openapi_extra=curl("/api/examples/AAK/image", "-o poster.jpg"),
@@ -67,27 +67,25 @@ def file_routes(site: Site) -> APIRouter:
 
     @api.get(
         "/export",
-        summary="A list of tracks as a file",
-        description="CSV for a spreadsheet, M3U8 for a player, or JSON. The M3U8 has the paths of the files where "
-        "only this machine reaches the server; else addresses on the server, which open without a password until it "
-        "ends.",
+        summary="Export tracks as a file",
+        description="CSV for spreadsheets, M3U8 for media players, or JSON. An M3U8 playlist lists file paths if only "
+        "this machine can reach the server, and otherwise addresses on the server, which need no password and are "
+        "valid until it stops.",
         response_class=Response,
         responses={200: {"description": "The file", "content": {"text/csv": {}}}, **failures(404, 422)},
         openapi_extra=curl("/api/export?format=csv&row=348&row=115", "-O -J"),
     )
     def exported(
         request: Request,
-        format: Annotated[schema.Format, Query(description="of the file")],
-        row: Annotated[
-            tuple[int, ...], Query(max_length=MAX_TRACKS, description="the tracks in order, each its `row`")
-        ],
+        format: Annotated[schema.Format, Query(description="file format")],
+        row: Annotated[tuple[int, ...], Query(max_length=MAX_TRACKS, description="the tracks in order, by `row`")],
         score: Annotated[
-            tuple[Score, ...], Query(max_length=MAX_TRACKS, description="their scores, to be in the file as well")
+            tuple[Score, ...], Query(max_length=MAX_TRACKS, description="optional scores, one per track")
         ] = (),
-        library: Annotated[str, Query(description="name of a library; without it the first one")] = "",
+        library: Annotated[str, Query(description="name of a library (default: the first one)")] = "",
     ) -> Response:
         if score and len(score) != len(row):
-            raise Refused(422, f"score: found {len(score)}, there are {len(row)} tracks")
+            raise Refused(422, f"score: found {len(score)} scores for {len(row)} tracks; send one per track or none")
         name = library or site.default
         tracks = [
             site.addressed(name, track) | {"rank": rank, "score": score[rank - 1] if score else None}
@@ -99,6 +97,6 @@ def file_routes(site: Site) -> APIRouter:
 
 
 def entry_of(site: Site, scope: Any, library: str, track: Row) -> str:
-    """Return a track as a line of a playlist, for who sent the request of `scope`."""
+    """Return a playlist entry for a track: a path for a client on this machine, otherwise an address."""
     path = site.tracks.found(library, track) if site.access.is_local else None
     return file_entry(path) if path else site.access.link(scope, track["audio"])

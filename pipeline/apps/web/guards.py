@@ -1,7 +1,6 @@
-"""What stands before the application: headers that close the browser's doors, which name of this server a request may
-call, from whose pages it may come, how long it may be, and what becomes of a failure that nobody foresaw.
+"""ASGI middleware: security headers, host and origin checks, a limit on the body's size, unexpected errors.
 
-Pure ASGI: each wraps the next application.
+Each class wraps the next application.
 """
 
 import logging
@@ -14,7 +13,7 @@ from pipeline.apps.web.access import Access
 
 log = logging.getLogger(__name__)
 
-POLICY = {  # of the page: only what this server sends, and pictures that the page itself was given
+POLICY = {  # only content of this server, and pictures that the user has chosen
     "default-src": "'none'",
     "script-src": "'self'",
     "style-src": "'self'",
@@ -28,23 +27,23 @@ POLICY = {  # of the page: only what this server sends, and pictures that the pa
 HEADERS = {
     "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in POLICY.items()),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",  # with none at all, browsers leave the origin of a form out as well
+    "Referrer-Policy": "same-origin",  # with `no-referrer`, browsers also omit the origin of a form
     "Cross-Origin-Resource-Policy": "same-origin",  # no other page plays the music or shows the posters
     "Cache-Control": "no-cache",
 }
-SAFE = ("GET", "HEAD", "OPTIONS")  # methods that neither change anything nor cost much
-OWN_SITES = ("same-origin", "none")  # of `Sec-Fetch-Site`: a page of this server, or none (an address typed in)
+SAFE = ("GET", "HEAD", "OPTIONS")  # methods without side effects
+OWN_SITES = ("same-origin", "none")  # of `Sec-Fetch-Site`: a page of this server, or an address typed in
 SHOWN = 100  # characters of a header
-DRAINED_BYTES = 80_000_000  # are read and thrown away, so that the client comes to hear why it is refused
+DRAINED_BYTES = 80_000_000  # read and discarded, so the client receives the error response
 
 
 def problem(status: int, message: str) -> JSONResponse:
-    """Return the answer that every failure has."""
+    """Return the JSON response of a failure."""
     return JSONResponse({"error": message}, status)
 
 
 class SecurityHeaders:
-    """Adds `HEADERS` to every answer that does not have its own."""
+    """Adds `HEADERS` to every response, except where the response sets its own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -61,7 +60,7 @@ class SecurityHeaders:
 
 
 class ServerErrors:
-    """Answers a failure that nobody foresaw with 500, and tells the log alone what it was."""
+    """Answers an unexpected exception with status 500; the details go to the log only."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -80,14 +79,14 @@ class ServerErrors:
             if scope["type"] != "http" or started:
                 raise
             log.exception("%s %s failed", scope["method"], scope["path"])
-            answered = problem(500, "this failed here; what it was stands in the log of the server")
+            answered = problem(500, "internal error; see the server log")
             await answered(scope, receive, send)
 
 
 class Hosts:
-    """Lets only requests in that call the server by one of its names.
+    """Accepts only requests whose `Host` is one of the server's names.
 
-    A page elsewhere whose name was made to point at this machine (DNS rebinding) calls it by that name.
+    This stops DNS rebinding, where another site's name is made to point to this machine.
     """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
@@ -100,17 +99,17 @@ class Hosts:
                 names = ", ".join(sorted(self.access.names)) + " and any IP address" * self.access.any_address
                 refused = problem(
                     400,
-                    f"Host: found {host[:SHOWN]!r}, this server answers to {names} only; start it with --address URL "
-                    "if it is reached elsewhere",
+                    f"Host: found {host[:SHOWN]!r}, allowed are {names}; start the server with --address URL if it has "
+                    "another address",
                 )
                 return await refused(scope, receive, send)
         await self.app(scope, receive, send)
 
 
 class OwnPages:
-    """Lets no page of another site send anything: a browser would add what opens this server, and others would pay.
+    """Refuses forms from pages of other sites (CSRF), since the browser would add this server's cookie.
 
-    What is no browser sends neither `Origin` nor `Sec-Fetch-Site`, and is let in.
+    Clients other than browsers send neither `Origin` nor `Sec-Fetch-Site`, and are accepted.
     """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
@@ -122,12 +121,12 @@ class OwnPages:
             wrong = self._wrong(headers)
             if wrong:
                 await drain(headers, receive)
-                refused = problem(403, f"{wrong}, only this server's own pages may send forms to it")
+                refused = problem(403, f"{wrong}; only this server's own pages can send forms to it")
                 return await refused(scope, receive, send)
         await self.app(scope, receive, send)
 
     def _wrong(self, headers: Headers) -> str:
-        """Return what says that the page of a request is another site's."""
+        """Return the header that shows that a request comes from another site's page; "" if none does."""
         for site in headers.getlist("sec-fetch-site"):
             if site not in OWN_SITES:
                 return f"Sec-Fetch-Site: found {site[:SHOWN]!r}, allowed are {', '.join(OWN_SITES)}"
@@ -138,7 +137,7 @@ class OwnPages:
 
 
 class BodyLimit:
-    """Refuses a body of more than `most` bytes, by what it says of its length or as soon as more have come."""
+    """Refuses a body of more than `most` bytes, by its `Content-Length` or once more bytes have arrived."""
 
     def __init__(self, app: ASGIApp, most: int, message: str) -> None:
         self.app, self.most, self.message = app, most, message
@@ -176,14 +175,14 @@ class BodyLimit:
         if more:
             await drain(Headers(scope=scope), receive)
         answer = problem(413, self.message)
-        answer.headers["Connection"] = "close"  # ends a body that has no end
+        answer.headers["Connection"] = "close"  # stops an endless body
         await answer(scope, receive, send)
 
 
 async def drain(headers: Headers, receive: Receive) -> None:
-    """Read what is left of a body that nobody wants, `DRAINED_BYTES` of it at most.
+    """Read and discard the rest of a body, up to `DRAINED_BYTES`.
 
-    A client that asks first (`Expect`) has sent nothing yet.
+    With `Expect`, the client has not sent a body yet.
     """
     room, more = DRAINED_BYTES, "expect" not in headers
     while more and room > 0:

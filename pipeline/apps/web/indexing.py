@@ -1,7 +1,7 @@
-"""Routes to index the music that `--library` names, and what its libraries hold.
+"""Routes that index the music of `--library`, and list the contents of libraries.
 
-No path comes from a request: a library is brought up to date by its name. Whoever is let in may have new and changed
-files read, which costs no more than they do; to have all files read again is for who sits at this machine.
+No path comes from a request: libraries are updated by name. Any client with access can have new and changed files read;
+only a client on this machine can have all files read again.
 """
 
 from typing import Annotated, Any
@@ -22,8 +22,8 @@ from pipeline.apps.web.site import Row, Site
 BEGUN = 202  # Accepted
 BUSY = 409  # Conflict
 JSON = '-H "Content-Type: application/json"'
-FIXED = "it comes with the model: `dvc repro` makes it"
-FAR = "all: only where this machine alone reaches the server can all files be read again; new and changed ones can"
+FIXED = "it comes with the model: run `dvc repro` to rebuild it"  # library.js checks how this begins
+FAR = "all: true is allowed only if no other machine can reach the server; all: false reads new and changed files"
 
 
 def indexing_routes(site: Site, background: Background) -> APIRouter:
@@ -32,10 +32,10 @@ def indexing_routes(site: Site, background: Background) -> APIRouter:
 
     @api.get(
         "/indexing",
-        summary="Which libraries there are, and which are being indexed",
+        summary="All libraries and their indexing states",
         response_model=list[schema.Indexing],
         response_description="The list",
-        description="Those that cannot be searched yet are in it. `changes` are those that are known.",
+        description="Includes libraries that cannot be searched yet. `changes` is null if not yet known.",
         openapi_extra=curl("/api/indexing"),
     )
     def every() -> list[Row]:
@@ -44,10 +44,10 @@ def indexing_routes(site: Site, background: Background) -> APIRouter:
 
     @api.get(
         "/libraries/{name}/indexing",
-        summary="How far a library is indexed, and what has changed since",
+        summary="The indexing state of a library, and the changes since",
         response_model=schema.Indexing,
         response_description="The state",
-        description="`changes` is null until its folder was looked through, which this begins.",
+        description="Starts a scan of the folder; `changes` is null until it has finished.",
         responses=failures(404),
         openapi_extra=curl("/api/libraries/my-library/indexing"),
     )
@@ -57,11 +57,11 @@ def indexing_routes(site: Site, background: Background) -> APIRouter:
     @api.post(
         "/libraries/{name}/indexing",
         status_code=BEGUN,
-        summary="Bring a library up to date",
+        summary="Update a library",
         response_model=schema.Indexing,
-        response_description="It has begun",
-        description="Reads files that are new or changed in the folder that `--library` named. One library is indexed "
-        "at a time. Searches use what was there before, until it is done.",
+        response_description="Indexing has started",
+        description="Reads new and changed files in the library's folder (`--library`). One library is indexed at a "
+        "time. Until it is done, searches use the previous index.",
         responses=failures(403, 404, BUSY, 422),
         openapi_extra=curl("/api/libraries/my-library/indexing", JSON, "-d '{}'"),
     )
@@ -78,10 +78,10 @@ def indexing_routes(site: Site, background: Background) -> APIRouter:
 
     @api.get(
         "/libraries/{name}/files",
-        summary="What a library holds, what was left out, and what is there twice",
+        summary="The contents of a library: formats, skipped files, duplicates",
         response_model=schema.Files,
         response_description="The summary",
-        description="Lists have at most 200 entries; /files/export has all.",
+        description="Lists have at most 200 entries; `/api/libraries/{name}/files/export` returns all.",
         responses=failures(404, 422),
         openapi_extra=curl("/api/libraries/my-library/files"),
     )
@@ -91,16 +91,16 @@ def indexing_routes(site: Site, background: Background) -> APIRouter:
 
     @api.get(
         "/libraries/{name}/files/export",
-        summary="The files of a library as a table",
-        description="Its own music only: all files, those that were left out, or those with the same music.",
+        summary="Export the files of a library as CSV",
+        description="For your own music only: all files, skipped files, or files with the same music.",
         response_class=Response,
         responses={200: {"description": "The file", "content": {"text/csv": {}}}, **failures(404, 422)},
         openapi_extra=curl("/api/libraries/my-library/files/export?which=skipped", "-O -J"),
     )
-    def exported(name: str, which: Annotated[List, Query(description="files")]) -> Response:
+    def exported(name: str, which: Annotated[List, Query(description="which files")]) -> Response:
         source = _source(site, background, name)
         if source is None:
-            raise Refused(422, f"{name} has no list of files: it is not your own music")
+            raise Refused(422, f"{name} has no list of files: only libraries of your own music have one")
         text = BOM + files_csv(source.place, which)
         headers = {"Content-Disposition": f'attachment; filename="{which}-files.csv"'}
         return Response(text.encode("utf-8", "replace"), headers=headers, media_type=MEDIA_TYPES["csv"])
@@ -109,7 +109,7 @@ def indexing_routes(site: Site, background: Background) -> APIRouter:
 
 
 def _source(site: Site, background: Background, name: str) -> Source | None:
-    """Return the music that a library is made of, None for tracks that are no own music; refuse an unknown name."""
+    """Return the source of a library, None if it is not the user's own music; raise `Refused` if unknown."""
     if name not in background.sources and name not in site.recommender.libraries:
         known = ", ".join(dict.fromkeys([*background.sources, *site.recommender.libraries]))
         raise Refused(404, f"library: found {name!r}, allowed are {known}")
@@ -140,7 +140,7 @@ def _state(site: Site, background: Background, name: str, look: bool) -> Row:
 
 
 def _of_tracks(site: Site, name: str) -> dict[str, Any]:
-    """Return what is known of a library that is no own music, from its index."""
+    """Return the contents of a library without a source, from its index."""
     table = site.tracks.table(name)
     paths = pc.unique(table["path"]).to_pylist()
     return {

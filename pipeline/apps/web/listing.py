@@ -1,4 +1,4 @@
-"""Routes that tell what there is: models, libraries, example films."""
+"""Routes that list models, libraries and example films."""
 
 from fastapi import APIRouter
 
@@ -16,7 +16,7 @@ def listing_routes(site: Site) -> APIRouter:
     @api.get(
         "/models",
         response_model=list[schema.Variant],
-        summary="The trained models, and what each needs",
+        summary="The trained models and their inputs",
         response_description=LIST,
         openapi_extra=curl("/api/models"),
     )
@@ -28,7 +28,7 @@ def listing_routes(site: Site) -> APIRouter:
         response_model=list[schema.LibraryInfo],
         summary="The libraries that can be searched",
         response_description=LIST,
-        description="The first one is searched when none is named.",
+        description="The first one is the default.",
         openapi_extra=curl("/api/libraries"),
     )
     def libraries() -> list[Row]:
@@ -37,9 +37,9 @@ def listing_routes(site: Site) -> APIRouter:
     @api.get(
         "/libraries/{name}",
         response_model=schema.LibrarySummary,
-        summary="What a library holds, and what it can be filtered by",
+        summary="The size of a library, and its filters",
         response_description="The summary",
-        description="It waits for the library's index where that was not searched yet.",
+        description="The first request waits until the library's index is open.",
         responses=failures(404, 422),
         openapi_extra=curl("/api/libraries/films"),
     )
@@ -49,10 +49,9 @@ def listing_routes(site: Site) -> APIRouter:
     @api.get(
         "/examples",
         response_model=list[schema.ExampleFilm],
-        summary="A few films to try it with",
+        summary="A few example films",
         response_description=LIST,
-        description="They are of the data set's evaluation split: no model was trained on them. There is none where "
-        "there is no data set.",
+        description="Films of the data set's test set, on which no model was trained. Empty without a data set.",
         openapi_extra=curl("/api/examples"),
     )
     def examples() -> list[Row]:

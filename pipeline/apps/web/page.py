@@ -1,4 +1,4 @@
-"""The page for people, and the page that describes the API."""
+"""The search page, and the API documentation page."""
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
@@ -8,7 +8,7 @@ from pipeline.apps.web.rendering import render
 from pipeline.apps.web.search import FEW, MAX_TRACKS
 from pipeline.apps.web.site import Site
 
-PER_FILM = (1, 2, 3, 5)  # tracks of a film or album: the first is chosen as the page opens
+PER_FILM = (1, 2, 3, 5)  # choices for the number of tracks per film or album; the first is the default
 
 
 def page_routes(site: Site) -> APIRouter:

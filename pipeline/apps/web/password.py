@@ -1,7 +1,7 @@
-"""The password before everything: nothing is answered without it but the page that asks for it.
+"""Password middleware: without the password, only the login page is served.
 
-A browser gives it once, in a form or in the address that the server printed, and gets a cookie. Programs send it with
-each request (`Authorization: Bearer ...`). An address in a playlist has a key of its own, which opens one file.
+A browser sends it once, in the form or in the address that the server printed, and receives a cookie. Programs send it
+with each request (`Authorization: Bearer ...`). Addresses in playlists have a signature that opens one file.
 """
 
 from collections import OrderedDict, deque
@@ -17,36 +17,36 @@ from pipeline.apps.web.guards import drain, problem
 from pipeline.apps.web.rendering import render
 
 LOGIN = "/login"
-OPEN = ("/static/page.css", "/static/icon.svg")  # what the form looks like
-TOKEN = "token"  # of the address that is printed
-KEY = "key"  # of an address in a playlist
+OPEN = ("/static/page.css", "/static/icon.svg")  # needed by the login page
+TOKEN = "token"  # query parameter of the printed address
+KEY = "key"  # query parameter of an address in a playlist
 LOOKS = ("GET", "HEAD")
 BEARER = b"bearer "
 FORM_BYTES = 10_000
-ATTEMPTS = 10  # wrong passwords from one address, after which ...
-SECONDS = 60  # ... it has to wait until the first of them is so long ago
+ATTEMPTS = 10  # wrong passwords per client address ...
+SECONDS = 60  # ... within this time; then the client has to wait
 
 NEEDED = (
-    "password: this server asks for one; open the address that it printed when it started, or send "
+    "password: required; open the address that the server printed when it started, or send "
     "`Authorization: Bearer PASSWORD`"
 )
-WRONG = "password: this one is wrong; see what the server printed when it started"
-WAIT = "password: {count} wrong ones came from your address; try again in {seconds} s"
+WRONG = "password: wrong; the server printed the right one, or where it is set, when it started"
+WAIT = "password: {count} wrong attempts from your address; try again in {seconds} s"
 
 
 class Attempts:
-    """Wrong passwords of late, by the address that they came from."""
+    """Recent wrong passwords, by client address."""
 
     def __init__(self) -> None:
-        self._wrong: OrderedDict[str, deque[float]] = OrderedDict()  # times, those who failed last at the end
+        self._wrong: OrderedDict[str, deque[float]] = OrderedDict()  # times; most recent client last
 
     def wait(self, who: str) -> float:
-        """Return for how many seconds nothing more is taken from `who`."""
+        """Return for how many more seconds the client `who` is blocked."""
         times = self._wrong.get(who, deque())
         return max(0.0, times[0] + SECONDS - monotonic()) if len(times) == ATTEMPTS else 0.0
 
     def failed(self, who: str) -> None:
-        """Count one more; what is long ago is forgotten."""
+        """Record a wrong password from `who`, and drop expired records."""
         now = monotonic()
         self._wrong.setdefault(who, deque(maxlen=ATTEMPTS)).append(now)
         self._wrong.move_to_end(who)
@@ -55,10 +55,10 @@ class Attempts:
 
 
 class Password:
-    """Lets only those in who have one of `keys`."""
+    """Passes on only requests with one of `keys`."""
 
     def __init__(self, app: ASGIApp, keys: Keys, secure: bool) -> None:
-        """`secure` says that browsers reach the server by HTTPS alone."""
+        """Wrap `app`; `secure` means that browsers reach the server by HTTPS only."""
         self.app, self.keys, self.secure, self.attempts = app, keys, secure, Attempts()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,7 +73,7 @@ class Password:
         await answer(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response | None:
-        """Return the answer in the place of the application; None: the request may pass."""
+        """Return the response to a request that is not passed on; None if it is."""
         if request.scope["path"] in OPEN:
             return None
         given, by_page = await self._given(request)
@@ -93,13 +93,13 @@ class Password:
         return self._entered(request) if by_page else None
 
     async def _given(self, request: Request) -> tuple[bytes | None, bool]:
-        """Return the password that a request gives, None where it gives none, and whether a page is to follow."""
+        """Return the password in a request (None if there is none), and whether to answer with the page."""
         path, method = request.scope["path"], request.method
         if path == LOGIN and method == "POST":
             return await _of_form(request), True
         if path == "/" and method in LOOKS and TOKEN in request.query_params:
             return request.query_params[TOKEN].encode(), True
-        headers = dict(request.scope["headers"])  # in bytes: a password may have any letters
+        headers = dict(request.scope["headers"])  # bytes: a password may have any characters
         found = headers.get(b"authorization", b"")
         return (found[len(BEARER) :].strip() if found[: len(BEARER)].lower() == BEARER else None), False
 
@@ -110,9 +110,9 @@ class Password:
         return key is not None and request.method in LOOKS and self.keys.is_signature(key, path)
 
     def _entered(self, request: Request) -> Response:
-        """Return the answer that gives the browser its cookie and leads to the page.
+        """Return the response that sets the browser's cookie and loads the page.
 
-        It is no redirect: behind a link in a mail, a browser would follow that without a cookie that is `Strict`.
+        Not a redirect: after a link in an e-mail, a browser follows redirects without `SameSite=Strict` cookies.
         """
         answer = HTMLResponse(render("entered.html.j2"), headers={"Refresh": "0; url=/", "Cache-Control": "no-store"})
         answer.set_cookie(_cookie(request), self.keys.session, secure=self.secure, httponly=True, samesite="strict")
@@ -120,7 +120,7 @@ class Password:
 
 
 def _cookie(request: Request) -> str:
-    """Return the name of the cookie: browsers send it to every port of this machine."""
+    """Return the name of the cookie; it has the port, since browsers send cookies to all ports of a host."""
     return f"soundtracks-{request.scope['server'][1]}"
 
 
@@ -134,7 +134,7 @@ async def _of_form(request: Request) -> bytes:
 
 
 def _refusal(request: Request, status: int, message: str) -> Response:
-    """Return the form to a browser that wants a page, and to others why they are refused."""
+    """Return the login form to a browser that requests a page, and a JSON error to other clients."""
     is_page = request.scope["path"] == LOGIN or (
         request.method in LOOKS and "text/html" in request.headers.get("accept", "")
     )

@@ -1,4 +1,4 @@
-"""The HTML of the pages: templates in which whatever is put is text."""
+"""HTML templates with autoescaping: all values are inserted as text."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 
 def render(name: str, **values: Any) -> str:
-    """Return the page that the template `name` makes of `values`."""
+    """Return the template `name` rendered with `values`."""
     return _ENVIRONMENT.get_template(name).render(values)
 
 

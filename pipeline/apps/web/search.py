@@ -1,4 +1,4 @@
-"""The route that finds music: a form in, tracks out."""
+"""The search route: takes a form, returns tracks."""
 
 from dataclasses import replace
 from typing import Annotated, Any
@@ -19,14 +19,16 @@ from pipeline.apps.web.described import curl, failures
 from pipeline.apps.web.failures import Refused
 from pipeline.apps.web.site import Site, picture
 
-FEW = 10  # tracks, unless more are asked for
+FEW = 10  # tracks by default
 MAX_TRACKS = 200
 MAX_LIKED = 100
 MAX_EXCLUDED = 200
-UNREAD = Image.new("1", (1, 1))  # stands for an image until that is decoded
-UNHEARD = np.zeros(0, np.float32)  # stands for a sound until that is embedded
-Name = Annotated[str, StringConstraints(max_length=300)]  # of a film: similar ones are looked for
-Weight = Annotated[float, Form(ge=0, le=MOST_WEIGHT, allow_inf_nan=False, description="how much it counts, 1 as it is")]
+UNREAD = Image.new("1", (1, 1))  # placeholder for an image that is not decoded yet
+UNHEARD = np.zeros(0, np.float32)  # placeholder for a sound that is not embedded yet
+Name = Annotated[str, StringConstraints(max_length=300)]  # of a film; bounded, since similar names are searched for
+Weight = Annotated[
+    float, Form(ge=0, le=MOST_WEIGHT, allow_inf_nan=False, description="weight of this part; 0 ignores it")
+]
 
 
 def _limited(what: str, allowed: str, most_chars: int = 40) -> Any:
@@ -41,14 +43,14 @@ def search_routes(site: Site) -> APIRouter:
 
     @api.post(
         "/recommend",
-        summary="Find music for a film, or tracks like a track",
+        summary="Find music for a film, or tracks similar to a track",
         response_model=schema.SearchAnswer,
         response_description="The answer",
-        description="Give what is known of the film (an image, tags, a plot), or tracks to find more of, or both. "
-        "/api/models lists what each model reads. Without `variant`, of the models that read only what is "
-        "given, the one that ranks best on the evaluation films answers. A file gives at most one segment. "
-        "Filters leave out tracks before any is ranked, also those whose value is not known; "
-        "/api/libraries/{name} says between which bounds they lie.",
+        description="Send an image, tags or a plot of the film, or tracks to find more of, or both. "
+        "/api/models lists the inputs of each model. Without `variant`, the model that ranks best on the test films is "
+        "used, of those that fit the inputs. At most one segment per file is returned. "
+        "Filters apply before ranking; tracks whose value is unknown do not pass. "
+        "/api/libraries/{name} lists the bounds of their values.",
         responses=failures(403, 413, 422),
         openapi_extra=curl(
             "/api/recommend",
@@ -65,29 +67,29 @@ def search_routes(site: Site) -> APIRouter:
             UploadFile | None, File(description=f"a JPEG, PNG, GIF or WebP file of at most {most_bytes:,} bytes")
         ] = None,
         example: Annotated[
-            str, Form(description="in place of a file: `fid` of a film of the data set, whose poster is the image")
+            str, Form(description="instead of a file: `fid` of a film of the data set, whose poster is used")
         ] = "",
-        tags: Annotated[str, Form(description=f"words for the film, at most {most_chars:,} characters")] = "",
+        tags: Annotated[str, Form(description=f"tags of the film, at most {most_chars:,} characters")] = "",
         plot: Annotated[
-            str, Form(description=f"the synopsis, a paragraph a line, at most {most_chars:,} characters")
+            str, Form(description=f"the synopsis, one paragraph per line, at most {most_chars:,} characters")
         ] = "",
-        variant: Annotated[str, Form(description="name of a model; without it the one that fits")] = "",
-        library: Annotated[str, Form(description="name of a library; without it the first one")] = "",
-        k: Annotated[int, Form(ge=1, le=MAX_TRACKS, description="how many tracks")] = FEW,
-        per_film: Annotated[int | None, Form(ge=1, description="at most so many of a film or album")] = None,
+        variant: Annotated[str, Form(description="name of a model (default: the best one that fits)")] = "",
+        library: Annotated[str, Form(description="name of a library (default: the first one)")] = "",
+        k: Annotated[int, Form(ge=1, le=MAX_TRACKS, description="number of tracks")] = FEW,
+        per_film: Annotated[int | None, Form(ge=1, description="maximum number of tracks per film or album")] = None,
         exclude: Annotated[
             tuple[Name, ...],
             Form(max_length=MAX_EXCLUDED, description="films or albums to leave out, by `fid` or title"),
         ] = (),
         like: Annotated[
-            tuple[int, ...], Form(max_length=MAX_LIKED, description="tracks to find more of, each its `row`")
+            tuple[int, ...], Form(max_length=MAX_LIKED, description="tracks to find more of, by `row`")
         ] = (),
         sound: Annotated[
             UploadFile | None,
-            File(description=f"an audio file to find more of, of at most {most_sound:,} bytes"),
+            File(description=f"an audio file to find similar tracks to, at most {most_sound:,} bytes"),
         ] = None,
         less: Annotated[
-            tuple[int, ...], Form(max_length=MAX_LIKED, description="tracks to find less of, each its `row`")
+            tuple[int, ...], Form(max_length=MAX_LIKED, description="tracks to find less of, by `row`")
         ] = (),
         weight_tags: Weight = 1.0,
         weight_plot: Weight = 1.0,
@@ -96,10 +98,10 @@ def search_routes(site: Site) -> APIRouter:
         tempo: Annotated[str, _limited("of the track", EXAMPLES["tempo"])] = "",
         loudness: Annotated[str, _limited("of the track", EXAMPLES["loudness"])] = "",
         year: Annotated[str, _limited("of the film or album", EXAMPLES["year"])] = "",
-        key: Annotated[str, _limited("any of these", "C minor, Bb, major", 300)] = "",
-        vocals: Annotated[str, _limited("whether it is sung", "vocal or instrumental")] = "",
-        music: Annotated[str, _limited("tags of the music, all of these", "strings, slow", 1000)] = "",
-        why: Annotated[bool, Form(description="also find the reasons for each track")] = False,
+        key: Annotated[str, _limited("any of these keys", "C minor, Bb, major", 300)] = "",
+        vocals: Annotated[str, _limited("with or without singing", "vocal or instrumental")] = "",
+        music: Annotated[str, _limited("all of these tags of the music", "strings, slow", 1000)] = "",
+        why: Annotated[bool, Form(description="also return the reasons for each track")] = False,
     ) -> dict[str, Any]:
         for name in ("image", "sound"):
             if (count := len((await sent.form()).getlist(name))) > 1:
@@ -109,7 +111,7 @@ def search_routes(site: Site) -> APIRouter:
         if sound is not None and (sound.size or 0) > most_sound:
             raise Refused(413, f"sound: {sound.size} bytes, at most {most_sound} (recommend.max_sound_bytes)")
         if image is not None and example:
-            raise Refused(422, "image: give a file or an example, not both")
+            raise Refused(422, "image: send a file or an example, not both")
 
         source = image.file if image is not None else site.examples.poster(example) if example else None
         query = Query(None, tags, plot.replace("\r\n", "\n"), UNREAD if source else None)

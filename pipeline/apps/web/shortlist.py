@@ -1,4 +1,4 @@
-"""Routes for a shortlist, which the browser keeps: where its tracks are now, and the list as a file."""
+"""Routes for the shortlist, which is stored in the browser: look up its tracks, and export it."""
 
 from itertools import groupby
 from typing import Any
@@ -24,10 +24,10 @@ def shortlist_routes(site: Site) -> APIRouter:
 
     @api.post(
         "/tracks",
-        summary="Where tracks are now",
+        summary="Look up tracks",
         response_model=schema.LookedUp,
         response_description="The tracks",
-        description="Rows change when a library is indexed again; a file, and where in it, do not.",
+        description="Finds tracks by path and start. Unlike these, rows change when a library is reindexed.",
         responses=failures(403, 413, 422),
         openapi_extra=curl("/api/tracks", JSON, f"-d '{{\"tracks\": [{{{FILMS_TRACK}}}]}}'"),
     )
@@ -36,9 +36,9 @@ def shortlist_routes(site: Site) -> APIRouter:
 
     @api.post(
         "/export",
-        summary="A shortlist as a file",
-        description="As for the list of an answer, with a note for each track. A track that its library does not have "
-        "any more stays in CSV and JSON, with what is known of it; in a playlist it is left out.",
+        summary="Export a shortlist as a file",
+        description="As for search results, with a note for each track. A track that is no longer in its library is "
+        "included in CSV and JSON, with its known values, but not in a playlist.",
         response_class=Response,
         responses={200: {"description": "The file", "content": {"text/csv": {}}}, **failures(403, 413, 422)},
         openapi_extra=curl(
@@ -65,7 +65,7 @@ def shortlist_routes(site: Site) -> APIRouter:
 
 
 def looked_up(site: Site, places: list[Any]) -> list[Row | None]:
-    """Return the track of each `schema.Place`, None for one that is not there, in order."""
+    """Return the track of each `schema.Place`, in order; None if there is no such track."""
     found: dict[int, Row] = {}
     order = sorted(range(len(places)), key=lambda place: places[place].library)
     for library, group in groupby(order, key=lambda place: places[place].library):
@@ -80,6 +80,6 @@ def looked_up(site: Site, places: list[Any]) -> list[Row | None]:
 
 
 def _gone(kept: schema.KeptTrack) -> Row:
-    """Return what is known of a track that its library does not have any more."""
+    """Return the known values of a track that is no longer in its library."""
     known = kept.model_dump(include={"path", "file_start_seconds", "title", "artist", "film"})
     return {name: NOT_KNOWN[name] for name in INDEX_KEYS.names} | known

@@ -1,4 +1,4 @@
-"""What the routes share: the engine, the tracks of its libraries, the example films."""
+"""State shared by the routes: the recommender, the tracks of its libraries, the example films."""
 
 import shutil
 import time
@@ -28,31 +28,29 @@ from pipeline.store.inputs import MAX_PIXELS
 
 Row = dict[str, Any]
 
-SOUND = ".audio"  # of a file that somebody sends: what it is called there counts for nothing
-AT_ONCE = 2  # requests that hold a decoded picture, of up to 150 MB each; networks run one after another anyway
+SOUND = ".audio"  # suffix of an uploaded file; its own name is ignored
+AT_ONCE = 2  # concurrent requests with a decoded picture of up to 150 MB; networks run one at a time anyway
 
-Hear = Callable[[Path, Model], np.ndarray]  # of an audio file and a model: the unit vector [e]
+Hear = Callable[[Path, Model], np.ndarray]  # from an audio file and a model to the unit vector [e]
 
 
 @dataclass(frozen=True)
 class Site:
-    """A recommender and what is beside it."""
+    """A recommender with the data and settings of its server."""
 
     recommender: Recommender
     params: Recommend
     tracks: Tracks
     examples: Examples
     access: Access
-    hear: Hear | None = None  # what embeds an audio file that somebody sends
+    hear: Hear | None = None  # embeds an uploaded audio file
     asking: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(AT_ONCE))
 
     @property
     def default(self) -> str:
-        """Name of the library that is searched when none is named."""
+        """Name of the default library."""
         if not self.recommender.libraries:
-            raise Refused(
-                503, "nothing can be searched yet: your music is being indexed, or that failed; see Libraries"
-            )
+            raise Refused(503, "no library can be searched yet: indexing is in progress or failed; see Libraries")
         return next(iter(self.recommender.libraries))
 
     def models(self) -> list[Row]:
@@ -64,11 +62,11 @@ class Site:
         return [{"name": name, "tracks": self.tracks.count(name)} for name in self.recommender.libraries]
 
     async def opened(self, request: Request) -> None:
-        """Wait for the index that `request` is answered from, with no thread and no place of `asking` held."""
+        """Wait for the index that answers `request`, without holding a thread or a slot of `asking`."""
         await wrap_future(self.recommender.opening(request))
 
     def recommend(self, request: Request) -> Row:
-        """Return the answer to `request` as `schema.SearchAnswer` has it."""
+        """Return the answer to `request`, as a `schema.SearchAnswer`."""
         began = time.perf_counter()
         answer = self.recommender.recommend(request)
         self.tracks.learn(request.library, answer.model)
@@ -82,12 +80,12 @@ class Site:
         }
 
     def heard(self, sound: BinaryIO, request: Request) -> np.ndarray:
-        """Return the unit vector [e] of an audio file that somebody sent, by the model that answers `request`.
+        """Return the unit vector [e] of an uploaded audio file, from the model that answers `request`.
 
-        It is decoded as files of a library are. Raises `Refused` where it cannot be.
+        The file is decoded like files of a library. Raises `Refused` if it cannot be decoded.
         """
         if self.hear is None:
-            raise Refused(422, "sound: this server reads no audio; name tracks of the library (like)")
+            raise Refused(422, "sound: this server does not accept audio; use tracks of the library (like)")
         model, _ = self.recommender.model_for(request.query, request.variant)
         with NamedTemporaryFile(suffix=SOUND) as file:
             shutil.copyfileobj(sound, file)
@@ -96,12 +94,12 @@ class Site:
                 return self.hear(Path(file.name), model)
             except ModelError as error:
                 problem = str(error).removeprefix(f"{file.name} ")
-                raise Refused(422, f"sound: {problem}; an audio file such as MP3, FLAC or WAV is needed") from None
+                raise Refused(422, f"sound: {problem}; send an audio file such as MP3, FLAC or WAV") from None
 
     def addressed(self, library: str, track: Row) -> Row:
-        """Return a track as `schema.AddressedTrack` has it: with the addresses of its file and of its film's poster.
+        """Return a track as a `schema.AddressedTrack`: with the addresses of its file and its film's poster.
 
-        Addresses on the corpus's own server are left out, and a title that is but the name of a file there.
+        Addresses on the corpus's own server are left empty, and so is a title that is only a file name there.
         """
         url, source_url = public(track["url"]), public(track["source_url"])
         is_named = source_url or track["title"] != PurePosixPath(track["source_url"]).stem
@@ -115,7 +113,7 @@ class Site:
 
 
 def about(model: Model, given: Collection[str] = FILM_PARTS) -> Row:
-    """Return what `schema.Variant` says of a model; of one that answered, what it read of what was given."""
+    """Return a model as a `schema.Variant`; with `given`, its inputs and figures for that input."""
     figures = model.figures_of(given)
     return {
         "name": model.name,
@@ -129,8 +127,8 @@ def about(model: Model, given: Collection[str] = FILM_PARTS) -> Row:
 
 
 def picture(source: Path | BinaryIO) -> Image.Image:
-    """Return a picture that somebody sent; raise `Refused` when it is none, or too large."""
+    """Return an uploaded picture; raise `Refused` if it is not a picture, or too large."""
     try:
         return read_picture(source, MAX_PIXELS)
     except BadPictureError as error:
-        raise Refused(422, f"image: {error.problem}; a whole JPEG, PNG, GIF or WebP file is needed") from None
+        raise Refused(422, f"image: {error.problem}; send a complete JPEG, PNG, GIF or WebP file") from None

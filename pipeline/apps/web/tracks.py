@@ -1,4 +1,4 @@
-"""The tracks of the libraries by row, and their files: none is opened that a library does not list."""
+"""The tracks of the libraries by row, and their files: only files that a library lists are served."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,11 +51,11 @@ RANGE_FAILURES = {
 
 
 class AudioResponse(FileResponse):
-    """Sends a file, whole or in parts; a part that cannot be sent is refused as all failures are."""
+    """Sends a file or a range of it; an invalid range is answered with a JSON error."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = Headers(scope=scope).get("range", BYTES)
-        if asked.partition("=")[0].strip().lower() != BYTES:  # RFC 9110, 14.2: as if it were not there
+        if asked.partition("=")[0].strip().lower() != BYTES:  # RFC 9110, 14.2: other units are ignored
             scope = dict(scope) | {"headers": [pair for pair in scope["headers"] if pair[0] != b"range"]}
         refused: JSONResponse | None = None
 
@@ -76,50 +76,50 @@ class AudioResponse(FileResponse):
 
 @dataclass(frozen=True)
 class _Known:
-    """What is known of a library without its vectors, so that those can be let go."""
+    """A library's tracks without their vectors, which can then be released."""
 
-    library: SearchableLibrary  # another one when it was indexed again
+    library: SearchableLibrary  # replaced by another object when reindexed
     tracks: pa.Table
-    index: Path  # of those tracks
+    index: Path  # file of those tracks
     summary: Row
 
 
 class Tracks:
-    """Tracks by library and row; all indexes of a library have the same ones in the same rows."""
+    """Tracks by library and row; all indexes of a library have the same tracks in the same rows."""
 
     def __init__(self, recommender: Recommender) -> None:
         self._recommender = recommender
         self._known: dict[str, _Known] = {}
 
     def count(self, library: str) -> int | None:
-        """Return how many tracks a library has, None while none of its indexes was open."""
+        """Return the number of tracks of a library; None if no index of it was opened yet."""
         return len(self._known[library].tracks) if self._is_known(library) else None
 
     def learn(self, library: str, model: Model) -> None:
-        """Take the tracks of a library from its index by `model`, which is open."""
+        """Take the tracks of a library from its open index for `model`."""
         if not self._is_known(library):
             source = self._recommender.libraries[library]
             opened = self._recommender.opened(library, model)
             self._known[library] = _Known(source, opened.index.tracks, opened.index.path, opened.summary)
 
     def summary(self, library: str) -> Row:
-        """Return what `pipeline.apps.recommend.summary` has of a library, which is opened unless it was once."""
+        """Return the summary of a library (`pipeline.apps.recommend.summary`); open the library if necessary."""
         self.table(library)
         return self._known[library].summary
 
     def rows(self, library: str, rows: Sequence[int]) -> list[Row]:
-        """Return the tracks in `rows`, each with its `row`; raise `Refused` for one that is not there."""
+        """Return the tracks in `rows`, each with its `row`; raise `Refused` for a row out of range."""
         table = self.table(library)
         for row in rows:
             if not 0 <= row < len(table):
-                raise Refused(404, f"row: there is no track {row}, the library {library!r} has {len(table)}")
+                raise Refused(404, f"row: found {row}, the library {library!r} has rows 0 to {len(table) - 1}")
         return [
             {"row": row, **track}
             for row, track in zip(rows, table.take(pa.array(rows, pa.int64())).to_pylist(), strict=True)
         ]
 
     def rows_of(self, library: str, places: Sequence[tuple[str, float | None]]) -> list[int | None]:
-        """Return the row of each track by its `path` and `file_start_seconds`, None for one that is not there."""
+        """Return the row of each track by its `path` and `file_start_seconds`; None if there is no such track."""
         table = self.table(library)
         named = pc.is_in(table["path"], value_set=pa.array({path for path, _ in places}, pa.string()))
         rows = np.flatnonzero(named.to_numpy())
@@ -128,7 +128,7 @@ class Tracks:
         return [known.get(place) for place in places]
 
     def peaks(self, library: str, row: int) -> bytes | None:
-        """Return the outline of a track's file; None where the index has none, or is another one or gone meanwhile."""
+        """Return the peaks of a track's file; None if the index has none, or was replaced or removed."""
         self.rows(library, [row])
         try:
             return read_peaks(self._known[library].index, row)
@@ -136,19 +136,19 @@ class Tracks:
             return None
 
     def file(self, library: str, row: int) -> Path:
-        """Return the file of a track; raise `Refused` when it is none of audio, or lies outside of the library."""
+        """Return the file of a track; raise `Refused` if it is not an audio file inside the library."""
         (track,) = self.rows(library, [row])
         found = self.found(library, track)
         if found is None:
-            raise Refused(404, "the file of this track is not where the library says")
+            raise Refused(404, "the file of this track is missing from the library's folder")
         return found
 
     def found(self, library: str, track: Row) -> Path | None:
-        """Return the file of a track of a library; None when it is none of audio, or lies outside of the library."""
+        """Return the file of a track; None if it is not an audio file inside the library."""
         return file_of(self._recommender.libraries[library].folder, track["path"])
 
     def table(self, library: str) -> pa.Table:
-        """Return the tracks of a library, which is opened unless it was once; raise `Refused` for an unknown one."""
+        """Return the tracks of a library, opening it if necessary; raise `Refused` for an unknown library."""
         if library not in self._recommender.libraries:
             known = ", ".join(self._recommender.libraries)
             raise Refused(404, f"library: found {library!r}, allowed are {known}")
@@ -161,7 +161,7 @@ class Tracks:
         return known is not None and known.library is self._recommender.libraries.get(library)
 
     def _with_index(self, library: str) -> Model:
-        """Return a model by which the library has an index; the one that looks for similar tracks is asked first."""
+        """Return a model for which the library has an index; the model for similar tracks is tried first."""
         preferred = self._recommender.preferred
         models = sorted(self._recommender.models.values(), key=lambda model: model.name != preferred)
         failures: list[PipelineError] = []
@@ -181,6 +181,6 @@ def audio_url(library: str, row: int) -> str:
 
 
 def audio_answer(path: Path) -> AudioResponse:
-    """Return the answer that sends a file."""
+    """Return the response that sends a file."""
     media_type = MEDIA_TYPES.get(path.suffix.lower(), OTHER)
     return AudioResponse(path, media_type=media_type, filename=path.name, content_disposition_type="inline")

@@ -116,7 +116,7 @@ def test_what_is_wrong_is_said_in_place_and_goes_away(page):
     page.locator("#image").set_input_files({"name": "x.svg", "mimeType": "image/svg+xml", "buffer": b"<svg/>"})
     page.get_by_role("button", name="Find music").click()
     alert = page.get_by_role("alert")
-    sync_api.expect(alert).to_contain_text("Image: cannot be decoded; a whole JPEG, PNG, GIF or WebP file is needed")
+    sync_api.expect(alert).to_contain_text("Image: cannot be decoded; send a complete JPEG, PNG, GIF or WebP file")
     assert page.locator("#image").get_attribute("aria-invalid") == "true"
     forgive(page, "422")
     assert page.evaluate("document.querySelector('#results').getAttribute('aria-busy')") == "false"

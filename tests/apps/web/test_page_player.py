@@ -154,7 +154,7 @@ def test_file_that_does_not_play(page):
     heading(page, "2 tracks for your film")
     page.locator(".track button.play").first.click()
     problem = page.locator("#dock-problem")
-    sync_api.expect(problem).to_contain_text("The file of this track is not where the library says.")
+    sync_api.expect(problem).to_contain_text("The file of this track is missing from the library's folder.")
     page.keyboard.press("j")
     sync_api.expect(problem).to_contain_text("This browser cannot play the file.")
     assert problem.get_by_role("link", name="Open it").get_attribute("href") == FILM.format(2)

@@ -167,7 +167,7 @@ def test_files_that_are_no_pictures(client, image, said):
     assert response.status_code == 422
     error = response.json()["error"]
     assert error.startswith("image: ")
-    assert error.endswith("; a whole JPEG, PNG, GIF or WebP file is needed")
+    assert error.endswith("; send a complete JPEG, PNG, GIF or WebP file")
     assert said in error or "more px than" in error
     assert "Error" not in error, "an exception's name is no plain word"
 
@@ -201,7 +201,7 @@ def test_forms_that_are_none(client):
     two = [("image", ("a.jpg", jpeg(), "image/jpeg")), ("image", ("b.jpg", jpeg(), "image/jpeg"))]
     assert requests.post(url, files=two, timeout=30).status_code == 400
     both = requests.post(url, files=two[:1], data={"example": "AAF"}, timeout=30)
-    assert (both.status_code, both.json()) == (422, {"error": "image: give a file or an example, not both"})
+    assert (both.status_code, both.json()) == (422, {"error": "image: send a file or an example, not both"})
 
 
 def test_image_over_the_limit(site_recommender, params, site_root):
@@ -265,7 +265,7 @@ def test_failure_that_nobody_foresaw(client, monkeypatch, caplog):
     monkeypatch.setattr(site_module, "read_picture", fail)
     response = client.recommend(jpeg())
     assert response.status_code == 500
-    assert response.json() == {"error": "this failed here; what it was stands in the log of the server"}
+    assert response.json() == {"error": "internal error; see the server log"}
     assert "secret" not in response.text
     assert "secret" in caplog.text
     assert "content-security-policy" in response.headers

@@ -118,7 +118,7 @@ def test_a_sound_is_embedded_and_found_more_of(site_recommender, params, site_ro
     errors = [(response.status_code, response.json()["error"]) for response in refused]
     assert errors[0] == (
         422,
-        "sound: cannot be used: it is no audio file; an audio file such as MP3, FLAC or WAV is needed",
+        "sound: cannot be used: it is no audio file; send an audio file such as MP3, FLAC or WAV",
     )
     assert errors[1] == (413, "sound: 1001 bytes, at most 1000 (recommend.max_sound_bytes)")
     assert errors[2] == (400, "sound: found 2 files, one is allowed")
@@ -127,4 +127,4 @@ def test_a_sound_is_embedded_and_found_more_of(site_recommender, params, site_ro
 def test_a_server_that_reads_no_audio_says_so(client):
     files = {"sound": ("a.mp3", b"music", "audio/mpeg")}
     response = requests.post(f"{client.origin}/api/recommend", files=files, timeout=30)
-    assert (response.status_code, "sound: this server reads no audio" in response.json()["error"]) == (422, True)
+    assert (response.status_code, "sound: this server does not accept audio" in response.json()["error"]) == (422, True)
