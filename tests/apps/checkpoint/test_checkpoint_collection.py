@@ -180,7 +180,7 @@ def test_sources_without_a_checkpoint_are_refused(folder, hub, capsys):
     assert main(["import-reference", "saved"]) == 1
     assert "ends in .pth, .pt, .ckpt, .bin, .safetensors" in capsys.readouterr().err
     assert main(["import-reference", "hf://nobody/nothing"]) == 1
-    assert "hf://nobody/nothing is no model of the Hugging Face hub" in capsys.readouterr().err
+    assert "hf://nobody/nothing is not a model of the Hugging Face hub" in capsys.readouterr().err
     hub.add("some/body", {"../outside.pth": b"x" * 2**20})
     assert main(["import-reference", "hf://some/body"]) == 1
     assert hub.fetched == []
