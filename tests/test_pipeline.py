@@ -53,7 +53,7 @@ def test_coverage_tells_where_each_film_was_lost(repository):
     assert coverage["films_in_data_set"] == len(kept) == len(meta) - sum(loss["count"] for loss in lost)
     assert coverage["lost_films"]["parse"]["disambiguation"]["count"] == 1
     assert coverage["losses"]["download"]["gone"]["films"] == ["AAB"]
-    assert "films asked" in repository.first_output
+    assert "films in the list" in repository.first_output
 
 
 def test_files_obey_the_references_layout(repository):

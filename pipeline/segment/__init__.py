@@ -1,1 +1,1 @@
-"""Recordings cut into segments of one length, as MP3 in the reference's folders."""
+"""Segments of one length cut from recordings, in the reference's folders."""

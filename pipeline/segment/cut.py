@@ -1,8 +1,8 @@
-"""Where a recording is cut. Only one segment is held at a time, however long a recording is.
+"""Cutting a recording into segments. Only one segment is in memory at a time.
 
-A recording has a section a chapter, from each chapter's start to the next one's; what comes before the first is one
-too, and a recording without chapters is one. Within a section segment k begins `k * hop_seconds` after its start. All
-positions are samples of the decoded, resampled recording.
+A recording has one section per chapter, from its start to the next one's, and one before the first chapter; without
+chapters it is one section. Within a section, segment k starts `k * hop_seconds` after the section's start. Positions
+are samples of the decoded, resampled recording.
 """
 
 import sys
@@ -13,11 +13,11 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
-PADDING_SECONDS = 0.1  # what encoders append; new material up to this is none
+PADDING_SECONDS = 0.1  # appended by encoders; a remainder up to this length is ignored
 
 
 class CutSettings(Protocol):
-    """What cutting reads of the section `segment`, or of another place that has the same."""
+    """The settings of cutting, as in the section `segment`."""
 
     @property
     def seconds(self) -> float: ...
@@ -32,14 +32,14 @@ class CutSettings(Protocol):
 
 
 class Section(NamedTuple):
-    """What lies between two cuts that no segment crosses."""
+    """A part of a recording that no segment crosses."""
 
     start: int
     title: str
 
 
 class Cut(NamedTuple):
-    """A segment, or a rest that is too short for one."""
+    """A segment, or a remainder that is too short for one."""
 
     title: str
     start: int
@@ -48,10 +48,10 @@ class Cut(NamedTuple):
 
 
 def sections_of(recording: dict[str, Any], sample_rate: int) -> list[Section]:
-    """Return the sections of a row of the downloads table, by their starts; the first begins at 0.
+    """Return the sections of a row of the downloads table, sorted by start; the first starts at 0.
 
-    Of chapters, which come from strangers, only the starts count, so they cannot overlap; of two with the same start
-    the longer stays.
+    Chapters are untrusted: only their starts are used, and they cannot overlap. Of two with the same start, the longer
+    is used.
     """
     found = {0: recording["title"]}
     for chapter in sorted(recording["chapters"], key=itemgetter("start_seconds", "end_seconds")):
@@ -61,24 +61,24 @@ def sections_of(recording: dict[str, Any], sample_rate: int) -> list[Section]:
 
 
 def cuts_of(stream: "Stream", sections: list[Section], settings: CutSettings) -> Iterator[Cut]:
-    """Yield the segments of all sections in order, and the rests that are too short."""
+    """Yield the segments of all sections in order, and the remainders that are too short."""
     ends = [section.start for section in sections[1:]] + [sys.maxsize]
     for section, end in zip(sections, ends, strict=True):
         yield from _cuts_of_section(stream, section, end, settings)
 
 
 class Stream:
-    """The samples of a recording, of which as many are held as lie between `forget` and `reach`."""
+    """The samples of a recording; only those between `forget` and `reach` are in memory."""
 
     def __init__(self, blocks: Iterable[np.ndarray]) -> None:
         self._blocks = iter(blocks)
         self._held: list[np.ndarray] = []
-        self._begin = 0  # position of the first that is held
-        self._needed = 0  # position of the first that is still asked for
-        self.end = 0  # how far it was read
+        self._begin = 0  # position of the first sample in memory
+        self._needed = 0  # position of the first sample still needed
+        self.end = 0  # number of samples read
 
     def reach(self, position: int) -> int:
-        """Read up to `position`; return it, or where the recording ends before it."""
+        """Read up to `position`; return it, or the end of the recording if that is before it."""
         while self.end < position:
             block = next(self._blocks, None)
             if block is None:
@@ -89,13 +89,13 @@ class Stream:
         return position
 
     def forget(self, position: int) -> None:
-        """Let go of what lies before `position`."""
+        """Release the samples before `position`."""
         self._needed = max(self._needed, position)
         while self._held and self._begin + len(self._held[0]) <= self._needed:
             self._begin += len(self._held.pop(0))
 
     def samples(self, start: int, end: int) -> np.ndarray:
-        """Return the samples from `start` to `end`, which were reached and not forgotten."""
+        """Return the samples from `start` to `end`, which must be in memory."""
         begins = np.cumsum([self._begin, *(len(block) for block in self._held)]).tolist()
         parts = zip(self._held, pairwise(begins), strict=True)
         return np.concatenate([block[max(0, start - a) : max(0, end - a)] for block, (a, b) in parts if a < end])
@@ -105,7 +105,7 @@ def _cuts_of_section(stream: Stream, section: Section, end: int, settings: CutSe
     length, hop = (round(value * settings.sample_rate) for value in (settings.seconds, settings.hop_seconds))
     least = round(settings.min_seconds * settings.sample_rate)
     padding = round(PADDING_SECONDS * settings.sample_rate)
-    joins = settings.rest == "join" and hop <= length  # else they do not touch
+    joins = settings.rest == "join" and hop <= length  # else they are not adjacent
     start = covered = section.start
     stream.forget(start)
     while (reached := stream.reach(min(end, start + length + (least if joins else 0)))) >= start + length:

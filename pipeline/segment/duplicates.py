@@ -1,8 +1,8 @@
-"""Which segments of a film repeat an earlier one.
+"""Duplicate segments of a film.
 
-Exactly: the same samples, anywhere in the film. Nearly: at its best position the print of a segment agrees with what
-was kept of another recording; so the same recording uploaded twice is found whatever the codec, level and offset,
-while a theme that comes back within one recording is not.
+Exact: the same samples, anywhere in the film. Approximate: at the best position, the fingerprint of a segment matches
+kept segments of another recording. This finds the same recording uploaded twice, independent of codec, level and
+offset, but not a theme that recurs within one recording.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 
 class Duplicates:
-    """What was kept of a film so far. Prints are only taken of films with several recordings."""
+    """The kept segments of a film. Fingerprints are only computed for films with several recordings."""
 
     def __init__(self, settings: Segment, recordings: int) -> None:
         self._limit = settings.duplicate_bit_errors
@@ -29,7 +29,7 @@ class Duplicates:
         self._recorder: Recorder | None = None
 
     def next_recording(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Begin with the next recording: yield its `blocks` unchanged, and keep their print."""
+        """Start the next recording: yield its `blocks` unchanged, and compute their fingerprint."""
         if self._recorder is not None and self._kept:
             self._earlier.append(_Earlier(self._recorder, self._kept))
         self._kept, self._recorder = [], Recorder(self._rate) if self._prints else None
@@ -39,14 +39,14 @@ class Duplicates:
             yield block
 
     def forget_recording(self) -> None:
-        """Drop what was kept of the recording in progress."""
+        """Drop the kept segments of the recording in progress."""
         for row in self._kept:
             if self._exact.get(row["sha256"]) is row:
                 del self._exact[row["sha256"]]
         self._kept = []
 
     def reason(self, row: Row) -> str:
-        """Return what a segment repeats, as a reason; "" when it is new. `row` has its sha256, start and seconds."""
+        """Return the reason if a segment is a duplicate, else "". `row` has its sha256, start and seconds."""
         if self._limit is None:
             return ""
         if same := self._exact.get(row["sha256"]):
@@ -67,13 +67,13 @@ class Duplicates:
         return ""
 
     def keep(self, row: Row) -> None:
-        """Let later segments be compared with this one."""
+        """Add this segment to those with which later ones are compared."""
         self._exact.setdefault(row["sha256"], row)
         self._kept.append(row)
 
 
 class _Earlier:
-    """A recording that is done; `near`: how many frames later in it a segment was last found, to be tried first."""
+    """A finished recording; `near` is the offset in frames at which a segment was last found, to be tried first."""
 
     def __init__(self, recorder: Recorder, kept: list[Row]) -> None:
         spans = [slice(*(sample // recorder.hop for sample in _samples(row, recorder.sample_rate))) for row in kept]

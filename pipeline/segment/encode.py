@@ -1,4 +1,4 @@
-"""Segments as files: MP3, FLAC or Ogg Vorbis. The same samples give the same bytes."""
+"""Segments as files: MP3, FLAC or Ogg Vorbis. The same samples result in the same bytes."""
 
 import io
 from functools import lru_cache
@@ -14,7 +14,7 @@ QUALITY_STEPS = 100  # between libvorbis's worst and best quality
 
 
 def write_audio(path: Path, samples: np.ndarray, sample_rate: int, format: str, bit_rate: int) -> None:
-    """Write int16 mono `samples` [t] as mp3, flac or ogg. `bit_rate` (bit/s) is nothing to FLAC: it is lossless."""
+    """Write int16 mono `samples` [t] as mp3, flac or ogg. FLAC is lossless and ignores `bit_rate` (bit/s)."""
     if format == "mp3":
         write_mp3(path, samples, sample_rate, bit_rate)
     elif format == "flac":
@@ -32,7 +32,7 @@ def _write_flac(path: Path, samples: np.ndarray, sample_rate: int) -> None:
 
 
 def _write_ogg(path: Path, samples: np.ndarray, sample_rate: int, bit_rate: int) -> None:
-    """Write Vorbis by libsndfile, whose streams bear a random serial number: moved into one without."""
+    """Write Vorbis with libsndfile, remuxed to remove its random stream serial number."""
     encoded = io.BytesIO(_vorbis(samples, sample_rate, _level(sample_rate, bit_rate)))
     with (
         av.open(encoded, "r", format="ogg") as source,
@@ -56,11 +56,11 @@ def _vorbis(samples: np.ndarray, sample_rate: int, level: int) -> bytes:
 def _level(sample_rate: int, bit_rate: int) -> int:
     """Return the compression, 0 to `QUALITY_STEPS`, whose nominal bit rate is nearest to `bit_rate`.
 
-    libsndfile takes no bit rate, but the header of what it writes states the one of its quality.
+    libsndfile has no option for the bit rate, but the header of its output has the nominal rate of the quality.
     """
     few = np.zeros(sample_rate // 10, np.int16)
     low, high = 0, QUALITY_STEPS
-    while low < high:  # the higher the compression, the lower the rate
+    while low < high:  # higher compression, lower rate
         middle = (low + high) // 2
         low, high = (middle + 1, high) if _nominal(_vorbis(few, sample_rate, middle)) > bit_rate else (low, middle)
     near = [level for level in (low - 1, low) if level >= 0]
@@ -68,6 +68,6 @@ def _level(sample_rate: int, bit_rate: int) -> int:
 
 
 def _nominal(data: bytes) -> int:
-    """Return the bit rate in Vorbis's identification header, behind mark, version, channels, rate and maximum."""
+    """Return the bit rate in Vorbis's identification header, after marker, version, channels, rate and maximum."""
     begin = data.index(b"\x01vorbis") + 20
     return int.from_bytes(data[begin : begin + 4], "little")

@@ -1,15 +1,13 @@
-"""One film: its recordings are cut, its segments judged, chosen, numbered and put in their places.
+"""Segmentation of one film: cut its recordings, then select, number, encode and place the segments.
 
-A segment that is silent or repeats another is dropped; of the rest at most `max_per_film` are kept, of each recording a
-fair share, spread evenly over it. A segment that was there before keeps its number, whatever was added around it, and a
-new one takes the lowest that is free. A segment's SHA-256 is that of its samples before encoding: int16, little-endian,
-mono.
+Silent segments and duplicates are dropped; at most `max_per_film` of the others are kept, a fair share of each
+recording, spread evenly over it. Existing segments keep their numbers; new ones get the lowest free number. A segment's
+SHA-256 is that of its samples before encoding: int16, little-endian, mono.
 
-Samples are encoded as they come while there is room, so a film with no more segments than `max_per_film` is decoded
-once; of one with more, the chosen segments that were not yet encoded are fetched from the recordings a second time.
+Samples are encoded during decoding up to `max_per_film`: a film with no more segments is decoded once. Otherwise,
+selected segments that are not yet encoded are decoded a second time.
 
-A recording that cannot be decoded to its end, in whatever way that shows, is a row, and no segment of it is kept; what
-the disk refuses ends the stage.
+A recording that cannot be decoded to its end is a row, and none of its segments is kept; a disk error ends the stage.
 """
 
 import hashlib
@@ -47,14 +45,14 @@ from pipeline.segment.section import Segment
 from pipeline.segment.state import FilmState, digest_of, encoding_of, write_journal
 
 RUN = "dvc repro segment"
-PART = ".part-"  # begins the names of files that are not yet in their places
+PART = ".part-"  # prefix of files that are not yet in place
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class FilmRecordings:
-    """The recordings of a film, rows of the downloads table in order, and what is there of it."""
+    """The recordings of a film, rows of the downloads table in order, and its earlier state."""
 
     fid: str
     recordings: list[Row]
@@ -62,10 +60,10 @@ class FilmRecordings:
 
 
 def segment_film(root: Path, settings: Segment, base: str, film: FilmRecordings) -> FilmState:
-    """Cut a film anew and return its state; a recording that is not there or cannot be decoded is a row.
+    """Cut a film anew and return its state; a missing or undecodable recording is a row.
 
-    Nothing in place is touched before all is encoded; then a journal beside the table `base` says so. Raises
-    `StageError` for a file that cannot be read or written.
+    Files in place are not changed before all segments are encoded; then a journal for the table `base` records it.
+    Raises `StageError` for a file that cannot be read or written.
     """
     work = _Work(root, settings, film)
     try:
@@ -75,9 +73,9 @@ def segment_film(root: Path, settings: Segment, base: str, film: FilmRecordings)
 
 
 def give_up(root: Path, base: str, film: FilmRecordings) -> FilmState:
-    """Return the state of a film on which processes die: its recordings are rows, and the next run tries again."""
+    """Return the state of a film that kills processes: its recordings are rows, and the next run retries it."""
     shutil.rmtree(root / FOLDER.joinpath(*film.fid), ignore_errors=True)
-    reason = f"a process died {ATTEMPTS} times on this film, perhaps out of memory: lower machine.processes"
+    reason = f"a process died {ATTEMPTS} times on this film, possibly out of memory: lower machine.processes"
     state = FilmState(rows=[row_of(recording, status="crashed", reason=reason) for recording in film.recordings])
     write_journal(root, base, film.fid, state)
     return state
@@ -88,14 +86,14 @@ class _Work:
         self.root, self.settings, self.film = root, settings, film
         self.folder = root / FOLDER.joinpath(*film.fid)
         self.before = [row for row in film.before.rows if row["status"] == "ok"]
-        self.there: dict[str, list[Row]] = defaultdict(list)  # by digest: need not be encoded again
+        self.there: dict[str, list[Row]] = defaultdict(list)  # by digest: already encoded
         if film.before.encoding == encoding_of(settings):
             torn = {row["sha256"] for row in self.before if not film.before.is_whole(root, row)}
             for row in self.before:
                 if row["sha256"] not in torn:
                     self.there[row["sha256"]].append(row)
         self.kept: list[Row] = []
-        self.files: dict[tuple[str, float], Path] = {}  # of segments that were encoded, by source and start
+        self.files: dict[tuple[str, float], Path] = {}  # of encoded segments, by source and start
 
     def done(self, base: str) -> FilmState:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -115,7 +113,7 @@ class _Work:
         return state
 
     def _whole(self, recording: Row, duplicates: Duplicates) -> list[Row]:
-        """Return the rows of a recording; where it cannot be decoded to its end, the one that says so."""
+        """Return the rows of a recording; a single row if it cannot be decoded to its end."""
         before = len(self.kept)
         try:
             return list(self._rows(recording, duplicates))
@@ -125,9 +123,11 @@ class _Work:
             return [row_of(recording, status="corrupt", reason=str(error))]
 
     def _rows(self, recording: Row, duplicates: Duplicates) -> Iterator[Row]:
-        """Yield the rows of a recording, encoding what may be kept."""
+        """Yield the rows of a recording, encoding segments that may be kept."""
         if not (self.root / recording["path"]).is_file():
-            yield row_of(recording, status="missing", reason=f"{recording['path']} is gone: run `dvc repro download`")
+            yield row_of(
+                recording, status="missing", reason=f"{recording['path']} is missing: run `dvc repro download`"
+            )
             return
         stream = Stream(duplicates.next_recording(mono(self.root / recording["path"], self.settings.sample_rate)))
         found = False
@@ -161,7 +161,7 @@ class _Work:
         return row
 
     def _encode(self, row: Row, samples: np.ndarray) -> None:
-        """Write a segment beside its place unless it is there; one that cannot be encoded gets another status."""
+        """Encode a segment to a temporary file, unless it exists; if that fails, change its status."""
         row |= {"status": "ok", "landmarks": landmarks_of(samples, self.settings.sample_rate)}
         if there := self.there.get(row["sha256"]):
             row["file_sha256"] = there.pop()["file_sha256"]
@@ -170,9 +170,9 @@ class _Work:
         try:
             write_audio(path, samples, settings.sample_rate, settings.format, settings.bit_rate)
         except (av.FFmpegError, RuntimeError) as error:
-            if isinstance(error, OSError):  # no room on the disk, say
+            if isinstance(error, OSError):  # such as a full disk
                 raise disk_error(error, path, RUN) from error
-            reason = f"it could not be written as {settings.format}: {error}"
+            reason = f"cannot be encoded as {settings.format}: {error}"
             row |= {"status": "not_encoded", "reason": reason, "landmarks": ""}
             return
         row["file_sha256"] = sha256_of(path)
@@ -187,7 +187,7 @@ class _Work:
                 row |= {"status": "surplus", "reason": reason, "file_sha256": "", "landmarks": ""}
 
     def _encode_rest(self) -> None:
-        """Encode the chosen segments for which there was no room."""
+        """Encode the selected segments that are not yet encoded."""
         wanted: dict[str, dict[float, Row]] = defaultdict(dict)
         for row in self.kept:
             if not row["status"]:
@@ -197,7 +197,7 @@ class _Work:
             if not rows:
                 continue
             stream = Stream(mono(self.root / recording["path"], self.settings.sample_rate))
-            reason = "it decodes otherwise the second time"
+            reason = "decoding it a second time had another result"
             try:
                 for cut in cuts_of(stream, sections_of(recording, self.settings.sample_rate), self.settings):
                     start = cut.start / self.settings.sample_rate
@@ -211,7 +211,7 @@ class _Work:
                 row |= {"status": "corrupt", "reason": reason}
 
     def _place(self, kept: list[Row]) -> dict[str, int]:
-        """Rename what was encoded to its number and remove all else; return the sizes by path."""
+        """Rename encoded files to their numbers and remove all others; return the sizes by path."""
         for row in kept:
             if part := self.files.get((row["source"], row["start_seconds"])):
                 os.replace(part, self.root / row["path"])

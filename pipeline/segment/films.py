@@ -1,4 +1,4 @@
-"""All films, several at a time. The result does not depend on the number of processes."""
+"""Segmentation of all films in parallel. The result does not depend on the number of processes."""
 
 import logging
 import shutil
@@ -26,10 +26,10 @@ log = logging.getLogger(__name__)
 def segment_all(
     root: Path, downloads: Iterable[dict[str, Any]], settings: Segment, processes: int
 ) -> list[dict[str, Any]]:
-    """Bring `data/audio` and the segments table in line with the downloads that are ok; return the table's rows.
+    """Update `data/audio` and the segments table from the successful downloads; return the table's rows.
 
-    A film from which and from whose settings nothing has changed is left as it is. Where processes die on a film, its
-    recordings have the status `crashed`. Raises `StageError` for a file that cannot be read or written.
+    Films with unchanged recordings and settings are skipped. If processes die on a film, its recordings have the status
+    `crashed`. Raises `StageError` for a file that cannot be read or written.
     """
     try:
         return _segment_all(root, downloads, settings, processes)
@@ -38,7 +38,7 @@ def segment_all(
 
 
 def by_recording(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one row per recording: an ok one where any segment of it could be used, or was not needed."""
+    """Return one row per recording: ok if any of its segments is usable, or was not needed."""
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
         if row["status"] in SUCCEEDED:
@@ -60,7 +60,7 @@ def _segment_all(
     ]
     stale = [film for film in films if not film.before.holds(root, digest_of(film.recordings, settings))]
     if len(stale) < len(films):
-        log.info("segment: %d of %d films are as they were", len(films) - len(stale), len(films))
+        log.info("segment: %d of %d films are unchanged", len(films) - len(stale), len(films))
     states = {film.fid: film.before for film in films}
     _remove_others(root, states)
     work, given_up = partial(segment_film, root, settings, base), partial(give_up, root, base)
@@ -74,7 +74,7 @@ def _segment_all(
 
 
 def _remove_others(root: Path, states: dict[str, FilmState]) -> None:
-    """Leave nothing in `data/audio` but the segments that the states name."""
+    """Remove all files in `data/audio` except the segments of the states."""
     kept = {root / row["path"] for state in states.values() for row in state.rows if row["status"] == "ok"}
     folders = {parent for path in kept for parent in path.parents}
     (root / FOLDER).mkdir(parents=True, exist_ok=True)

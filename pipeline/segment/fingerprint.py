@@ -1,14 +1,14 @@
-"""Acoustic fingerprints: whether two recordings sound the same, whatever their codec, level and offset.
+"""Acoustic fingerprints: whether two recordings sound the same, independent of codec, level and offset.
 
-Haitsma and Kalker, A Highly Robust Audio Fingerprinting System (ISMIR 2002): of each frame, the 32 signs of how the
-difference of neighbouring bands' energies changes from the frame before; here with frames four times as far apart,
-and with a second word that says which differences were large enough to mean anything.
+Haitsma and Kalker, A Highly Robust Audio Fingerprinting System (ISMIR 2002): for each frame, 32 signs of the change,
+from the frame before, of the energy difference between neighbouring bands; here with frames four times as far apart,
+and with a second word that marks the differences large enough to be significant.
 
-Of 60 recordings of the embedded corpus, 3 s that were encoded again (Opus at 32 kbit/s, MP3 at 48, AAC at 64), at half
-the level and from another offset, differ from themselves in 0.02 of their bits, at most 0.06, and from the best
-position in each of the others in 0.45, at least 0.36 (of 10 s 0.47 and 0.44).
+For 60 recordings of the embedded corpus, 3 s encoded again (Opus at 32 kbit/s, MP3 at 48, AAC at 64), at half the level
+and from another offset, differ from the original in 0.02 of the bits, at most 0.06, and from the best position in each
+of the others in 0.45, at least 0.36 (for 10 s: 0.47 and 0.44).
 
-A print is two arrays [n] of uint32, n frames a `hop` apart: the signs, and which of them count.
+A print is two arrays [n] of uint32 for n frames, one per `hop`: the signs, and a mask of the significant ones.
 """
 
 from collections.abc import Iterable
@@ -18,33 +18,33 @@ import numpy as np
 
 from pipeline.core.sharing import packed
 
-RATE = 5512.5  # Hz, roughly: that of the samples compared
+RATE = 5512.5  # Hz, approximate rate of the compared samples
 WINDOW = 2048  # of those samples: 0.37 s, as in the paper
 HOP = 256  # 46 ms
 BANDS = 33
 LOW, HIGH = 300.0, 2000.0  # Hz
-SMALLEST = 0.03  # a difference counts above this share of the energies that it is made of
-SHARE = 0.8  # of a segment's frames that must lie on material of the other recording
-BITS = 3  # a frame must have, on average, to be compared
-SHORTEST_SECONDS = 3.0  # of what is compared, as in the paper: less agrees by chance
-COARSE = 8  # every so many frames of a segment are compared first ...
-CANDIDATES = 8  # ... and the best positions in full
+SMALLEST = 0.03  # differences above this share of their energies are significant
+SHARE = 0.8  # of a segment's frames that must overlap kept material of the other recording
+BITS = 3  # significant bits per frame, on average, for a comparison
+SHORTEST_SECONDS = 3.0  # compared, as in the paper: shorter ones match by chance
+COARSE = 8  # step in frames of the first comparison
+CANDIDATES = 8  # best positions that are compared in full
 BATCH = 256  # frames computed at once
-TELLING = 28  # bits of a word that must count for it to be a landmark
+TELLING = 28  # significant bits of a landmark's word, at least
 HANN = np.hanning(WINDOW).astype(np.float32)
 
 Print = tuple[np.ndarray, np.ndarray]
 
 
 class Match(NamedTuple):
-    """The position at which a segment fits best."""
+    """The position at which a segment matches best."""
 
     errors: float  # share of differing bits, 0 to 1
-    frame: int  # of the recording, at which the segment begins; may lie before its beginning
+    frame: int  # of the recording, at which the segment starts; may be negative
 
 
 class Recorder:
-    """The print of a recording, from its samples block by block."""
+    """The print of a recording, computed block by block."""
 
     def __init__(self, sample_rate: int) -> None:
         self.sample_rate = sample_rate
@@ -60,14 +60,14 @@ class Recorder:
         self._prints: list[Print] = []
 
     def add(self, block: np.ndarray) -> None:
-        """Take the next int16 samples [t]."""
+        """Add the next int16 samples [t]."""
         self._blocks.append(block)
         self._waiting += len(block)
         if self._waiting >= BATCH * self.hop:
             self._compute()
 
     def print(self) -> Print:
-        """Return the print of what was added; frame k begins at sample k * hop."""
+        """Return the print of the added samples; frame k starts at sample k * hop."""
         self._compute()
         if not self._prints:
             return np.empty(0, np.uint32), np.empty(0, np.uint32)
@@ -76,7 +76,7 @@ class Recorder:
         return signs, counts
 
     def span(self, start: int, end: int) -> slice:
-        """Return the frames that lie within the samples [start, end)."""
+        """Return the frames within the samples [start, end)."""
         first = -(-start // self.hop)
         last = (end - (WINDOW + HOP) * self.step) // self.hop
         return slice(first, max(first, last + 1))
@@ -105,11 +105,11 @@ class Recorder:
 
 
 def landmarks_of(samples: np.ndarray, sample_rate: int) -> str:
-    """Return the landmarks of int16 samples [t] as text: the words of which nearly all bits count, and their frames.
+    """Return the landmarks of int16 samples [t] as text: words with nearly all bits significant, and their frames.
 
-    Of 123 segments of the embedded corpus (half of them 13 s or less), encoded again as MP3 at 32 kbit/s, at half the
-    level and from another offset, all but one have three landmarks or more at the same places as before (half of them
-    17); none of 2,580 pairs of segments of different films has more than one.
+    For 123 segments of the embedded corpus (half of them 13 s or less), encoded again as MP3 at 32 kbit/s, at half the
+    level and from another offset, all but one keep three or more landmarks at the same positions (median 17); none of
+    2,580 pairs of segments of different films has more than one in common.
     """
     recorder = Recorder(sample_rate)
     recorder.add(samples)
@@ -119,7 +119,7 @@ def landmarks_of(samples: np.ndarray, sample_rate: int) -> str:
 
 
 class Reference:
-    """A recording that segments are compared with: only the frames of what was kept of it count."""
+    """A recording with which segments are compared: only the frames of its kept segments."""
 
     def __init__(self, whole: Print, kept: list[slice]) -> None:
         mask = np.zeros(len(whole[0]), np.uint32)
@@ -128,12 +128,12 @@ class Reference:
         self.signs, self.counts, self.kept = whole[0], whole[1] & mask, mask > 0
 
     def match(self, segment: Print, near: int | None, limit: float) -> Match | None:
-        """Return where `segment` fits with at most `limit` of its bits differing; None where it fits nowhere.
+        """Return the best match of `segment` with at most `limit` of its bits differing; None if there is none.
 
-        `near` is a position to try first: the one at which the segment before it would go on.
+        `near` is a position to try first: the continuation of the segment before.
         """
         length = len(segment[0])
-        margin = length - int(np.ceil(SHARE * length))  # it may jut out at either end
+        margin = length - int(np.ceil(SHARE * length))  # it may overlap either end
         if not length or len(self.signs) + 2 * margin < length or not self.kept.any():
             return None
         if near is not None:

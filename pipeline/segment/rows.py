@@ -1,4 +1,4 @@
-"""Rows of the segments table: which segments of a film are kept, their numbers and places, and why others are not."""
+"""Rows of the segments table: selection, numbers and paths of a film's segments, and reasons for dropped ones."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -9,14 +9,14 @@ from typing import Any
 from pipeline.media.loudness import BLOCK_SECONDS, GATE_LUFS
 from pipeline.segment.section import Segment
 
-FOLDER = Path("data/audio")  # below the root
+FOLDER = Path("data/audio")  # relative to the root
 FACTS = ("start_seconds", "seconds", "loudness_lufs", "peak_dbfs")
 
 Row = dict[str, Any]
 
 
 def row_of(recording: Row, **known: Any) -> Row:
-    """Return a row of a recording, itself a row of the downloads table; what is not `known` is empty or null."""
+    """Return a row for a recording, a row of the downloads table; columns not in `known` are empty or null."""
     row = {"number": None, "status": "", "reason": "", "path": "", "sha256": "", "file_sha256": ""}
     row["landmarks"] = ""
     row |= dict.fromkeys(FACTS)
@@ -31,9 +31,9 @@ def too_short(row: Row, settings: Segment) -> Row:
 
 
 def silence(row: Row, limit: float | None) -> str:
-    """Return why a segment, of which loudness and peak are known, is silent; "" when it is not.
+    """Return the reason if a segment, with known loudness and peak, is silent, else "".
 
-    `limit` is `segment.silence_lufs`, None for none. One that is too short to have a loudness is judged by its peak.
+    `limit` is `segment.silence_lufs`, None for none. For a segment that is too short for a loudness, the peak decides.
     """
     loudness, peak = row["loudness_lufs"], row["peak_dbfs"]
     if limit is None:
@@ -50,12 +50,12 @@ def silence(row: Row, limit: float | None) -> str:
 
 
 def segment_path(fid: str, number: int, format: str) -> Path:
-    """Return the path of a segment below the root, as the reference nests it: data/audio/A/A/A/0.mp3."""
+    """Return the path of a segment, relative to the root, nested as in the reference: data/audio/A/A/A/0.mp3."""
     return FOLDER.joinpath(*fid) / f"{number}.{format}"
 
 
 def spread_over_recordings(recordings: Sequence[str], most: int | None) -> list[int]:
-    """Return at most `most` of the positions of segments, given the recording of each, those of one together.
+    """Return at most `most` positions of segments, given the recording of each, sorted by recording.
 
     Each recording keeps its fair share, spread evenly over it.
     """
@@ -69,10 +69,10 @@ def spread_over_recordings(recordings: Sequence[str], most: int | None) -> list[
 
 
 def fair_shares(totals: Sequence[int], most: int | None) -> list[int]:
-    """Return how many of each recording's `totals` segments are kept, `most` together (max-min fairness).
+    """Return the number of kept segments per recording, out of `totals`, at most `most` in total (max-min fairness).
 
-    No recording has two more than another that could have more: short ones keep all, the others share the rest equally.
-    What cannot be shared equally goes to recordings spread evenly over those.
+    Short recordings keep all; the others share the rest equally, to within one. The remainder goes to recordings spread
+    evenly over these.
     """
     shares = [0] * len(totals)
     left = sum(totals) if most is None else min(most, sum(totals))
@@ -87,14 +87,14 @@ def fair_shares(totals: Sequence[int], most: int | None) -> list[int]:
 
 
 def spread(total: int, most: int | None) -> list[int]:
-    """Return at most `most` of the positions 0 … total - 1, spread evenly."""
+    """Return at most `most` positions of 0 … total - 1, spread evenly."""
     if most is None or total <= most:
         return list(range(total))
     return [(2 * index + 1) * total // (2 * most) for index in range(most)]
 
 
 def number_segments(digests: list[str], before: Iterable[tuple[str, int]]) -> list[int]:
-    """Return a number per segment: those that were there `before`, (digest, number), keep theirs."""
+    """Return a number per segment; existing ones, `before` as (digest, number), keep theirs."""
     known = defaultdict(list)
     for digest, number in sorted(before, reverse=True):
         known[digest].append(number)

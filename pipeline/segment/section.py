@@ -10,7 +10,7 @@ from pipeline.core.fields import STRICT, Count, Positive, Share
 
 @dataclass(frozen=True, config=STRICT)
 class Segment:
-    """How recordings are cut."""
+    """Cutting of recordings into segments."""
 
     seconds: Positive
     hop_seconds: Positive
@@ -19,7 +19,7 @@ class Segment:
     silence_lufs: Annotated[float, Field(ge=-70.0, lt=0.0)] | None
     duplicate_bit_errors: Annotated[float, Field(ge=0.0, lt=0.5)] | None
     max_per_film: Count | None
-    sample_rate: Literal[16000, 22050, 24000, 32000, 44100, 48000]  # what MP3 can hold
+    sample_rate: Literal[16000, 22050, 24000, 32000, 44100, 48000]  # the rates of MP3
     format: Literal["mp3", "flac", "ogg"]
     bit_rate: Annotated[int, Field(ge=8000, le=320000)]
     min_success_rate: Share

@@ -1,11 +1,11 @@
-"""What earlier runs left, film by film: so that what has not changed is left alone and a killed run is resumed.
+"""The state of earlier runs, per film: unchanged films are skipped and a killed run resumes.
 
-data/segments.parquet    its rows are the history that numbers are taken from; in its metadata stands a state per film
-data/.segments/AAA.json  the state and rows of a film that a run is done with, until its table is written; or, while
-                         the film's files are being replaced, its earlier rows, whose files are not to be trusted
+data/segments.parquet    its rows are the source of the numbers; its metadata has a state per film
+data/.segments/AAA.json  the journal of a film: its state and rows, until the table is written; or, while the film's
+                         files are being replaced, its earlier rows, whose files are not trusted
 
-A journal holds for the table beside which it was written, which it names by its digest: when the two no longer belong
-together (another version was checked out), the film is cut anew.
+A journal is valid for the table with the recorded digest: if the table is another one (another version was checked
+out), the film is cut anew.
 """
 
 import hashlib
@@ -25,53 +25,53 @@ from pipeline.core.ledger import Ledger
 from pipeline.core.tables import SEGMENTS, read_table
 from pipeline.segment.section import Segment
 
-VERSION = 3  # raise when the same recordings would give other segments, ...
-ENCODING_VERSION = 1  # ... and this when the same segment would give another file
-TABLE = Path("data/segments.parquet")  # below the root
+VERSION = 3  # increase if the same recordings result in other segments
+ENCODING_VERSION = 1  # increase if the same segment results in another file
+TABLE = Path("data/segments.parquet")  # relative to the root
 JOURNALS = Path("data/.segments")
 KEY = b"segment"  # of the table's metadata
-RESULT = ("path", "sha256", "video_url", "title", "chapters")  # of a download, what its segments depend on
-NO_RESULT = ("min_success_rate",)  # settings that no segment depends on
+RESULT = ("path", "sha256", "video_url", "title", "chapters")  # columns of a download that affect its segments
+NO_RESULT = ("min_success_rate",)  # settings that do not affect segments
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class FilmState:
-    """What is known of a film's segments."""
+    """The state of a film's segments."""
 
-    digest: str = ""  # of all that they were made from
-    encoding: str = ""  # how their files were written
+    digest: str = ""  # of their inputs
+    encoding: str = ""  # of their files
     sizes: dict[str, int] = field(default_factory=dict)  # bytes, by path
     rows: list[Row] = field(default_factory=list)
-    trusted: bool = False  # the files are those of the rows
+    trusted: bool = False  # whether the files match the rows
 
     def is_whole(self, root: Path, row: Row) -> bool:
-        """Return whether the file of a row is there."""
+        """Return whether the file of a row is complete."""
         path = root / row["path"]
         return self.trusted and path.is_file() and path.stat().st_size == self.sizes.get(row["path"])
 
     def holds(self, root: Path, digest: str) -> bool:
-        """Return whether a film needs no work: nothing it was made from has changed, and no file is missing."""
+        """Return whether a film is up to date: its inputs are unchanged, and no file is missing."""
         if digest != self.digest or any(row["status"] == "missing" for row in self.rows):
             return False
         return all(self.is_whole(root, row) for row in self.rows if row["status"] == "ok")
 
 
 def digest_of(recordings: Iterable[Row], settings: Segment) -> str:
-    """Return a digest of all that a film's segments depend on."""
+    """Return a digest of the inputs of a film's segments."""
     known = {key: value for key, value in asdict(settings).items() if key not in NO_RESULT}
     made_from = [VERSION, known, [[row[name] for name in RESULT] for row in recordings]]
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
 
 def encoding_of(settings: Segment) -> str:
-    """Return how files are written: the same samples under the same encoding need not be written again."""
+    """Return the encoding of files: the same samples with the same encoding are not written again."""
     return f"{ENCODING_VERSION} {settings.format} {settings.sample_rate} {settings.bit_rate}"
 
 
 def load(root: Path) -> tuple[dict[str, FilmState], str]:
-    """Return the states by film, and the name of the table that journals are to be written beside."""
+    """Return the states by film, and the digest of the table for journals."""
     base = sha256_of(root / TABLE) if (root / TABLE).is_file() else ""
     states = _of_table(root / TABLE) if base else {}
     ledger = _ledger(root)
@@ -88,7 +88,7 @@ def load(root: Path) -> tuple[dict[str, FilmState], str]:
 
 
 def write_journal(root: Path, base: str, fid: str, state: FilmState) -> None:
-    """Keep the state of a film until the table is written."""
+    """Record the state of a film until the table is written."""
     _ledger(root).write(fid, {"base": base, "entry": asdict(state)})
 
 
@@ -112,7 +112,7 @@ def _of_table(path: Path) -> dict[str, FilmState]:
         states = {fid: FilmState(**facts, trusted=True) for fid, facts in known.items()}
         for row in rows:
             states[row["fid"]].rows.append(row)
-    except (MissingFileError, KeyError, TypeError, ValueError, OSError):  # of another version: no history
+    except (MissingFileError, KeyError, TypeError, ValueError, OSError):  # from another version: no history
         return {}
     return states
 
@@ -122,7 +122,7 @@ def _ledger(root: Path) -> Ledger:
 
 
 def _journal(ledger: Ledger, fid: str) -> tuple[str, FilmState | None]:
-    """Return the digest of the table that a journal was written for, and its state; None when it cannot be read."""
+    """Return the digest of a journal's table, and its state; None if it cannot be read."""
     record = ledger.read(fid)
     try:
         return (record["base"], FilmState(**record["entry"])) if record else ("", None)

@@ -1,1 +1,1 @@
-"""The split: every usable film in train, valid or eval, in the reference's files and in one table."""
+"""The split: every usable film in the training, validation or test set, in the reference's files and in one table."""

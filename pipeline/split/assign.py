@@ -1,9 +1,9 @@
-"""Which film goes to which side of the split.
+"""Assignment of films to the training, validation or test set (train, valid, eval).
 
-Films that share a recording are one group, and a group goes to one side. Its place between 0 and 1 is a hash of the
-seed and of its least film id, and its side is the one in whose range that place lies: the ranges are the shares. So a
-corpus that grows moves no film, unless a new film links two groups, or the corpus is so small that a side has too few
-films: then the groups nearest to that side's range come over from the others.
+Films that share a recording form a group, and a group is assigned as a whole. A hash of the seed and of its least film
+id is its place between 0 and 1; the splits are ranges of places, by their shares. A growing corpus thus moves no film,
+unless a new film links two groups, or a split of a small corpus has too few films: then the groups nearest to its
+range are moved to it.
 """
 
 import hashlib
@@ -15,14 +15,14 @@ from pipeline.core.errors import StageError
 from pipeline.split.section import Split
 
 SPLITS = ("train", "valid", "eval")
-NEEDED = {"train": 2, "valid": 1, "eval": 1}  # films, or the stage fails; a contrastive loss needs a pair, ...
-WANTED = {"train": 2, "valid": 2, "eval": 1}  # ... that of the validation too
+NEEDED = {"train": 2, "valid": 1, "eval": 1}  # films, or the stage fails; a contrastive loss needs a pair
+WANTED = {"train": 2, "valid": 2, "eval": 1}  # if possible: the validation loss needs a pair too
 
 
 @dataclass
 class _Group:
     fids: list[str]
-    films: int  # how many of them count
+    films: int  # number of counted films
     place: float
     side: str
 
@@ -30,11 +30,11 @@ class _Group:
 def assign_splits(
     groups: Mapping[str, str], counted: Collection[str], settings: Split, given: Mapping[str, str]
 ) -> dict[str, list[str]]:
-    """Return the film ids of each side, sorted.
+    """Return the film ids of each split, sorted.
 
-    `groups` holds by film the least film of its group, `given` by film the side that it has already; other films of its
-    group go there too. `counted` are the films that every variant can read. Raises `StageError` when a side with a
-    share has none of those, or training fewer than two.
+    `groups` maps each film to the least film of its group, `given` films to their given split; other films of the group
+    are assigned to the same. `counted` are the films with the inputs of every variant. Raises `StageError` if a split
+    with a share has none of these, or the training set fewer than two.
     """
     shares = [settings.train, settings.valid, settings.eval]
     ranges = {split: (sum(shares[:i]), sum(shares[: i + 1])) for i, split in enumerate(SPLITS) if shares[i]}
@@ -49,7 +49,7 @@ def assign_splits(
 
 
 def split_by_given(groups: Mapping[str, str], given: Mapping[str, str]) -> list[list[str]]:
-    """Return the groups that `given` has on more than one side, each sorted."""
+    """Return the groups that `given` assigns to more than one split, each sorted."""
     members: dict[str, list[str]] = {}
     for fid in sorted(groups.keys() & given.keys()):
         members.setdefault(groups[fid], []).append(fid)
@@ -63,8 +63,8 @@ def _groups(
     ranges: Mapping[str, tuple[float, float]],
     given: Mapping[str, str],
 ) -> list[_Group]:
-    """Return the groups with their sides; one that `given` has on two sides is two."""
-    held: dict[str, str] = {}  # by least film: the side of the first given film
+    """Return the groups with their splits; a group that `given` divides is two."""
+    held: dict[str, str] = {}  # by least film: the split of the first given film
     for fid in sorted(groups.keys() & given.keys()):
         held.setdefault(groups[fid], given[fid])
     members: dict[tuple[str, str], list[str]] = {}
@@ -81,7 +81,7 @@ def _groups(
 def _fill(
     split: str, ranges: Mapping[str, tuple[float, float]], groups: Iterable[_Group], least: Mapping[str, int]
 ) -> None:
-    """Move groups to a side until it has `least` films, as long as the others keep theirs."""
+    """Move groups to a split until it has `least` films, as long as the others keep theirs."""
     begin, end = ranges[split]
     while (counts := _counts(groups))[split] < least[split]:
         spare = [
@@ -107,6 +107,6 @@ def _require_films(counts: Mapping[str, int], splits: Iterable[str]) -> None:
     if lacking:
         needs = " and ".join(f"{split} needs {NEEDED[split]}" for split in lacking)
         raise StageError(
-            f"split: all variants can read {sum(counts.values())} films ({found}), but {needs}: add films, "
-            f"raise {' and '.join(f'split.{split}' for split in lacking)}, or take out a variant whose inputs few have"
+            f"split: {sum(counts.values())} films have the inputs of all variants ({found}), but {needs}: add films, "
+            f"raise {' and '.join(f'split.{split}' for split in lacking)}, or remove a variant whose inputs are rare"
         )

@@ -1,26 +1,26 @@
-"""How much of the corpus has come through, and where each film and recording was lost: metrics/coverage.json.
+"""The coverage of the corpus, and where each film and recording was lost: metrics/coverage.json.
 
-Read off the stages' tables alone, so the same tables give the same bytes. A table that is missing, or of another
-schema, leaves its keys out; one that an earlier list of films left behind counts as it stands, and a note says so.
+Computed from the stages' tables only: the same tables result in the same bytes. If a table is missing or of another
+schema, its keys are left out; a table of another list of films is counted, with a note.
 
-films_asked            films of pages.parquet, else of the first table that is there
-pages_fetched          films whose page is here, or that need none
+films_asked            films of pages.parquet, else of the first existing table
+pages_fetched          films with a fetched page, or that need none
 posters_fetched
-films_with_image, films_with_plot, films_with_tags   of films.parquet, usable or not; a placeholder does not count
-films_complete         parse found plot, poster and tags, or filled them in
-films_usable           it found one of them at least
-films_with_audio       at least one recording is whole
+films_with_image, films_with_plot, films_with_tags   of films.parquet, usable or not, without placeholders
+films_complete         with plot, poster and tags, or placeholders
+films_usable           with at least one of these
+films_with_audio       with at least one complete recording
 films_with_segments
 films_in_data_set      usable, with segments, and not left out by `split`
-shared_recordings      groups of films of the data set that share a recording, and so a side of the split
-films_sharing          films of those groups
-recordings_asked       rows of downloads.parquet: the recordings of a playlist or a search count each
+shared_recordings      groups of films of the data set that share a recording, and therefore a split
+films_sharing          films of these groups
+recordings_asked       rows of downloads.parquet, including each recording of a playlist or a search
 recordings_ok
-minutes_downloaded     decoded length of the recordings that are whole
+minutes_downloaded     decoded length of the complete recordings
 segments, minutes_of_segments
-lost_films             {stage or "split": {status: LOSS}}: every film outside the data set once, at its first cause
-losses                 {stage or "posters": {status: LOSS}}: every row that is not ok, of each table by itself
-notes                  tables that do not fit together
+lost_films             {stage or "split": {status: LOSS}}: every film outside the data set, once, at its first cause
+losses                 {stage or "posters": {status: LOSS}}: every row that is not ok, per table
+notes                  inconsistent tables
 
 A LOSS is {"count": 3, "films": ["AAB", …], "reason": "HTTP 404 …"}: up to five films and the first one's reason.
 """
@@ -38,12 +38,12 @@ from pipeline.core.text import one_line
 from pipeline.core.variants import known_parts
 from pipeline.split.dataset import USABLE, LeftOut
 
-PATH = Path("metrics/coverage.json")  # below the root
+PATH = Path("metrics/coverage.json")  # relative to the root
 STAGES = {"scrape": "pages", "parse": "films", "download": "downloads", "segment": "segments"}  # and their tables
 SCHEMAS = {"pages": PAGES, "films": FILMS, "downloads": DOWNLOADS, "segments": SEGMENTS}
 GOT = ("ok", "given")
-SMALLER = ("posters", "download", "segment")  # losses that need not lose a film
-EXAMPLES = 5  # films named with a loss
+SMALLER = ("posters", "download", "segment")  # losses that do not necessarily lose a film
+EXAMPLES = 5  # films listed per loss
 WIDTH = 100  # characters of a line of the report
 
 Row = dict[str, Any]
@@ -52,9 +52,9 @@ Losses = dict[str, dict[str, Loss]]
 
 
 def report(root: Path, left_out: LeftOut, shared: Sequence[Sequence[str]]) -> str:
-    """Write metrics/coverage.json of the tables that are there and return it as text, lines of at most 100 characters.
+    """Write metrics/coverage.json from the existing tables and return it as text, lines of at most 100 characters.
 
-    An old or missing table is left out. `left_out` are the films that `split` leaves out, with status and reason, and
+    Missing and outdated tables are left out. `left_out` are the films that `split` leaves out, with status and reason,
     `shared` the groups of films that share a recording.
     """
     coverage = measure({name: _rows(root, stage, name) for stage, name in STAGES.items()}, left_out, shared)
@@ -65,7 +65,7 @@ def report(root: Path, left_out: LeftOut, shared: Sequence[Sequence[str]]) -> st
 def measure(
     tables: Mapping[str, list[Row] | None], left_out: LeftOut, shared: Sequence[Sequence[str]]
 ) -> dict[str, Any]:
-    """Return what metrics/coverage.json holds; `tables` are the rows of pages, films, downloads, segments, or None."""
+    """Return the content of metrics/coverage.json; `tables` has the rows of each table of `SCHEMAS`, or None."""
     pages, films, downloads, segments = (tables[name] for name in SCHEMAS)
     asked = next((_films(rows) for rows in (pages, films, downloads, segments) if rows is not None), [])
     coverage: dict[str, Any] = {"films_asked": len(asked)}
@@ -102,11 +102,11 @@ def measure(
 
 
 def as_text(coverage: Mapping[str, Any]) -> str:
-    """Return the coverage as aligned lines of at most 100 characters, for a log file as for a terminal."""
+    """Return the coverage as aligned lines of at most 100 characters."""
     lines = ["Coverage", *_funnel(coverage), "", *_amounts(coverage)]
     lost = sum(_count(causes) for causes in coverage["lost_films"].values())
     if lost:
-        lines += ["", f"Films lost, each at its first cause: {lost}", *_table(coverage["lost_films"])]
+        lines += ["", f"Films lost, by first cause: {lost}", *_table(coverage["lost_films"])]
     others = {stage: causes for stage, causes in coverage["losses"].items() if stage in SMALLER}
     if any(others.values()):
         lines += ["", "Posters, recordings and segments lost", *_table(others)]
@@ -134,7 +134,7 @@ def _minutes(seconds: Iterable[float | None]) -> float:
 
 
 def _by_status(outcomes: Iterable[tuple[str, str, str]]) -> dict[str, Loss]:
-    """Return a loss a status of (fid, status, reason) that is not got, the most frequent first."""
+    """Return one loss per status of (fid, status, reason) that is a failure, most frequent first."""
     found: dict[str, Loss] = {}
     for fid, status, reason in outcomes:
         if status in GOT:
@@ -155,7 +155,7 @@ def _is_usable(film: Row) -> bool:
 
 
 def _first_causes(asked: list[str], tables: Mapping[str, list[Row] | None], left_out: LeftOut) -> Losses:
-    """Return the films outside the data set by the first stage that lost them; a missing table loses none."""
+    """Return the films outside the data set by the first stage that lost them; missing tables are ignored."""
     of_film = {name: _by_film(rows) for name, rows in tables.items()}
     outcomes: dict[str, list[tuple[str, str, str]]] = {
         stage: [] for stage, name in STAGES.items() if tables[name] is not None
@@ -165,7 +165,7 @@ def _first_causes(asked: list[str], tables: Mapping[str, list[Row] | None], left
             rows = of_film[STAGES[stage]].get(fid, [])
             if any(row["status"] in GOT or (stage == "parse" and _is_usable(row)) for row in rows):
                 continue
-            if stage == "scrape" and _got(of_film["films"].get(fid, [])):  # meta.json gives all that its page would
+            if stage == "scrape" and _got(of_film["films"].get(fid, [])):  # meta.json has all that its page would have
                 continue
             status, reason = (rows[0]["status"], rows[0]["reason"]) if rows else _absent(stage)
             outcomes[stage].append((fid, status, reason))
@@ -185,23 +185,23 @@ def _by_film(rows: list[Row] | None) -> dict[str, list[Row]]:
 
 def _absent(stage: str) -> tuple[str, str]:
     if stage == "download":
-        return "not_asked", "no recording is asked for the film"
-    return "no_row", f"it is not in data/{STAGES[stage]}.parquet: run `dvc repro {stage}`"
+        return "not_asked", "the film has no recordings in the list"
+    return "no_row", f"not in data/{STAGES[stage]}.parquet: run `dvc repro {stage}`"
 
 
 def _notes(asked: list[str], tables: Mapping[str, list[Row] | None]) -> list[str]:
     notes = []
     for stage, name in STAGES.items():
         found = {row["fid"] for row in tables[name] or ()}
-        lacks = name == "films" and tables[name] is not None and found < set(asked)  # a film may have no recording
+        lacks = name == "films" and tables[name] is not None and found < set(asked)  # a film may have no recordings
         if lacks or not found <= set(asked):
-            notes.append(f"data/{name}.parquet is of another list of films: `dvc repro {stage}` makes it anew")
+            notes.append(f"data/{name}.parquet is of another list of films: run `dvc repro {stage}`")
     return notes
 
 
 def _funnel(coverage: Mapping[str, Any]) -> list[str]:
     asked = left = coverage["films_asked"]
-    lines = [f"  {'films asked':<44}{asked:>9,}"]
+    lines = [f"  {'films in the list':<44}{asked:>9,}"]
     names = {
         "scrape": "with a page",
         "parse": "usable: a film with plot, poster or tags",
@@ -223,8 +223,8 @@ def _amounts(coverage: Mapping[str, Any]) -> list[str]:
         "films_with_tags": "films with tags",
         "films_complete": "films with all three",
         "shared_recordings": "groups of films that share recordings",
-        "recordings_asked": "recordings asked",
-        "recordings_ok": "recordings fetched whole",
+        "recordings_asked": "recordings in the list",
+        "recordings_ok": "recordings fetched",
         "minutes_downloaded": "minutes of recordings",
         "segments": "segments",
         "minutes_of_segments": "minutes of segments",

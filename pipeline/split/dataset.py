@@ -1,4 +1,4 @@
-"""The films that can be used, joined with their segments, and the files that are written of them."""
+"""The data set: usable films joined with their segments, and its files."""
 
 import pickle
 from collections import Counter
@@ -14,8 +14,8 @@ from pipeline.split.assign import SPLITS
 from pipeline.split.groups import Groups
 from pipeline.split.section import Split
 
-FOLDER = Path("data/meta")  # below the root
-USABLE = ("ok", "no_plot", "no_tags", "no_poster", "bad_poster")  # statuses of films of which something is known
+FOLDER = Path("data/meta")  # relative to the root
+USABLE = ("ok", "no_plot", "no_tags", "no_poster", "bad_poster")  # statuses of films with at least one input
 
 Row = dict[str, Any]
 LeftOut = dict[str, tuple[str, str]]  # status and reason by film
@@ -28,10 +28,9 @@ def usable_films(
     settings: Split,
     given: Mapping[str, str],
 ) -> tuple[list[Row], dict[str, list[Row]], LeftOut]:
-    """Return the films that a variant can read and that have audio, their segments by number, and who is left out.
+    """Return the films with audio and the inputs of a variant, their segments by number, and the films left out.
 
-    By `split.films` films that lack something of tags, plot and poster are left out, and by `split.others` those that a
-    split that is `given` does not name.
+    `split.films` leaves out incomplete films, and `split.others` those that the `given` split does not name.
     """
     audio: dict[str, list[Row]] = {}
     for segment in segments:
@@ -45,9 +44,9 @@ def usable_films(
         elif given and settings.others == "leave_out" and film["fid"] not in given:
             left_out[film["fid"]] = ("not_given", "the given split does not name it, and split.others is leave_out")
         elif not any(row.reads(known_parts(film)) for row in variants.values()):
-            left_out[film["fid"]] = ("not_read", f"no variant can read it: {film['reason']}")
+            left_out[film["fid"]] = ("not_read", f"no variant can use it: {film['reason']}")
         elif film["fid"] not in audio:
-            left_out[film["fid"]] = ("no_audio", "it has no segment")
+            left_out[film["fid"]] = ("no_audio", "it has no segments")
         else:
             usable.append(film)
     tracks = {film["fid"]: sorted(audio[film["fid"]], key=lambda segment: segment["number"]) for film in usable}
@@ -55,21 +54,21 @@ def usable_films(
 
 
 def require_films(usable: list[Row], left_out: LeftOut) -> None:
-    """Raise `StageError` when no film is left."""
+    """Raise `StageError` if no film is usable."""
     if not usable:
         raise StageError(
-            f"split: none of the {len(left_out)} films can be used ({reasons(left_out)}); "
+            f"split: none of the {len(left_out)} films is usable ({reasons(left_out)}); "
             "see `reason` in data/films.parquet, data/downloads.parquet and data/segments.parquet"
         )
 
 
 def compared_films(films: Iterable[Row], variants: Mapping[str, Variant]) -> set[str]:
-    """Return the ids of the films that every variant can read."""
+    """Return the ids of the films with the inputs of every variant."""
     return {film["fid"] for film in films if all(row.reads(known_parts(film)) for row in variants.values())}
 
 
 def reasons(left_out: LeftOut) -> str:
-    """Return e.g. `3 no_audio, 1 no_plot`, the most frequent first."""
+    """Return e.g. `3 no_audio, 1 no_plot`, most frequent first."""
     counts = Counter(status for status, _ in left_out.values())
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{count} {status}" for status, count in ordered)
@@ -82,9 +81,9 @@ def dataset_rows(
     compared: Collection[str],
     groups: Groups,
 ) -> list[Row]:
-    """Return the rows of `data/dataset.parquet`: by split, film and number.
+    """Return the rows of `data/dataset.parquet`, by split, film and number.
 
-    `compared` are the films that every variant can read, `groups` what is the same music.
+    `compared` are the films with the inputs of every variant, `groups` the shared music.
     """
     known = {film["fid"]: film for film in films}
     texts = ("title", "year", "tags", "plot", "image", "url")

@@ -1,6 +1,6 @@
-"""A split that somebody else made: which side each of its films is on.
+"""A given split: the split of each of its films.
 
-Either a folder with train.json, valid.json and eval.json as the published data have them, each
+Either a folder with train.json, valid.json and eval.json as in the published data, each
 {"0": {"path": "./data/audio/A/A/A/0.mp3", "FID": "AAA"}, …}, or one file {"AAA": "train", "AAB": "eval", …}.
 """
 
@@ -13,18 +13,18 @@ from typing import Any
 from pipeline.core.errors import StageError
 from pipeline.split.assign import SPLITS, split_by_given
 
-PLACES = ("", "meta", "data/meta")  # of a corpus in the published layout, where its split lies
-EXAMPLES = 5  # films named in a message
-SHOWN = 10  # groups, each in a message of its own
+PLACES = ("", "meta", "data/meta")  # folders of a split in a corpus of the published layout
+EXAMPLES = 5  # films in a message
+SHOWN = 10  # groups, one message each
 
 log = logging.getLogger(__name__)
 
 
 def given_split(root: Path, corpus: str, given: str | None) -> dict[str, str]:
-    """Return the side of each film of `split.given`, or of a corpus that brings its own; {} where there is neither.
+    """Return the split of each film in `split.given`, else in the corpus's own split; {} if there is neither.
 
-    `corpus` is the corpus's folder and `given` a path, both below `root`. Raises `StageError` for what cannot be read,
-    and for a film on two sides.
+    `corpus` is the corpus's folder and `given` a path, both relative to `root`. Raises `StageError` if it is not valid,
+    or a film is in two splits.
     """
     if given is None:
         folders = (root / corpus / place for place in PLACES)
@@ -35,25 +35,25 @@ def given_split(root: Path, corpus: str, given: str | None) -> dict[str, str]:
         return {}
     sides = _of_folder(path) if path.is_dir() else _of_file(path)
     if not sides:
-        raise StageError(f"split.given: {path} names no film")
-    log.info("split: %d films as %s has them", len(sides), path)
+        raise StageError(f"split.given: {path} names no films")
+    log.info("split: %d films are given by %s", len(sides), path)
     if given is not None and not path.resolve().is_relative_to((root / corpus).resolve()):
-        log.info("split: DVC does not watch %s: after a change in it run `dvc repro --force split`", given)
+        log.info("split: DVC does not track %s: after a change, run `dvc repro --force split`", given)
     return sides
 
 
 def warn_of_split_groups(groups: Mapping[str, str], given: Mapping[str, str]) -> None:
-    """Log each group of films that share a recording and that `given` has on two sides, and the given films not here.
+    """Log each group of films that share a recording but not a split in `given`, and given films that are missing.
 
-    `groups` holds by film the least film of its group.
+    `groups` maps each film to the least film of its group.
     """
     found = split_by_given(groups, given)
     for fids in found[:SHOWN]:
         sides = ", ".join(f"{fid} ({given[fid]})" for fid in fids[:EXAMPLES])
-        log.warning("split: the given split parts films that share a recording: %s", sides)
+        log.warning("split: the given split separates films that share a recording: %s", sides)
     if found:
         log.warning(
-            "split: %d groups of films that share recordings are on two sides: what is evaluated was partly trained on",
+            "split: %d groups of films that share recordings are in several splits: the test set has training data",
             len(found),
         )
     if absent := sorted(given.keys() - groups.keys()):
@@ -74,7 +74,7 @@ def _of_folder(folder: Path) -> dict[str, str]:
                 twice[fid] = f"{fid} is in {sides[fid]}.json and in {split}.json"
     if twice:
         found = "; ".join(list(twice.values())[:EXAMPLES])
-        raise StageError(f"split.given: {folder}: films on two sides: {len(twice)}, {found}; keep each on one")
+        raise StageError(f"split.given: {folder}: films in two splits: {len(twice)}, {found}; keep each in one")
     return sides
 
 
@@ -83,9 +83,7 @@ def _of_file(path: Path) -> dict[str, str]:
     wrong = [f"{fid[:20]!r}: found {str(side)[:20]!r}" for fid, side in sides.items() if side not in SPLITS]
     if wrong:
         found = "; ".join(wrong[:EXAMPLES])
-        raise StageError(
-            f"split.given: {path}: {len(wrong)} sides are unknown, allowed are {', '.join(SPLITS)}: {found}"
-        )
+        raise StageError(f"split.given: {path}: {len(wrong)} unknown splits, allowed are {', '.join(SPLITS)}: {found}")
     return sides
 
 

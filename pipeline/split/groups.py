@@ -1,7 +1,7 @@
-"""Films that share music: they are one group, and a group goes to one side.
+"""Groups of films that share music; a group is assigned to one split.
 
-Two recordings are the same where they have the same address or the same bytes, two segments where they have the same
-samples or sound the same (`pipeline.split.sounds`).
+Two recordings are the same if they have the same URL or the same bytes, two segments if they have the same samples or
+sound the same (`pipeline.split.sounds`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,11 +16,11 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Groups:
-    """Which films are linked by their music, and which recordings and segments are the same."""
+    """Films linked by their music, and equal recordings and segments."""
 
     films: dict[str, str]  # by fid: the least fid of its group
-    recordings: dict[str, str]  # by path of a recording: the least path of those that are the same
-    sounds: dict[str, str]  # by path of a segment: the least path of those that sound the same
+    recordings: dict[str, str]  # by path of a recording: the least path of equal ones
+    sounds: dict[str, str]  # by path of a segment: the least path of those with the same sound
 
     def shared(self) -> list[list[str]]:
         """Return the groups of two films or more, each sorted."""

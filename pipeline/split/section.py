@@ -10,7 +10,7 @@ from pipeline.core.fields import STRICT, Seed, Share
 
 @dataclass(frozen=True, config=STRICT)
 class Split:
-    """Which films are used, and their shares of each side."""
+    """The films of the data set, and the share of each split."""
 
     films: Literal["all", "complete"]
     given: Annotated[str, Field(min_length=1)] | None

@@ -1,10 +1,10 @@
 """Segments of different films that sound the same, found by their landmarks.
 
-An index of all landmarks, sorted by word, is asked film by film: segments that have several words in common, at frames
-that lie equally far apart, are the same music, whatever codec, level and offset (the consistent offsets of Wang 2003,
-An Industrial-Strength Audio Search Algorithm). Memory holds some 25 bytes per landmark; segments that have no word in
-common are never compared. Words of different music agree by chance, the more often the more music there is: ten times
-the segments have a hundred times such pairs, so most of these are dropped before anything is sorted.
+An index of all landmarks, sorted by word, is searched film by film: segments with several words in common, at
+consistent offsets, are the same music, independent of codec, level and offset (Wang 2003, An Industrial-Strength Audio
+Search Algorithm). It takes about 25 bytes of memory per landmark; segments without a common word are never compared.
+Words of different music match by chance: ten times the segments have a hundred times as many such pairs, and most of
+these are dropped before sorting.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,19 +15,19 @@ import numpy as np
 
 from pipeline.core.sharing import unpacked
 
-LEAST = 3  # landmarks in common: of 2,580 pairs of segments of different films none had more than one
-DRIFT = 1  # frames by which the offsets of those may differ: a segment's beginning lies between two frames
-SPAN = 22  # frames that those stretch over, one second: a note that is held gives the same word again and again
+LEAST = 3  # landmarks in common: none of 2,580 pairs of segments of different films had more than one
+DRIFT = 1  # frames by which their offsets may differ: a segment starts between two frames
+SPAN = 22  # frames that they must span, one second: a sustained note repeats the same word
 MIX = np.uint32(2654435761)  # Knuth's multiplicative hash, 2^32 over the golden ratio
-MOST = 4096  # places of a word that are looked at; one that is everywhere tells nothing
+MOST = 4096  # occurrences of a word; more frequent words are ignored
 
 Row = dict[str, Any]
 
 
 def same_sounds(segments: Sequence[Row]) -> Iterator[tuple[int, int]]:
-    """Yield the numbers of two rows of the segments table, of different films, that sound the same.
+    """Yield pairs of row numbers of the segments table, of different films, that sound the same.
 
-    Rows of a film stand together.
+    The rows of a film must be adjacent.
     """
     index = _index_of(segments)
     if not len(index.ranks):
@@ -46,18 +46,18 @@ def same_sounds(segments: Sequence[Row]) -> Iterator[tuple[int, int]]:
 class _Index:
     """All landmarks, sorted by word and then by segment."""
 
-    begins: np.ndarray  # of each segment's landmarks, as they come; one more at the end
-    ranks: np.ndarray  # of each landmark, as they come: its place in what follows
+    begins: np.ndarray  # of each segment's landmarks, in input order; one more at the end
+    ranks: np.ndarray  # of each landmark, in input order: its position in the arrays below
     frames: np.ndarray  # uint16
     owners: np.ndarray  # the number of the segment, uint32
-    ends: np.ndarray  # the place behind the last landmark of the same word; of a word that is everywhere the next place
+    ends: np.ndarray  # the position after the last landmark of the same word; the next position for an ignored word
 
 
 def _index_of(segments: Sequence[Row]) -> _Index:
     found = [unpacked(row["landmarks"]) for row in segments]
     counts = np.array([len(words) for words, _ in found], np.int64)
     begins = np.concatenate([[0], np.cumsum(counts)])
-    keys = np.arange(begins[-1], dtype=np.uint64)  # word and number: sorted at once, much faster than by word alone
+    keys = np.arange(begins[-1], dtype=np.uint64)  # word and number in one key: sorts much faster
     for begin, (words, _) in zip(begins, found, strict=False):
         keys[begin : begin + len(words)] |= words.astype(np.uint64) << np.uint64(32)
     frames = np.concatenate([np.zeros(0, np.uint16), *(frames for _, frames in found)])
@@ -78,8 +78,8 @@ def _index_of(segments: Sequence[Row]) -> _Index:
 
 
 def _matches(index: _Index, ranks: np.ndarray, first: int) -> Iterator[tuple[int, int]]:
-    """Yield the matches of a film's landmarks, which are at `ranks`, among the segments from number `first` on."""
-    hits = index.ends[ranks].astype(np.int64) - ranks - 1  # what comes later among those of the same word
+    """Yield the matches of a film's landmarks, at `ranks`, among the segments from number `first` on."""
+    hits = index.ends[ranks].astype(np.int64) - ranks - 1  # later landmarks of the same word
     rows = np.repeat(ranks + 1 - np.cumsum(hits) + hits, hits) + np.arange(hits.sum())
     theirs = index.owners[rows]
     asked = np.repeat(ranks, hits)
@@ -93,7 +93,7 @@ def _matches(index: _Index, ranks: np.ndarray, first: int) -> Iterator[tuple[int
     pairs = mine.astype(np.uint64) << np.uint64(32) | theirs
     last = slice(LEAST - 1, None)
     near = (pairs[last] == pairs[: 1 - LEAST]) & (offsets[last] - offsets[: 1 - LEAST] <= DRIFT)
-    done = np.uint64(0)  # no pair: the second is never the first segment of all
+    done = np.uint64(0)  # not a valid pair: the second segment is never number 0
     for place in np.flatnonzero(near).tolist():
         pair = pairs[place]
         if pair == done:
@@ -106,7 +106,7 @@ def _matches(index: _Index, ranks: np.ndarray, first: int) -> Iterator[tuple[int
 
 
 def _frequent(mine: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """Return of each pair whether it may be there `LEAST` times: those of its remainder are."""
+    """Return for each pair whether it may occur `LEAST` times: pairs with the same hash do."""
     buckets = 1 << len(mine).bit_length() + 1
     keys = (theirs + mine * MIX) & np.uint32(buckets - 1)
     return np.bincount(keys, minlength=1)[keys] >= LEAST

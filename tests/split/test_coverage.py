@@ -215,7 +215,7 @@ def test_tables_that_are_not_there_yet(cover, names, absent):
 def test_no_table_at_all(cover):
     coverage, text = cover()
     assert coverage["films_asked"] == 0
-    assert "films asked" in text
+    assert "films in the list" in text
 
 
 def test_table_that_is_old_or_broken_is_left_out(cover):

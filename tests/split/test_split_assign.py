@@ -97,7 +97,7 @@ def test_only_films_that_all_variants_can_read_count():
 
 
 def test_too_few_films_are_an_error_with_the_counts():
-    with pytest.raises(StageError, match=r"can read 3 films .*needs"):
+    with pytest.raises(StageError, match=r"3 films have .*needs"):
         assigned(FIDS[:3])
 
 

@@ -122,13 +122,13 @@ def test_counts_are_reported(root, caplog):
         main(root, SPLIT)
     assert "train: 2 films" in caplog.text and "eval: 1 films" in caplog.text
     assert "3 films left out (2 no_plot, 1 no_audio)" in caplog.text
-    assert "films asked" in caplog.text
+    assert "films in the list" in caplog.text
     assert json.loads((root / "metrics/coverage.json").read_text())["films_in_data_set"] == 4
 
 
 def test_no_usable_film_is_an_error_with_the_counts(root):
     write_table(root / "data/films.parquet", map(film, ["AAE", "AAF", "AAG"]), FILMS)
-    with pytest.raises(StageError, match=r"none of the 3 films can be used \(2 no_plot, 1 no_audio\)"):
+    with pytest.raises(StageError, match=r"none of the 3 films is usable \(2 no_plot, 1 no_audio\)"):
         main(root, SPLIT)
     assert not (root / "data/dataset.parquet").exists()
     assert json.loads((root / "metrics/coverage.json").read_text())["films_in_data_set"] == 0
@@ -254,7 +254,7 @@ def test_a_given_split_that_parts_a_group_is_reported(root, caplog):
         ({"mine/train.json": '{"0": {"FID": "AAA"}}'}, r"valid\.json is missing"),
         (
             {f"mine/{name}.json": '{"0": {"FID": "AAA"}, "1": {"FID": "AAB"}}' for name in ("train", "valid", "eval")},
-            r"on two sides: 2, AAA is in train\.json and in eval\.json",
+            r"in two splits: 2, AAA is in train\.json and in eval\.json",
         ),
     ],
 )
