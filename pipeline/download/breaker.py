@@ -5,9 +5,12 @@ prolongs the refusal. Many failures for one reason do not concern single recordi
 changed, or yt-dlp is outdated and every video appears unavailable.
 """
 
+import logging
 import re
 import threading
+import time
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.core.web import FetchError
@@ -17,8 +20,12 @@ RECENT = 20  # recordings of this run that are considered
 SHARE = 0.9  # of these that must fail for one reason
 FAILURES = 5  # at least
 DOUBTED = 3  # at least, if the run ends before: failures are doubted, without stopping
+UNREACHED = 3  # recordings in a row whose requests got no response, ...
+UNREACHED_SECONDS = 20.0  # ... for at least this time: a short interruption of the network does not stop the run
 NEUTRAL = ("transient",)  # not evidence for or against a refusal
 FAILED = ("gone", "blocked", "transient", "given_up")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,10 +52,13 @@ class CircuitOpen(FetchError):
 class CircuitBreaker:
     """Counts the outcomes that workers report, and wakes waiting workers."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._open = threading.Event()
         self._refused: list[str] = []  # addresses, in a row
+        self._unreached: dict[str, None] = {}  # addresses, in a row
+        self._unreached_since = 0.0
         self._recent: deque[tuple[str, str, str]] = deque(maxlen=RECENT)  # kind of failure or "", reason, address
         self._stop: Stop | None = None
 
@@ -80,9 +90,34 @@ class CircuitBreaker:
             if self._stop is not None:
                 self._open.set()
 
+    def reached(self) -> None:
+        """Note that a request got a response."""
+        with self._lock:
+            self._unreached.clear()
+
+    def unreached(self, reason: str, address: str) -> None:
+        """Count a request for a recording that got no response."""
+        with self._lock:
+            if self._open.is_set():
+                return
+            if not self._unreached:
+                self._unreached_since = self._clock()
+            if address not in self._unreached:
+                log.warning("download: %.200s: %s", address, reason)
+                self._unreached[address] = None
+            lasted = self._clock() - self._unreached_since
+            if len(self._unreached) >= UNREACHED and lasted >= UNREACHED_SECONDS:
+                self._stop = Stop(reason, tuple(self._unreached), refused=False)
+                self._open.set()
+
     def release(self) -> None:
         """Wake all waiting workers, because the run ends for another reason; they raise `CircuitOpen`."""
         self._open.set()
+
+    def require_run(self) -> None:
+        """Raise `CircuitOpen` after `release`: transfers end; if the circuit opened, they are completed."""
+        if self._open.is_set() and self._stop is None:
+            raise CircuitOpen(None)
 
     def wait(self, seconds: float) -> None:
         """Wait; raise `CircuitOpen` if no more requests are allowed."""

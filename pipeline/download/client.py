@@ -11,15 +11,17 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from yt_dlp import YoutubeDL
 from yt_dlp.globals import plugin_dirs
 from yt_dlp.networking.common import RequestDirector, Response
-from yt_dlp.networking.exceptions import HTTPError
+from yt_dlp.networking.exceptions import HTTPError, TransportError
 
 from pipeline.core.errors import StageError
-from pipeline.core.web import FetchError, Pace
+from pipeline.core.web import FetchError, Pace, is_loopback
 from pipeline.download.answers import is_live, is_search
+from pipeline.download.breaker import CircuitBreaker
 from pipeline.download.failures import LIVE, meaning
 from pipeline.download.reach import GuardedRH, Reach
 from pipeline.download.section import Download
@@ -34,10 +36,11 @@ NOWHERE = "/nonexistent/ffmpeg"  # an external program could open any URL in a m
 class Client:
     """One `YoutubeDL` object; create and use it in one thread only."""
 
-    def __init__(self, settings: Download, pace: Pace, cookies: str | None) -> None:
+    def __init__(self, settings: Download, pace: Pace, breaker: CircuitBreaker, cookies: str | None) -> None:
         """`cookies` is the text of a cookies.txt, or None."""
         plugin_dirs.value = []
         self._settings = settings
+        self._breaker = breaker
         self.reach = Reach()
         self._ydl = _Downloader(
             {
@@ -50,7 +53,7 @@ class Client:
                 "external_downloader": "native",
                 "ffmpeg_location": NOWHERE,
                 "skip_unavailable_fragments": False,
-                "progress_hooks": [self._refuse_large],
+                "progress_hooks": [self._check_transfer],
                 "socket_timeout": settings.timeout_seconds,
                 "retries": 0,  # attempts are counted here
                 "extractor_retries": 0,
@@ -62,6 +65,7 @@ class Client:
                 "logger": _Quiet(),
             },
             pace,
+            breaker,
             self.reach,
         )
 
@@ -69,7 +73,7 @@ class Client:
         """Return yt-dlp's description of a recording or a list; raise `FetchError` if there is none."""
         # A search has its own limit.
         self._ydl.params["playlistend"] = None if is_search(url) else self._settings.max_entries
-        with _failures_as_rows(), self._ydl.looking_up():
+        with _failures_as_rows(), self._ydl.looking_up(url):
             info = self._ydl.extract_info(url, download=False)
         if not info:
             raise FetchError("gone", "nothing was found")
@@ -93,7 +97,8 @@ class Client:
         """Close the connections."""
         self._ydl.close()
 
-    def _refuse_large(self, progress: dict[str, Any]) -> None:
+    def _check_transfer(self, progress: dict[str, Any]) -> None:
+        self._breaker.require_run()
         size = max(progress.get("downloaded_bytes") or 0, progress.get("total_bytes") or 0)  # the total may be unknown
         if size > self._settings.max_bytes:
             raise self._too_large(size)
@@ -106,33 +111,41 @@ class Client:
 class _Downloader(YoutubeDL):
     """A `YoutubeDL` that is rate-limited and reads bounded pages during a look-up."""
 
-    def __init__(self, params: dict[str, Any], pace: Pace, reach: Reach) -> None:
+    def __init__(self, params: dict[str, Any], pace: Pace, breaker: CircuitBreaker, reach: Reach) -> None:
         self._pace = pace
+        self._breaker = breaker
         self._reach = reach
-        self._looking_up = False
+        self._looked_up = ""
         super().__init__(params)
 
     @contextmanager
-    def looking_up(self) -> Iterator[None]:
+    def looking_up(self, url: str) -> Iterator[None]:
         """Apply the rate limit in the block; not to transfers, which may have a thousand fragments."""
-        self._looking_up = True
+        self._looked_up = url
         try:
             yield
         finally:
-            self._looking_up = False
+            self._looked_up = ""
 
     def urlopen(self, req: Any) -> Response:
         """Return the response to a request."""
         url = req if isinstance(req, str) else req.url
         self._reach.require_web(url)
-        if not self._looking_up:
+        if not self._looked_up:
             return super().urlopen(req)
         self._pace.wait("request", url)
         try:
             response = super().urlopen(req)
         except HTTPError as error:
+            self._breaker.reached()
             error.response.read = _limited(error.response.read)
             raise
+        except TransportError as error:
+            if not is_loopback(url):
+                reason = f"no connection to {urlsplit(url).hostname} ({type(error.cause or error).__name__})"
+                self._breaker.unreached(reason, self._looked_up)
+            raise
+        self._breaker.reached()
         response.read = _limited(response.read)
         return response
 

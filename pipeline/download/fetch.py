@@ -170,7 +170,7 @@ class Fetcher:
 
     def _client(self) -> Client:
         if not hasattr(self._local, "client"):
-            self._local.client = Client(self._settings, self._pace, self._cookies)
+            self._local.client = Client(self._settings, self._pace, self._breaker, self._cookies)
             self._clients.append(self._local.client)
         return self._local.client
 

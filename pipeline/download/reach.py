@@ -14,12 +14,13 @@ Link-local addresses, at which clouds serve credentials (169.254.169.254), are a
 import contextlib
 import ipaddress
 import socket
+from itertools import zip_longest
 from typing import Any
 from urllib.parse import urlsplit
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from yt_dlp.networking._requests import RequestsRH
 from yt_dlp.networking.exceptions import RequestError
 from yt_dlp.utils.networking import select_proxy
@@ -29,6 +30,8 @@ from pipeline.core.web import PORTS
 Site = tuple[str, int]  # host and port
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+TRIED = 4  # addresses of a host at most, IPv4 and IPv6 in turn
+CONNECT_SECONDS = 10.0  # for all of them together
 LOCAL_NAMES = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
 NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
 IPV4_COMPATIBLE = ipaddress.ip_network("::/96")  # RFC 4291, 2.5.5.1
@@ -123,6 +126,13 @@ def _addresses(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(info[4][0]) for info in socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)))
 
 
+def _in_turn(addresses: list[str]) -> list[str]:
+    """Return addresses with those of both families in turn, beginning with the first one's."""
+    first = [address for address in addresses if (":" in address) == (":" in addresses[0])]
+    others = [address for address in addresses if address not in first]
+    return [address for pair in zip_longest(first, others) for address in pair if address is not None]
+
+
 def _require_behind_proxy(reach: Reach, url: str) -> None:
     """Check the addresses known here: the proxy resolves the name itself, and may be the only one that can."""
     host, port = site_of(url) or ("", 0)
@@ -136,19 +146,24 @@ def _pools(reach: Reach) -> dict[str, type[HTTPConnectionPool]]:
 
     class Connection(HTTPConnection):
         def _new_conn(self) -> socket.socket:
-            name, refused = self._dns_host, None
+            name, timeout, refused = self._dns_host, self.timeout, None
             try:
-                for address in _addresses(name, self.port):
+                addresses = _in_turn(_addresses(name, self.port))[:TRIED]
+                for address in addresses:
                     reach.require(name, self.port, address)
                     self._dns_host = address
+                    self.timeout = min(timeout or CONNECT_SECONDS, CONNECT_SECONDS / len(addresses))
                     try:
-                        return super()._new_conn()
-                    except NewConnectionError as error:
+                        connected = super()._new_conn()
+                    except (NewConnectionError, ConnectTimeoutError) as error:
                         refused = error
+                    else:
+                        connected.settimeout(timeout)
+                        return connected
             except OSError as error:
                 raise NewConnectionError(self, f"{name} cannot be resolved: {error}") from error
             finally:
-                self._dns_host = name
+                self._dns_host, self.timeout = name, timeout
             raise refused or NewConnectionError(self, f"{name} has no address")
 
         def request(self, *arguments: Any, **options: Any) -> None:

@@ -12,6 +12,7 @@ from queue import SimpleQueue
 from typing import get_args
 
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from pipeline.core.errors import StageError
 from pipeline.core.tables import require_success
@@ -27,6 +28,7 @@ from pipeline.download.section import Download, Retry
 
 log = logging.getLogger(__name__)
 
+SHOW_SECONDS = 30.0  # between two lines of progress without a terminal
 UPDATE = "update yt-dlp with `pip install -U yt-dlp`"
 
 
@@ -62,11 +64,12 @@ def fetch_all(
         closing(Fetcher(root, site, settings, lock, breaker, pace, cookies)) as fetcher,
         ThreadPoolExecutor(settings.workers) as pool,
         tqdm(total=len(missing), unit="file", disable=None) as progress,
+        logging_redirect_tqdm(),
     ):
         waiting = deque(missing)
         running: dict[Future, Request] = {}
         done: SimpleQueue[Future] = SimpleQueue()
-        known = len(missing)
+        known, completed, shown = len(missing), 0, time.monotonic()
         try:
             while waiting or running:
                 while waiting and len(running) < settings.workers:
@@ -81,8 +84,12 @@ def fetch_all(
                 inner = _unsettled(root, fetched.requests, site, settings, rows)
                 waiting.extendleft(reversed(inner))
                 known += len(inner)
+                completed += 1
                 progress.total = known
                 progress.update()
+                if progress.disable and time.monotonic() - shown > SHOW_SECONDS:
+                    log.info("download: %d of %d", completed, known)
+                    shown = time.monotonic()
         except BaseException:
             breaker.release()
             raise

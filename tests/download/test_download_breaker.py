@@ -1,12 +1,13 @@
 """What is asked of other hosts, and when we stop: nothing leaves this machine."""
 
+import socket
 import threading
 
 import pytest
 
 from pipeline.core.errors import StageError
 from pipeline.core.web import Pace, is_loopback
-from pipeline.download.breaker import CircuitBreaker, CircuitOpen
+from pipeline.download.breaker import UNREACHED_SECONDS, CircuitBreaker, CircuitOpen
 from pipeline.download.recordings import intervals_of, require_answers
 from tests.download.conftest import QuickBreaker
 from tests.faults import in_turn, ok, redirect, status
@@ -90,6 +91,62 @@ def test_a_failure_is_not_tried_again_once_the_web_refuses(server, answers, fetc
     assert outcome.stop is not None
     assert [row["status"] for row in outcome.rows] == ["transient"] + ["blocked"] * 3
     assert asked()["/a"] == 1
+
+
+@pytest.mark.parametrize(
+    ("requests", "stops"),
+    [
+        ("aabbc", True),
+        ("aabbb", False),  # two recordings: their host may be down
+        ("ab-ca", False),  # a response in between
+        ("a-aabbc", True),
+    ],
+)
+def test_a_network_that_is_down_stops_the_run(requests, stops):
+    seconds = iter(range(0, 1000, 7))
+    breaker = CircuitBreaker(lambda: float(next(seconds)))
+    for address in requests:
+        if address == "-":
+            breaker.reached()
+        else:
+            breaker.unreached("no connection to example.org (ConnectTimeout)", address)
+    assert (breaker.stop is not None) is stops
+    if stops:
+        assert breaker.stop.addresses == ("a", "b", "c")
+
+
+def test_a_short_interruption_of_the_network_does_not_stop_the_run():
+    breaker = CircuitBreaker(lambda: 5.0)
+    for address in "abcdef" * 3:
+        breaker.unreached("no connection", address)
+    assert breaker.stop is None and UNREACHED_SECONDS > 5.0
+
+
+def test_offline_no_more_than_a_few_recordings_are_requested(fetch, monkeypatch):
+    asked = []
+
+    def getaddrinfo(host, *arguments, **options):
+        asked.append(host)
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr("pipeline.download.breaker.UNREACHED_SECONDS", 0.0)
+    outcome = fetch.run(*(f"https://{n}.example/a.mp3" for n in range(10)), workers=1, attempts=1)
+    assert set(asked) == {"0.example", "1.example", "2.example"}
+    assert [row["status"] for row in outcome.rows] == ["transient"] * 3 + ["blocked"] * 7
+    with pytest.raises(StageError, match=r"no connection to 2\.example.*\n.*10 .*\n.*network"):
+        require_answers(outcome)
+
+
+def test_transfers_end_when_the_run_is_interrupted_and_are_completed_when_the_web_refuses():
+    interrupted, refused = CircuitBreaker(), CircuitBreaker()
+    interrupted.require_run()
+    interrupted.release()
+    with pytest.raises(CircuitOpen):
+        interrupted.require_run()
+    for n in range(3):
+        refused.note("blocked", "429", f"https://example.org/{n}")
+    refused.require_run()
 
 
 @pytest.fixture

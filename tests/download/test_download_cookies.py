@@ -40,10 +40,11 @@ def test_without_the_parameter_none_is_sent(server, tone, fetch, root):
 
 
 def test_each_worker_has_a_jar_of_its_own(settings):
-    pace = Pace(intervals_of(settings), lambda: 0.0, CircuitBreaker().wait)
+    breaker = CircuitBreaker()
+    pace = Pace(intervals_of(settings), lambda: 0.0, breaker.wait)
     text = HEAD + LINE.format(host="127.0.0.1")
     clients = []
-    threads = [threading.Thread(target=lambda: clients.append(Client(settings, pace, text))) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: clients.append(Client(settings, pace, breaker, text))) for _ in range(2)]
     for thread in threads:
         thread.start()
         thread.join()

@@ -21,7 +21,7 @@ from tests.faults import ok
 @pytest.fixture
 def client(settings):
     breaker = CircuitBreaker()
-    return Client(settings, Pace(intervals_of(settings), lambda: 0.0, breaker.wait), None)
+    return Client(settings, Pace(intervals_of(settings), lambda: 0.0, breaker.wait), breaker, None)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from pipeline.download.reach import AddressRefused, Reach
+from pipeline.download.reach import CONNECT_SECONDS, AddressRefused, Reach, _pools
 from tests.download.test_download_lists import feed
 from tests.faults import FaultServer, ok, redirect
 
@@ -57,6 +57,28 @@ def names(monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     return found
+
+
+def test_a_firewall_costs_seconds_and_the_other_family_of_addresses_is_tried(monkeypatch):
+    tried, timeouts = [], []
+    found = ["2606:4700::1", "2606:4700::2", "2606:4700::3", "8.8.8.8", "8.8.4.4"]
+    ours, theirs = socket.socketpair()
+
+    def connect(place, timeout, **_):
+        tried.append(place[0])
+        timeouts.append(timeout)
+        if place[0] == "8.8.4.4":
+            return ours
+        raise TimeoutError
+
+    monkeypatch.setattr("pipeline.download.reach._addresses", lambda host, port: found)
+    monkeypatch.setattr("urllib3.util.connection.create_connection", connect)
+    with ours, theirs:
+        connection = _pools(Reach())["http"].ConnectionCls("example.org", 80, timeout=30.0)
+        assert connection._new_conn() is ours
+        assert tried == ["2606:4700::1", "8.8.8.8", "2606:4700::2", "8.8.4.4"]
+        assert sum(timeouts) <= CONNECT_SECONDS
+        assert ours.gettimeout() == connection.timeout == 30.0
 
 
 @pytest.mark.parametrize("address", [*NOT_PUBLIC, *LINK_LOCAL])
