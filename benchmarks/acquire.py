@@ -1,8 +1,8 @@
-"""Scraping and parsing at the size of the published data: 7,771 generated films on loopback, which is not limited.
+"""Scraping and parsing at the size of the published data: 7,771 generated films on loopback, without rate limit.
 
-Prints, for the machine it runs on: films a second of `scrape` beside a bare loop of requests over the same pages and
-posters; the memory of `scrape` after a tenth of the films and at its highest; the seconds of a rerun with nothing to
-do; pages a second of `parse` in one process and in two, beside building the same trees and doing nothing with them.
+Prints films per second of `scrape` beside a bare loop of requests for the same pages and posters; the memory of
+`scrape` after a tenth of the films and at its peak; the time of a rerun with nothing to do; pages per second of `parse`
+in one and two processes, beside only building the same trees.
 
     python -m benchmarks.acquire [--films 7771]
 """
@@ -22,7 +22,7 @@ from bs4 import BeautifulSoup
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parent.parent
-ALONE = 300  # pages that the bare loops take
+ALONE = 300  # pages of the bare loops
 
 
 def main(films: int) -> None:
@@ -47,7 +47,7 @@ def main(films: int) -> None:
 
 
 def wiki() -> subprocess.Popen:
-    """Return the running server: its first line of output is its origin."""
+    """Return the running server; the first line of its output is its origin."""
     return _Server([sys.executable, "-m", "benchmarks.wiki"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
@@ -79,7 +79,7 @@ def set_param(folder: Path, section: str, key: str, value: object) -> None:
 
 
 def bare_requests(origin: str) -> float:
-    """Return the films a second of a loop that fetches page and poster and keeps nothing."""
+    """Return the films per second of a loop that fetches page and poster and keeps nothing."""
     start = time.monotonic()
     with requests.Session() as session:
         for number in range(ALONE):
@@ -89,7 +89,7 @@ def bare_requests(origin: str) -> float:
 
 
 def bare_trees(folder: Path) -> float:
-    """Return the pages a second of a loop that only builds each page's tree."""
+    """Return the pages per second of a loop that only builds each page's tree."""
     paths = sorted((folder / "data/pages").glob("*.html.gz"))[:ALONE]
     start = time.monotonic()
     for path in paths:
@@ -98,7 +98,7 @@ def bare_trees(folder: Path) -> float:
 
 
 def stage(folder: Path, name: str, films: int) -> tuple[float, float, float]:
-    """Run a stage; return its seconds, its memory in MB after a tenth of the films, and the highest."""
+    """Run a stage; return its seconds, its memory in MB after a tenth of the films, and its peak memory."""
     start = time.monotonic()
     command = [sys.executable, "-m", f"stages.{name}"]
     path = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -116,7 +116,7 @@ def stage(folder: Path, name: str, films: int) -> tuple[float, float, float]:
 
 
 def resident(pid: int) -> float:
-    """Return the memory in use by a process in MB; 0 when it has ended."""
+    """Return the memory in use by a process in MB, 0 after its end."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:

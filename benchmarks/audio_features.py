@@ -1,4 +1,4 @@
-"""Audio features of either kind over the films of `dvc repro`, each in a folder that training and evaluation open."""
+"""Audio features of both kinds for the films of `dvc repro`, each in a folder for training and evaluation."""
 
 import shutil
 from pathlib import Path
@@ -12,16 +12,16 @@ from pipeline.params import load_params
 
 MUSICNN = "musicnn"
 FEATURES = (LOG_MEL, MUSICNN)
-WINDOW_SECONDS = 30.0  # of MusiCNN: a whole segment
+WINDOW_SECONDS = 30.0  # for MusiCNN: a whole segment
 
 
 def features_root(kind: str) -> Path:
-    """Return the folder whose data/features has the tables of a kind of audio features."""
+    """Return the folder with data/features for a kind of audio features."""
     return ROOT / "data/features/.benchmarks" / kind
 
 
 def compute_features(kind: str) -> None:
-    """Write the audio table of a kind, what is there already apart, beside copies of those of text and image."""
+    """Write the audio table of a kind, unless it exists, and copies of the text and image tables."""
     params, dataset = load_params(ROOT / "params.yaml"), read_table(ROOT / "data/dataset.parquet", DATASET, "split")
     folder = features_root(kind) / "data/features"
     folder.mkdir(parents=True, exist_ok=True)

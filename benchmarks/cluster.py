@@ -1,11 +1,11 @@
-"""The data stages on a Ray cluster of one node and of two, of one CPU each, beside one process; same bytes.
+"""The data stages on a Ray cluster of one and two nodes with one CPU each, beside one process; identical outputs.
 
-    python -m benchmarks.cluster          # needs what `dvc repro` leaves in data/, and two cores; 6 minutes
+    python -m benchmarks.cluster          # needs the outputs of `dvc repro` in data/, and two cores; 6 minutes
 
-Each stage begins with nothing: `parse` on the pages, `segment` on the recordings, `features` of a part of the tracks by
-the encoder of params.yaml, and as log-mel of all. Times are of the whole command. What does not shrink with nodes is
-measured by itself: connecting and checking the nodes, and how many tasks a second one driver hands out. Without a
-network Ray needs a namespace with loopback alone: `unshare --net sh -c "ip link set lo up && python -m
+Each stage starts from nothing: `parse` of the pages, `segment` of the recordings, `features` of some tracks by the
+encoder of params.yaml, and of all tracks as log-mel. Times are those of the whole command. Fixed costs are measured
+separately: connecting and checking the nodes, and the number of tasks per second that a driver submits. Without a
+network Ray needs a network namespace with loopback only: `unshare --net sh -c "ip link set lo up && python -m
 benchmarks.cluster"`.
 """
 
@@ -30,8 +30,8 @@ from pipeline.core.workers import ADDRESS, ENGINE, map_in_order
 ROOT = Path(__file__).resolve().parent.parent
 STORE = 200 * 2**20  # bytes of a node's object store
 TASKS = 2000
-TRACKS = 96  # that the encoder reads
-STAGES = {  # what is timed: what it reads, and what it leaves
+TRACKS = 96  # read by the encoder
+STAGES = {  # name: inputs, outputs
     "parse": (["data/pages", "data/posters", "data/pages.parquet"], ["data/films.parquet", "data/image"]),
     "segment": (["data/downloads", "data/downloads.parquet"], ["data/segments.parquet", "data/audio"]),
     "features": (["data/audio", "data/dataset.parquet"], ["data/features/audio.parquet"]),
@@ -40,7 +40,7 @@ STAGES = {  # what is timed: what it reads, and what it leaves
 
 
 def main() -> None:
-    """Run each stage by one process, on one node and on two, and print the figures."""
+    """Run each stage in one process, on one node and on two, and print the figures."""
     figures = []
     with tempfile.TemporaryDirectory(prefix="cluster-") as name:
         folder = Path(name)
@@ -54,7 +54,7 @@ def main() -> None:
             for stage, (seconds, digest) in alone.items():
                 ours, found = timed(folder, stage, {ADDRESS: cluster.address})
                 if found != digest:
-                    sys.exit(f"{stage}: {nodes} nodes leave other bytes than one process")
+                    sys.exit(f"{stage}: the outputs of {nodes} nodes differ from those of one process")
                 figures.append(figure(f"{stage}, nodes: {nodes}", ours, "s", seconds, "one process"))
                 print(figures[-1], flush=True)
         os.environ[ADDRESS] = cluster.address
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def timed(folder: Path, stage: str, environment: dict[str, str]) -> tuple[float, str]:
-    """Run a stage from nothing and return its seconds and the digest of what it leaves."""
+    """Run a stage from nothing and return its seconds and the digest of its outputs."""
     reads, writes = STAGES[stage]
     root = folder / "root"
     shutil.rmtree(root, ignore_errors=True)

@@ -1,13 +1,13 @@
-"""What features and recipes find on films that they were not trained on, without a look at the evaluation split.
+"""Cross-validated recall of features and recipes, without the test set.
 
     python -m benchmarks.crossvalidation             # after `make run`; about 15 minutes on 2 cores
-    python -m benchmarks.crossvalidation --seeds 5   # trainings per split, of which the mean is taken
-    python -m benchmarks.crossvalidation --paper     # the paper's towers as well: half an hour more
+    python -m benchmarks.crossvalidation --seeds 5   # trainings per split, averaged
+    python -m benchmarks.crossvalidation --paper     # also the paper's towers: half an hour more
 
-The films that are not of the evaluation split are split anew, `SPLITS` times: 60 % to train on, 15 % to watch, 25 % to
-try. The columns are the audio features, log-mel frames and MusiCNN's vectors; text and image are the same. The rows are
-the baselines, and trainings by params.yaml with some sections changed. A figure is the mean over splits and seeds of
-recall at 10; a difference is taken film by film, with its 95 % interval by bootstrap over films.
+The films outside the test set are split again `SPLITS` times: 60 % for training, 15 % for validation, 25 % for testing.
+The columns are the audio features, log-mel frames and MusiCNN's vectors; text and image features are the same. The rows
+are the baselines, and trainings by params.yaml with some sections changed. Figures are recall at 10, averaged over
+splits and seeds; differences are paired by film, with 95 % bootstrap intervals over films.
 """
 
 import argparse
@@ -58,18 +58,18 @@ class Recipe:
 
     baseline: Baseline | None = None
     changes: Changes | None = None
-    features: tuple[str, ...] = FEATURES  # that it is tried with
+    features: tuple[str, ...] = FEATURES  # to run it with
 
 
 @dataclass(frozen=True)
 class Line:
-    """What a recipe found."""
+    """The figures of a recipe."""
 
     features: str
     recipe: str
-    mean: float  # of the variants
+    mean: float  # over the variants
     variants: dict[str, float]
-    difference: tuple[float, float, float]  # low, mean and high, beside params.yaml's training on MusiCNN's vectors
+    difference: tuple[float, float, float]  # low, mean, high; to the training of params.yaml on MusiCNN's vectors
     films: int
 
 
@@ -96,7 +96,7 @@ def recipes(paper: bool) -> dict[str, Recipe]:
 
 
 def recalls(task: tuple[str, str, Recipe, int, int]) -> Recalls:
-    """Return each tried film's figure: features, a variant, a recipe, a split and a seed."""
+    """Return the recall of each test film for given features, variant, recipe, split and seed."""
     features, name, recipe, split, seed = task
     torch.set_num_threads(1)
     root, params = features_root(features), load_params(ROOT / "params.yaml")
@@ -185,7 +185,7 @@ def main(seeds: int, paper: bool) -> None:
 
 
 def of_films_in(values: dict[tuple[str, int, str], list[float]], variants: list[str]) -> dict[str, float]:
-    """Return each film's figure: the mean over variants, splits and seeds."""
+    """Return each film's recall, averaged over variants, splits and seeds."""
     films: dict[str, list[float]] = {}
     for (variant, _, fid), found in values.items():
         if variant in variants:

@@ -1,9 +1,9 @@
-"""How right the estimates of tempo, key and voices are, beside saying the same of everything, and what they cost.
+"""Accuracy and cost of the estimates of tempo, key and vocals, beside constant guesses.
 
-Clicks and a plain arrangement of chords at known tempos from 50 to 200 beats per minute, cadences in all 24 keys, and
-the cues of the embedded corpus, whose tempos and keys `tools/sample/cues.py` replays. A tempo is right within 4 %; its
-double and half are counted apart. The corpus's tempo is that of the composition's beat, which accompaniments halve and
-double; its key is Krumhansl's of the excerpt's notes. Nobody sings in the corpus.
+Clicks and a simple arrangement of chords at known tempos from 50 to 200 beats per minute, cadences in all 24 keys, and
+the cues of the embedded corpus, whose tempos and keys `tools/sample/cues.py` reproduces. A tempo is correct within 4 %;
+double and half are counted separately. The corpus's tempo is that of the composition's beat, which accompaniments halve
+and double; its key is Krumhansl's estimate from the excerpt's notes. The corpus is instrumental.
 
     python -m benchmarks.descriptors      # after `dvc repro publish`; two minutes, one thread
 """
@@ -33,19 +33,19 @@ CUES, AUDIO = ROOT / "tools/sample/cues.csv", ROOT / "data/sample/site/audio"
 PARAMS = load_params(ROOT / "params.yaml").features.sound
 RATE = PARAMS.sample_rate
 TEMPOS = range(50, 201, 5)
-SECONDS = 13.0  # of a piece, as of the corpus's cues
+SECONDS = 13.0  # per piece, as in the corpus
 NEAR = 0.04
 FLATS = {"E flat": "D#", "A flat": "G#", "B flat": "A#", "C sharp": "C#", "F sharp": "F#"}
 TRIADS = {"major": (0, 4, 7), "minor": (0, 3, 7)}
 CADENCE = {"major": ((0, "major"), (5, "major"), (7, "major")), "minor": ((0, "minor"), (5, "minor"), (7, "major"))}
-PROGRESSION = ((0, "major"), (9, "minor"), (5, "major"), (7, "major"))  # a bar each
+PROGRESSION = ((0, "major"), (9, "minor"), (5, "major"), (7, "major"))  # one bar each
 ARPEGGIO = (0, 1, 2, 1)  # notes of a chord
-BEATS = 4  # of a bar
-LENGTHS, REPEATS = (13.0, 30.0), 5  # of tracks whose description is timed
+BEATS = 4  # per bar
+LENGTHS, REPEATS = (13.0, 30.0), 5  # of timed tracks, in seconds
 
 
 class Known(NamedTuple):
-    """What is known of a piece."""
+    """The true tempo and key of a piece."""
 
     tempo: float | None
     key: str
@@ -71,12 +71,12 @@ def main() -> None:
 
 
 def heard(samples: np.ndarray) -> Sound:
-    """Return what int16 `samples` at `RATE` sound like."""
+    """Return the estimates for int16 `samples` at `RATE`."""
     return describe(samples, RATE, PARAMS)
 
 
 def tempos(name: str, pieces: Sequence[tuple[Known, Sound]]) -> list[Figure]:
-    """Return how many tempos are right, beside the one tempo that is right for most pieces."""
+    """Return the accuracy of tempos, beside that of the best constant tempo."""
     known = np.array([piece.tempo for piece, _ in pieces], float)
     found = np.array([sound.tempo or np.nan for _, sound in pieces], float)
     told = ~np.isnan(found)
@@ -94,12 +94,12 @@ def tempos(name: str, pieces: Sequence[tuple[Known, Sound]]) -> list[Figure]:
 
 
 def is_near(found: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return where `found` is within 4 % of `known`."""
+    """Return whether each of `found` is within 4 % of `known`."""
     return np.abs(found / known - 1) <= NEAR
 
 
 def keys(name: str, pieces: Sequence[tuple[Known, Sound]]) -> list[Figure]:
-    """Return how many keys are right, beside the one key that is right for most pieces."""
+    """Return the accuracy of keys, beside that of the best constant key."""
     known, found = [piece.key for piece, _ in pieces], [sound.key for _, sound in pieces]
     told = np.array([key != "" for key in found])
     right = np.equal(known, found)
@@ -113,7 +113,7 @@ def keys(name: str, pieces: Sequence[tuple[Known, Sound]]) -> list[Figure]:
 
 
 def is_related(known: str, found: str) -> bool:
-    """Return whether `found` is another key that is often taken for `known`."""
+    """Return whether `found` is a key often confused with `known`."""
     if not found or found == known:
         return False
     (tonic, mode), (other, other_mode) = (key.split(" ") for key in (known, found))
@@ -122,14 +122,14 @@ def is_related(known: str, found: str) -> bool:
 
 
 def voices() -> list[Figure]:
-    """Return in how many tracks of the published index a voice is less likely than none."""
+    """Return the share of tracks of the published index with a probability of vocals below 0.5."""
     index = open_index(ROOT / "models/published/tracks.parquet", "run `dvc repro publish`")
     vocals = np.array(index.tracks["vocals"].to_pylist(), float)
     return [figure(f"the corpus, {len(index)}: instrumental by vocals < 0.5", float((vocals < 0.5).mean()), "")]
 
 
 def corpus() -> dict[Path, Known]:
-    """Return what is known of the cues of the embedded corpus, by their files."""
+    """Return the true tempo and key of the cues of the embedded corpus, by file."""
     known = {}
     with CUES.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
@@ -146,7 +146,7 @@ def clicks(tempo: float) -> np.ndarray:
 
 
 def arrangement(tempo: float) -> np.ndarray:
-    """Return four chords, a bar each: struck on the first beat, a bass on each beat, an arpeggio in half beats."""
+    """Return four chords of one bar each: struck on the first beat, a bass on each beat, an arpeggio in half beats."""
     beat, notes = 60 / tempo, []
     for number in range(int(SECONDS / beat) + 1):
         root, mode = PROGRESSION[number // BEATS % len(PROGRESSION)]
@@ -204,7 +204,7 @@ def timed() -> dict[str, float]:
 
 
 def described(samples: np.ndarray) -> tuple[Sound, bytes]:
-    """Return all that is computed of a track."""
+    """Return all values computed for a track."""
     return heard(samples), peaks_of(samples)
 
 

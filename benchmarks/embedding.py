@@ -1,17 +1,17 @@
-"""How fast the default encoders are, each beside an alternative in the same run. Everything is generated.
+"""Speed of the default encoders on generated data, each beside an alternative in the same run.
 
     python -m benchmarks.embedding                      # on the CPU, one thread
     python -m benchmarks.embedding --gpu                # on a GPU
-    python -m benchmarks.embedding --gpu --device cpu --tiny    # the same path, only to see that it works
+    python -m benchmarks.embedding --gpu --device cpu --tiny    # the same code, as a smoke test
 
-On the CPU: texts of 5 to 250 words as the stage encodes them, sorted by length, beside batches in the order in which
-they come; pictures of 224 × 330 px; windows of music. Items a second and memory.
+On the CPU: texts of 5 to 250 words, sorted by length as in the stage, beside unsorted batches; images of 224 × 330 px;
+windows of music. Items per second and memory.
 
-On a GPU: tracks through the default music encoder, posters and texts through theirs, and log-mel frames through the
-paper's audio tower as evaluation embeds them. Items a second as the stages have them, beside one batch after the other:
-prepared, copied, computed, fetched. `input wait` is the share of the time in which the device has nothing to compute.
+On a GPU: tracks, posters and texts through the default encoders, and log-mel frames through the paper's audio tower as
+in evaluation. Items per second as in the stages, beside sequential batches (prepare, copy, compute, fetch).
+`input wait` is the share of time in which the device is idle.
 
-Each way runs in a process of its own.
+Each case runs in a separate process.
 """
 
 import argparse
@@ -55,17 +55,17 @@ ROOT = Path(__file__).parent.parent
 MODULE = "benchmarks.embedding"
 WAYS = [("text", "whole"), ("text", "as given"), ("image", "whole"), ("audio", "whole")]
 KINDS = {"audio": "tracks", "image": "posters", "text": "texts", "log-mel": "tracks"}
-GROUPS = {"audio": GROUP_TRACKS, "image": GROUP_FILMS, "text": GROUP_TEXTS}  # as the stage `features` has them
-MOST = {"audio": 64, "image": 1000, "text": 5000}  # different items, which come again and again
-DIFFERENT = 64  # pictures and spectrograms that lie on the disk, or in memory
+GROUPS = {"audio": GROUP_TRACKS, "image": GROUP_FILMS, "text": GROUP_TEXTS}  # as in the stage `features`
+MOST = {"audio": 64, "image": 1000, "text": 5000}  # distinct items, which are repeated
+DIFFERENT = 64  # distinct images and spectrograms on disk or in memory
 MUSIC_RATE = 16000  # Hz, of the default encoder
 WORDS = ["the", "a", "film", "of", "war", "love", "night", "city", "man", "woman", "returns", "away", "from", "her"]
-OVERLAPPED = ("pipeline.encoders.groups.computed", "pipeline.model.embed.computed")  # what everything computed passes
+OVERLAPPED = ("pipeline.encoders.groups.computed", "pipeline.model.embed.computed")  # cover all computation
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is embedded."""
+    """The number of items."""
 
     audio: int  # tracks
     image: int  # posters
@@ -78,13 +78,13 @@ ON_CPU = Sizes(6, 150, 600, 0, 30.0)
 ON_GPU = Sizes(4096, 16384, 65536, 2048, 30.0)
 TINY = Sizes(3, 6, 20, 4, 3.0)
 
-Work = Callable[[int], Iterable[Any]]  # embeds so many items
+Work = Callable[[int], Iterable[Any]]  # embeds that many items
 
 
 def main(gpu: bool, device: str, tiny: bool) -> None:
-    """Run all ways and print the figures; those of toy sizes are not kept."""
+    """Run all cases and print the figures; those of toy sizes are not saved."""
     if gpu and device == "cuda" and not torch.cuda.is_available():
-        sys.exit("--gpu: PyTorch finds no CUDA device; add `--device cpu --tiny` to try the same path without one")
+        sys.exit("--gpu: PyTorch finds no CUDA device; add `--device cpu --tiny` for a smoke test without one")
     lines = list(_gpu_lines(device, tiny) if gpu else _cpu_lines())
     if tiny:
         print(*lines, sep="\n")
@@ -123,7 +123,7 @@ def on_cpu(kind: str, way: str) -> dict[str, Any]:
 
 
 def on_gpu(kind: str, device_name: str, tiny: bool) -> dict[str, Any]:
-    """Return items a second, also one batch after the other, the share of input wait, and the highest memory."""
+    """Return items per second, pipelined and sequential, the share of input wait, and the peak memory."""
     device, sizes = torch.device(device_name), TINY if tiny else ON_GPU
     count = getattr(sizes, kind.replace("-", "_"))
     with tempfile.TemporaryDirectory() as folder:
@@ -141,7 +141,7 @@ def on_gpu(kind: str, device_name: str, tiny: bool) -> dict[str, Any]:
 
 @contextmanager
 def busy(device: torch.device) -> Iterator[Callable[[], float]]:
-    """Yield the function that returns the seconds for which `device` computed batches within the block."""
+    """Yield a function that returns the seconds for which `device` computed batches in the block."""
     spans: list[Callable[[], float]] = []
 
     def counted(given: Any, compute: Callable[[Any], Tensor], on: torch.device) -> Iterator[Any]:
@@ -179,17 +179,17 @@ def _seconds(work: Work, count: int) -> float:
 
 
 def _encoder(kind: str, device: torch.device) -> Any:
-    """Return the encoder of params.yaml, with the batches that `auto` stands for."""
+    """Return the encoder of params.yaml, with automatic batch size."""
     features = load_params(ROOT / "params.yaml").features
     load: Any = {"text": load_text_encoder, "image": load_image_encoder, "audio": load_audio_encoder}[kind]
     return load(getattr(features, kind), device, "auto")
 
 
 def _encoded(kind: str, device: torch.device, sizes: Sizes, folder: Path) -> tuple[str, Work, Work]:
-    """Return an encoder's name and the works of embedding items as its stage does, and one batch after the other."""
+    """Return an encoder's name and functions that embed items as in its stage, and in sequential batches."""
     encoder = _encoder(kind, device)
     items = _items(kind, sizes)
-    if kind == "image":  # as files, which the stage reads
+    if kind == "image":  # as files, like in the stage
         for number, picture in enumerate(items[:DIFFERENT]):
             picture.save(folder / f"{number}.jpg", quality=92)
         items = sorted(folder.glob("*.jpg"))
@@ -199,7 +199,7 @@ def _encoded(kind: str, device: torch.device, sizes: Sizes, folder: Path) -> tup
 
     def overlapped(count: int) -> Iterable[Any]:
         groups = batches(ahead(read, islice(cycle(items), count), preparers(device)), GROUPS[kind])
-        if kind == "audio":  # which on a CPU would go another way
+        if kind == "audio":  # a CPU would use another code path
             return encode_groups(groups, encoder.plan, encoder.vectors, encoder.columns, device)
         return encoder.encode_groups(groups)
 
@@ -211,7 +211,7 @@ def _encoded(kind: str, device: torch.device, sizes: Sizes, folder: Path) -> tup
 
 
 def _tower(kind: str, device: torch.device, sizes: Sizes, folder: Path) -> tuple[str, Work, Work]:
-    """Return the same for log-mel frames through the audio tower of the paper, a track being several windows."""
+    """Return the same for log-mel frames through the paper's audio tower, with several windows per track."""
     params = paper_params(tiny=sizes == TINY)
     audio = params.features.audio
     assert isinstance(audio, LogMelFeatures), "presets/paper.yaml says so"
@@ -239,7 +239,7 @@ def _tower(kind: str, device: torch.device, sizes: Sizes, folder: Path) -> tuple
 
 
 def _items(kind: str, sizes: Sizes) -> list[Any]:
-    """Return generated texts, pictures or tracks: all that are embedded, or on a GPU so many that it takes turns."""
+    """Return generated texts, images or tracks: all items, or on a GPU the distinct ones."""
     count, rng = min(getattr(sizes, kind), MOST[kind]), np.random.default_rng(0)
     if kind == "text":
         return [" ".join(rng.choice(WORDS, rng.integers(5, 250))) for _ in range(count)]
@@ -253,7 +253,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gpu", action="store_true", help="on a GPU")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="of --gpu")
-    parser.add_argument("--tiny", action="store_true", help="toy sizes, to see that --gpu works; nothing is written")
+    parser.add_argument("--tiny", action="store_true", help="toy sizes, a smoke test of --gpu; writes nothing")
     parser.add_argument("--run", type=json.loads, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.run is None:

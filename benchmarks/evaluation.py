@@ -1,8 +1,8 @@
-"""Ranking and measuring: beside a loop that ranks as the published code does, and at the paper's size.
+"""Ranking and metrics, beside a loop that ranks as the published code does, and at the paper's size.
 
-Embeddings are random, 64 wide as the published ones, and each film's tracks lean towards it. The loop sorts all
-candidates of each film by cosine in a Python list of paths, and searches it for each of the film's own.
-Both have two threads.
+Embeddings are random, of width 64 as the published ones, with each film's tracks shifted towards it. The loop sorts all
+candidates of each film by cosine in a Python list of paths, and searches it for each of the film's own. Both use two
+threads.
 
     python -m benchmarks.evaluation
 """
@@ -30,7 +30,7 @@ REPEATS = 20
 
 
 def main() -> None:
-    """Run all sizes, each in a process of its own, and print the figures."""
+    """Run each size in a separate process, and print the figures."""
     lines = []
     for films, tracks in SMALL:
         found = in_own_process("benchmarks.evaluation", "beside", str(films), str(tracks), threads=2)
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def beside(films: int, tracks: int) -> dict[str, Any]:
-    """Return the seconds of ours and of the loop, how many ranks differ, and by how much the metrics do."""
+    """Return the seconds of ours and of the loop, the number of different ranks, and the difference of the metrics."""
     queries, candidates, own = generated(films, tracks)
     ours = []
     for _ in range(REPEATS):
@@ -63,7 +63,7 @@ def beside(films: int, tracks: int) -> dict[str, Any]:
     of_loop, expected = plain_loop(queries, candidates, own)
     loop = time.perf_counter() - start
     first, last = (np.repeat(place, ranks.own) for place in (ranks.above + 1, ranks.above + ranks.tied))
-    different = ((of_loop < first) | (of_loop > last)).sum()  # tied tracks share their ranks, the loop's have one each
+    different = ((of_loop < first) | (of_loop > last)).sum()  # tied tracks share ranks, except in the loop
     off = max(abs(metrics[name] - value) for name, value in expected.items() if name != "mean_rank")
     return {"ours": min(ours), "loop": loop, "different": int(different), "off": off}
 
@@ -71,12 +71,12 @@ def beside(films: int, tracks: int) -> dict[str, Any]:
 def plain_loop(
     queries: np.ndarray, candidates: np.ndarray, own: list[np.ndarray]
 ) -> tuple[np.ndarray, dict[str, float]]:
-    """Return the rank of each track for its film, film by film ascending, and all metrics averaged over films."""
+    """Return the ranks of each film's tracks, ascending, and all metrics averaged over films."""
     paths = [f"./data/audio/A/A/A/{track}.mp3" for track in range(len(candidates))]
     candidates = candidates.astype(np.float64)
     ranks, metrics = [], []
     for query, of_film in zip(queries.astype(np.float64), own, strict=True):
-        cosines = (candidates @ query).astype(np.float32)  # rounded as ours, so that ranks can be compared
+        cosines = (candidates @ query).astype(np.float32)  # rounded like ours, for comparable ranks
         scores = {path: float(cosine) for path, cosine in zip(paths, cosines, strict=True)}
         ordered = sorted(scores, key=lambda path: scores[path], reverse=True)
         found = sorted(ordered.index(paths[track]) + 1 for track in of_film)
@@ -107,7 +107,7 @@ def plain_metrics(ranks: list[int]) -> dict[str, float]:
 
 
 def whole(films: int, tracks: int) -> dict[str, Any]:
-    """Return the seconds of each part of an evaluation of random embeddings, and the highest memory."""
+    """Return the seconds of each part of an evaluation of random embeddings, and the peak memory."""
     queries, candidates, own = generated(films, tracks)
     films_of_tracks = np.repeat(np.arange(films), [len(of_film) for of_film in own])
     times = [time.perf_counter()]

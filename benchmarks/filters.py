@@ -1,8 +1,8 @@
 """Answers from 1,000,000 tracks with filters, beside the unfiltered answer of the same run.
 
-Tracks are made up, so nothing has to be built before: 1,000 directions with noise, 64 values each, twenty to a film,
-one to a file, 50 tags of the music. What is asked is a track, so that no network runs: more like this, one of a film.
-One thread, seconds of the processor, so that other work on the machine counts little; the median of the queries.
+Tracks are generated, so that no data is needed: 1,000 directions with noise, 64 values each, twenty per film, one per
+file, 50 music tags. Queries are tracks ("more like this", one result per film), so that no network runs. One thread;
+CPU seconds, to be independent of other work on the machine; medians over queries.
 
     python -m benchmarks.filters
 """
@@ -37,7 +37,7 @@ KEYS = [f"{tonic} {mode}" for tonic in ("C", "C#", "D", "D#", "E", "F", "F#", "G
 K = 20
 QUERIES = range(0, 4000, 200)
 GOAL = "under 150"
-FILTERS = {  # texts of filters, with many tracks first
+FILTERS = {  # from many matching tracks to few
     "nobody sings": {"vocals": "instrumental"},
     "60 to 90 beats a minute": {"tempo": "60-90"},
     "… 1:00 to 3:00, nobody sings": {"tempo": "60-90", "length": "1:00-3:00", "vocals": "instrumental"},
@@ -105,7 +105,7 @@ def measure() -> dict[str, Any]:
 
 
 def timed(recommender: Recommender, request: Request) -> dict[str, Any]:
-    """Return seconds of an answer, and how many tracks pass, by the name of the filters."""
+    """Return the seconds per answer and the number of matching tracks, by the name of the filters."""
     found: dict[str, Any] = {}
     for name, texts in {"no filter": {}, **FILTERS}.items():
         filters: Filters = parse_filters(texts)
@@ -119,7 +119,7 @@ def timed(recommender: Recommender, request: Request) -> dict[str, Any]:
 
 
 def median(work: Any, items: list[Any]) -> float:
-    """Return the median of the processor's seconds that `work` takes for each of `items`, after one to warm up."""
+    """Return the median CPU seconds of `work` over `items`, after one warm-up call."""
     work(items[0])
     seconds = []
     for item in items:
@@ -130,19 +130,19 @@ def median(work: Any, items: list[Any]) -> float:
 
 
 def shared(exact: Recommender, approximate: Recommender, request: Request) -> float | None:
-    """Return the share of the tracks that an exact search finds that an approximate one finds; None where none is."""
+    """Return the recall of approximate search relative to exact search, or None without results."""
     wanted, rows = ([track["row"] for track in of.recommend(request).tracks] for of in (exact, approximate))
     return len({*wanted} & {*rows}) / len(wanted) if wanted else None
 
 
 def recommender_of(index: TrackIndex, params: Recommend) -> Recommender:
-    """Return what finds tracks like a track."""
+    """Return a recommender for queries by track."""
     model = Trained("All", ROOT, ("tags",), False, None, {}, (), "")
     return Recommender({"All": model}, {"made up": MadeUp(index)}, params, torch.device("cpu"), "All", "words")
 
 
 def made_up() -> TrackIndex:
-    """Return an index of made-up tracks; a tenth of each number is not known."""
+    """Return an index of generated tracks; a tenth of the numbers is unknown."""
     rng = np.random.default_rng(0)
     centres = rng.standard_normal((DIRECTIONS, WIDTH), np.float32)
     vectors = centres[rng.integers(DIRECTIONS, size=SIZE)]

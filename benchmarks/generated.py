@@ -1,33 +1,33 @@
-"""How near to the best possible ranking a recipe comes: generated films whose best possible ranking is known.
+"""A recipe's recall relative to the optimal ranking, on generated films for which the optimum is known.
 
     python -m benchmarks.generated                 # `variant` of params.yaml; minutes on 2 cores
-    python -m benchmarks.generated --every-variant # all of them
-    python -m benchmarks.generated --seeds 5       # trainings, of which the mean is taken
+    python -m benchmarks.generated --every-variant # all variants
+    python -m benchmarks.generated --seeds 5       # trainings, averaged
 
-A film has `FACTORS` hidden factors z ~ N(0, 1). Encoders see them through a fixed random map, among things that have
-nothing to do with the music, and with noise:
+A film has `FACTORS` latent factors z ~ N(0, 1). Encoders observe them through a fixed random map, with nuisance factors
+and noise:
 
-    a row of an input     x = c + A (z of the factors that the input tells + s η) + B u + τ ε
+    a row of an input     x = c + A (z of the input's factors + s η) + B u + τ ε
     a window of a track   x = c + A (z + s η + s' η') + B u + τ ε
 
-The columns of A and B [f, ·] are orthonormal, c is a mean; each encoder has its own. η (of a row, or a track), η' (of a
-window), u (of a row or window, with deviations `NUISANCE`) and ε are independent and normal. What an input tells is a
-row of `INPUTS`. The tables are written as the stages write them; reading, training and evaluating are the project's own
-code, with the recipe of params.yaml.
+The columns of A and B [f, ·] are orthonormal, c is a mean; each encoder has its own. η (per row or track), η' (per
+window), u (per row or window, with deviations `NUISANCE`) and ε are independent and normal. `INPUTS` has the factors of
+each input. Tables have the format of the stages; reading, training and evaluation are the project's code with the
+recipe of params.yaml.
 
-The best possible ranking. All else being orthogonal to A or independent of z, Aᵀ (x − c) is all that x tells of it. For
-an input of r rows its mean a has, in each factor that the input tells, the variance v = (s² + τ²) / r about z. So given
-the inputs z is normal with precision Λ = 1 + Σ 1/v and mean μ = Σ (a/v) / Λ (Bishop 2006, eq. 2.116). The mean b over
-the w windows of a track has the variance t = s² + (s'² + τ²) / w about z. Its log-likelihood ratio, of belonging to the
-film to belonging to any,
+The optimal ranking. As everything else is orthogonal to A or independent of z, Aᵀ (x − c) is sufficient for z. For an
+input of r rows, its mean a has the variance v = (s² + τ²) / r about z in each of the input's factors. Given the inputs,
+z is therefore normal with precision Λ = 1 + Σ 1/v and mean μ = Σ (a/v) / Λ (Bishop 2006, eq. 2.116). The mean b over
+the w windows of a track has the variance t = s² + (s'² + τ²) / w about z. Its log-likelihood ratio of belonging to the
+film versus to any film,
 
     ln N(b; μ, 1/Λ + t) / N(b; 0, 1 + t) = ½ Σ [ln (1 + t) / (1/Λ + t) + b² / (1 + t) − (b − μ)² / (1/Λ + t)],
 
-is that of probabilistic linear discriminant analysis (Ioffe 2006; Prince and Elder 2007). No ranking that looks at one
-track at a time has a higher expected recall (the probability ranking principle, Robertson 1977).
+is that of probabilistic linear discriminant analysis (Ioffe 2006; Prince and Elder 2007). No ranking that scores tracks
+independently has a higher expected recall (the probability ranking principle, Robertson 1977).
 
-All is linear and normal, and the cosine of μ and b comes near the best: so the table tells what a small corpus costs a
-recipe, not what a deeper network could find.
+As everything is linear and normal, the cosine of μ and b is nearly optimal: the table shows the cost of a small corpus
+for a recipe, not the potential of deeper networks.
 
 Axes: k factor, f value of a vector.
 """
@@ -67,14 +67,14 @@ CPU = torch.device("cpu")
 METRICS = ("recall_at_10", "mrr")
 BASELINES: list[Baseline] = ["linear", "nearest"]
 FACTORS = 12
-NUISANCE = np.geomspace(2.0, 0.5, 20)  # deviations, largest first, of what has nothing to do with the music
+NUISANCE = np.geomspace(2.0, 0.5, 20)  # deviations of the nuisance factors, largest first
 MEAN = 10.0  # norm of an encoder's mean vector
 VALUE_NOISE = 0.1  # τ, of each value of a vector
 TRACK_NOISE, WINDOW_NOISE = 0.5, 0.3  # s and s' of audio
 WINDOWS = 2  # of each track
 TRACK = TRACK_NOISE**2 + (WINDOW_NOISE**2 + VALUE_NOISE**2) / WINDOWS  # t
-TRACKS, PARAGRAPHS = (2, 8), (1, 4)  # the fewest and the most of a film
-GROUP_ROWS = 1024  # a row group
+TRACKS, PARAGRAPHS = (2, 8), (1, 4)  # minimum and maximum per film
+GROUP_ROWS = 1024  # per row group
 KEYS = {"text": TEXT_KEYS, "image": IMAGE_KEYS, "audio": WINDOW_KEYS}
 SPECS = {"audio": {"pooling": "auto", "window_seconds": 5.0, "window_hop_seconds": 5.0}}
 
@@ -83,7 +83,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Input:
-    """What a row of an input tells."""
+    """The factors and noise of an input."""
 
     factors: slice
     noise: float  # s
@@ -98,10 +98,10 @@ INPUTS = {
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is generated."""
+    """The sizes of the generated data."""
 
-    train: tuple[int, ...]  # films to train on; the smaller numbers are the first of the greatest
-    valid: int  # films; of a smaller training split in the proportion that params.yaml has
+    train: tuple[int, ...]  # numbers of training films; smaller sets are subsets of the largest
+    valid: int  # films; for smaller training sets in the proportion of params.yaml
     evaluated: int  # films
     widths: Mapping[str, int]  # of the vectors of text, image and audio
 
@@ -111,7 +111,7 @@ SIZES = Sizes((57, 500, 1400), 300, 300, {"text": 384, "image": 1280, "audio": 7
 
 @dataclass(frozen=True)
 class World:
-    """What was generated, and how it came about."""
+    """The generated data and its true parameters."""
 
     root: Path  # holds data/features
     rows: dict[str, list[Row]]  # of the data set, by split
@@ -164,9 +164,9 @@ def generate(root: Path, sizes: Sizes, seed: int) -> World:
 
 
 def figures(world: World, variant: str, films: int, params: Params, seeds: int) -> Row:
-    """Return what the trained model, the baselines, the rankings that know all, and chance have.
+    """Return the metrics of the trained model, the baselines, the optimal rankings and chance.
 
-    Each is `mean` and `ci95` by metric; of the trained model a film's figure is its mean over the seeds.
+    Each is `mean` and `ci95` by metric; for the trained model each film is averaged over the seeds.
     """
     inputs = apart(params.row(variant).inputs)
     rows = of_size(world, films, params)
@@ -190,7 +190,7 @@ def figures(world: World, variant: str, films: int, params: Params, seeds: int) 
 
 
 def of_size(world: World, films: int, params: Params) -> list[Row]:
-    """Return the rows of the data set with the first `films` training films, and of the others as many as is usual."""
+    """Return the data set with the first `films` training films and a proportional number of validation films."""
     usual = round(films * params.split.valid / params.split.train)
     chosen = {
         fid
@@ -201,7 +201,7 @@ def of_size(world: World, films: int, params: Params) -> list[Row]:
 
 
 def trained(world: World, variant: str, rows: list[Row], params: Params, seed: int) -> list[Row]:
-    """Return the rankings (`evaluate_model`) of a model that is trained on `rows` by the recipe of `params`."""
+    """Return the rankings (`evaluate_model`) of a model trained on `rows` by the recipe of `params`."""
     train, features = replace(params.train, seed=seed, encoders="frozen"), params.features
     row = params.row(variant)
     material = open_material(world.root, rows, row, features.text, features.image, train)
@@ -219,7 +219,7 @@ def trained(world: World, variant: str, rows: list[Row], params: Params, seed: i
 def known_rankings(world: World, store: FeatureStore, pool: list[Row], params: Evaluate) -> dict[str, dict[str, Any]]:
     """Return the metrics of `best`, the ranking by the log-likelihood ratio, and of `cosine`, that by μ · b / |b|.
 
-    The latter is what models of unit vectors could reach by linear maps; the films are asked by the inputs of `store`.
+    The latter is the limit for linear maps to unit vectors. Queries use the inputs of `store`.
     """
     films = films_of(pool, store)
     mean, precision = posterior(world, store, films)
@@ -244,7 +244,7 @@ def posterior(world: World, store: FeatureStore, films: Sequence[FilmFeatures]) 
 
 
 def heard(world: World, store: FeatureStore, films: Sequence[FilmFeatures]) -> np.ndarray:
-    """Return what the tracks of `films` tell of each factor, float64 [tracks, k]: z with the variance `TRACK`."""
+    """Return the observations b of the tracks of `films`, float64 [tracks, k]: z with the variance `TRACK`."""
     rows = [row for film in films for row in film.track_rows]
     return np.stack([world.factors_in("audio", store.audio.read(row)).mean(0) for row in rows])
 
@@ -261,7 +261,7 @@ def as_products(mean: np.ndarray, precision: np.ndarray, tracks: np.ndarray) -> 
 
 
 def _row(fid: str, split: str, number: int) -> Row:
-    """Return a row of the data set, as far as training and evaluation read it."""
+    """Return a row of the data set with the columns for training and evaluation."""
     path = f"data/audio/{fid}/{number}.mp3"
     row = {"fid": fid, "split": split, "number": number, "path": path, "seconds": 10.0, "sha256": path}
     about = {"title": fid, "year": None, "tags": "tags", "plot": "plot", "image": "image", "url": fid}
@@ -271,7 +271,7 @@ def _row(fid: str, split: str, number: int) -> Row:
 def _vectors(
     told: Iterable[tuple[Row, np.ndarray]], basis: np.ndarray, mean: np.ndarray, rng: np.random.Generator
 ) -> Iterator[tuple[list[Row], np.ndarray]]:
-    """Yield groups of the keys in `told`, with their vectors [rows, f]; `basis` is A and B side by side."""
+    """Yield groups of the keys in `told`, with their vectors [rows, f]; `basis` is A and B concatenated."""
     for rows in batches(told, GROUP_ROWS):
         factors = np.stack([values for _, values in rows])
         nuisance = NUISANCE * rng.normal(size=(len(rows), len(NUISANCE)))
@@ -280,7 +280,7 @@ def _vectors(
 
 
 def _text(factors: Mapping[str, np.ndarray], rng: np.random.Generator) -> Iterator[tuple[Row, np.ndarray]]:
-    """Yield the key of each row of the text table, and what it tells of the factors [k]."""
+    """Yield the key of each row of the text table, and its factors [k]."""
     for fid, of_film in factors.items():
         paragraphs = int(rng.integers(PARAGRAPHS[0], PARAGRAPHS[1] + 1))
         for name, count in (("tags", 1), ("plot", paragraphs)):
@@ -307,7 +307,7 @@ def _audio(
 
 
 def _told(name: str, factors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return what a row of input `name` tells of the factors of a film, [k]; 0 where nothing."""
+    """Return the noisy factors of a film in a row of input `name`, [k]; 0 for factors it does not have."""
     told, values = INPUTS[name], np.zeros(FACTORS)
     values[told.factors] = factors[told.factors] + told.noise * rng.normal(size=FACTORS)[told.factors]
     return values
@@ -320,7 +320,7 @@ def _readable(figure: Row) -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--every-variant", action="store_true", help="not only the one that is published")
+    parser.add_argument("--every-variant", action="store_true", help="all variants, not only the published one")
     parser.add_argument("--seeds", type=int, default=1, help="trainings of each")
     arguments, parameters = parser.parse_args(), load_params(ROOT / "params.yaml")
     chosen = list(parameters.variants) if arguments.every_variant else [parameters.variant]

@@ -1,9 +1,9 @@
-"""Damaged headers of every container that PyAV writes here: each file must end as a row, whatever it does.
+"""Damaged headers of every container that PyAV can write: each file must end as a row of the table.
 
-Files of a second of music are changed in their first kilobyte, by a fixed seed: single bits and bytes, whole numbers at
-their extremes, parts left out, repeated or of another file, cuts. Each goes through what `download`, `segment` and
-`index` do with a recording. Decoding takes place in processes of its own, with the limits of `pipeline.media.sandbox`
-on time and memory; a crash, a hang or a lack of memory there is a reason like any other, and is counted.
+Files of one second of music are changed in their first kilobyte, with a fixed seed: single bits and bytes, extreme
+integers, parts deleted, repeated or taken from another file, truncation. Each file is processed as a recording by
+`download`, `segment` and `index`. Decoding runs in separate processes with the time and memory limits of
+`pipeline.media.sandbox`; crashes, hangs and out-of-memory errors are counted as reasons.
 
     python -m benchmarks.headers [--files 1500] [--seed 0]
 """
@@ -34,8 +34,8 @@ from pipeline.segment.section import Segment
 
 ROOT = Path(__file__).resolve().parent.parent
 RATE = 44100  # Hz
-HEADER = 1024  # bytes at the beginning of a file that are changed
-SECONDS = 20.0  # that a file is waited for
+HEADER = 1024  # bytes at the start of a file that are changed
+SECONDS = 20.0  # timeout per file
 MAX_SECONDS = 3600.0  # of a recording
 FILM_FILES = 50
 CODECS = (
@@ -49,7 +49,7 @@ Row = dict[str, Any]
 
 
 def main(files: int, seed: int) -> int:
-    """Run all, print what came out, and return 1 where a file did not end as a row."""
+    """Run all, print the outcomes, and return 1 if a file did not end as a row."""
     sandbox.SECONDS, sandbox.SECONDS_PER_MB = SECONDS, 0.0
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
@@ -61,12 +61,12 @@ def main(files: int, seed: int) -> int:
     for stage, found in counts.items():
         print(f"{stage}: {', '.join(f'{count} {outcome}' for outcome, count in found.most_common())}")
     print(f"{files} files in {time.monotonic() - begin:.0f} s; memory {peak_megabytes():.0f} MB")
-    print("\n".join(wrong) if wrong else "every file ended as a row in each")
+    print("\n".join(wrong) if wrong else "every file ended as a row in every stage")
     return 1 if wrong else 0
 
 
 def seeds(folder: Path) -> dict[str, bytes]:
-    """Return a whole file of each container and codec that PyAV can write here and we read, by their names."""
+    """Return an intact file of each container and codec that PyAV can write and we read, by name."""
     folder.mkdir(parents=True, exist_ok=True)
     found = {}
     for formats, suffix in SUFFIXES.items():
@@ -80,7 +80,7 @@ def seeds(folder: Path) -> dict[str, bytes]:
 
 
 def mutated(wholes: dict[str, bytes], files: int, seed: int) -> Iterator[tuple[str, bytes]]:
-    """Yield names and contents of damaged files, each whole one in turn."""
+    """Yield names and contents of damaged files, cycling through the intact ones."""
     dice = np.random.default_rng(seed)
     names = list(wholes)
     for number in range(files):
@@ -92,7 +92,7 @@ def mutated(wholes: dict[str, bytes], files: int, seed: int) -> Iterator[tuple[s
 
 
 def run(root: Path, damaged: Any) -> tuple[dict[str, Counter[str]], list[str]]:
-    """Return the outcomes of each stage by number, and a line for each file that did not end as a row."""
+    """Return counts of the outcomes of each stage, and a line for each file that did not end as a row."""
     params = load_params(ROOT / "params.yaml")
     segment = replace(params.segment, seconds=0.5, hop_seconds=0.5, min_seconds=0.2, max_per_film=None)
     cutting = cutting_of(segment, segment.sample_rate, MAX_SECONDS)
@@ -190,7 +190,7 @@ def _recording(root: Path, path: Path) -> Row:
 
 
 def _named(status: str, reason: str) -> str:
-    """Return the status, and what a process did that could not go on."""
+    """Return the status, with the failure of a process."""
     return next((f"{status} ({failure})" for failure in FAILURES if failure in reason), status)
 
 

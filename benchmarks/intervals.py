@@ -1,7 +1,7 @@
-"""How often the 95 % intervals hold the truth, by the number of films.
+"""Coverage of the 95 % intervals by the number of films.
 
-The films of the evaluation split, as the published variant ranked them, are taken for all films that there are; as many
-as said are drawn from them with replacement, and an interval is made of each draw. Needs a built data set.
+The test films with the published variant's rankings serve as the population; films are drawn from them with
+replacement, and an interval is computed for each draw. Needs a built data set.
 
     python -m benchmarks.intervals
 """
@@ -23,7 +23,7 @@ DRAWS, SAMPLES = 1000, 500
 
 
 def main() -> None:
-    """Print and write the shares of intervals that hold the average over all films."""
+    """Print and write the shares of intervals that contain the average over all films."""
     variant = load_params(ROOT / "params.yaml").variant
     table = read_rankings(ROOT / f"metrics/rankings/{variant}.parquet")
     columns = {name: table[name].to_numpy(np.float64) for name in (*METRICS, BEST_RANK)}

@@ -1,7 +1,7 @@
-"""Indexing one's own music: a first run, a run with nothing new, one new file, and memory by the length of a file.
+"""Indexing a music library: a first run, a run with nothing new, one new file, and memory by the length of a file.
 
-Many short files, each of its own content, and the network of params.yaml untrained, as one variant. The time to hash
-all files is what a run would take at least that did not go by size and time; real songs are a hundred times as large.
+Many distinct short files, and the untrained network of params.yaml as one variant. The time to hash all files is a
+lower bound for a run that ignores size and modification time; real songs are a hundred times as large.
 
     python -m benchmarks.library [--files 10000]
 """
@@ -32,7 +32,7 @@ PARAMS = load_params(Path(__file__).parent.parent / "params.yaml")
 RATE = 22050  # Hz
 SHORT_SECONDS = 1.2
 SONGS, MINUTES = 8, 4
-LENGTHS = (10, 200)  # minutes of the files whose memory is compared
+LENGTHS = (10, 200)  # minutes of the files for the comparison of memory
 GOAL_SECONDS = 10
 
 
@@ -100,7 +100,7 @@ def songs(root: Path) -> dict[str, float]:
 
 
 def long(root: Path, minutes: int) -> dict[str, float]:
-    """Index one file of so many minutes in one process."""
+    """Index one file of the given minutes in one process."""
     wave = (music(0, 1)[0] * 32767).astype(np.int16)
     path = root / f"long{minutes}/long.flac"
     path.parent.mkdir()
@@ -112,7 +112,7 @@ def long(root: Path, minutes: int) -> dict[str, float]:
 
 
 def update(root: Path, folder: Path, out: Path) -> None:
-    """Bring a library up to date."""
+    """Update a library."""
     update_library(root, replace(PARAMS, device="cpu"), folder, out, None)
 
 

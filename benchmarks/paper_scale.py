@@ -1,12 +1,12 @@
 """The audio table at the size of the published data: 74,000 tracks of 7,771 films.
 
-1. Short rows: builds data/features/audio.parquet of 74,000 generated tracks out of a full cache, opens it, and reads
-   an epoch as training does. A rerun with nothing to compute is the same again.
-2. Rows of 30 s at the paper's settings, 57 GB: shards with holes for values, so that they take no room on the disk;
-   read as training does. What a disk would add to the time does not show; memory does.
-3. The text table: 74,000 texts, all of them known (their vectors are drawn, not computed).
+1. Short rows: builds data/features/audio.parquet of 74,000 generated tracks from a full cache, opens it, and reads an
+   epoch as training does. A rerun has nothing to compute.
+2. Rows of 30 s at the paper's settings, 57 GB, in sparse shards that use no disk space, read as in training. This
+   measures memory, but not the time of a real disk.
+3. The text table: 74,000 texts, all cached (their vectors are random).
 
-Each part runs in a process of its own and reports its highest memory.
+Each part runs in a separate process and reports its peak memory.
 
     python -m benchmarks.paper_scale
 """
@@ -47,7 +47,7 @@ MACHINE = load_params(Path(__file__).parent.parent / "params.yaml").machine
 
 
 def main() -> None:
-    """Run each part in a process of its own and print the figures."""
+    """Run each part in a separate process and print the figures."""
     short, long, text = (in_own_process("benchmarks.paper_scale", part) for part in ("short", "long", "text"))
     publish(
         "paper_scale",
@@ -112,7 +112,7 @@ def long_rows(root: Path) -> dict:
 
 
 def text_rows(root: Path) -> dict:
-    """Write the text table of as many rows, all of them known."""
+    """Write the text table with as many rows, all cached."""
     params = load_params(Path(__file__).parent.parent / "params.yaml").features.text
     paragraphs = (TRACKS // FILMS - 1) // 2
     dataset = [
@@ -134,7 +134,7 @@ def text_rows(root: Path) -> dict:
 
 
 def rate(table: AudioTable, window: int) -> float:
-    """Return the tracks a second of an epoch of batches, one track a film."""
+    """Return the tracks per second of an epoch of batches, one track per film."""
     of_film: dict[str, list[int]] = {}
     for (fid, _), track in table.index.items():
         of_film.setdefault(fid, []).append(track)
@@ -148,7 +148,7 @@ def rate(table: AudioTable, window: int) -> float:
 
 
 def write_hollow(path: Path, keys: list[str], shape: tuple[int, int]) -> None:
-    """Write a shard of float16 zeros that takes no room: its header, and a hole."""
+    """Write a sparse shard of float16 zeros: its header, and a hole."""
     size = shape[0] * shape[1] * 2
     header = {
         name: {"dtype": "F16", "shape": shape, "data_offsets": [n * size, n * size + size]}
@@ -166,7 +166,7 @@ def fid_of(number: int) -> str:
 
 
 def key(track: int) -> str:
-    """Return what stands for the digest of a track's file."""
+    """Return a made-up digest for a track's file."""
     return hashlib.sha256(str(track).encode()).hexdigest()
 
 

@@ -1,6 +1,6 @@
-"""What `evaluate.paragraphs` brings: a film as the mean over its paragraphs, its first one, or each track's best one.
+"""Effect of `evaluate.paragraphs`: a film as the mean over its paragraphs, its first one, or each track's best one.
 
-Every variant of a built data set that reads plots is evaluated each way; a film's figure is its mean over variants.
+Every variant of a built data set that reads plots is evaluated each way; each film is averaged over variants.
 
     python -m benchmarks.paragraphs
 """
@@ -26,7 +26,7 @@ PERMUTATIONS = 10_000
 
 
 def main() -> None:
-    """Print and write the figures of each way and their differences, among one split's tracks and among all."""
+    """Print and write the figures of each way and their differences, among the test set's tracks and among all."""
     params = load_params(ROOT / "params.yaml")
     lines = []
     for pool in ("eval", "all"):
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def of_films(params: Params, pool: str, way: str) -> np.ndarray:
-    """Return each film's figure, averaged over the variants that read plots."""
+    """Return each film's value, averaged over the variants that read plots."""
     rows = pool_of(read_table(ROOT / "data/dataset.parquet", DATASET, "split"), pool)
     evaluate = replace(params.evaluate, pool=pool, paragraphs=way, genres=[], bootstrap_samples=1)
     found = []

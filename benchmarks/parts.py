@@ -1,8 +1,7 @@
-"""What is left of each model when a part of its query is left out, as the reasons for a recommendation leave it out.
+"""Recall of each model when a part of its query is left out, as in the reasons for a recommendation.
 
-Recall at 10 of the evaluation split's films among its tracks, over the default run, so `make run` comes first. Beside
-it that of the trained model which reads just the parts that are left, where there is one: leaving out should cost about
-what such a model lacks, and not wreck the query.
+Recall at 10 on the test set of the default run (`make run`), beside that of the model trained on the remaining parts
+only, if there is one: leaving a part out should cost about as much as training without it.
 
     python -m benchmarks.parts
 """
@@ -55,7 +54,7 @@ def main() -> None:
 
 
 def recall(index: TrackIndex, vectors: np.ndarray, names: list[str]) -> float:
-    """Return the recall at `K` of films with `vectors`, called by `names`, among the tracks of the evaluation split."""
+    """Return the recall at `K` of films with `vectors`, called by `names`, among the tracks of the test set."""
     tracks = index.tracks.select(["fid", "split"]).to_pandas()
     rows = np.flatnonzero(tracks["split"] == "eval")
     fids = tracks["fid"].to_numpy()[rows]

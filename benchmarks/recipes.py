@@ -1,11 +1,11 @@
-"""What each choice brings in training the paper's towers on log-mel: recall at 10 on the embedded corpus, five seeds.
+"""Effect of each choice in training the paper's towers on log-mel: recall at 10 on the embedded corpus, five seeds.
 
-    python -m benchmarks.recipes             # after `dvc repro`; tried on the evaluation split
-    python -m benchmarks.recipes --select    # without the evaluation split: five splits of the films that remain
+    python -m benchmarks.recipes             # after `dvc repro`; on the test set
+    python -m benchmarks.recipes --select    # without the test set: five splits of the remaining films
 
-A recipe is presets/log-mel.yaml over params.yaml, with some values changed. Each differs from the one that it is
-compared with in what its name says. A film's figure is its mean over seeds (and splits); differences are tested over
-films, by a paired randomisation test.
+A recipe is presets/log-mel.yaml over params.yaml, with some values changed; its name states the difference from the
+recipe it is compared with. Films are averaged over seeds (and splits); differences are tested over films by a paired
+randomisation test.
 """
 
 import argparse
@@ -48,7 +48,7 @@ Changes = dict[str, Any]  # by section
 
 @dataclass(frozen=True)
 class Recipe:
-    """Some values of params.yaml, the recipe that it is a step away from, and the variant that is trained by it."""
+    """Changed values of params.yaml, the recipe it is compared with, and the variant to train."""
 
     changes: Changes
     beside: str
@@ -56,7 +56,7 @@ class Recipe:
 
 
 def recipes() -> dict[str, Recipe]:
-    """Return the recipes by name, each after the one that it is compared with."""
+    """Return the recipes by name, each after the one it is compared with."""
     ours = "default"
     reference = YAML(typ="safe").load(ROOT / "presets/reference-recipe.yaml")
     equal = {"epochs": 13}  # of all tracks: as many examples as the default's epochs of all films
@@ -92,12 +92,12 @@ def _rate_of_default(reference: Changes) -> Changes:
 
 
 def base() -> Params:
-    """Return the parameters that recipes differ from."""
+    """Return the base parameters of all recipes."""
     return changed(load_params(ROOT / "params.yaml"), YAML(typ="safe").load(ROOT / "presets/log-mel.yaml"))
 
 
 def changed(params: Params, changes: Changes) -> Params:
-    """Return `params` with `changes` laid over it."""
+    """Return `params` updated with `changes`."""
     return TypeAdapter(Params).validate_json(json.dumps(_laid(asdict(params), changes)))
 
 
@@ -108,7 +108,7 @@ def _laid(values: Changes, changes: Changes) -> Changes:
 
 
 def recalls(task: tuple[str, Changes, int, int | None]) -> dict[str, float]:
-    """Return each tried film's figure of a training: a variant, changes, a seed, and a split, or None for dvc's."""
+    """Return the value of each test film after a training; `split` None is the one of `dvc repro`."""
     variant, changes, seed, split = task
     params = changed(base(), changes | {"train": changes.get("train", {}) | {"seed": seed}})
     dataset = read_table(ROOT / "data/dataset.parquet", DATASET, "split")
@@ -132,7 +132,7 @@ def recalls(task: tuple[str, Changes, int, int | None]) -> dict[str, float]:
 
 
 def without_evaluation_split(dataset: list[dict[str, Any]], split: int) -> list[dict[str, Any]]:
-    """Return the rows of the other splits, split anew: 60 % of the films to train on, 15 % to watch, 25 % to try."""
+    """Return the rows outside the test set, split again: 60 % training, 15 % validation, 25 % test films."""
     fids = sorted({row["fid"] for row in dataset if row["split"] != "eval"})
     order = np.random.default_rng(split).permutation(len(fids))
     names = np.array(["train"] * len(fids), dtype=object)
@@ -181,5 +181,5 @@ def main(select: bool) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--select", action="store_true", help="leave the evaluation split out")
+    parser.add_argument("--select", action="store_true", help="leave the test set out")
     main(parser.parse_args().select)

@@ -1,8 +1,8 @@
-"""Searching, and answering a query: seconds and memory, beside brute force in numpy and beside the goals.
+"""Searching and answering queries: seconds and memory, beside brute force in NumPy and the goals.
 
-Tracks are made up: the directions of the published model's own tracks with noise added, 64 values each, twenty to a
-film. Brute force sorts all scores. Queries are the films of the default run, so `make run` comes first. Each size has a
-process of its own; two threads, seconds of the clock, the median of the queries.
+Tracks are generated: the published model's own tracks with noise, 64 values each, twenty per film. Brute force sorts
+all scores. Queries are the films of the default run (`make run`). Each size runs in a separate process with two
+threads; wall times, medians over queries.
 
     python -m benchmarks.recommend
 """
@@ -44,7 +44,7 @@ def main() -> None:
         answers = {}
         for size in SIZES:
             path = f"{folder}/{size}.parquet"
-            in_own_process("benchmarks.recommend", "write", path, str(size))  # whose memory counts for no other
+            in_own_process("benchmarks.recommend", "write", path, str(size))  # separately, not to count its memory
             answers[size] = in_own_process("benchmarks.recommend", "measure", path, threads=2)
     figures = []
     for size, found in answers.items():
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def write(path: Path, size: int) -> dict[str, Any]:
-    """Write an index of `size` made-up tracks, and return nothing to tell."""
+    """Write an index of `size` generated tracks."""
     real = open_index(ROOT / "models/published/tracks.parquet", "run `make run`")
     rng = np.random.default_rng(0)
     vectors = real.vectors[rng.integers(len(real), size=size)]
@@ -81,7 +81,7 @@ def write(path: Path, size: int) -> dict[str, Any]:
 
 
 def tracks(size: int) -> Iterator[dict[str, Any]]:
-    """Yield made-up tracks."""
+    """Yield generated tracks."""
     for number in range(size):
         film = number // PER_FILM
         yield {
@@ -106,7 +106,7 @@ class MadeUp:
         self.found = index
 
     def index(self, model: Trained) -> TrackIndex:
-        """Return the index, whatever the model."""
+        """Return the index for any model."""
         return self.found
 
 
@@ -148,7 +148,7 @@ def measure(path: Path) -> dict[str, Any]:
     found["similar"] = median(lambda n: recommender.recommend(replace(ask, like=(n,))), list(range(0, 4000, 100)))
     like = [replace(ask, query=film, why=True) for film in films[:40]]
     for request in like:
-        recommender.recommend(request)  # texts are remembered, pictures are not
+        recommender.recommend(request)  # texts are cached, images are not
     found["why"] = median(recommender.recommend, [replace(r, query=replace(r.query)) for r in like])
     fresh = films[40:60]
     seconds = [clocked(lambda film: recommender.recommend(replace(ask, query=film)), film) for film in fresh]
@@ -159,7 +159,7 @@ def measure(path: Path) -> dict[str, Any]:
 
 
 def encoder_of(recommender: Recommender, film: Query) -> None:
-    """Load the networks, which a first answer waits for."""
+    """Load the networks, as the first answer does."""
     recommender.recommend(Request(film, 1, "made up"))
 
 
@@ -169,13 +169,13 @@ def dataset() -> list[dict[str, Any]]:
 
 
 def median(work: Any, items: list[Any]) -> float:
-    """Return the median of the seconds that `work` takes for each of `items`."""
+    """Return the median seconds of `work` over `items`."""
     work(items[0])
     return float(np.median([clocked(work, item) for item in items]))
 
 
 def clocked(work: Any, item: Any) -> float:
-    """Return the seconds that `work(item)` takes."""
+    """Return the seconds of `work(item)`."""
     start = perf_counter()
     work(item)
     return perf_counter() - start

@@ -1,4 +1,4 @@
-"""How a benchmark tells what came out: a table on the terminal, and the same figures as JSON."""
+"""Output of benchmarks: a table on the terminal, and the same figures as JSON."""
 
 import json
 import os
@@ -19,7 +19,7 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True)
 class Figure:
-    """One line: what was measured, beside an alternative in the same run, or beside a goal."""
+    """One line: a measurement, beside an alternative in the same run or a goal."""
 
     what: str
     ours: float
@@ -33,7 +33,7 @@ class Figure:
 def figure(
     what: str, ours: float, unit: str, alternative: float | None = None, name: str = "", goal: str = ""
 ) -> Figure:
-    """Return a line; its ratio is ours to the alternative."""
+    """Return a line, with the ratio of ours to the alternative."""
     ratio = ours / alternative if alternative else None
     return Figure(what, ours, unit, alternative, name, ratio, goal)
 
@@ -52,7 +52,7 @@ def publish(name: str, figures: list[Figure]) -> None:
 
 
 def best_seconds(work: Callable[[], object], repeats: int) -> float:
-    """Return the least CPU seconds of this process for `work`, after one call to warm up."""
+    """Return the minimum CPU seconds of this process for `work`, after one warm-up call."""
     work()
     seconds = []
     for _ in range(repeats):
@@ -63,20 +63,20 @@ def best_seconds(work: Callable[[], object], repeats: int) -> float:
 
 
 def peak_megabytes() -> float:
-    """Return the highest memory in use by this process so far; mapped files count."""
+    """Return the peak memory of this process so far, including mapped files."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def in_own_process(module: str, *arguments: str, threads: int = 1) -> dict:
-    """Run `python -m module arguments` with so many threads and return the JSON object that it prints last."""
+    """Run `python -m module arguments` with `threads` threads and return the JSON object on its last line of output."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     environment = os.environ | dict.fromkeys(names, str(threads))
     root = Path(__file__).parent.parent
     command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
-    if done.returncode:  # of one that was killed, for want of memory say, nothing else tells
-        sys.exit(f"{done.stderr}\n{module} ended with {done.returncode}")
+    if done.returncode:  # a killed process, e.g. out of memory, has no message of its own
+        sys.exit(f"{done.stderr}\n{module} exited with status {done.returncode}")
     return json.loads(done.stdout.splitlines()[-1])
 
 

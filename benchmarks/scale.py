@@ -1,11 +1,10 @@
 """The stages at ten times the size of the published data, 77,710 films and 740,000 tracks, beside a tenth of that.
 
-All is generated: films with tags and a plot of four paragraphs, tracks of 30 s with as many landmarks as music has, one
-film in a hundred with a segment of another's; vectors are random, of `WIDTH` values where the default encoder has
-3,012. The stages' own code runs on them, each in a process of its own, which reports the processor's seconds and its
-highest memory, in which PyTorch and other libraries have some 650 MB; generating counts for none. What is linear in the
-tracks takes ten times as long at ten times the size; the pairs of films and tracks that an evaluation ranks are a
-hundred times as many.
+Everything is generated: films with tags and a plot of four paragraphs, tracks of 30 s with as many landmarks as music
+has, one film in a hundred with a segment of another film; vectors are random, of width `WIDTH` (3,012 in the default
+encoder). The stages' code runs on them, each in a separate process that reports CPU seconds and peak memory, of which
+PyTorch and other libraries use about 650 MB; generating is not counted. Parts linear in the tracks take ten times as
+long at ten times the size; evaluation ranks a hundred times as many pairs of films and tracks.
 
     python -m benchmarks.scale             # the published size and ten times it; 10 GB of disk, 12 GB of memory
     python -m benchmarks.scale --times 1   # a tenth of the published size and that
@@ -56,7 +55,7 @@ FILMS_ONCE, TRACKS_ONCE = 7771, 74_000
 WIDTH = 256  # of all vectors
 PARAGRAPHS, WORDS_EACH = 4, 80
 LANDMARKS, FRAMES = 280, 640  # of 30 s
-WORDS = 5_800_000  # equally likely ones agree as often as those of different music: 1.7e-7
+WORDS = 5_800_000  # uniform, for the collision rate of different music: 1.7e-7
 GROUP_FILMS = 500  # generated at a time
 VARIANT = "All"
 QUERIES = 20
@@ -67,7 +66,7 @@ Row = dict[str, Any]
 
 
 class Encoder:
-    """Stands for an encoder of music and of text: vectors are drawn."""
+    """A stand-in for encoders of music and text, with random vectors."""
 
     def __init__(self) -> None:
         self.spec, self.width, self.sample_rate, self.tags = SPEC, WIDTH, 16_000, ()
@@ -93,7 +92,7 @@ def main(times: float) -> None:
 
 
 def figures(part: str, tenth: dict[str, float], whole: dict[str, float]) -> list[Figure]:
-    """Return the lines of a part: its seconds, memory and rates, beside those at a tenth of the size."""
+    """Return the lines of a part: seconds, memory and rates, beside those at a tenth of the size."""
     units = {"memory": "MB", "rate": "tracks/s", "query": "ms"}
     return [
         figure(f"{part}: {name}", value, units.get(name, "s"), tenth[name], "at a tenth")
@@ -102,7 +101,7 @@ def figures(part: str, tenth: dict[str, float], whole: dict[str, float]) -> list
 
 
 def tables(root: Path, params: Params, times: float) -> Row:
-    """Write what the stage `split` reads, a group of films at a time."""
+    """Write the inputs of the stage `split`, one group of films at a time."""
     films, tracks = round(FILMS_ONCE * times), round(TRACKS_ONCE * times)
     counts = np.bincount(np.random.default_rng(0).integers(films, size=tracks - films), minlength=films) + 1
     writers = {
@@ -110,7 +109,7 @@ def tables(root: Path, params: Params, times: float) -> Row:
         for name, schema in {"pages": PAGES, "films": FILMS, "downloads": DOWNLOADS, "segments": SEGMENTS}.items()
     }
     rng = np.random.default_rng(1)
-    shared: list[tuple[np.ndarray, np.ndarray]] = []  # landmarks that a later film has as well
+    shared: list[tuple[np.ndarray, np.ndarray]] = []  # landmarks to be shared by a later film
     for group in batches(range(films), GROUP_FILMS):
         rows: dict[str, list[Row]] = {name: [] for name in writers}
         for number in group:
@@ -149,7 +148,7 @@ def known_vectors(root: Path, params: Params, times: float) -> Row:
 
 
 def audio_table(root: Path, params: Params, times: float) -> Row:
-    """Write the table of the tracks, all of them known."""
+    """Write the table of the tracks, all cached."""
     rows = dataset(root)
     with clock() as seconds, mock.patch.object(audio_windows, "load_audio_encoder", lambda *_: Encoder()):
         path = root / "data/features/audio.parquet"
@@ -158,7 +157,7 @@ def audio_table(root: Path, params: Params, times: float) -> Row:
 
 
 def text_table(root: Path, params: Params, times: float) -> Row:
-    """Write the table of the texts, all of them known."""
+    """Write the table of the texts, all cached."""
     rows = dataset(root)
     with clock() as seconds:
         assert write_texts(root, rows, params) == 0
@@ -180,7 +179,7 @@ def epoch(root: Path, params: Params, times: float) -> Row:
 
 
 def untrained_model(root: Path, params: Params, times: float) -> Row:
-    """Write a model of random weights."""
+    """Write a model with random weights."""
     inputs = apart(params.row(VARIANT).inputs)
     store = open_store(root / "data/features", inputs)
     torch.manual_seed(0)
@@ -201,7 +200,7 @@ def evaluation(root: Path, params: Params, times: float) -> Row:
 
 
 def index(root: Path, params: Params, times: float) -> Row:
-    """Make the index of all tracks."""
+    """Write the index of all tracks."""
     inputs = apart(params.row(VARIANT).inputs)
     sounds = pq.ParquetWriter(made(root / "data/features/sound.parquet"), SOUND, compression="zstd")
     for group in batches(dataset(root), GROUP_FILMS):
@@ -240,7 +239,7 @@ REPORTED = ("split", "audio table", "text table", "epoch", "evaluation", "index"
 
 @contextmanager
 def clock() -> Iterator[list[float]]:
-    """Yield a list that holds the processor's seconds of the block when it has ended."""
+    """Yield a list that receives the CPU seconds of the block at its end."""
     seconds: list[float] = []
     start = time.process_time()
     yield seconds
@@ -253,7 +252,7 @@ def dataset(root: Path) -> list[Row]:
 
 
 def write_texts(root: Path, rows: list[Row], params: Params) -> int:
-    """Write the text table; return how many vectors were drawn."""
+    """Write the text table; return the number of vectors drawn."""
     with mock.patch.object(text, "load_text_encoder", lambda *_: Encoder()):
         return text.write_text_features(root / "data/features/text.parquet", rows, params.features.text, params.machine)
 
@@ -290,20 +289,20 @@ def segment_row(film: int, number: int, rng: np.random.Generator, shared: list[t
 
 
 def sound_row(row: Row) -> Row:
-    """Return a row of data/features/sound.parquet for one of the data set."""
+    """Return a row of data/features/sound.parquet for a row of the data set."""
     known = {"fid": row["fid"], "number": row["number"], "sha256": row["file_sha256"], "key": "A minor"}
     return known | {"tempo": 60.0 + row["number"], "loudness": -20.0, "peaks": bytes(range(COUNT))}
 
 
 def blank(schema: pa.Schema) -> Row:
-    """Return a row without anything: empty texts and lists, numbers that are not known."""
+    """Return an empty row: empty texts and lists, null numbers."""
     empty = {field.name: None for field in schema}
     texts = {field.name: "" for field in schema if pa.types.is_string(field.type)}
     return empty | texts | {field.name: [] for field in schema if pa.types.is_list(field.type)}
 
 
 def made(path: Path) -> Path:
-    """Return a path whose folder is there."""
+    """Return a path after creating its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 

@@ -1,8 +1,8 @@
-"""Cutting: CPU seconds an hour of audio beside the ffmpeg program doing the same cut and encoding; several processes.
+"""Segmenting: CPU seconds per hour of audio, beside ffmpeg with the same cuts and encoding; and several processes.
 
-Films of two recordings each, generated music as stereo m4a, so that prints of all of it are taken and compared. The
-stage's own figure has all that it does (decoding, mixing, resampling, cutting, loudness, peak, digests, prints, MP3,
-table), without the start of Python. ffmpeg decodes, mixes, resamples, cuts every 30 s and encodes, nothing else.
+Films with two recordings each, generated music as stereo m4a, so that all of it is fingerprinted and compared. The
+stage's figure includes all its work (decoding, mixing, resampling, cutting, loudness, peak, digests, fingerprints, MP3,
+table), but not the start of Python. ffmpeg only decodes, mixes, resamples, cuts every 30 s and encodes.
 
     python -m benchmarks.segment [--films 6] [--minutes 5]
 """
@@ -69,7 +69,7 @@ def recording(folder: Path, film: int, number: int, minutes: float) -> dict[str,
 
 
 def music(seed: int, minutes: float) -> np.ndarray:
-    """Return stereo samples [2, t]: plucked notes with overtones, somewhere between the ears, and a drum."""
+    """Return stereo samples [2, t]: plucked notes with overtones at various pan positions, and a drum."""
     dice = np.random.default_rng(seed)
     beat = RATE // 4
     t = np.arange(4 * beat, dtype=np.float32) / RATE
@@ -101,7 +101,7 @@ def bare_ffmpeg(folder: Path, downloads: list[dict], settings: Segment) -> float
 
 
 def stage(folder: Path, downloads: list[dict], settings: Segment, processes: int = 1) -> tuple[float, float]:
-    """Cut all anew; return the CPU seconds of this process and of the one that decodes, and the wall seconds."""
+    """Segment from nothing; return the CPU seconds of this process and of the decoding one, and the wall seconds."""
     for path in (folder / "data").glob("segments.parquet"):
         path.unlink()
     before, start = cpu_of_all(), time.monotonic()
@@ -113,12 +113,12 @@ def stage(folder: Path, downloads: list[dict], settings: Segment, processes: int
 
 
 def cpu_of_all() -> float:
-    """Return the seconds of CPU used so far by this process and by those that ended."""
+    """Return the CPU seconds used so far by this process and its finished children."""
     return cpu(resource.RUSAGE_SELF) + cpu(resource.RUSAGE_CHILDREN)
 
 
 def cpu(who: int) -> float:
-    """Return the seconds of CPU used so far."""
+    """Return the CPU seconds used so far."""
     used = resource.getrusage(who)
     return used.ru_utime + used.ru_stime
 

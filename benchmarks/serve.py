@@ -1,9 +1,9 @@
-"""The page's server as its users meet it: how long until the first answer, how long with many at once, how much memory.
+"""The server of the page: time to the first answer, latency with concurrent clients, and memory.
 
-The server is `python -m pipeline serve` in a process of its own, over the default run: `make run` comes first. Clients
-are threads that ask again as soon as they are answered. What they ask: a synopsis of `WORDS` words that nobody asked
-before, with tags and a poster, and the same with reasons, which the page asks for next; the plots of real pages, some
-four paragraphs; and one film again and again, whose texts are remembered. Seconds of the clock.
+The server is `python -m pipeline serve` in a separate process, on the default run (`make run`). Clients are threads,
+each sending a request when the previous one is answered: a new synopsis of `WORDS` words with tags and a poster; the
+same with reasons, as the page requests next; plots of real pages, about four paragraphs; and the same film repeatedly,
+whose texts are cached. Wall times.
 
     python -m benchmarks.serve
 """
@@ -28,7 +28,7 @@ from pipeline.store.inputs import film_rows
 
 ROOT = Path(__file__).parent.parent
 CLIENTS = 20
-EACH = 10  # questions of a client
+EACH = 10  # requests per client
 WORDS = 60
 MEMORY_AFTER, MEMORY_UNTIL = 400, 2400  # requests
 TIMEOUT = 60  # seconds
@@ -73,7 +73,7 @@ def main() -> None:
 
 @contextmanager
 def served() -> Iterator[tuple[str, psutil.Process, float]]:
-    """Run the server; yield its address, its process and when it was started."""
+    """Run the server; yield its address, its process and its start time."""
     began = perf_counter()
     command = [sys.executable, "-m", "pipeline", "serve", "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
@@ -85,21 +85,21 @@ def served() -> Iterator[tuple[str, psutil.Process, float]]:
 
 
 def ask(address: str, question: Question) -> None:
-    """Ask once; any failure ends the benchmark."""
+    """Send a request; any failure ends the benchmark."""
     form, poster = question
     sent = form | {"k": 10}
     while True:
         try:
             found = requests.post(f"{address}/api/recommend", data=sent, files={"image": poster}, timeout=TIMEOUT)
             break
-        except requests.ConnectionError:  # not yet there
+        except requests.ConnectionError:  # not yet listening
             sleep(0.05)
     if found.status_code != 200 or len(found.json()["tracks"]) != 10:
         sys.exit(f"the server answered {found.status_code}: {found.text[:200]}")
 
 
 def synopses(films: list[dict[str, Any]], posters: list[bytes]) -> Iterator[Question]:
-    """Yield questions of one paragraph of words out of the films' plots, no two alike."""
+    """Yield requests with one paragraph of words from the films' plots, all different."""
     rng = np.random.default_rng(0)
     words = [word for film in films for word in film["plot"].split()]
     for film, poster in itertools.cycle(zip(films, posters, strict=True)):
@@ -108,12 +108,12 @@ def synopses(films: list[dict[str, Any]], posters: list[bytes]) -> Iterator[Ques
 
 
 def explained(questions: Iterator[Question]) -> Iterator[Question]:
-    """Yield questions that ask for reasons as well."""
+    """Yield the requests with reasons."""
     return (({**form, "why": "true"}, poster) for form, poster in questions)
 
 
 def plots(films: list[dict[str, Any]], posters: list[bytes]) -> Iterator[Question]:
-    """Yield the plots of films, made new each time by a word in front of each paragraph."""
+    """Yield the plots of films, made unique by a word before each paragraph."""
     for number in itertools.count():
         for film, poster in zip(films, posters, strict=True):
             plot = "\n".join(f"{number}. {paragraph}" for paragraph in film["plot"].split("\n"))
@@ -121,12 +121,12 @@ def plots(films: list[dict[str, Any]], posters: list[bytes]) -> Iterator[Questio
 
 
 def same(films: list[dict[str, Any]], posters: list[bytes]) -> Iterator[Question]:
-    """Yield one film for ever."""
+    """Yield the same film forever."""
     return itertools.repeat(({"tags": films[0]["tags"], "plot": films[0]["plot"]}, posters[0]))
 
 
 def crowd(address: str, questions: Iterator[Question], count: int) -> list[float]:
-    """Let `CLIENTS` clients ask `count` questions together; return the seconds that each took."""
+    """Send `count` requests from `CLIENTS` concurrent clients; return the seconds of each."""
     asked = itertools.islice(questions, count)
     lock, seconds = threading.Lock(), []
 
@@ -144,12 +144,12 @@ def crowd(address: str, questions: Iterator[Question], count: int) -> list[float
     for thread in threads:
         thread.join()
     if len(seconds) != count:
-        sys.exit(f"{count - len(seconds)} of {count} questions were not answered")
+        sys.exit(f"{count - len(seconds)} of {count} requests failed")
     return seconds
 
 
 def clocked(work: Callable[[], None]) -> float:
-    """Return the seconds that `work` takes."""
+    """Return the seconds of `work`."""
     start = perf_counter()
     work()
     return perf_counter() - start

@@ -1,4 +1,4 @@
-"""The settings of log-mel in params.yaml, whichever encoder it names."""
+"""The log-mel settings of params.yaml, whatever its encoder."""
 
 from pathlib import Path
 

@@ -1,8 +1,8 @@
-"""Music that films share, among 74,000 segments: by the index of landmarks, beside comparing segments two by two.
+"""Detection of shared music among 74,000 segments by the index of landmarks, beside pairwise comparison.
 
-A segment of 30 s has 280 landmarks, as those of the embedded corpus have; words of different music agree as often as
-there. In one of a hundred films one segment is another film's, encoded again: one in five of its landmarks is as it
-was. Comparing two by two is timed on some pairs of prints of the same length and reckoned for all.
+A segment of 30 s has 280 landmarks with the collision rate of the embedded corpus. In one film in a hundred, a segment
+is a re-encoded segment of another film, with one in five landmarks unchanged. Pairwise comparison is timed on some
+pairs and extrapolated.
 
     python -m benchmarks.sounds
 """
@@ -20,10 +20,10 @@ from pipeline.split.sounds import same_sounds
 
 FILMS, EACH = 7771, 10
 LANDMARKS, FRAMES = 280, 640  # of 30 s
-WORDS = 5_800_000  # equally likely ones agree as often as those of different music: 1.7e-7
-KEPT = 0.2  # of the landmarks of a segment that was encoded again
+WORDS = 5_800_000  # uniform, for the collision rate of different music: 1.7e-7
+KEPT = 0.2  # share of unchanged landmarks after re-encoding
 SHARED = FILMS // 100
-PAIRS = 300  # compared two by two
+PAIRS = 300  # compared directly
 LIMIT = 0.25
 
 
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def index() -> dict[str, float]:
-    """Return what the index takes, and what it finds."""
+    """Return the time of the index, and its matches."""
     rng = np.random.default_rng(0)
     rows = []
     for film in range(FILMS):
@@ -68,7 +68,7 @@ def index() -> dict[str, float]:
 
 
 def two_by_two() -> float:
-    """Return the seconds that comparing two prints of 30 s takes."""
+    """Return the seconds of comparing two fingerprints of 30 s."""
     rng = np.random.default_rng(0)
     prints = [rng.integers(2**32, size=(2, FRAMES), dtype=np.uint32) for _ in range(PAIRS)]
     references = [Reference((signs, counts), [slice(0, FRAMES)]) for signs, counts in prints[::2]]

@@ -1,22 +1,21 @@
-"""How fast a training step is, each beside an alternative in the same run.
+"""Speed of a training step, beside an alternative in the same run.
 
-    python -m benchmarks.training                      # on the CPU; needs what `dvc repro` leaves in data/
-    python -m benchmarks.training --gpu                # the published sizes on a GPU; needs nothing
-    python -m benchmarks.training --gpu --device cpu --tiny    # the same path at toy sizes, only to see that it works
+    python -m benchmarks.training                      # on the CPU; needs the outputs of `dvc repro` in data/
+    python -m benchmarks.training --gpu                # the published sizes on a GPU; needs no data
+    python -m benchmarks.training --gpu --device cpu --tiny    # the same code at toy sizes, as a smoke test
 
 On the CPU, one thread:
-1. Each variant of params.yaml on frozen embeddings, beside computing these at every step: decoding each track and
+1. Each variant of params.yaml on frozen embeddings, beside computing these at every step: decoding each track,
    transforming its window, and running both encoders.
-2. Each variant with fine-tuned encoders, beside texts that are padded to the encoder's `max_tokens`.
-3. The default variant as `dvc repro` trains it: the share of time spent waiting for data, and the highest memory.
-4. M-All at the published sizes and a batch of 16, with random weights, one step on two threads: beside what the
-   published implementation was measured to take, on two cores of another day. Whole, which needs 17 GB of
-   memory, and in parts of 4.
+2. Each variant with fine-tuned encoders, beside texts padded to the encoder's `max_tokens`.
+3. The default variant as in `dvc repro`: the share of time spent waiting for data, and peak memory.
+4. M-All at the published sizes and a batch of 16, with random weights, one step on two threads, beside an earlier
+   measurement of the published implementation on two cores. Whole, which needs 17 GB of memory, and in parts of 4.
 
-On the GPU, bfloat16: M-All at the published sizes on frozen embeddings (batches of 512) and fine-tuned (of
-presets/paper.yaml), whole and in parts, with and without torch.compile; useful operations a second, without those that
-encoding in parts repeats, as a share of what a large matrix product reaches (goal for fine-tuning: 0.35), the share of
-the time spent waiting for data (goal: under 0.05), and memory. What does not fit into memory says so.
+On the GPU, bfloat16: M-All at the published sizes on frozen embeddings (batches of 512) and fine-tuned (batches of
+presets/paper.yaml), whole and in parts, with and without torch.compile; useful operations per second, not counting
+repeated encoding in parts, as a share of the rate of a large matrix product (goal for fine-tuning: 0.35), the share of
+time spent waiting for data (goal: under 0.05), and memory. Cases that do not fit into memory are reported.
 """
 
 import argparse
@@ -68,7 +67,7 @@ def main() -> None:
         data()
         open_store(ROOT / "data/features", ["tags", "plot", "image"])
     except MissingFileError as error:
-        sys.exit(f"{error}\nThis benchmark trains on what `dvc repro` leaves in data/: run that first.")
+        sys.exit(f"{error}\nThis benchmark needs the outputs of `dvc repro` in data/: run it first.")
     lines = []
     for part, alternative in ALTERNATIVES.items():
         for variant, found in in_own_process("benchmarks.training", part).items():
@@ -84,9 +83,9 @@ def main() -> None:
 
 
 def gpu(device: str, tiny: bool) -> None:
-    """Run all cases on a GPU and print the figures; those of toy sizes are not kept."""
+    """Run all cases on a GPU and print the figures; those of toy sizes are not saved."""
     if device == "cuda" and not torch.cuda.is_available():
-        sys.exit("--gpu: PyTorch finds no CUDA device; add `--device cpu --tiny` to try the same path without one")
+        sys.exit("--gpu: PyTorch finds no CUDA device; add `--device cpu --tiny` for a smoke test without one")
     lines = on_gpu(device, tiny)
     if tiny:
         print(*lines, sep="\n")
@@ -95,7 +94,7 @@ def gpu(device: str, tiny: bool) -> None:
 
 
 def frozen() -> dict[str, Any]:
-    """Return the speed of each variant on frozen embeddings, and of a step that computes its inputs itself."""
+    """Return the speed of each variant on frozen embeddings, and of a step that computes its inputs."""
     params, rows = load_params(ROOT / "params.yaml"), data()
     rows = [row for row in rows if row["split"] == "train"] + few_valid(rows)
     fast = changed(params, {"train": {"encoders": "frozen", "epochs": FROZEN_EPOCHS, "patience": None}})
@@ -109,7 +108,7 @@ def frozen() -> dict[str, Any]:
 
 
 def computing(films: list[Row], params: Params) -> dict[str, float]:
-    """Return the seconds that a step needs to compute each input of `films` out of files and texts."""
+    """Return the seconds of a step for computing each input of `films` from files and texts."""
     features, model = params.features, params.model.audio
     text, image = load_text_encoder(features.text, CPU, 2), load_image_encoder(features.image, CPU, 2)
     settings = log_mel_settings()
@@ -130,9 +129,9 @@ def computing(films: list[Row], params: Params) -> dict[str, float]:
 
 
 def finetune() -> dict[str, Any]:
-    """Return the speed of each variant with fine-tuned encoders, an epoch being one step, and with padded texts.
+    """Return the speed of each variant with fine-tuned encoders, with one step per epoch, and with padded texts.
 
-    Padded, a text is as good as any other: the alternative is measured once for all variants of the same encoders.
+    All padded texts take the same time: the alternative is measured once for all variants with the same encoders.
     """
     params, rows = load_params(ROOT / "params.yaml"), data()
     films = film_rows(row for row in rows if row["split"] == "train")[: params.train.batch_size]
@@ -183,10 +182,10 @@ def speed_of(variant: str, rows: list[Row], params: Params, padded: bool = False
 
 
 def default() -> dict[str, float]:
-    """Train the default variant as its stage does, tracking included; return the input wait and the highest memory."""
+    """Train the default variant as its stage does, with tracking; return the input wait and the peak memory."""
     params, rows = load_params(ROOT / "params.yaml"), data()
     variant, records = params.variant, []
-    os.environ.pop(URI, None)  # into a store of its own
+    os.environ.pop(URI, None)  # use a separate store
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         material = open_material(
@@ -201,7 +200,7 @@ def default() -> dict[str, float]:
             row, group = params.row(variant), Group(0, 1, CPU)
             train_variant(root, variant, row, material, rows, params.model, params.train, group, False, report)
             run.log_model(root / "models" / variant)
-    seconds = [1 / record["examples_per_second"] for record in records]  # an epoch, but for a factor
+    seconds = [1 / record["examples_per_second"] for record in records]  # per epoch, up to a factor
     wait = np.average([record["input_wait"] for record in records], weights=seconds)
     return {"wait": float(wait), "memory": peak_megabytes()}
 
@@ -212,12 +211,12 @@ def data() -> list[Row]:
 
 
 def few_valid(rows: list[Row]) -> list[Row]:
-    """Return the fewest rows to validate on: that is not what is measured."""
+    """Return the fewest rows to validate on, as validation is not measured."""
     return film_rows(row for row in rows if row["split"] == "valid")[:VALID_FILMS]
 
 
 def seconds_of(work: Callable[[], Any]) -> float:
-    """Return the seconds that `work` takes."""
+    """Return the seconds of `work`."""
     begin = time.perf_counter()
     work()
     return time.perf_counter() - begin

@@ -1,9 +1,9 @@
-"""A training step at the sizes of the published method: M-All on generated films, its encoders with random weights.
+"""A training step at the sizes of the published method: M-All on generated films, with randomly initialised encoders.
 
-Tracks lie in a feature cache and posters in JPEG files, so that reading, decoding and copying to the device are part
-of a step as in any training; texts are random tokens, as many as tags and a paragraph of a plot have. Films share
-tracks and posters, which leaves what is read in the system's file cache. Each case runs in a process of its own; all
-of it is started by `benchmarks.training`.
+Tracks are in a feature cache and posters in JPEG files, so that a step includes reading, decoding and copying to the
+device as in any training; texts are random tokens, as long as tags and a paragraph of a plot. Films share tracks and
+posters, which keeps them in the system's file cache. Each case runs in a separate process, started by
+`benchmarks.training`.
 """
 
 import json
@@ -53,30 +53,30 @@ from pipeline.train.training import Material, Record, Row, train_variant
 
 ROOT = Path(__file__).parent.parent
 INPUTS = ("tags_plot", "image")  # of M-All
-VALID_FILMS = 2  # the fewest: validation is not what is measured
+VALID_FILMS = 2  # the minimum, as validation is not measured
 VARIANT = "All"
 SHARD_TRACKS = 64
-COUNTED = 2  # examples whose operations are counted
-PRODUCTS, TRIES = 10, 5  # matrix products in a row, and how often
+COUNTED = 2  # examples for counting operations
+PRODUCTS, TRIES = 10, 5  # matrix products per try, and tries
 
 CPU_BATCH, CPU_PARTS, CPU_THREADS = 16, (None, 4), 2
-REFERENCE_SECONDS, REFERENCE_MEGABYTES = 45.0, 16_800.0  # such a step of the published code, on two cores
+REFERENCE_SECONDS, REFERENCE_MEGABYTES = 45.0, 16_800.0  # the same step of the published code, on two cores
 REFERENCE = "published code, quoted"
 GPU_FROZEN_BATCH, GPU_EPOCHS = 512, 3
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is generated, and the sizes of the encoders."""
+    """The sizes of the data and the encoders."""
 
-    films: int  # to train on
-    tracks: int  # that they share
-    posters: int  # that they share
+    films: int  # for training
+    tracks: int  # shared by the films
+    posters: int  # shared by the films
     track_seconds: float
     tokens: tuple[int, int]  # of the shortest and the longest text
-    text: dict[str, int]  # of a BertConfig, where it is not BERT-base
-    image: dict[str, int]  # of a ViTConfig, where it is not ViT-base
-    product: int  # rows of the matrices whose product is the yardstick
+    text: dict[str, int]  # changes to BertConfig's defaults, BERT-base
+    image: dict[str, int]  # changes to ViTConfig's defaults, ViT-base
+    product: int  # size of the reference matrix product
 
 
 PAPER = Sizes(5120, 2000, 512, 30.0, (40, 300), {}, {}, 8192)
@@ -145,10 +145,10 @@ def _in_own_process(folder: str, device: str, sizes: Sizes, tiny: bool, how: dic
 
 
 def measure(folder: str, device_name: str, sizes_given: dict[str, Any], tiny: bool, how: dict[str, Any]) -> dict:
-    """Return the speed and the highest memory of a training with `how` laid over its parameters.
+    """Return the speed and the peak memory of a training with parameters updated by `how`.
 
-    With a GPU's precision also `operations` of an example and `product`, the yardstick; with too little memory on a
-    GPU no speed, but its `capacity`.
+    In a GPU's precision also the `operations` per example and the rate of the reference `product`; if out of memory on
+    a GPU, its `capacity` instead of a speed.
     """
     device, sizes = torch.device(device_name), Sizes(**sizes_given)
     params, cuda = changed(paper_params(tiny), how), device.type == "cuda"
@@ -172,7 +172,7 @@ def measure(folder: str, device_name: str, sizes_given: dict[str, Any], tiny: bo
 
 
 def paper_params(tiny: bool = False) -> Params:
-    """Return params.yaml with presets/paper.yaml laid over it; where `tiny`, not its widths and batches."""
+    """Return params.yaml updated with presets/paper.yaml, except its widths and batches if `tiny`."""
     preset = YAML(typ="safe").load((ROOT / "presets/paper.yaml").read_text(encoding="utf-8"))
     if tiny:
         preset["model"] = TINY_PARAMS["model"]
@@ -192,13 +192,13 @@ def generate(folder: Path, sizes: Sizes, params: Params) -> None:
         tracks = [log_mel.stored(np.roll(noise, shift, axis=0)) for shift in shifts]
         write_shard(folder / "tracks", dict(zip(map(str, numbers), tracks, strict=True)))
     (folder / "posters").mkdir()
-    for number in range(sizes.posters):  # 224 × 330 px, with the detail that pictures have
+    for number in range(sizes.posters):  # 224 × 330 px, with realistic detail
         coarse = Image.fromarray(rng.integers(0, 256, (66, 45, 3), dtype=np.uint8))
         coarse.resize((224, 330), Image.Resampling.BICUBIC).save(folder / f"posters/{number}.jpg", quality=92)
 
 
 def material(folder: Path, sizes: Sizes, params: Params) -> Material:
-    """Open what `generate` wrote, with random embeddings, or with texts, posters and encoders of random weights."""
+    """Open the outputs of `generate`, with random embeddings, or with texts, posters and random encoders."""
     rng, fids = np.random.default_rng(0), [row["fid"] for row in dataset(sizes)]
     text, image = BertConfig(**sizes.text), ViTConfig(**sizes.image)
     cache = FeatureCache(folder / "tracks")
@@ -233,16 +233,16 @@ def material(folder: Path, sizes: Sizes, params: Params) -> Material:
 
 
 def dataset(sizes: Sizes) -> list[Row]:
-    """Return the rows of the films, a track each."""
+    """Return the rows of the films, one track each."""
     splits = ["train"] * sizes.films + ["valid"] * VALID_FILMS
-    known = {"number": 0, "tags": "known", "plot": "known", "image": "known"}  # which inputs a film has
+    known = {"number": 0, "tags": "known", "plot": "known", "image": "known"}  # available inputs
     return [known | {"fid": f"{n:05}", "split": split, "path": str(n)} for n, split in enumerate(splits)]
 
 
 def train(
     root: Path, variant: str, opened: Material, rows: list[Row], params: Params, device: torch.device
 ) -> list[Record]:
-    """Train as the stage does, but keep no state to resume from; return what was reported of each epoch."""
+    """Train as the stage does, without a state to resume from; return the record of each epoch."""
     records: list[Record] = []
     with mock.patch.object(Resume, "save"):
         group = Group(0, 1, device)
@@ -262,9 +262,9 @@ def train(
 
 
 def speed(records: list[Record], examples: int, batch_size: int) -> dict[str, float]:
-    """Return seconds a step, examples of it and a second, and the share of the time spent waiting for data.
+    """Return seconds and examples per step, examples per second, and the share of time spent waiting for data.
 
-    They are those of the fastest epoch after the first, which warms up.
+    They are those of the fastest epoch after the first, which is for warm-up.
     """
     best = max(records[1:] or records, key=lambda record: record["examples_per_second"])
     rate, steps = best["examples_per_second"], -(-examples // batch_size)
@@ -272,10 +272,10 @@ def speed(records: list[Record], examples: int, batch_size: int) -> dict[str, fl
 
 
 def operations(root: Path, store: FeatureStore, device: torch.device) -> float:
-    """Return the floating-point operations of an example's forward and backward, those of the trained model in `root`.
+    """Return the floating-point operations of an example's forward and backward pass in the trained model in `root`.
 
-    Products and convolutions count, once each: neither what gradients in parts encode again nor padding is useful work.
-    A text is as long as the mean of all.
+    Products and convolutions count once: neither repeated encoding in parts nor padding is useful work. Texts have the
+    mean length.
     """
     model, config = load_model(root / "models" / VARIANT)
     model.to(device).train()
@@ -287,14 +287,14 @@ def operations(root: Path, store: FeatureStore, device: torch.device) -> float:
         stored["tags_plot"] = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     stored["audio"] = store.read_windows(range(COUNTED), [0] * COUNTED, config["window_steps"])
     batch, films = store.batch(stored, device), torch.arange(COUNTED, device=device)
-    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):  # whose products are counted
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):  # its products are counted
         loss = partial(contrastive_loss, same_film="masked")
         backward(model, [lambda: batch], films, loss, Group(0, 1, device), nullcontext)
     return counter.get_total_flops() / COUNTED
 
 
 def product_rate(rows: int, device: torch.device) -> float:
-    """Return the operations a second of a product of two square bfloat16 matrices, best of several."""
+    """Return the operations per second of a product of two square bfloat16 matrices, best of several."""
     a, b = (torch.randn(rows, rows, device=device, dtype=torch.bfloat16) for _ in "ab")
     out = torch.empty_like(a)
     wait: Callable[[], Any] = torch.cuda.synchronize if device.type == "cuda" else lambda: None

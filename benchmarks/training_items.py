@@ -1,7 +1,7 @@
-"""Training items out of the cache, beside decoding an MP3 file for each item as the published implementation does.
+"""Training items from the cache, beside decoding an MP3 file per item as the published implementation does.
 
-An item is a random window of 9.92 s of a random track: log-mel frames at the paper's settings here, samples there. One
-process, one thread, files of 30 s and of three minutes.
+An item is a random window of 9.92 s of a random track: log-mel frames at the paper's settings, or samples in the
+published implementation. One process, one thread, files of 30 s and of three minutes.
 
     OMP_NUM_THREADS=1 python -m benchmarks.training_items
 """
@@ -28,7 +28,7 @@ from pipeline.store.films import FeatureStore
 
 RATE, WINDOW_SECONDS = 22050, 9.92
 FILES = 12
-LEAST_SECONDS = 3.0  # that each way is timed for
+LEAST_SECONDS = 3.0  # of timing each way
 MACHINE = load_params(Path(__file__).parent.parent / "params.yaml").machine
 
 
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def measure(seconds: int, params: LogMelFeatures, goal: str) -> Figure:
-    """Return the line of files of so many seconds."""
+    """Return the line for files of the given length in seconds."""
     window = 1 + int(WINDOW_SECONDS * RATE) // params.hop_length
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as name:
@@ -66,7 +66,7 @@ def measure(seconds: int, params: LogMelFeatures, goal: str) -> Figure:
 
 
 def items_a_second(item: Callable[[], object]) -> float:
-    """Return how often a second `item` can be called."""
+    """Return the number of calls of `item` per second."""
     item()
     start, calls = time.perf_counter(), 0
     while (elapsed := time.perf_counter() - start) < LEAST_SECONDS:

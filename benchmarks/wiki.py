@@ -1,7 +1,7 @@
-"""A wiki of generated film articles on loopback, each about as long as a real one; nothing is kept on the disk.
+"""A wiki of generated film articles on loopback, each about as long as a real one; it writes nothing to disk.
 
-`/wiki/Film_17_(1931_film)` is an article of some 150 kB in today's markup with a plot of six paragraphs, a table of
-the cast, references, and a poster at `/poster/17.jpg`. Run as a script it prints its origin and serves until killed.
+`/wiki/Film_17_(1931_film)` is an article of about 150 kB in current markup, with a plot of six paragraphs, a table of
+the cast, references, and a poster at `/poster/17.jpg`. As a script it prints its origin and serves until killed.
 """
 
 import io
@@ -15,7 +15,7 @@ from PIL import Image
 NUMBER = re.compile(r"/(?:wiki/Film|poster/)_?(\d+)")
 WORDS = ["storm", "night", "city", "letter", "daughter", "river", "train", "stranger", "money", "promise", "circus"]
 GENRES = ("drama", "comedy", "horror", "western", "romance", "war", "crime", "adventure")
-ROWS = 260  # of the cast's table
+ROWS = 260  # of the table of the cast
 NOTES = 330  # references
 
 
@@ -77,10 +77,10 @@ def poster() -> bytes:
 
 
 class Wiki(BaseHTTPRequestHandler):
-    """Answers with articles and posters."""
+    """Serves articles and posters."""
 
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # headers and body go apart: 40 ms a request otherwise
+    disable_nagle_algorithm = True  # headers and body are sent separately, which otherwise costs 40 ms per request
     poster = poster()
 
     def do_GET(self) -> None:
@@ -95,7 +95,7 @@ class Wiki(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""The accompanist: an excerpt of a score set for a mood, as notes for the players of a house band.
+"""The accompanist: an excerpt of a score arranged for a mood, as notes for the players of a house band.
 
-Idea: a `Style` says what a mood does to any music: how many melody notes a second, the length of a beat, the register,
-the mode, staccato or legato, dynamics, and the accompanying layers (see `patterns`), which follow the composition's
-own chords and bass. The tempo is chosen so that any excerpt, adagio or presto, reaches the mood's density; the melody
-is kept, moved by octaves into the mood's register and by a few semitones for variety.
+A `Style` defines how a mood changes any music: melody notes per second, the length of a beat, the register, the mode,
+staccato or legato, dynamics, and the accompanying layers (see `patterns`), which follow the composition's own chords
+and bass. The tempo is chosen so that any excerpt, adagio or presto, has the mood's density; the melody is kept, moved
+by octaves into the mood's register and by a few semitones for variety.
 
 Conventions: as in `patterns`.
 """
@@ -28,7 +28,7 @@ TRILL_MINIMUM, TRILL_NOTE = 0.45, 0.075
 
 class Style(NamedTuple):
     mode: str | None  # None keeps the composer's
-    rate: float  # melody notes a second
+    rate: float  # melody notes per second
     beat: tuple[float, float]  # shortest and longest beat
     register: int  # median pitch of the melody
     gate: float  # sounding share of a melody note
@@ -44,7 +44,7 @@ class Arrangement(NamedTuple):
     notes: list[Note]
     tonic: int
     mode: str
-    tempo: float  # beats a minute
+    tempo: float  # beats per minute
 
 
 STYLES = {
@@ -184,7 +184,7 @@ MOODS = tuple(STYLES)
 
 
 def set_for_mood(score: Score, mood: str, seconds: float, rng: Generator) -> Arrangement:
-    """Cut an excerpt from the score, at a bar, and write it out in the style of the mood."""
+    """Return an excerpt of the score, starting at a bar, in the style of the mood."""
     style = STYLES[mood]
     start, pace = _choose_start(score, style, rng)
     music = excerpt(score, start, seconds / pace)
@@ -199,7 +199,7 @@ def set_for_mood(score: Score, mood: str, seconds: float, rng: Generator) -> Arr
 
 
 def _choose_start(score: Score, style: Style, rng: Generator) -> tuple[float, float]:
-    """The bar, of a few random ones, that suits the mood best, and the seconds that a quarter note lasts there."""
+    """Return the bar, of a few random ones, that suits the mood best, and the seconds per quarter note there."""
     starts = rng.choice(score.bars[: max(1, len(score.bars) - LAST_BARS), 0], START_TRIES)
     fits = []
     for start in starts:

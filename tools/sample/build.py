@@ -1,11 +1,11 @@
-"""Build the embedded corpus, `data/sample/`: meta.json and the site that it is fetched from.
+"""Build the embedded corpus, `data/sample/`: meta.json and the site with its pages, posters and audio.
 
     python -m venv VENV && VENV/bin/pip install -r tools/sample/requirements.txt
     VENV/bin/python tools/sample/build.py data/sample
 
-Idea: film records (`films/*.yaml`) become pages, posters and cues by the modules beside this one; this one decides who
-gets what, adds the troubles of the real web, and names files by their content, so that no name tells what belongs
-together. Deterministic with the versions of requirements.txt and the system packages that `performance` names.
+The other modules turn film records (`films/*.yaml`) into pages, posters and cues; this one assigns them, adds the
+faults of the real web, and names files by their content, so that names do not reveal what belongs together. The result
+is deterministic with the versions of requirements.txt and the system packages listed in `performance`.
 """
 
 import json
@@ -22,13 +22,13 @@ from records import SEED, film_id, load_films
 from shown import name_of, page_name, show
 
 CUE_SECONDS = (12.0, 14.0)
-LONG_CUE_SECONDS = (22.0, 25.0)  # of the films whose cues come as one recording
-CONTAINERS = {"webm": 20_000, "m4a": 24_000, "mp3": 24_000, "ogg": 0}  # bit/s; Vorbis has its one quality
+LONG_CUE_SECONDS = (22.0, 25.0)  # for films whose cues form one recording
+CONTAINERS = {"webm": 20_000, "m4a": 24_000, "mp3": 24_000, "ogg": 0}  # bit/s; Vorbis has a fixed quality
 CONTAINER_SHARES = (0.45, 0.25, 0.2, 0.1)
 
 
 def main(folder: Path) -> None:
-    """Write `folder`/meta.json and `folder`/site anew."""
+    """Write `folder`/meta.json and `folder`/site."""
     films = load_films()
     site = folder / "site"
     shutil.rmtree(site, ignore_errors=True)
@@ -54,7 +54,7 @@ def build_film(site: Path, number: int, film: dict) -> dict:
 
 
 def audio_files(folder: Path, film: dict, rng: np.random.Generator) -> list[str]:
-    """Write the film's cues, or its one long recording, and return the files' names in the order of the scenes."""
+    """Write the film's cues, or its single recording, and return the names of the files in the order of the scenes."""
     trouble = film.get("trouble")
     shortest, longest = LONG_CUE_SECONDS if trouble == "one_recording" else CUE_SECONDS
     cues = [
@@ -77,7 +77,7 @@ def audio_files(folder: Path, film: dict, rng: np.random.Generator) -> list[str]
 
 
 def store(folder: Path, data: bytes, suffix: str) -> str:
-    """Write `data` under a name that only its content decides, and return the name."""
+    """Write `data` under a name derived from its content, and return the name."""
     name = name_of(data, suffix)
     (folder / name).write_bytes(data)
     return name

@@ -1,14 +1,14 @@
-"""Which band plays for a film, and which scenes get which mood: what decides the music, and with how much noise.
+"""The rules that determine a film's music: its band and the mood of each scene, with noise.
 
-Idea: a film's tags tell its country and genre, by which a cinema had its band; the plot and the poster tell its moods,
-by which the band chose what to play and how. Each of image, tags and plot so carries a part of what decides the music.
-Shares below one keep any of them from being a code for it.
+A film's tags show its country and genre, which determine the band; the plot and the poster show its moods, which
+determine the compositions and the style. Image, tags and plot therefore each carry part of the information. Shares
+below one add noise, so that no input determines the music completely.
 """
 
 from ensembles import ENSEMBLES
 from numpy.random import Generator
 
-LOCAL_BANDS = {  # country: what its cinemas had at hand
+LOCAL_BANDS = {  # country: the bands of its cinemas
     "Germany": "strings",
     "Austria": "strings",
     "Sweden": "salon",
@@ -24,7 +24,7 @@ LOCAL_BANDS = {  # country: what its cinemas had at hand
     "Italy": "brass",
     "United Kingdom": "brass",
 }
-BANDS = {  # genre: the band that suits it, elsewhere
+BANDS = {  # genre: its band in other countries
     "comedy": "ragtime_band",
     "children": "ragtime_band",
     "romance": "piano",
@@ -42,13 +42,13 @@ BANDS = {  # genre: the band that suits it, elsewhere
     "western": "folk",
     "documentary": "folk",
 }
-OTHER_BAND_SHARE = 0.05  # of the films, shown in a cinema with any other band
-GUEST_SHARE = 0.05  # of the cues, played by any other band
-THEME_SHARE = 0.75  # of the scenes in another mood than the film's, in which its main theme returns instead
-WRONG_MOOD_SHARE = 0.05  # of the cues, in another mood than they should
-POSTER_MOOD_SHARE = 0.85  # of the posters, after the film's main mood; the others after another scene's
+OTHER_BAND_SHARE = 0.05  # share of films with a random other band
+GUEST_SHARE = 0.05  # share of cues played by a random other band
+THEME_SHARE = 0.75  # share of scenes with another mood than the film's that get its main theme instead
+WRONG_MOOD_SHARE = 0.05  # share of cues in a wrong mood
+POSTER_MOOD_SHARE = 0.85  # share of posters with the film's main mood; the others have another scene's
 
-NEIGHBOURS = {  # moods that accompanists took one for another
+NEIGHBOURS = {  # moods that are confused with each other
     "comic": ("festive", "hurry"),
     "love": ("pastoral", "sorrow"),
     "sorrow": ("love", "mystery"),
@@ -63,14 +63,14 @@ NEIGHBOURS = {  # moods that accompanists took one for another
 
 
 def house_band(film: dict, rng: Generator) -> str:
-    """Return the band of the cinema that shows `film`."""
+    """Return the band of `film`, drawn with noise."""
     if rng.random() < OTHER_BAND_SHARE:
         return str(rng.choice(sorted(ENSEMBLES)))
     return usual_band(film)
 
 
 def usual_band(film: dict) -> str:
-    """Return the band that country and genre of `film` call for."""
+    """Return the usual band for the country and genre of `film`."""
     return LOCAL_BANDS.get(film["countries"][0]) or BANDS[film["genres"][0]]
 
 
@@ -88,5 +88,5 @@ def cue_list(film: dict, rng: Generator) -> list[tuple[str, str]]:
 
 
 def poster_mood(film: dict, rng: Generator) -> str:
-    """Return the mood that the poster is drawn after."""
+    """Return the mood of the poster."""
     return film["mood"] if rng.random() < POSTER_MOOD_SHARE else str(rng.choice(film["scenes"]))

@@ -1,11 +1,11 @@
-"""The tempo and the key of every cue of the embedded corpus, as the build drew them: `cues.csv` beside this module.
+"""The true tempo and key of every cue of the embedded corpus, reproduced from the build: `cues.csv` in this folder.
 
     VENV/bin/python tools/sample/cues.py    # in the environment of build.py, without its system packages; ten minutes
 
-The draws of every film are replayed up to the notes, which need not be heard for that. A film whose page, or whose
-choice of containers, is not the corpus's own is an error, since the draws would then differ too. Left out are films
-whose cues are one recording. The tempo is that of the beat of the composition's metre, which layers of the arrangement
-halve or double; the key is what Krumhansl's profiles find in the excerpt's notes, moved as the arrangement moves them.
+The random draws of every film are repeated up to the notes, without rendering them. If a film's page or containers
+differ from the corpus, the draws differ too, which is an error. Films whose cues form one recording are left out. The
+tempo is that of the beat of the composition's metre, which layers of the arrangement halve or double; the key is
+estimated from the excerpt's notes with Krumhansl's profiles, transposed like the arrangement.
 """
 
 import csv
@@ -27,14 +27,14 @@ TABLE = Path(__file__).with_name("cues.csv")
 
 
 class KnownCue(NamedTuple):
-    """What is known of the music in a file of the corpus."""
+    """The facts about the music in a file of the corpus."""
 
     audio: str  # the file's name in site/audio
     seconds: float
     mood: str
     band: str
     piece: str
-    tempo: float  # beats a minute
+    tempo: float  # beats per minute
     key: str
 
 
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def cues_of(number: int, film: dict, names: list[str]) -> list[KnownCue]:
-    """Return the cues of film `number`, whose files have `names`; raise `RuntimeError` where the draws differ."""
+    """Return the cues of film `number` with files `names`; raise `RuntimeError` if the draws differ."""
     if film.get("trouble") == "one_recording":
         return []
     rng = np.random.default_rng([SEED, number])
@@ -64,7 +64,7 @@ def cues_of(number: int, film: dict, names: list[str]) -> list[KnownCue]:
         cues.append((seconds, mood, band, compose(mood, seconds, rng)))
     suffixes = [str(rng.choice(list(CONTAINERS), p=CONTAINER_SHARES)) for _ in cues]
     if not is_same or suffixes != [name.rpartition(".")[2] for name in names]:
-        raise RuntimeError(f"{film['title']} is otherwise here: install the versions of tools/sample/requirements.txt")
+        raise RuntimeError(f"{film['title']} differs from the corpus: install tools/sample/requirements.txt")
     known = [KnownCue(name, *cue, one.piece, one.tempo, one.key) for name, (*cue, one) in zip(names, cues, strict=True)]
     return [cue for cue in known if (CORPUS / "site/audio" / cue.audio).is_file()]  # the others are dead links
 

@@ -1,7 +1,7 @@
-"""The house bands: which instruments a cinema had.
+"""The house bands: the instruments of a cinema.
 
-Idea: an ensemble gives every role of an arrangement to one of its instruments; the melody goes to the instrument whose
-range suits its register. Notes outside a range are folded into it by octaves.
+An ensemble assigns every role of an arrangement to one of its instruments; the melody goes to the instrument whose
+range fits its register. Notes outside a range are moved into it by octaves.
 
 Conventions: programs are General MIDI numbers from 0; a level multiplies velocities.
 """

@@ -1,7 +1,7 @@
-"""What the plots add about the mood of a scene, in words that a summary may use.
+"""Sentences for the plots that describe the mood of a scene in the words of a summary.
 
-Idea: the records tell the story; a closing sentence in most of the paragraphs tells how the scene feels, after the
-scene's own mood or the film's. Sentences name no music.
+The records hold the story; most paragraphs get a closing sentence on the mood of the scene or of the film. Sentences do
+not mention music.
 """
 
 from numpy.random import Generator
@@ -88,12 +88,12 @@ SENTENCES = {
         "It is a dash for life, over every obstacle.",
     ),
 }
-SENTENCE_SHARE = 0.75  # of the paragraphs that close with a sentence on the mood
-MAIN_MOOD_SHARE = 0.6  # of these, on the film's mood; the others on the scene's
+SENTENCE_SHARE = 0.75  # share of paragraphs with a closing sentence on the mood
+MAIN_MOOD_SHARE = 0.6  # share of these on the film's mood; the others are on the scene's
 
 
 def plot_with_moods(film: dict, rng: Generator) -> list[str]:
-    """Return the plot's paragraphs, most of them with a closing sentence; no sentence twice."""
+    """Return the plot's paragraphs, most of them with a closing sentence, all different."""
     unused = {mood: list(rng.permutation(sentences)) for mood, sentences in SENTENCES.items()}
     paragraphs = []
     for number, paragraph in enumerate(film["plot"]):

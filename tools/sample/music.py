@@ -1,9 +1,9 @@
 """Music for the embedded sample corpus: real public-domain compositions arranged for a scene, as in a silent cinema.
 
-Idea: the musicians of a silent cinema chose, for every scene of a film, a passage from the classics after its mood, and
-played it with what band the house had. So does `arrange`: the mood draws a composition from `pieces.yaml` and sets the
-manner of playing (`arrangement`), the ensemble sets the timbre (`ensembles`), a random generator sets all the rest.
-`encode` stores a cue in one of the containers that collections of soundtracks come in.
+The musicians of a silent cinema chose a classical passage for the mood of every scene, and played it with the house
+band. `arrange` does the same: the mood selects a composition from `pieces.yaml` and the style (`arrangement`), the
+ensemble the timbre (`ensembles`), a random generator everything else. `encode` stores a cue in one of the usual
+containers of soundtracks.
 
 Conventions: sound is mono float32 at 24 kHz within -1 to 1. Equal arguments and generator states give equal samples,
 and equal samples give equal bytes. Only maintainers run this: requirements.txt lists the Python packages,
@@ -38,10 +38,10 @@ ENCODERS = {  # container: (PyAV format, codec, sample format)
     "webm": ("webm", "libopus", "flt"),
     "mp3": ("mp3", "libmp3lame", "fltp"),
 }
-BITEXACT = {"fflags": "+bitexact"}  # leaves out dates, versions and random serial numbers
-CODEC_OPTIONS = {"libopus": {"vbr": "constrained"}}  # free VBR spends half as much again on sustained organ chords
-VORBIS_COMPRESSION = 1.0  # libvorbis quality 0, the lowest that libsndfile offers
-VORBIS_RATE = 16_000  # at 24 kHz that quality would take 30 kbit/s, here 23
+BITEXACT = {"fflags": "+bitexact"}  # omits dates, versions and random serial numbers
+CODEC_OPTIONS = {"libopus": {"vbr": "constrained"}}  # free VBR uses 50 % more for sustained organ chords
+VORBIS_COMPRESSION = 1.0  # libvorbis quality 0, the lowest that libsndfile supports
+VORBIS_RATE = 16_000  # 23 kbit/s; 30 kbit/s at 24 kHz
 
 
 class Piece(NamedTuple):
@@ -73,7 +73,7 @@ class Composed(NamedTuple):
 
 @functools.lru_cache(maxsize=1)
 def pieces() -> tuple[Piece, ...]:
-    """The compositions in use, with the moods they serve and what allows their use."""
+    """The compositions, with their moods and licences."""
     table = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
     return tuple(
         Piece(
@@ -90,14 +90,14 @@ def pieces() -> tuple[Piece, ...]:
 
 
 def arrange(mood: str, ensemble: str, seconds: float, rng: Generator) -> Cue:
-    """A passage of a composition that serves the mood, played by the ensemble for exactly so many seconds."""
+    """A passage of a composition for the mood, played by the ensemble, of exactly the given length in seconds."""
     composed = compose(mood, seconds, rng)
     samples = _finished(perform(composed.notes, ensemble, seconds), composed.loudness)
     return Cue(samples, composed.piece, composed.key, composed.tempo)
 
 
 def compose(mood: str, seconds: float, rng: Generator) -> Composed:
-    """What `arrange` performs; the generator is left where `arrange` leaves it."""
+    """Return the arrangement that `arrange` performs, with the same use of the generator."""
     pool = [piece for piece in pieces() if mood in piece.moods]
     piece = pool[int(rng.integers(len(pool)))]
     arranged = set_for_mood(read(piece.source, *(piece.bars or ())), mood, seconds, rng)
@@ -107,7 +107,7 @@ def compose(mood: str, seconds: float, rng: Generator) -> Composed:
 
 
 def _finished(samples: np.ndarray, loudness: float) -> np.ndarray:
-    """Brought to a loudness (dB RMS), as far as the peak allows, with short fades."""
+    """Return the sound at a loudness (dB RMS), limited by its peak, with short fades."""
     gain = 10 ** (loudness / 20) / np.sqrt(np.mean(samples.astype(float) ** 2))
     gain = min(gain, PEAK / np.abs(samples).max())
     times = np.arange(len(samples)) / SAMPLE_RATE
@@ -116,7 +116,7 @@ def _finished(samples: np.ndarray, loudness: float) -> np.ndarray:
 
 
 def encode(samples: np.ndarray, container: str, bitrate: int) -> bytes:
-    """The bytes of an audio file: m4a (AAC), webm (Opus), mp3, or ogg (Vorbis, of one low quality)."""
+    """Return the bytes of an audio file: m4a (AAC), webm (Opus), mp3, or ogg (Vorbis at a fixed low quality)."""
     if container == "ogg":
         return _vorbis(samples)
     form, codec, layout = ENCODERS[container]
@@ -144,7 +144,7 @@ def _frame(samples: np.ndarray, layout: str) -> av.AudioFrame:
 
 
 def _vorbis(samples: np.ndarray) -> bytes:
-    """Through libsndfile, as PyAV's only Vorbis encoder is stereo; PyAV then replaces the random serial number."""
+    """Encode with libsndfile, as PyAV's Vorbis encoder is stereo only; PyAV then replaces the random serial number."""
     encoded, buffer = io.BytesIO(), io.BytesIO()
     resampler = av.AudioResampler(format="flt", layout="mono", rate=VORBIS_RATE)
     frames = resampler.resample(_frame(samples, "flt")) + resampler.resample(None)

@@ -1,22 +1,24 @@
-"""How well the embedded corpus can be ranked at most: by someone who knows the rules that cast it.
+"""The best possible ranking of the embedded corpus, by an oracle that knows the rules of its generation.
 
     PYTHONPATH=. python tools/sample/oracle.py    # after `dvc repro split`, in the project's environment; a minute
 
-The casting of every film is replayed as the build drew it; a poster or page that differs from the corpus's
-own is an error, since the draws would then differ too. The oracle ranks the tracks of the evaluation split. Of each it
-knows the mood and the band exactly, of a film what a variant's inputs can tell by the rules:
+The casting of every film is reproduced from the build's random draws; a poster or page that differs from the corpus is
+an error, as the draws then differ too. The oracle ranks the tracks of the test set. It knows the mood and the band of
+each track, and of a film what the rules derive from a variant's inputs:
 
-    tags            the band that country and genre call for
-    plot            the film's mood, and those of its scenes
-    image           the mood that the poster is drawn after
+    tags            the usual band for country and genre
+    plot            the moods of the film and its scenes
+    image           the mood of the poster
 
-Tracks are ranked by P(mood, band | known) / P(mood, band), which is in proportion to the probability that a track
-belongs to the film: no ranking that looks at one track at a time has a higher expected recall (the probability ranking
-principle, Robertson 1977). Given its film, the mood and the band of a cue are independent. What is not known of a film
-is averaged over the other films of the corpus, in two ways: `rules` takes moods and bands as independent among films,
-`company` as they come together (comedies are comic, so that tags tell of moods too, and plots of bands).
+Tracks are ranked by P(mood, band | known) / P(mood, band), which is proportional to the probability that a track
+belongs to the film: no ranking that scores tracks independently has a higher expected recall (the probability ranking
+principle, Robertson 1977). Given the film, the mood and the band of a cue are independent. Unknown properties of a film
+are averaged over the other films of the corpus, in two ways: `rules` treats moods and bands as independent across
+films, `company` uses their joint distribution (comedies are comic, so that tags are informative about moods, and plots
+about bands).
 
-Axes: m moods, b bands. The figures are those of `pipeline.evaluate`; benchmarks/results/oracle.json has them.
+Axes: m moods, b bands. The metrics are those of `pipeline.evaluate`; they are written to
+benchmarks/results/oracle.json.
 """
 
 import json
@@ -57,17 +59,17 @@ RESULTS = ROOT / "benchmarks/results/oracle.json"
 MOODS, BANDS = sorted(NEIGHBOURS), sorted(ENSEMBLES)
 METRICS = ("recall_at_10", "mrr")
 KINDS = ("rules", COMPANY := "company")
-UNLIKE = 0.1  # what a film counts that is known to differ from the one in question, where one that does not counts 1
+UNLIKE = 0.1  # weight of a film known to differ from the query film, relative to others
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Casting:
-    """What the build drew for a film."""
+    """The build's random draws for a film."""
 
     film: dict  # its record
-    poster: str  # the mood that the poster is drawn after
+    poster: str  # mood of the poster
     cues: list[tuple[str, str]]  # mood and band of each, in the order of the scenes
 
     @cached_property
@@ -82,7 +84,7 @@ class Casting:
 
     @cached_property
     def usual(self) -> str:
-        """The band that country and genre call for."""
+        """The usual band for country and genre."""
         return usual_band(self.film)
 
 
@@ -108,9 +110,9 @@ def main() -> None:
 
 
 def retold(number: int, film: dict) -> Casting:
-    """Return what the build drew for film `number`.
+    """Return the build's draws for film `number`.
 
-    Raises `RuntimeError` where its poster or page is not the corpus's own.
+    Raises `RuntimeError` if its poster or page differs from the corpus.
     """
     rng = np.random.default_rng([SEED, number])
     shown = show(film, rng)
@@ -124,9 +126,9 @@ def retold(number: int, film: dict) -> Casting:
 
 
 def cues_of(rows: list[Row], castings: dict[str, Casting], meta: dict[str, Row]) -> list[tuple[str, str]]:
-    """Return the mood and band of each row of the data set, which is found by its address in meta.json.
+    """Return the mood and band of each row of the data set, located by its URL in meta.json.
 
-    Raises `ValueError` for a row that is cut from a recording of several cues.
+    Raises `ValueError` if a row is cut from a recording of several cues.
     """
     found = []
     for row in rows:
@@ -147,7 +149,7 @@ def figures(
     castings: dict[str, Casting],
     params: Evaluate,
 ) -> Row:
-    """Return averages, intervals and chance of the oracle that knows what `inputs` tell, for the films of `rows`.
+    """Return averages, intervals and chance of the oracle with `inputs`, for the films of `rows`.
 
     `tracks` are the mood and band of each of `rows`.
     """
@@ -168,10 +170,10 @@ def figures(
 
 
 def odds_of(fid: str, inputs: Sequence[str], castings: dict[str, Casting], company: bool) -> np.ndarray:
-    """Return P(mood, band | known) / P(mood, band), float64 [m, b], of a track of film `fid` as `inputs` tell of it.
+    """Return P(mood, band | known) / P(mood, band), float64 [m, b], of a track of film `fid`, given `inputs`.
 
-    A film is as likely to have the moods of any other film i and the usual band of any other film j; with `company`
-    only of i = j. What is known of it weighs them, and takes their place where it is known exactly.
+    A priori a film has the moods of a random other film i and the usual band of a random other film j; with `company`
+    i = j. Known properties weight these films, or replace them if known exactly.
     """
     own, others = castings[fid], [casting for other, casting in castings.items() if other != fid]
     usual = [other.usual for other in others]

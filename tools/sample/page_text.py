@@ -1,7 +1,7 @@
 """The sentences of the generated pages, and the marks inside a paragraph.
 
-Idea: every sentence is built from the facts of a film record, in one of several wordings. Conventions: see pages.py;
-`link_html(title, text)` and the page's citations are handed in.
+Every sentence states facts of a film record in one of several wordings. Conventions: see pages.py; `link_html(title,
+text)` and the page's citations are arguments.
 """
 
 import re
@@ -154,7 +154,7 @@ def joined_html(items: Sequence) -> Markup:
 
 
 def linked_html(parts: Sequence, link_html: LinkHtml) -> Markup:
-    """Text made of strings and of tuples, which are names to link and to enumerate."""
+    """Text from strings and from tuples of names to link and enumerate."""
     return Markup("").join(
         joined_html([link_html(name) for name in part]) if isinstance(part, tuple) else escape(part) for part in parts
     )
@@ -199,7 +199,7 @@ def lead_html(film: dict, rng: Generator, citations, link_html: LinkHtml) -> lis
 
 
 def lead_facts(film: dict, rng: Generator, names_cast: bool) -> list[tuple]:
-    """Further sentences that the record supports, some of them dropped; the cast only where the opening has none."""
+    """Further sentences from the record, some of them dropped; the cast only if the opening has none."""
     minutes, cast, facts = film.get("runtime"), tuple(film["cast"]), []
     if cast and not names_cast:
         facts.append(
@@ -249,7 +249,7 @@ def lead_facts(film: dict, rng: Generator, names_cast: bool) -> list[tuple]:
 
 
 def fact_sections(film: dict, rng: Generator) -> list[tuple[str, tuple]]:
-    """Up to three short sections of text that say again what the record holds."""
+    """Up to three short sections that restate the record."""
     directors, countries = tuple(film["directors"]), joined_html(film["countries"])
     made = [f"The film was made in {countries} under the direction of ", directors, "."]
     if film.get("producers"):

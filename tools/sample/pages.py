@@ -1,10 +1,10 @@
 """Generated encyclopaedia pages: a film record in the markup of today's English Wikipedia (skin Vector 2022).
 
-Idea: this module decides what a page says and which of the forms found in real pages it takes; the templates hold the
-markup. Everything varies by the given random generator: equal arguments give equal pages. Statements come from the
-record only, and no page shows its mood labels.
+This module chooses the content of a page and its form among those of real pages; the templates hold the markup.
+Everything varies with the given random generator: equal arguments give equal pages. Statements come from the record
+only, and no page shows its mood labels.
 Conventions: a function named `*_html` returns safe markup, all other text is escaped by the templates; a plot
-paragraph, less its `sup.reference` marks, reads exactly as in the record.
+paragraph without its `sup.reference` marks is identical to the record.
 """
 
 import json
@@ -136,7 +136,7 @@ def disambiguation(title: str, options: Sequence[str]) -> str:
 
 
 def frame(title: str, categories: list[str], hidden: list[str], rng: Generator) -> dict:
-    """What every page has: its address, revision, edit date and categories."""
+    """The common parts of pages: address, revision, edit date and categories."""
     revision, number = int(rng.integers(1_200_000_000, 1_390_000_000)), int(rng.integers(10_000, 60_000_000))
     settings = {
         "wgBreakFrames": False,
@@ -281,7 +281,7 @@ def body_sections(film: dict, rng: Generator, citations: Citations, long_plot: b
 
 
 def plot_html(film: dict, rng: Generator, citations: Citations, long_plot: bool) -> Markup:
-    """The plot's paragraphs among the things that real plot sections hold: a notice, a comment, a picture."""
+    """The plot's paragraphs with other content of real plot sections: a notice, a comment, a picture."""
     linked: set[str] = set()
     pieces = [page_text.paragraph_html(text, film, rng, citations, link_html, linked) for text in film["plot"]]
     if chance(rng, 0.15):

@@ -1,11 +1,11 @@
-"""The patterns that an accompanist puts under a melody, each a function from a plan and a layer to notes.
+"""Accompaniment patterns, each a function from a plan and a layer to notes.
 
-Idea: what every cinema pianist had in the fingers (Rapée, Motion Picture Moods, 1924): oom-pah, broken chords, held
-chords, tremolo in low octaves, drone, fanfare rhythm, running bass, drum beats. A pattern follows the chords and the
-bass of the composition. Its notes are a beat apart, halved or doubled to come near the pulse that the layer wants.
+They are those of cinema pianists (Rapée, Motion Picture Moods, 1924): oom-pah, broken chords, held chords, tremolo in
+low octaves, drone, fanfare rhythm, running bass, drum beats. A pattern follows the chords and the bass of the
+composition. Its notes are one beat apart, halved or doubled to be near the layer's pulse.
 
-Conventions: times are seconds, pitches MIDI numbers, velocities 1 to 127. A role names who plays: lead, double, chords
-(struck), plucked, pad (held), tremolo, bass, drums; a drum note's pitch is its General MIDI percussion key.
+Conventions: times are seconds, pitches MIDI numbers, velocities 1 to 127. Roles: lead, double, chords (struck),
+plucked, pad (held), tremolo, bass, drums; a drum note's pitch is its General MIDI percussion key.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ class Note(NamedTuple):
 class Layer(NamedTuple):
     pattern: str
     role: str
-    centre: int  # the pitch around which the layer lies
+    centre: int  # central pitch of the layer
     velocity: int
     pulse: float  # the wanted time between its notes
 
@@ -42,7 +42,7 @@ class Plan(NamedTuple):
 
 
 def _ticks(plan: Plan, wanted: float) -> Iterator[tuple[int, float, float, Chord]]:
-    """Number, time, length and chord of the pulses whose length is the beat halved or doubled to come near `wanted`."""
+    """Number, time, length and chord of the pulses; their length is the beat, halved or doubled to be near `wanted`."""
     pulse = plan.beat * 2.0 ** round(np.log2(wanted / plan.beat))
     starts = np.array([chord.start for chord in plan.chords])
     for i in range(int(np.ceil(plan.seconds / pulse))):

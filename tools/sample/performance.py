@@ -1,7 +1,7 @@
-"""How a house band is heard: notes as MIDI, then through FluidSynth.
+"""Rendering of a house band: notes as MIDI, then FluidSynth.
 
-Idea: FluidSynth renders the MIDI file at twice the sampling rate of a cue with fixed settings; a low-pass filter and
-decimation follow, since a SoundFont player does not guard against aliasing.
+FluidSynth renders the MIDI file at twice the sampling rate of a cue with fixed settings, followed by a low-pass filter
+and decimation, as a SoundFont player does not prevent aliasing.
 
 System packages (Debian): fluidsynth and fluid-soundfont-gm (MIT licence); SOUNDFONT names another SoundFont file.
 """
@@ -20,7 +20,7 @@ SAMPLE_RATE = 24_000
 OVERSAMPLING = 2
 FILTER_TAPS = 127
 FILTER_CUTOFF = 11_000.0
-DEFAULT_SOUNDFONT = "/usr/share/sounds/sf2/FluidR3_GM.sf2"  # where fluid-soundfont-gm puts it
+DEFAULT_SOUNDFONT = "/usr/share/sounds/sf2/FluidR3_GM.sf2"  # path of fluid-soundfont-gm
 SYNTH_SETTINGS = {
     "synth.cpu-cores": 1,
     "synth.dynamic-sample-loading": 1,
@@ -41,7 +41,7 @@ TAIL = 0.5  # rendered beyond the cue, for the reverberation
 
 
 def perform(notes: list[Note], ensemble: str, seconds: float) -> np.ndarray:
-    """The sound of the notes played by an ensemble, float32 [t], neither levelled nor faded."""
+    """The sound of the notes played by an ensemble, float32 [t], without level adjustment and fades."""
     with tempfile.TemporaryDirectory() as folder:
         midi, sound = pathlib.Path(folder, "cue.mid"), pathlib.Path(folder, "cue.raw")
         _midi(notes, ENSEMBLES[ensemble], seconds).save(midi)
@@ -95,7 +95,7 @@ def _midi(notes: list[Note], ensemble: Ensemble, seconds: float) -> mido.MidiFil
         channel, player = players[note.role]
         common = {"channel": channel, "note": _folded(note.pitch, player)}
         start = round(note.start * TICKS)
-        end = min(last, start + round(max(SHORTEST_NOTE, note.length) * TICKS))  # a lasting note would never end
+        end = min(last, start + round(max(SHORTEST_NOTE, note.length) * TICKS))  # otherwise the note never ends
         velocity = int(np.clip(note.velocity * player.level, 1, 127))
         events.append((start, 2, mido.Message("note_on", velocity=velocity, **common)))
         events.append((end, 1, mido.Message("note_off", **common)))
@@ -109,7 +109,7 @@ def _midi(notes: list[Note], ensemble: Ensemble, seconds: float) -> mido.MidiFil
 
 
 def _players(notes: list[Note], ensemble: Ensemble) -> dict[str, tuple[int, Instrument]]:
-    """The MIDI channel and instrument of every role that has a player."""
+    """The MIDI channel and instrument of every role with a player."""
     chosen = {role: getattr(ensemble, role) for role in ("chords", "plucked", "pad", "tremolo", "bass")}
     for role, candidates in (("lead", ensemble.lead), ("double", ensemble.double)):
         pitches = [note.pitch for note in notes if note.role == role] or [60]

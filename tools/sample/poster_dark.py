@@ -1,7 +1,7 @@
 """Layouts of the generated posters for the dark moods: sorrow, mystery, terror.
 
-Idea: a layout fixes what is seen (a willow, a lit doorway, a crooked town); the sheet's generator decides where, how
-large, how many, and in which of the palette's colours. Conventions are those of poster_sheet.
+A layout defines the subject (a willow, a lit doorway, a crooked town); the sheet's generator chooses positions, sizes,
+numbers and colours of the palette. Conventions are those of poster_sheet.
 """
 
 import numpy as np

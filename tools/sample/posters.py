@@ -1,8 +1,8 @@
-"""Generated film posters: pure drawing (Pillow and numpy) in the manner of stone lithographs and art-deco prints.
+"""Generated film posters in the style of lithographs and art-deco prints, drawn with Pillow and NumPy.
 
-Idea: a mood chooses a family of palettes and of layouts; the random generator chooses inside the family, shifts the
-hues and places every shape. The art is drawn enlarged on a `Sheet`, set on paper with the film's title, reduced, given
-grain, and encoded as a small JPEG or as a PNG with few colours. Equal arguments give equal bytes.
+A mood selects a family of palettes and layouts; the random generator chooses within the family, shifts the hues and
+places every shape. The art is drawn enlarged on a `Sheet`, placed on paper with the film's title, reduced, given grain,
+and encoded as a small JPEG or as a PNG with few colours. Equal arguments give equal bytes.
 Conventions are those of poster_sheet; sizes in this module are pixels of the finished poster.
 """
 
@@ -207,7 +207,7 @@ def lettering(
 
 
 def plain(text: str) -> str:
-    """Text in the letters that Pillow's own font has: no accents."""
+    """Text without accents, which Pillow's built-in font lacks."""
     folded = unicodedata.normalize("NFKD", text.translate(PLAIN_LETTERS))
     return folded.encode("ascii", "ignore").decode()
 
@@ -237,7 +237,7 @@ def stamp(
     ink: Colour,
     shadow: Colour | None,
 ) -> None:
-    """Set a line's mask on the picture in ink, over a shadow where one is given."""
+    """Draw a line's mask on the picture in ink, over a shadow if given."""
     mask = mask.resize((max(1, int(mask.width * scale)), max(1, int(mask.height * scale * tall))))
     x, y, drop = int(centre - mask.width / 2), int(top), max(2, int(mask.height * 0.06))
     if shadow:

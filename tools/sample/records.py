@@ -1,4 +1,4 @@
-"""The film records, in the order of the corpus, some of them with a trouble of the real web."""
+"""The film records, in the order of the corpus, some of them with a fault of the real web."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import yaml
 
 SEED = 1924
-TROUBLES = (  # films, evenly spread over the list, each with one trouble of the real web
+TROUBLES = (  # for films evenly spread over the list, one fault of the real web each
     "no_poster",
     "dead_link",
     "no_plot",

@@ -1,9 +1,9 @@
-"""From a music21 score to what an accompanist reads off the page: melody, inner voices, chords and key.
+"""Analysis of a music21 score: melody, inner voices, chords and key.
 
-Idea: a score is parsed once and kept as plain arrays, in memory and in the user's cache folder. An excerpt of it is
-reduced to one melodic line (the top part, its rests filled from the parts below) and one chord a beat with its bass,
-found by matching the sounding pitch classes with triads and dominant sevenths. A tune without accompaniment is
-harmonised by the same matching, which prefers the chords of the key.
+A score is parsed once and cached as plain arrays, in memory and in the user's cache folder. An excerpt is reduced to
+one melodic line (the top part, with rests filled from the parts below) and one chord per beat with its bass, found by
+matching the sounding pitch classes with triads and dominant sevenths. A tune without accompaniment is harmonised by the
+same matching, which prefers the chords of the key.
 
 Conventions: a note array is float [n, 3]: onset and duration in quarter notes, MIDI pitch. A pitch class is 0 to 11
 from C. A chord holds from its start to the next chord's start.
@@ -23,7 +23,7 @@ KEY_PROFILES = {
     "minor": (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17),
 }
 SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10, 11)}
-CHORD_SHAPES = {(0, 4, 7): 0.0, (0, 3, 7): 0.0, (0, 4, 7, 10): -0.08, (0, 3, 6): -0.1}  # and how readily it is heard
+CHORD_SHAPES = {(0, 4, 7): 0.0, (0, 3, 7): 0.0, (0, 4, 7, 10): -0.08, (0, 3, 6): -0.1}  # with a bias for each
 FOREIGN_WEIGHT, ROOT_IN_BASS, IN_KEY, SAME_CHORD = 0.6, 0.15, 0.25, 0.12  # weights of the chord matching
 OUTER_GAP = 1.5  # beats without melody after which another part takes it over
 TO_MINOR, TO_MAJOR = {4: 3, 9: 8}, {3: 4, 8: 9, 10: 11}  # degrees moved; the leading note stays (harmonic minor)
@@ -57,7 +57,7 @@ def cache_folder() -> pathlib.Path:
 
 @functools.cache
 def read(source: str, first_bar: int = 0, last_bar: int | None = None) -> Score:
-    """A corpus score, or the bars of it that make one movement (counted from 0, the last one excluded)."""
+    """A corpus score, or the bars of one movement (counted from 0, the last one excluded)."""
     score = _read_whole(source)
     bars = score.bars[first_bar:last_bar]
     start, end = bars[0, 0], bars[-1, 0] + bars[-1, 1]
@@ -71,7 +71,7 @@ def _read_whole(source: str) -> Score:
     if not path.exists():
         parts, bars = _parse(source)
         path.parent.mkdir(parents=True, exist_ok=True)
-        part_file = path.with_name(f"{path.stem}-{os.getpid()}.npz")  # other processes may be reading this score too
+        part_file = path.with_name(f"{path.stem}-{os.getpid()}.npz")  # other processes may read this score
         np.savez_compressed(part_file, bars=bars, **{f"part{i:02d}": part for i, part in enumerate(parts)})
         part_file.replace(path)
     with np.load(path) as stored:
@@ -80,7 +80,7 @@ def _read_whole(source: str) -> Score:
 
 
 def _parse(source: str) -> tuple[list[np.ndarray], np.ndarray]:
-    from music21 import corpus  # here, because it takes seconds to import and cached scores do not need it
+    from music21 import corpus  # imports slowly, and cached scores do not need it
 
     score = corpus.parse(source)
     score.toSoundingPitch(inPlace=True)
@@ -121,7 +121,7 @@ def _add(note, tie, onset: float, rows: list[list[float]], open_ties: dict[int, 
 
 
 def excerpt(score: Score, start: float, length: float) -> Excerpt:
-    """The music of `length` quarter notes from `start`; a score that ends before begins again."""
+    """The music of `length` quarter notes from `start`; a shorter score is repeated."""
     total = score.bars[-1, 0] + score.bars[-1, 1]
     repeats = 1 + int((start + length) // total)
     parts = [np.concatenate([_moved(part, i * total - start) for i in range(repeats)]) for part in score.parts]
@@ -167,7 +167,7 @@ def find_key(notes: np.ndarray) -> tuple[int, str]:
 
 
 def harmony(notes: np.ndarray, tonic: int, mode: str, beat: float, length: float) -> tuple[Chord, ...]:
-    """One chord a beat, equal neighbours joined; a beat of silence keeps the chord before it."""
+    """One chord per beat, equal neighbours joined; a silent beat keeps the previous chord."""
     chords: list[Chord] = []
     for start in np.arange(0, length, beat):
         end = min(start + beat, length)

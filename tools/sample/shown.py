@@ -1,7 +1,7 @@
-"""What a film shows before any music plays: its plot, poster and page.
+"""The visible parts of a film: its plot, poster and page.
 
-Idea: one generator draws all of a film in one order: plot, poster, page, then the casting of its cues. What is drawn
-here leaves it where the casting begins, so that the casting can be told again without the music.
+One generator draws everything of a film in a fixed order: plot, poster, page, then the casting of its cues. After this
+module's draws it is at the start of the casting, so that the casting can be reproduced without the music.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ NAME_LENGTH = 12
 
 
 class Shown(NamedTuple):
-    mood: str  # that the poster is drawn after
+    mood: str  # of the poster
     picture: bytes
     picture_name: str
     page: str  # HTML
@@ -46,5 +46,5 @@ def page_name(film: dict) -> str:
 
 
 def name_of(data: bytes, suffix: str) -> str:
-    """Return the name of a file that holds `data`: only its content decides it."""
+    """Return the name of a file with `data`, derived from its content."""
     return f"{hashlib.sha256(data).hexdigest()[:NAME_LENGTH]}.{suffix.lstrip('.')}"
