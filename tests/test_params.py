@@ -1,7 +1,9 @@
+import difflib
 import re
 from pathlib import Path
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
 from pipeline.core.errors import ParamsError
@@ -45,6 +47,28 @@ def load(tmp_path):
 def test_our_own_are_valid():
     params = load_params(OURS)
     assert params.variant in params.variants
+
+
+@pytest.mark.parametrize(
+    ("change", "lines"),
+    [
+        ("train.seed=2", 1),
+        ("variant=ImTa", 1),
+        ("train.patience=3", 1),
+        ("model.temperature=0.1", 1),
+        ("variants.Any.drop_inputs=0.3", 1),
+        ("+variants.Three=[tags,plot,image]", 4),
+        ("evaluate.ks=[1,5,10,20,50]", 1),
+    ],
+)
+def test_dvc_changes_only_the_lines_of_a_parameter(tmp_path, change, lines):
+    path, before = tmp_path / "params.yaml", OURS.read_text(encoding="utf-8")
+    path.write_text(before, encoding="utf-8")
+    apply_overrides(path, [change])  # as `dvc exp run --set-param`
+    after = path.read_text(encoding="utf-8")
+    changed = [line for line in difflib.ndiff(before.splitlines(), after.splitlines()) if line[0] in "-+"]
+    assert len({line[2:].partition(":")[0] for line in changed}) == lines
+    load_params(path)
 
 
 @pytest.mark.parametrize("key", ["train.no_such_key", "scrap", "features.audio.hops", "model.query.wdith"])

@@ -1,13 +1,14 @@
-"""Presets are merged into params.yaml: comments stay, changes are returned, an invalid preset changes nothing."""
+"""Presets are merged into params.yaml: comments stay, changes can be undone, an invalid one changes nothing."""
 
 import dataclasses
 import shutil
 from pathlib import Path
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 
 from pipeline.apps.checkpoint.published import ARCHITECTURE, AUDIO
-from pipeline.apps.presets import apply_preset
+from pipeline.apps.presets import apply_preset, preset_names, undo_preset
 from pipeline.core.errors import ParamsError
 from pipeline.corpus import load_films
 from pipeline.params import load_params
@@ -51,7 +52,7 @@ def test_paper_gives_the_papers_widths_and_keeps_comments(root):
 def test_reference_is_a_list_on_the_real_web_and_sample_leads_back(root):
     before = (root / "params.yaml").read_text()
     apply_preset(root, "reference")
-    assert "serve: null " in (root / "params.yaml").read_text()
+    assert "serve:  " in (root / "params.yaml").read_text()  # null, as DVC writes it
     params = load_params(root / "params.yaml")
     assert (params.corpus.folder, params.corpus.serve) == ("data/reference", None)
     films = load_films(ROOT / params.corpus.folder, params.corpus.search)
@@ -77,3 +78,51 @@ def test_invalid_preset_leaves_params_as_they_were(root, text):
         apply_preset(root, "bad")
     assert (root / "params.yaml").read_bytes() == before
     assert [path.name for path in root.glob(".part-*")] == []
+
+
+@pytest.mark.parametrize("name", preset_names(ROOT))
+def test_preset_writes_as_dvc_does(root, name):
+    changes = apply_preset(root, name)
+    once = (root / "params.yaml").read_bytes()
+    apply_overrides(root / "params.yaml", [])
+    assert (root / "params.yaml").read_bytes() == once
+    before = (ROOT / "params.yaml").read_bytes()
+    lines = zip(before.splitlines(), once.splitlines(), strict=True)
+    assert sum(old != new for old, new in lines) == len(changes)
+
+
+@pytest.mark.parametrize("name", sorted({*preset_names(ROOT)} - {"sample"}))
+def test_undo_restores_the_file(root, name):
+    before = (root / "params.yaml").read_bytes()
+    changes = apply_preset(root, name)
+    assert sorted(undo_preset(root)) == sorted((key, new, old) for key, old, new in changes)
+    assert (root / "params.yaml").read_bytes() == before
+    with pytest.raises(ParamsError, match="no preset to undo"):
+        undo_preset(root)
+
+
+def test_undo_keeps_other_changes_and_refuses_to_lose_any(root):
+    (root / "presets/row.yaml").write_text("variants: {Three: [tags, plot, image]}\ntrain: {epochs: 7}\n")
+    assert apply_preset(root, "row") == [
+        ("variants.Three", None, ["tags", "plot", "image"]),
+        ("train.epochs", 60, 7),
+    ]
+    assert "Three" in load_params(root / "params.yaml").variants
+    apply_overrides(root / "params.yaml", ["train.seed=3", "train.epochs=8"])
+    changed = (root / "params.yaml").read_bytes()
+    with pytest.raises(ParamsError, match=r"train\.epochs .* found 8, expected 7"):
+        undo_preset(root)
+    assert (root / "params.yaml").read_bytes() == changed
+    apply_overrides(root / "params.yaml", ["train.epochs=7"])
+    undo_preset(root)
+    params, before = load_params(root / "params.yaml"), load_params(ROOT / "params.yaml")
+    assert params == dataclasses.replace(before, train=dataclasses.replace(before.train, seed=3))
+
+
+def test_undo_is_of_the_last_preset_that_changed_something(root):
+    apply_preset(root, "reference")
+    once = (root / "params.yaml").read_bytes()
+    apply_preset(root, "log-mel")
+    apply_preset(root, "log-mel")
+    undo_preset(root)
+    assert (root / "params.yaml").read_bytes() == once

@@ -21,10 +21,14 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_each_change_is_printed(capsys):
     assert main(["preset", "paper"]) == 0
-    *changes, summary = capsys.readouterr().out.splitlines()
+    *changes, summary, way_back = capsys.readouterr().out.splitlines()
     assert "model.audio.channels: 8 → 128" in changes
     assert summary.startswith(f"{len(changes)} parameters changed")
-    assert "`dvc repro`" in summary
+    assert "`dvc repro`" in summary and "preset --undo" in way_back
+    assert main(["preset", "--undo"]) == 0
+    assert "model.audio.channels: 128 → 8" in capsys.readouterr().out.splitlines()
+    assert main(["preset", "--undo"]) == 1
+    assert "found no preset to undo" in capsys.readouterr().err
 
 
 def test_nothing_is_printed_as_yaml_does(capsys):

@@ -131,7 +131,7 @@ def test_the_presets_features_are_those_that_the_model_wants(import_state, state
 
 def test_text_comes_first_whatever_the_order_in_params(import_state, state_of, work):
     text = (work / "params.yaml").read_text()
-    (work / "params.yaml").write_text(text.replace(f"{BOTH}: [plot, image]", f"{BOTH}: [image, plot]"))
+    (work / "params.yaml").write_text(text.replace(f"  {BOTH}:\n  - plot\n  - image\n", f"  {BOTH}: [image, plot]\n"))
     assert load_params(work / "params.yaml").variants[BOTH].inputs == ["image", "plot"]
     state = state_of(("text", "image"))
     import_state(state, BOTH)
@@ -229,7 +229,7 @@ def test_unknown_variant_and_one_of_two_texts_are_refused(refused, state_of, wor
     state = state_of(("text",))
     assert "variant: found 'Nope', allowed are " in refused(state, "Nope")
     text = (work / "params.yaml").read_text()
-    (work / "params.yaml").write_text(text.replace(f"{TEXT}: [tags]", f"{TEXT}: [tags]\n  Two: [tags, plot]"))
+    (work / "params.yaml").write_text(text.replace("variants:\n", "variants:\n  Two: [tags, plot]\n"))
     assert "inputs: found tags, plot, the reference has one text" in refused(state, "Two")
 
 
