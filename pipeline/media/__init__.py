@@ -1,1 +1,1 @@
-"""Files of strangers, opened safely: recordings, pictures, pages."""
+"""Safe decoding of untrusted files: recordings, pictures, pages."""

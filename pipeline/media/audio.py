@@ -1,9 +1,8 @@
-"""Recordings as streams: any container in, frames or mono samples out, a block at a time; and samples as MP3.
+"""Decoding of recordings to frames or mono samples, block by block, and encoding of samples as MP3.
 
-Files come from strangers: only the containers of `SUFFIXES` are opened, and nothing that such a file points to. What
-cannot be decoded is skipped packet by packet, as players do, and shows in the decoded length. Whatever else goes wrong
-is a `NotAudioError`; only what the disk itself refuses is an `OSError`. A decoder that crashes ends this process:
-`pipeline.media.sandbox` decodes in another one.
+Files are untrusted: only the containers of `SUFFIXES` are opened, and no files to which they refer. Undecodable
+packets are skipped, as players do, which shows in the decoded length. Other failures are a `NotAudioError`; only disk
+errors are an `OSError`. A crash in a decoder ends this process: `pipeline.media.sandbox` decodes in another one.
 """
 
 import struct
@@ -22,7 +21,7 @@ from av.filter import Graph
 from pipeline.core.files import sha256_of
 from pipeline.core.text import one_line
 
-SUFFIXES = {  # FFmpeg's name of the container: the suffix of our file; none that is a list of other files
+SUFFIXES = {  # FFmpeg's name of the container: the suffix of our file; no formats that refer to other files
     "matroska,webm": ".webm",
     "mov,mp4,m4a,3gp,3g2,mj2": ".m4a",
     "mp3": ".mp3",
@@ -55,14 +54,14 @@ SUFFIXES = {  # FFmpeg's name of the container: the suffix of our file; none tha
     "wv": ".wv",
 }
 OPTIONS = {"format_whitelist": ",".join(SUFFIXES), "protocol_whitelist": "file"}
-BLOCK = 1 << 16  # samples of a channel that are gathered before they are resampled
-CANCELLED = 0.02  # energy of the channels' sum, of their energies' sum: 1 where they differ, 0 where they are opposite
-U8_ZERO = 128  # of samples without a sign
+BLOCK = 1 << 16  # samples per channel that are collected before resampling
+CANCELLED = 0.02  # energy of the channels' sum over the sum of their energies: 1 if uncorrelated, 0 if opposite
+U8_ZERO = 128  # zero of unsigned samples
 REASON_CHARS = 200
 TAG_CHARS = 4096
 
-LAME_QUALITY = 3  # LAME's own default, and so that of the ffmpeg program
-LAME_DELAY = 576  # samples that LAME puts in front
+LAME_QUALITY = 3  # the default of LAME and of the ffmpeg program
+LAME_DELAY = 576  # samples that LAME prepends
 BIT_RATES = (  # kbit/s of MPEG-2 and MPEG-1 Layer III by the header's four bits less one (ISO/IEC 11172-3 and 13818-3)
     (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
@@ -72,32 +71,32 @@ Source = tuple[str, str, int]  # sample format, layout, rate in Hz
 
 
 class NotAudioError(Exception):
-    """A file holds no audio that can be decoded; becomes a row."""
+    """A file has no decodable audio; becomes a row."""
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[InputContainer]:
-    """Yield the open container of `path`; raise `NotAudioError` unless it is one of `SUFFIXES` and holds audio.
+    """Yield the open container of `path`; raise `NotAudioError` unless it is one of `SUFFIXES` and has audio.
 
-    So does whatever PyAV raises within the block. Bytes of tags that are not UTF-8, as in old MP3s, are halves of
-    characters in its metadata.
+    Exceptions of PyAV in the block are also raised as `NotAudioError`. Non-UTF-8 bytes in tags, as in old MP3s, are
+    surrogates in its metadata.
     """
     try:
         with av.open(str(path.absolute()), options=OPTIONS, metadata_errors="surrogateescape") as container:
             if not container.streams.audio:
-                raise NotAudioError(f"it holds no audio ({container.format.long_name})")
+                raise NotAudioError(f"it has no audio ({container.format.long_name})")
             if container.streams.audio[0].codec_context is None:
                 raise NotAudioError("no decoder for its audio is known")
             yield container
     except NotAudioError:
         raise
-    except Exception as error:  # whatever a damaged or hostile file makes of PyAV
+    except Exception as error:  # a damaged or hostile file may cause any exception
         _raise_of_disk(error, path)
         raise NotAudioError(reason_of(error)) from None
 
 
 def frames(container: InputContainer) -> Iterator[av.AudioFrame]:
-    """Yield the decoded frames of the first audio stream, up to where it can be read."""
+    """Yield the decoded frames of the first audio stream, as far as it can be read."""
     packets = container.demux(container.streams.audio[0])
     while True:
         try:
@@ -115,9 +114,9 @@ def frames(container: InputContainer) -> Iterator[av.AudioFrame]:
 
 
 def metadata(path: Path) -> dict[str, str]:
-    """Return the tags of the file at `path` by their names in small letters; raise as `opened` does.
+    """Return the tags of the file at `path` by their names in lower case; raise as `opened` does.
 
-    Those of the whole file go before those of its audio stream.
+    Tags of the whole file take precedence over those of its audio stream.
     """
     with opened(path) as container:
         tags = {**container.streams.audio[0].metadata}, {**container.metadata}
@@ -125,12 +124,12 @@ def metadata(path: Path) -> dict[str, str]:
 
 
 def mono(path: Path, sample_rate: int) -> Iterator[np.ndarray]:
-    """Yield the recording as int16 blocks [t]: the mix of its channels, resampled to `sample_rate` Hz.
+    """Yield the recording as int16 blocks [t]: its channels mixed, resampled to `sample_rate` Hz.
 
-    The mix is FFmpeg's, of two channels their mean; of layouts that FFmpeg cannot mix (ambisonics, nine channels) the
-    mean. Where channels cancel (a stereo file in opposite phase), one stands for all, block by block of the file's own
-    samples: the first, or a later one from where it has twice the energy. Raises `NotAudioError` for what cannot be
-    decoded, and for samples that are NaN or infinite.
+    The mix is FFmpeg's, for two channels their mean; for layouts that FFmpeg cannot mix (ambisonics, nine channels) the
+    mean. If channels cancel out (a stereo file in opposite phase), a single channel is used for that block: the last
+    one used, at first channel 0, unless another has twice its energy. Raises `NotAudioError` if it cannot be decoded,
+    and for samples that are NaN or infinite.
     """
     with opened(path) as container:
         mixer: _Mixer | None = None
@@ -145,18 +144,18 @@ def mono(path: Path, sample_rate: int) -> Iterator[np.ndarray]:
 
 
 def reason_of(error: Exception) -> str:
-    """Return what an exception of decoding means, as the reason of a row."""
+    """Return the reason for a row from an exception in decoding."""
     if isinstance(error, MemoryError):
-        return "decoding it takes too much memory"
+        return "out of memory while decoding it"
     if isinstance(error, av.FFmpegError):
-        return f"it is no audio file that can be decoded ({error.strerror})"
+        return f"not a decodable audio file ({error.strerror})"
     return one_line(f"it cannot be decoded ({type(error).__name__}: {error})", REASON_CHARS)
 
 
 def write_mp3(path: Path, samples: np.ndarray, sample_rate: int, bit_rate: int) -> None:
-    """Write int16 mono `samples` [t] as MP3; the same samples give the same bytes.
+    """Write int16 mono `samples` [t] as MP3; the same samples result in the same bytes.
 
-    By LAME through lameenc: in the wheels of PyAV it is built without its vector code and takes 2.7 times as long.
+    Uses LAME through lameenc: PyAV's wheels have a build without vector code, which takes 2.7 times as long.
     """
     encoder = lameenc.Encoder()
     encoder.silence()
@@ -170,21 +169,21 @@ def write_mp3(path: Path, samples: np.ndarray, sample_rate: int, bit_rate: int) 
 
 
 class _Mixer:
-    """Frames of one format, layout and rate on their way to mono blocks.
+    """Converts frames of one format, layout and rate to mono blocks.
 
-    They are gathered first: to look at each frame, or to pull after each, would take longer than to decode it.
+    Frames are collected first: examining or pulling each frame would take longer than decoding it.
     """
 
     def __init__(self, frame: av.AudioFrame, sample_rate: int) -> None:
         self._source = _source_of(frame)
         name, layout, rate = self._source
-        known = name if name in format_dtypes else "dblp"  # PyAV makes no arrays of others
-        self._size = max(1, min(BLOCK, BLOCK * rate // sample_rate))  # a low rate becomes many samples
+        known = name if name in format_dtypes else "dblp"  # PyAV cannot convert others to arrays
+        self._size = max(1, min(BLOCK, BLOCK * rate // sample_rate))  # low rates expand to many samples
         self._gathered = 0
-        self._chosen = 0  # the channel that last stood for all
+        self._chosen = 0  # the last channel used alone
         size = {"nb_out_samples": str(self._size), "pad": "0"}
         self._gather = _graph(self._source, {"aformat": {"sample_fmts": known}, "asetnsamples": size})
-        # To int16: only then does FFmpeg scale the mix so that it cannot clip, whatever the codec's own format.
+        # To int16: only then does FFmpeg scale the mix to avoid clipping, for all formats of codecs.
         mix = {"aformat": {"sample_rates": str(sample_rate), "sample_fmts": "s16", "channel_layouts": "mono"}}
         self._layout, self._channels = layout, frame.layout.nb_channels
         try:
@@ -197,7 +196,7 @@ class _Mixer:
         return _source_of(frame) == self._source
 
     def mixed(self, frame: av.AudioFrame) -> Iterator[np.ndarray]:
-        """Take in a frame and yield the blocks that are ready."""
+        """Add a frame and yield the blocks that are ready."""
         self._gather.push(frame)
         self._gathered += frame.samples
         if self._gathered >= self._size:
@@ -205,7 +204,7 @@ class _Mixer:
             yield from self._blocks()
 
     def rest(self) -> Iterator[np.ndarray]:
-        """Yield what has not been yielded; nothing can be taken in after that."""
+        """Yield the remaining blocks; no frames can be added afterwards."""
         self._gather.push(None)
         yield from self._blocks()
         self._mix.push(None)
@@ -217,7 +216,7 @@ class _Mixer:
             yield from (block.to_ndarray()[0] for block in _pulled(self._mix))
 
     def _mixable(self, block: av.AudioFrame) -> av.AudioFrame:
-        """Return the block, or one of equal channels for FFmpeg to mix in its stead."""
+        """Return the block, or one with equal channels for FFmpeg to mix instead."""
         channels = _channels(block)
         kind = channels[0].dtype.kind
         with np.errstate(over="ignore", invalid="ignore"):
@@ -226,7 +225,7 @@ class _Mixer:
                 waves = [wave - U8_ZERO for wave in waves]
             energies = np.array([wave @ wave for wave in waves])
             if kind == "f" and not np.isfinite(energies).all() and not all(np.isfinite(c).all() for c in channels):
-                raise NotAudioError("it holds samples that are NaN or infinite")
+                raise NotAudioError("it has samples that are NaN or infinite")
             total = sum(waves[1:], waves[0])
             cancelled = total @ total < CANCELLED * energies.sum()
         if cancelled:
@@ -246,7 +245,7 @@ class _Mixer:
 
 
 def _channels(block: av.AudioFrame) -> list[np.ndarray]:
-    """Return the samples [t] of each channel, in the memory of the block."""
+    """Return the samples [t] of each channel, as views of the block's memory."""
     planes = [np.frombuffer(memoryview(plane), format_dtypes[block.format.name]) for plane in block.planes]
     if block.format.is_planar:
         return [plane[: block.samples] for plane in planes]
@@ -279,7 +278,7 @@ def _pulled(graph: Graph) -> Iterator[av.AudioFrame]:
 
 
 def _raise_of_disk(error: Exception, path: Path) -> None:
-    """Raise what the disk refuses. FFmpeg has the system's errors for damaged files too, so the file is read here."""
+    """Raise disk errors. FFmpeg has system errors for damaged files too, therefore the file is read here."""
     if isinstance(error, OSError):
         if not isinstance(error, av.FFmpegError):
             raise error
@@ -287,9 +286,9 @@ def _raise_of_disk(error: Exception, path: Path) -> None:
 
 
 def _info_frame(data: bytes, length: int, sample_rate: int) -> bytes:
-    """Return the frame of LAME's tag, which tells players how much of the beginning and end is padding.
+    """Return the frame of LAME's tag, which gives players the padding at the beginning and end.
 
-    An MP3 frame of silence, whose data are `Info`, flags, frames, bytes, and LAME's extension (Mp3 Info Tag rev 1).
+    A silent MP3 frame with the data `Info`, flags, frames, bytes, and LAME's extension (Mp3 Info Tag rev 1).
     """
     mpeg1 = sample_rate >= 32000
     rates, slots, side, per_frame = BIT_RATES[mpeg1], (144 if mpeg1 else 72), (17 if mpeg1 else 9), (576, 1152)[mpeg1]

@@ -1,4 +1,4 @@
-"""Loudness (EBU R 128, which is ITU-R BS.1770 with its gates) by FFmpeg's filter, and peak.
+"""Loudness (EBU R 128: gated ITU-R BS.1770) by FFmpeg's filter, and peak.
 
 The samples are one channel: a sine of 997 Hz at full scale has -3.01 LUFS.
 """
@@ -9,13 +9,13 @@ import av
 import numpy as np
 from av.filter import Graph
 
-GATE_LUFS = -70.0  # what is quieter does not count; a segment of nothing else has no loudness
-BLOCK_SECONDS = 0.4  # nor has one that is shorter than a gating block
+GATE_LUFS = -70.0  # quieter blocks are ignored; a segment with no others has no loudness
+BLOCK_SECONDS = 0.4  # of a gating block; shorter segments have no loudness
 FULL_SCALE = 32768
 
 
 def loudness_lufs(samples: np.ndarray, sample_rate: int) -> float | None:
-    """Return the integrated loudness of int16 mono `samples` [t]; None below the gate, and of less than 0.4 s."""
+    """Return the integrated loudness of int16 mono `samples` [t]; None below the gate, or for less than 0.4 s."""
     if len(samples) < BLOCK_SECONDS * sample_rate:
         return None
     whole = samples[: len(samples) // (sample_rate // 10) * (sample_rate // 10)]  # steps of 100 ms
@@ -30,15 +30,15 @@ def loudness_lufs(samples: np.ndarray, sample_rate: int) -> float | None:
     last = None
     while True:
         try:
-            last = graph.pull()  # a frame a step, with the loudness up to there
+            last = graph.pull()  # one frame per step, with the loudness so far
         except av.EOFError:
             break
-    assert last is not None, "a step or more went in"
+    assert last is not None, "at least one step"
     value = float(last.metadata["lavfi.r128.I"])
     return value if math.isfinite(value) and value > GATE_LUFS else None
 
 
 def peak_dbfs(samples: np.ndarray) -> float | None:
-    """Return the highest absolute sample in dB below full scale, at most 0; None where all are 0."""
+    """Return the highest absolute sample in dB relative to full scale, at most 0; None if all are 0."""
     peak = max(int(samples.max()), -int(samples.min()))
     return round(20 * math.log10(peak / FULL_SCALE), 3) + 0.0 if peak else None  # no -0.0

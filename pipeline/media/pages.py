@@ -1,8 +1,8 @@
-"""Pages of strangers: the text of their bytes, by the rules of browsers, and their trees.
+"""Untrusted web pages: decoding to text, by the rules of browsers, and parsing.
 
-A byte order mark decides the encoding, else the charset of the answer's header, else the one that the page declares,
-else UTF-8. Only encodings of the web count (https://encoding.spec.whatwg.org/#names-and-labels): Python knows others
-that are no text, or that take quadratic time.
+The encoding is given by a byte order mark, else by the response header, else by the page's declaration, else UTF-8.
+Only encodings of the web are accepted (https://encoding.spec.whatwg.org/#names-and-labels): Python has others that
+are not text, or that take quadratic time.
 """
 
 import codecs
@@ -12,7 +12,7 @@ from typing import TypeAlias
 from bs4.dammit import EncodingDetector
 from lxml import etree
 
-PRESCAN_BYTES = 1024  # in which browsers look for a declaration; the search is quadratic on hostile pages
+PRESCAN_BYTES = 1024  # searched for a declaration, as in browsers; the search is quadratic on hostile pages
 MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 AS_BROWSERS_READ = {"iso8859-1": "cp1252", "ascii": "cp1252", "gb2312": "gb18030", "utf-16": "utf-16-le"}
 ENCODINGS = frozenset(
@@ -26,21 +26,21 @@ Element: TypeAlias = etree._Element
 
 
 def page_text(data: bytes, charset: str) -> str:
-    """Return a page as text without a byte order mark; what cannot be decoded becomes U+FFFD.
+    """Return a page as text without a byte order mark; undecodable bytes become U+FFFD.
 
-    `charset` is the header's, "" for none.
+    `charset` is that of the header, "" for none.
     """
     for mark, encoding in MARKS:
         if data.startswith(mark):
             return data.removeprefix(mark).decode(encoding, "replace")
     declared = EncodingDetector.find_declared_encoding(data[:PRESCAN_BYTES], is_html=True) or ""
-    if (_encoding(declared) or "").startswith("utf-16"):  # it was read as ASCII, so it is not
+    if (_encoding(declared) or "").startswith("utf-16"):  # it was readable as ASCII, therefore it is not UTF-16
         declared = ""
     return data.decode(_encoding(charset) or _encoding(declared) or "utf-8", "replace")
 
 
 def read_tree(text: str) -> Element:
-    """Return the root of a page; an empty `html` element when there is nothing to read."""
+    """Return the root of a page; an empty `html` element if it is empty."""
     parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
     try:
         root = etree.fromstring(text.encode(), parser)
@@ -50,7 +50,7 @@ def read_tree(text: str) -> Element:
 
 
 def infoboxes(tree: Element) -> Iterator[Element]:
-    """Yield the infoboxes in page order; one inside another belongs to the outer one."""
+    """Yield the infoboxes in page order; a nested one is part of the outer one."""
     walker = etree.iterwalk(tree, events=("start",), tag="table")
     for _, table in walker:
         if "infobox" in str(table.get("class", "")).split():
@@ -59,7 +59,7 @@ def infoboxes(tree: Element) -> Iterator[Element]:
 
 
 def _encoding(label: str) -> str | None:
-    """Return Python's name for a charset's label; None for no encoding of the web."""
+    """Return Python's name for a charset's label; None if it is not an encoding of the web."""
     try:
         name = codecs.lookup(label.strip()).name
     except (LookupError, ValueError):

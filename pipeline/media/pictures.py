@@ -1,4 +1,4 @@
-"""Pictures of unknown origin, decoded safely: not too large, upright, in RGB, transparent parts on white."""
+"""Safe decoding of untrusted pictures: limited size, upright, RGB, transparency on white."""
 
 import struct
 import warnings
@@ -9,12 +9,12 @@ from PIL import Image, ImageOps
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
 WHITE = (255, 255, 255)
-BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error)  # what Pillow raises on broken files, and ...
-DAMAGE = (*BROKEN, TypeError, AttributeError, LookupError, ArithmeticError)  # ... on odd values in them
+BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error)  # raised by Pillow for broken files
+DAMAGE = (*BROKEN, TypeError, AttributeError, LookupError, ArithmeticError)  # and for invalid values in them
 
 
 class BadPictureError(Exception):
-    """The file is no picture that can be used: `problem` says why, `cause` names the exception of Pillow, if any."""
+    """The file is not a usable picture: `problem` is the reason, `cause` the name of Pillow's exception, if any."""
 
     def __init__(self, problem: str, cause: str = "") -> None:
         super().__init__(f"{problem}: {cause}" if cause else problem)
@@ -22,13 +22,13 @@ class BadPictureError(Exception):
 
 
 def read_picture(source: Path | BinaryIO, max_pixels: int) -> Image.Image:
-    """Return the first frame of a JPEG, PNG, GIF or WebP file as `as_rgb` gives it, upright as the camera says.
+    """Return the first frame of a JPEG, PNG, GIF or WebP file by `as_rgb`, oriented by its EXIF data.
 
-    Raises `FileNotFoundError` when there is no file, `BadPictureError` for one of another format, for a damaged one,
-    and, before decoding it, for more than `max_pixels`.
+    Raises `FileNotFoundError` if it is missing, `BadPictureError` if it is of another format, damaged or larger than
+    `max_pixels`, which is checked before decoding.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # on size, which is checked here, and on damaged notes of cameras
+        warnings.simplefilter("ignore")  # about size, checked here, and damaged EXIF data
         try:
             with Image.open(source, formats=FORMATS) as image:
                 if image.width * image.height > max_pixels:
@@ -45,7 +45,7 @@ def read_picture(source: Path | BinaryIO, max_pixels: int) -> Image.Image:
 
 def as_rgb(image: Image.Image) -> Image.Image:
     """Return a picture of any mode in RGB: 16 bits scaled to 8, transparent parts on white."""
-    if image.mode.startswith("I"):  # 16 bits a pixel, which convert() would clip
+    if image.mode.startswith("I"):  # 16 bits per pixel, which convert() would clip
         image = image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
     if image.has_transparency_data:
         image = image.convert("RGBA")
@@ -54,8 +54,8 @@ def as_rgb(image: Image.Image) -> Image.Image:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Return the image as the camera says; as it is where the camera's note is damaged."""
+    """Return the image oriented by its EXIF data; unchanged if these are damaged."""
     try:
         return ImageOps.exif_transpose(image)
-    except DAMAGE:  # the image itself is whole
+    except DAMAGE:  # the image itself is valid
         return image

@@ -1,8 +1,7 @@
-"""Files of strangers decoded in another process: a decoder that crashes, hangs or takes all memory costs one file.
+"""Decoding of untrusted files in another process: a crash, hang or memory exhaustion affects one file only.
 
-The process starts when it is first needed, imports little more than NumPy and PyAV, and decodes one file after another,
-so that it costs little time. It decodes one part ahead, ends with its parent, and has limited memory; each file has a
-time limit.
+For low overhead, the process starts on first use, imports little more than NumPy and PyAV, and is reused for further
+files. It decodes one part ahead, ends with its parent, and has limited memory; each file has a time limit.
 """
 
 import os
@@ -28,24 +27,24 @@ from pipeline.media.audio import NotAudioError, reason_of
 
 Result = TypeVar("Result")
 
-SECONDS = 60.0  # that a file is waited for, and beside it ...
-SECONDS_PER_MB = 10.0  # ... ten times what the slowest codecs (APE at its highest level) take
-MEMORY_BYTES = 1 << 31  # of a process
+SECONDS = 60.0  # time limit of a file, plus:
+SECONDS_PER_MB = 10.0  # ten times the time of the slowest codecs (APE at its highest level)
+MEMORY_BYTES = 1 << 31  # per process
 START = "import sys; sys.path[:] = sys.argv[3:]; from pipeline.media.sandbox import serve; serve(*sys.argv[1:3])"
 STDIN = 0
 PART, ERROR, END = "part", "error", "end"
 
-_idle: list["_Decoder"] = []  # processes that wait for a file
-_running: set["_Decoder"] = set()  # all of them: the garbage collector must not close what a generator will still use
+_idle: list["_Decoder"] = []  # processes waiting for a file
+_running: set["_Decoder"] = set()  # all: the garbage collector must not close those still in use by a generator
 
 
 def mono(path: Path, sample_rate: int) -> Iterator[np.ndarray]:
-    """Yield what `pipeline.media.audio.mono` yields, and raise what it raises."""
+    """Yield the blocks of `pipeline.media.audio.mono`; raises the same exceptions."""
     yield from decoded(audio.mono, path, sample_rate)
 
 
 def metadata(path: Path) -> dict[str, str]:
-    """Return what `pipeline.media.audio.metadata` returns, and raise what it raises."""
+    """Return the tags of `pipeline.media.audio.metadata`; raises the same exceptions."""
     return call(audio.metadata, path)
 
 
@@ -56,10 +55,10 @@ def call(function: Callable[..., Result], path: Path, *arguments: Any) -> Result
 
 
 def decoded(work: Callable[..., Iterator[Result]], path: Path, *arguments: Any) -> Iterator[Result]:
-    """Yield what `work(path, *arguments)` yields in another process, which must be able to import it.
+    """Yield the items of `work(path, *arguments)`, run in another process, which must be able to import it.
 
-    Raises `NotAudioError` where it crashes, takes longer than the size of the file allows, or more memory than there
-    is, and for whatever else it raises but an `OSError`, which comes out.
+    Raises `NotAudioError` if it crashes, exceeds the time limit for the file's size or the memory limit, and for all
+    its exceptions except `OSError`, which propagates.
     """
     seconds = SECONDS + path.stat().st_size / 1e6 * SECONDS_PER_MB
     decoder = _taken() or _Decoder()
@@ -72,13 +71,13 @@ def decoded(work: Callable[..., Iterator[Result]], path: Path, *arguments: Any) 
 
 
 def close() -> None:
-    """End the processes that wait for a file."""
+    """End the idle processes."""
     while decoder := _taken():
         decoder.end()
 
 
 def serve(descriptor: str, memory_bytes: str) -> None:
-    """Answer the requests of a connection until it is closed. Runs in the other process."""
+    """Process the requests of a connection until it is closed. Runs in the other process."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     for limit, least in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_DATA, int(memory_bytes))):
         _, most = resource.getrlimit(limit)
@@ -87,14 +86,14 @@ def serve(descriptor: str, memory_bytes: str) -> None:
     try:
         while True:
             request = connection.recv()
-            if not isinstance(request, bool):  # left over from a file that had ended
+            if not isinstance(request, bool):  # left over from a finished file
                 _answer(connection, *request)
     except (EOFError, OSError):  # the parent has ended
         os._exit(1)
 
 
 class _Decoder:
-    """A process, from its parent's side."""
+    """The parent's handle of a process."""
 
     def __init__(self) -> None:
         self._connection, theirs = Pipe()
@@ -102,7 +101,7 @@ class _Decoder:
             paths = [os.path.abspath(path) for path in sys.path]
             command = [sys.executable, "-c", START, str(theirs.fileno()), str(MEMORY_BYTES), *paths]
             environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-            pipe = subprocess.PIPE  # closed by the end of this process, whatever ends it
+            pipe = subprocess.PIPE  # closed when this process ends, for any reason
             with uninterrupted_children():
                 self._process = subprocess.Popen(command, stdin=pipe, pass_fds=[theirs.fileno()], env=environment)
         self._seconds = self._left = 0.0
@@ -128,7 +127,7 @@ class _Decoder:
         return self._process.poll() is None
 
     def stop(self) -> None:
-        """Leave the file that is being decoded, if any."""
+        """Stop decoding the current file, if any."""
         with suppress(NotAudioError):
             if self._busy:
                 self._send(False)
@@ -153,20 +152,20 @@ class _Decoder:
             self._left -= time.monotonic() - begin
         self._process.kill()
         self.end()
-        raise NotAudioError(f"decoding it takes more than {self._seconds:.0f} s")
+        raise NotAudioError(f"decoding it took more than {self._seconds:.0f} s")
 
     def end(self) -> str:
-        """End the process, where it has not ended, and return how it did."""
+        """End the process if it is running, and return a description of its end."""
         self._busy = False
         _running.discard(self)
         self._connection.close()
         assert self._process.stdin is not None, "it was opened as a pipe"
-        self._process.stdin.close()  # ends it where it has not
+        self._process.stdin.close()  # ends the process
         status = self._process.wait()
         if status >= 0:
             return f"its decoder ended with status {status}"
         name = signal.Signals(-status).name
-        return f"its decoder crashed ({name})" if name != "SIGKILL" else "its decoder was killed, perhaps out of memory"
+        return f"its decoder crashed ({name})" if name != "SIGKILL" else "its decoder was killed, maybe out of memory"
 
 
 def _taken() -> _Decoder | None:
@@ -202,5 +201,5 @@ def _messages(work: Callable[..., Iterator[Any]], arguments: tuple[Any, ...]) ->
 
 
 def _end_with_parent() -> None:
-    os.read(STDIN, 1)  # returns where the parent's end is closed
+    os.read(STDIN, 1)  # returns when the parent's end is closed
     os._exit(1)

@@ -1,1 +1,1 @@
-"""MLflow: one run a trained variant, with its curves, its figures and its model; how each is found again."""
+"""MLflow: one run per trained variant, with its curves, metrics and model, and how to find it."""

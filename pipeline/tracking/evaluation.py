@@ -1,6 +1,6 @@
-"""An evaluation's figures: on the run that trained its model, or on a child run where its settings are others.
+"""The metrics of an evaluation: logged on the run that trained its model, or on a child run if its settings differ.
 
-So no figure stands beside parameters that it does not come from.
+Metrics are thus never logged with parameters that do not apply to them.
 """
 
 import hashlib
@@ -20,30 +20,30 @@ from pipeline.tracking.training import DATA_TAG, run_name
 
 log = logging.getLogger(__name__)
 
-WAYS = ("pool", "paragraphs", "unit")  # of a metrics file and of `evaluate`: how films and tracks were ranked
-EVALUATED_TAG = "evaluation.digest"  # of the figures, by which it is seen that they are there
-POOL_TAG, UNIT_TAG, ROWS_TAG = "evaluation.pool", "evaluation.unit", "evaluation.dataset"  # alike where comparable
-KEY_TAG = "evaluation.key"  # of a run of its own: the model and the way
+WAYS = ("pool", "paragraphs", "unit")  # settings of the ranking, in a metrics file and in `evaluate`
+EVALUATED_TAG = "evaluation.digest"  # of the logged metrics
+POOL_TAG, UNIT_TAG, ROWS_TAG = "evaluation.pool", "evaluation.unit", "evaluation.dataset"  # equal if comparable
+KEY_TAG = "evaluation.key"  # of a separate run: the model and the settings
 PARENT_TAG = "mlflow.parentRunId"
 KEPT_TAGS = ("variant", "modalities", "git.commit", DATA_TAG)  # of the run that trained the model
 
 
 @never_fails
 def log_evaluation(root: Path, folder: Path, metrics: Mapping[str, Any]) -> None:
-    """Log a metrics file's content on the run that trained the model of `folder`, or on one below it."""
+    """Log a metrics file's content on the run that trained the model of `folder`, or on a child run."""
     mlflow = connected(root)
     run = find_run(mlflow, sha256_of(folder / WEIGHTS))
     if run is None:
-        advice = "`python -m pipeline sync-mlflow` logs it"
-        log.warning("MLflow: no run trained %s (DVC restored it from its cache): %s", folder, advice)
+        advice = "run `python -m pipeline sync-mlflow` to log it"
+        log.warning("MLflow: there is no run for %s (DVC restored it from its cache): %s", folder, advice)
         return
     log_figures(mlflow, run, metrics, os.environ.get("DVC_EXP_NAME", ""))
 
 
 def log_figures(mlflow: ModuleType, trained: Any, metrics: Mapping[str, Any], experiment: str) -> bool:
-    """Log a metrics file's content on `trained` or on a run below it; return whether it was not there before.
+    """Log a metrics file's content on `trained` or on a child run; return False if it was already logged.
 
-    `experiment` is DVC's name of what evaluates now, if any.
+    `experiment` is DVC's name of the current experiment, if any.
     """
     run = _run_of(mlflow, trained, metrics, experiment)
     tags = evaluation_tags(metrics)
@@ -54,7 +54,7 @@ def log_figures(mlflow: ModuleType, trained: Any, metrics: Mapping[str, Any], ex
 
 
 def evaluation_tags(metrics: Mapping[str, Any]) -> dict[str, str]:
-    """Return what tells an evaluation's figures apart, and which figures they may be compared with."""
+    """Return the tags that identify an evaluation, and with which others it can be compared."""
     digest = hashlib.sha256(json.dumps(flat_metrics(metrics), sort_keys=True).encode()).hexdigest()
     return {
         EVALUATED_TAG: digest,
@@ -83,7 +83,7 @@ def _run_of(mlflow: ModuleType, trained: Any, metrics: Mapping[str, Any], experi
 
 
 def _attach(mlflow: ModuleType, run: Any, values: Mapping[str, float], tags: Mapping[str, str]) -> None:
-    """Log figures on `run` and on the models that it led to."""
+    """Log metrics on `run` and its models."""
     from mlflow.entities import Metric, RunTag
 
     now = int(time.time() * 1000)

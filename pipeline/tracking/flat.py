@@ -1,4 +1,4 @@
-"""Parameters and metrics as MLflow keeps them: one level of names."""
+"""Parameters and metrics for MLflow: nested names flattened."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,20 +13,20 @@ PREFIXED = (
     "reference",
     "music_to_film",
     "hubness",
-)  # the slices would be hundreds
+)  # without the slices, which would be hundreds
 
 
 def flat_params(params: Mapping[str, Any], variant: str) -> dict[str, Any]:
-    """Return the parameters behind `variant` by their dotted names; `params` is the content of params.yaml.
+    """Return the parameters of `variant` by their dotted names; `params` is the content of params.yaml.
 
-    `variants` is its own row, under one name for all variants, so that runs side by side show it in one line.
+    `variants` is its own row, under the same name for all variants: a comparison of runs shows it in one line.
     """
     own = {name: section for name, section in params.items() if name != "variants"}
     return dict(flattened({**own, "variant": variant})) | {"variants": short_form(params["variants"][variant])}
 
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the values of nested mappings with their dotted names."""
+    """Yield the dotted names and values of nested mappings."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from flattened(value, f"{prefix}{name}.")
@@ -35,10 +35,10 @@ def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
 
 
 def flat_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Return the numbers of a metrics file: averages as they are called there, the others behind a prefix.
+    """Return the numbers of a metrics file: averages by their names, others with a prefix.
 
     The prefixes are `chance/`, `ceiling/`, `segments/`, `recordings/`, `reference/`, `music_to_film/`, `hubness/`,
-    `baselines/<name>/`, and for the ends of an interval `ci95_low/` and `ci95_high/`.
+    `baselines/<name>/`, and `ci95_low/` and `ci95_high/` for the ends of an interval.
     """
     found = _numbers(metrics)
     for name in PREFIXED:

@@ -1,6 +1,6 @@
-"""Where artifacts lie, mended in `mlflow.db`: MLflow records absolute places, which a moved repository has left.
+"""Locations of artifacts, corrected in `mlflow.db`: MLflow records absolute paths, which are wrong after a move.
 
-New models would go to the old place, those of a copy into the original's folder, and none of before could be loaded.
+Otherwise new models would be written to the old path, or from a copy to the original, and old ones could not be loaded.
 """
 
 import sqlite3
@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 ARTIFACTS = "mlartifacts"
-BUSY_SECONDS = 30.0  # to wait for another process that writes
+BUSY_SECONDS = 30.0  # to wait for another writer
 OF_EXPERIMENT = "WHERE experiment_id IN (SELECT experiment_id FROM experiments WHERE name = ?)"
-RECORDS = {  # by table and column, what selects the records of an experiment and of the model registered by its name
+RECORDS = {  # by table and column: the condition for records of an experiment and of the model registered by its name
     ("experiments", "artifact_location"): "WHERE name = ?",
     ("runs", "artifact_uri"): OF_EXPERIMENT,
     ("logged_models", "artifact_location"): OF_EXPERIMENT,
@@ -26,16 +26,16 @@ def database(home: Path) -> Path:
 
 
 def artifact_root(home: Path) -> str:
-    """Return the address of the artifacts of the repository `home`."""
+    """Return the URI of the artifacts of the repository `home`."""
     return (home / ARTIFACTS).as_uri()
 
 
 def relocate(home: Path, name: str) -> int:
-    """Let the records of the experiment and the model `name` lead to the artifacts of `home`; return how many did not.
+    """Correct the locations of the experiment and the model `name` to the artifacts of `home`; return their number.
 
-    A place that this project did not choose, in a bucket or a folder of another name, stays; so does what is there and
-    not here, as in a copy without artifacts. New ones go here in any case. Raises `sqlite3.Error` for a store that
-    cannot be opened, which MLflow itself would try for minutes.
+    Locations that this project did not choose, in a bucket or a folder of another name, are not changed; nor are
+    existing artifacts that are missing here, as in a copy without artifacts. New ones are always written here. Raises
+    `sqlite3.Error` for a store that cannot be opened, which MLflow itself would retry for minutes.
     """
     with closing(sqlite3.connect(database(home), timeout=BUSY_SECONDS)) as store:
         if not _has_tables(store):
@@ -55,7 +55,7 @@ def relocate(home: Path, name: str) -> int:
 
 
 def read_experiment(home: Path, name: str) -> tuple[bool, Path | None]:
-    """Return whether the experiment `name` was deleted, and the repository where its artifacts go unless it is `home`.
+    """Return whether the experiment `name` was deleted, and the repository of its artifacts if it is not `home`.
 
     Raises `sqlite3.Error` for a store that cannot be opened.
     """
@@ -72,9 +72,9 @@ def _has_tables(store: sqlite3.Connection) -> bool:
 
 
 def _strayed(home: Path, location: str | None) -> str | None:
-    """Return the path of `location` below artifacts of a repository other than `home`, None where it is no such place.
+    """Return the path of `location` within the artifacts of another repository than `home`; None if it is elsewhere.
 
-    It is empty for the artifacts' own folder, which an experiment has.
+    It is empty for the artifacts folder itself, the location of an experiment.
     """
     path = _path(location or "")
     if ARTIFACTS not in path.parts or path.is_relative_to(home / ARTIFACTS):
@@ -83,7 +83,7 @@ def _strayed(home: Path, location: str | None) -> str | None:
 
 
 def _path(location: str) -> Path:
-    """Return the path of a location in the file system; an empty one for an address of another kind."""
+    """Return the path of a location in the file system; empty for other URIs."""
     parts = urlsplit(location)
     if parts.scheme == "file":
         return Path(url2pathname(parts.path))

@@ -1,8 +1,8 @@
-"""A model in MLflow: safetensors, its config, and the code that answers queries with it; nothing pickled.
+"""A model in MLflow: safetensors, its config, and the code that answers queries; nothing is pickled.
 
-It answers rows of title, tags, plot and an image in base64, as `pipeline.apps.recommend.served` says: with the
-query's embedding, or, where it comes with an index of tracks, with the tracks that fit best. Logging it loads no
-network, runs nothing and asks nobody: signature, example and requirements are given, not found out.
+Its input are rows of title, tags, plot and an image in base64 (see `pipeline.apps.recommend.served`); its output is the
+query's embedding or, with an index of tracks, the best tracks. Logging does not load or run the model and makes no
+requests: signature, example and requirements are given, not inferred.
 """
 
 import shutil
@@ -20,7 +20,7 @@ from pipeline.tracking.store import EXPERIMENT
 
 PIPELINE = Path(__file__).parent.parent
 SERVED = PIPELINE / "apps/recommend/served.py"
-CODE = (  # packages and modules that `served.py` reaches, all that a model needs outside of the repository
+CODE = (  # packages and modules that `served.py` imports, for use outside the repository
     "__init__.py",
     "apps/__init__.py",
     "apps/recommend",
@@ -45,12 +45,12 @@ REQUIREMENTS = (
     "pydantic",
     "tqdm",
 )
-TRACKS = 10  # of an answer, where the parameter `k` of a question names no other number
+TRACKS = 10  # default of the parameter `k`
 EXAMPLE = {
     "title": "The Lighthouse",
     "tags": "drama silent sea",
     "plot": "A keeper tends his light alone.\nOne night a storm brings a stranger to his door.",
-    "image": "R0lGODdhAQABAIAAAAAAAAAAACwAAAAAAQABAAAIBAABBAQAOw==",  # a pixel
+    "image": "R0lGODdhAQABAIAAAAAAAAAAACwAAAAAAQABAAAIBAABBAQAOw==",  # one pixel
 }
 
 
@@ -63,9 +63,9 @@ def log_model(
     index: Path | None = None,
     columns: pa.Schema | None = None,
 ) -> str:
-    """Log a model of `files` (weights, config) as `name`, the outcome of run `run_id`; return its id in MLflow.
+    """Log a model of `files` (weights, config) as `name`, an output of run `run_id`; return its id in MLflow.
 
-    With `index`, a table of tracks of `columns`, it answers with tracks.
+    With `index`, a table of tracks with `columns`, its output are tracks.
     """
     import pandas
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
@@ -77,7 +77,7 @@ def log_model(
     logged = client.create_logged_model(experiment, name, run_id, dict(tags), model_type="retrieval")
     where = {"artifact_path": logged.artifact_location, "model_uuid": logged.model_id, "model_id": logged.model_id}
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # MLflow's own, of what its libraries will no longer do
+        warnings.simplefilter("ignore")  # deprecation warnings of MLflow's libraries
         path, code = Path(folder) / "model", Path(folder) / PIPELINE.name
         _copy_code(code)
         mlflow.pyfunc.save_model(
@@ -108,7 +108,7 @@ def _copy_code(folder: Path) -> None:
 
 
 def _signature(found: pa.Schema | None) -> Any:
-    """Return what the model takes and answers: of tracks their columns, with place and score for each question."""
+    """Return the signature of the model; tracks have their columns, and query, rank and score."""
     from mlflow.models import ModelSignature
     from mlflow.types.schema import Array, ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 

@@ -1,4 +1,4 @@
-"""What a training says while it runs: a bar on a terminal, a line now and then elsewhere."""
+"""The progress of a training: a bar on a terminal, else a log line every `LOGGED_SECONDS`."""
 
 import logging
 import time
@@ -8,15 +8,15 @@ from tqdm import tqdm
 
 log = logging.getLogger(__name__)
 
-SHOWN_SECONDS = 1.0  # between two losses on the bar: reading one makes a GPU wait
-LOGGED_SECONDS = 30.0  # between two lines
+SHOWN_SECONDS = 1.0  # between updates of the loss on the bar: reading it synchronises a GPU
+LOGGED_SECONDS = 30.0  # between two log lines
 
 
 class Progress:
-    """Examples trained on, of all epochs."""
+    """Progress in training examples, over all epochs."""
 
     def __init__(self, epochs: int, examples: int, done: int) -> None:
-        """Begin after `done` epochs of `examples` each."""
+        """Start after `done` epochs of `examples` each."""
         self.epochs = epochs
         self.bar = tqdm(
             total=epochs * examples, initial=done * examples, unit=" examples", smoothing=0.05, disable=None
@@ -24,14 +24,14 @@ class Progress:
         self.shown = self.logged = time.monotonic()
 
     def step(self, examples: int, loss: Tensor) -> None:
-        """Count a step."""
+        """Add one step."""
         self.bar.update(examples)
         if not self.bar.disable and time.monotonic() - self.shown > SHOWN_SECONDS:
             self.bar.set_postfix(loss=f"{loss.item():.3f}")
             self.shown = time.monotonic()
 
     def epoch(self, record: dict[str, float]) -> None:
-        """Say how an epoch went, with the time that is left, unless a line was written shortly before."""
+        """Show the results of an epoch and the remaining time, unless a line was logged recently."""
         if not self.bar.disable:
             self.bar.set_description(f"epoch {record['epoch']}/{self.epochs}, valid {record['valid_loss']:.3f}")
         elif time.monotonic() - self.logged > LOGGED_SECONDS:
@@ -48,5 +48,5 @@ class Progress:
             )
 
     def close(self) -> None:
-        """Leave the bar as it is."""
+        """Close the bar."""
         self.bar.close()

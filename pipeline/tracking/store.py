@@ -1,8 +1,8 @@
-"""The MLflow store: one for the main repository, whatever copy of the repository DVC runs in.
+"""The MLflow store: that of the main repository, also for copies in which DVC runs.
 
-`MLFLOW_TRACKING_URI` wins over the store `mlflow.db`. Run ids never enter a file that DVC caches: a run is found by the
-digest of its model's weights. Tracking never fails a stage: what goes wrong is a warning, since the files are the
-truth.
+`MLFLOW_TRACKING_URI` takes precedence over `mlflow.db`. Run ids are never written to files that DVC caches: a run is
+found by the digest of its model's weights. Tracking never fails a stage: errors are warnings, because the files are the
+primary record.
 """
 
 import functools
@@ -31,35 +31,35 @@ QUIET = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 CHATTY = {"alembic": logging.WARNING, "mlflow.pyfunc": logging.WARNING, "mlflow.store": logging.WARNING}
-CHATTY |= {"urllib3.connectionpool": logging.ERROR}  # of a server out of reach one line is enough
+CHATTY |= {"urllib3.connectionpool": logging.ERROR}  # one line is enough for an unreachable server
 TIMEOUT, RETRIES = "MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"  # 120 s and 7 by default
-FIRST = {TIMEOUT: "5", RETRIES: "0"}  # of the first call to a server, by which it is seen whether it can be reached
-LATER = {TIMEOUT: "20", RETRIES: "1"}  # of all others
-LEFT = {TIMEOUT: "1", RETRIES: "0"}  # of what MLflow itself calls at exit when the server could not be reached
-SECRETS = re.compile(r"(?<=//)[^/]*@|[?#].*")  # of an address: name and password, and its query
+FIRST = {TIMEOUT: "5", RETRIES: "0"}  # of the first call, to detect an unreachable server
+LATER = {TIMEOUT: "20", RETRIES: "1"}  # of all other calls
+LEFT = {TIMEOUT: "1", RETRIES: "0"}  # of MLflow's own calls at exit if the server was unreachable
+SECRETS = re.compile(r"(?<=//)[^/]*@|[?#].*")  # of a URI: name and password, and its query
 
-_unreachable: set[str] = set()  # addresses of servers that this process calls no more
+_unreachable: set[str] = set()  # servers that this process no longer calls
 
 
 def tracking_uri(root: Path) -> str:
-    """Return the address of the MLflow store for the repository at `root`."""
+    """Return the URI of the MLflow store for the repository at `root`."""
     return os.environ.get(URI) or _database_uri(database(repository(root)))
 
 
 def public_address(uri: str) -> str:
-    """Return an address without name, password and query."""
+    """Return a URI without name, password and query."""
     return SECRETS.sub("", uri)
 
 
 def repository(root: Path) -> Path:
-    """Return the absolute path of the main repository, also from a copy that `dvc exp run --temp` works in."""
+    """Return the absolute path of the main repository, also from a copy of `dvc exp run --temp`."""
     return Path(os.environ.get("DVC_ROOT") or root).resolve()
 
 
 def never_fails(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `call` as a function that warns and returns None where `call` raises.
+    """Return `call` as a function that logs a warning and returns None if `call` raises.
 
-    A server that cannot be reached is not called again by this process.
+    An unreachable server is not called again by this process.
     """
 
     @functools.wraps(call)
@@ -69,13 +69,13 @@ def never_fails(call: Callable[..., Any]) -> Callable[..., Any]:
             return None
         try:
             return call(*args, **kwargs)
-        except Exception as error:  # whatever a store, a disk or a server may raise: a training must not be lost for it
+        except Exception as error:  # a store, disk or server may raise anything; a training must not fail for it
             if uri and (reason := _why_unreachable(error)):
                 _unreachable.add(uri)
                 os.environ.update(LEFT)
                 log.warning(
-                    "MLflow: %s cannot be reached (%s); nothing is logged from here on: "
-                    "`python -m pipeline sync-mlflow` logs it later",
+                    "MLflow: %s cannot be reached (%s); nothing more is logged: "
+                    "run `python -m pipeline sync-mlflow` later to log it",
                     public_address(uri),
                     reason,
                 )
@@ -88,7 +88,7 @@ def never_fails(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def connected(root: Path) -> ModuleType:
-    """Return mlflow, set to the store and to the experiment, which is made where it is missing, or restored."""
+    """Return mlflow, set to the store and to the experiment, which is created or restored if needed."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     import filelock
@@ -99,27 +99,27 @@ def connected(root: Path) -> ModuleType:
     home, own = repository(root), not os.environ.get(URI)
     mlflow.set_tracking_uri(tracking_uri(root))
     if own:
-        os.environ.pop(URI, None)  # which MLflow has just exported: another repository's run would land here
-    with filelock.FileLock(home / "mlflow.db.lock"):  # processes that create one database at once crash each other
+        os.environ.pop(URI, None)  # just exported by MLflow: runs of another repository would be logged here
+    with filelock.FileLock(home / "mlflow.db.lock"):  # concurrent creation of the database fails
         if own and (count := relocate(home, EXPERIMENT)):
-            log.warning("MLflow: this repository was moved or copied: %d records name its artifacts here now", count)
+            log.warning("MLflow: this repository was moved or copied: corrected %d locations of artifacts", count)
         with _settings(FIRST):
             experiment = mlflow.get_experiment_by_name(EXPERIMENT)
         for name, value in LATER.items():
             os.environ.setdefault(name, value)
         if experiment is None:
-            artifacts = artifact_root(home) if own else None  # a server knows best where its own go
+            artifacts = artifact_root(home) if own else None  # a server has its own location
             mlflow.create_experiment(EXPERIMENT, artifacts)
         elif experiment.lifecycle_stage == "deleted":
             mlflow.MlflowClient().restore_experiment(experiment.experiment_id)
-            log.warning("MLflow: the experiment %s had been deleted: it is restored, with its runs", EXPERIMENT)
+            log.warning("MLflow: restored the deleted experiment %s with its runs", EXPERIMENT)
     mlflow.set_experiment(EXPERIMENT)
     return mlflow
 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn what MLflow raises in the block into a `PipelineError`: a command, unlike a stage, is nothing without it."""
+    """Raise exceptions of MLflow in the block as `PipelineError`: commands, unlike stages, require it."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -130,13 +130,13 @@ def explained() -> Iterator[None]:
             found = f"MLflow: {public_address(uri)} cannot be reached ({reason})"
             raise PipelineError(f"{found}: start the server, or unset {URI}") from error
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        advice = "`python -m pipeline doctor` looks at the store"
+        advice = "run `python -m pipeline doctor` to check the store"
         raise PipelineError(f"MLflow: {lines[0]}: {advice}") from error
 
 
 @contextmanager
 def one_at_a_time(root: Path) -> Iterator[None]:
-    """Keep other processes of the repository from looking for what this block looks for and then logs."""
+    """Lock the block, which searches for runs and logs missing ones, against other processes of the repository."""
     import filelock
 
     with filelock.FileLock(repository(root) / "mlflow.db.write.lock"):
@@ -144,7 +144,7 @@ def one_at_a_time(root: Path) -> Iterator[None]:
 
 
 def find_run(mlflow: ModuleType, digest: str) -> Any | None:
-    """Return the latest run whose model's weights have the SHA-256 `digest`, None without one."""
+    """Return the latest run whose model's weights have the SHA-256 `digest`; None if there is none."""
     found = mlflow.search_runs(
         experiment_names=[EXPERIMENT],
         filter_string=f"tags.`{DIGEST_TAG}` = '{digest}'",
@@ -156,17 +156,17 @@ def find_run(mlflow: ModuleType, digest: str) -> Any | None:
 
 
 def _database_uri(path: Path) -> str:
-    """Return the address of an SQLite database whatever its path.
+    """Return the URI of an SQLite database, for any path.
 
-    SQLAlchemy takes %XX for a character and ? for the path's end. Without the driver's name MLflow would make the
-    folder that the address spells before it is decoded.
+    SQLAlchemy decodes %XX and ends the path at ?. Without the driver's name, MLflow would create the folder of the
+    encoded path.
     """
     return f"sqlite+pysqlite:///{str(path).replace('%', '%25').replace('?', '%3F')}"
 
 
 @contextmanager
 def _settings(values: Mapping[str, str]) -> Iterator[None]:
-    """Set variables of the environment in the block, those apart that are set already."""
+    """Set environment variables in the block, except those already set."""
     new = {name: value for name, value in values.items() if name not in os.environ}
     os.environ.update(new)
     try:
@@ -177,7 +177,7 @@ def _settings(values: Mapping[str, str]) -> Iterator[None]:
 
 
 def _why_unreachable(error: BaseException | None) -> str:
-    """Return the reason, without an address, if a server could not be reached, else nothing."""
+    """Return the reason, without the URI, if a server could not be reached, else ""."""
     from requests.exceptions import ConnectionError, RetryError, Timeout
 
     while error is not None:

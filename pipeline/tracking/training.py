@@ -1,4 +1,4 @@
-"""The run of one training: parameters, tags, data set, one curve per column of the history, and the model."""
+"""The run of one training: parameters, tags, data set, one curve per column of the history, and model."""
 
 import hashlib
 import json
@@ -20,10 +20,10 @@ from pipeline.tracking.store import CONFIG, DIGEST_TAG, EXPERIMENT, WEIGHTS, con
 
 log = logging.getLogger(__name__)
 
-KEY_TAG = "training.key"  # all that decides a training, by which one that was killed is found
+KEY_TAG = "training.key"  # of all inputs of a training, to find a killed one
 PROCESS_TAG = "process"
 DATA_TAG = "dataset.digest"
-COLOUR_TAG = "mlflow.runColor"  # of a variant's bars and curves; MLflow's own are often alike
+COLOUR_TAG = "mlflow.runColor"  # of a variant's bars and curves; MLflow's defaults are often similar
 COLOURS = (  # Tableau's ten
     "#4e79a7",
     "#f28e2b",
@@ -36,13 +36,13 @@ COLOURS = (  # Tableau's ten
     "#9c755f",
     "#bab0ac",
 )
-DIGEST_CHARS = 36  # that MLflow keeps of a data set's digest
+DIGEST_CHARS = 36  # of a data set's digest, MLflow's limit
 
 
 class TrainingRun:
-    """The MLflow run of one training; every method warns instead of raising."""
+    """The MLflow run of one training; every method logs a warning instead of raising."""
 
-    run_id: str | None = None  # where nothing is logged
+    run_id: str | None = None  # None: nothing is logged
 
     @never_fails
     def __init__(
@@ -60,7 +60,7 @@ class TrainingRun:
         run = mlflow.start_run(interrupted, run_name=run_name(variant, experiment), tags=tags, log_system_metrics=gpu)
         self.run_id, self.variant = run.info.run_id, variant
         if interrupted:
-            log.info("MLflow: resuming run %s, whose process ended before it did", interrupted)
+            log.info("MLflow: resuming run %s, whose process has ended", interrupted)
             return
         mlflow.log_input(dataset_of(mlflow, params["corpus"]["folder"], dataset_digest), context="training")
         mlflow.log_params(values)
@@ -75,7 +75,7 @@ class TrainingRun:
 
     @never_fails
     def log_model(self, folder: Path) -> None:
-        """Log the model of a folder, and the digest of its weights, by which evaluation finds this run."""
+        """Log the model of a folder, and the digest of its weights, with which the evaluation finds this run."""
         if self.run_id:
             import mlflow
 
@@ -94,10 +94,10 @@ class TrainingRun:
 def training_run(
     root: Path, variant: str, params: Mapping[str, Any], dataset_digest: str, logs: bool = True, gpu: bool = False
 ) -> Iterator[TrainingRun]:
-    """Yield the run of one training; it ends as FAILED when the block raises. `params` is the content of params.yaml.
+    """Yield the run of one training; it ends as FAILED if the block raises. `params` is the content of params.yaml.
 
-    The run of the same training that was killed is resumed. With `gpu` the memory and power of GPUs are logged as
-    well; without `logs`, as in all processes of a training but the first, nothing is.
+    The run of a killed training with the same inputs is resumed. With `gpu`, memory and power of GPUs are also logged;
+    without `logs`, as in all processes of a training except the first, nothing is.
     """
     run = TrainingRun(root, variant, params, dataset_digest, logs, gpu)
     status = "FAILED"
@@ -109,7 +109,7 @@ def training_run(
 
 
 def attach_model(mlflow: ModuleType, run_id: str, variant: str, folder: Path) -> None:
-    """Log the model of `folder` as what the run led to; the digest first, which finding the run needs."""
+    """Log the model of `folder` as the run's output, after the digest, which is needed to find the run."""
     digest = sha256_of(folder / WEIGHTS)
     mlflow.MlflowClient().set_tag(run_id, DIGEST_TAG, digest)
     log_model(
@@ -118,14 +118,14 @@ def attach_model(mlflow: ModuleType, run_id: str, variant: str, folder: Path) ->
 
 
 def training_key(values: Mapping[str, Any], dataset_digest: str) -> str:
-    """Return the digest of all that decides a training: its parameters, as `flat_params` gives them, and its data."""
+    """Return the digest of the inputs of a training: its parameters, from `flat_params`, and its data."""
     return hashlib.sha256(json.dumps([values, dataset_digest], sort_keys=True, default=str).encode()).hexdigest()
 
 
 def interrupted_run(mlflow: ModuleType, key: str) -> str | None:
-    """Return the run of the training `key` that still counts as running though its process has ended, if any.
+    """Return the run of the training `key` that is marked as running although its process has ended, if any.
 
-    It was killed, or could not reach the server any more.
+    It was killed, or lost the server.
     """
     found = mlflow.search_runs(
         experiment_names=[EXPERIMENT],
@@ -137,14 +137,14 @@ def interrupted_run(mlflow: ModuleType, key: str) -> str | None:
 
 
 def run_name(variant: str, experiment: str) -> str:
-    """Return what a run is called in tables and legends: its variant, and DVC's name of the experiment if any."""
+    """Return the name of a run in tables and legends: its variant, and DVC's name of the experiment, if any."""
     return f"{variant} · {experiment}" if experiment else variant
 
 
 def run_tags(
     root: Path, variant: str, variants: Mapping[str, Any], dataset_digest: str, experiment: str
 ) -> dict[str, str]:
-    """Return the tags of the run of a training that takes place now; `experiment` is DVC's name of it, if any."""
+    """Return the tags of the run of a current training; `experiment` is DVC's name of it, if any."""
     inputs = row_of(variants[variant]).inputs
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
     tags = {
@@ -154,17 +154,17 @@ def run_tags(
         "dvc.stage": os.environ.get("DVC_STAGE", ""),
         "git.commit": commit.stdout.strip(),
         DATA_TAG: dataset_digest,
-        "mlflow.note.content": f"M-{variant}: a film's {', '.join(name.replace('_', ' and ') for name in inputs)} "
-        "against music. Averages over the films of the evaluation split; `chance/…` is what a random ranking gives, "
+        "mlflow.note.content": f"M-{variant}: music by {', '.join(name.replace('_', ' and ') for name in inputs)}. "
+        "Averages over the films of the test set; `chance/…` is the value of a random ranking, "
         "`ci95_low/…` and `ci95_high/…` are the ends of 95 % intervals.",
     }
-    if not experiment:  # a grid's runs of one variant would all look alike
+    if not experiment:  # the runs of one variant in a grid would all have the same colour
         tags[COLOUR_TAG] = COLOURS[list(variants).index(variant) % len(COLOURS)]
     return tags
 
 
 def dataset_of(mlflow: ModuleType, corpus: str, digest: str) -> Any:
-    """Return the data set of a run, whose digest of the audio features is all that is kept of it."""
+    """Return the data set of a run: only the digest of its audio features is recorded."""
     source = mlflow.data.sources.LocalArtifactDatasetSource("data/dataset.parquet")
     return mlflow.data.meta_dataset.MetaDataset(source, name=Path(corpus).name, digest=digest[:DIGEST_CHARS])
 
@@ -174,7 +174,7 @@ def _process() -> str:
 
 
 def _has_ended(process: str) -> bool:
-    """Return whether a process of this machine is there no more; of another machine's nothing is known."""
+    """Return whether a process of this machine has ended; False for another machine's."""
     machine, _, number = process.rpartition(" ")
     if machine != platform.node():
         return False

@@ -143,7 +143,7 @@ def test_samples_that_are_no_numbers_are_no_music(subtype, value, place, tmp_pat
     waves = np.stack([music(1, SECONDS), music(2, SECONDS)], axis=1) / 32768
     waves[place, 1] = value
     soundfile.write(tmp_path / "a.wav", waves, RATE, subtype=subtype)
-    with pytest.raises(NotAudioError, match="it holds samples that are NaN or infinite"):
+    with pytest.raises(NotAudioError, match="it has samples that are NaN or infinite"):
         decoded(tmp_path / "a.wav")
 
 

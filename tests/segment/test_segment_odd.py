@@ -59,7 +59,7 @@ def test_a_recording_with_samples_that_are_no_numbers_is_corrupt_as_a_whole(
     wave[round(place * RATE)] = np.nan
     soundfile.write(tmp_path / three[ODD]["path"], wave, RATE, subtype="FLOAT")
     row = alone(film_rows(settings, three))
-    assert (row["status"], row["reason"]) == ("corrupt", "it holds samples that are NaN or infinite")
+    assert (row["status"], row["reason"]) == ("corrupt", "it has samples that are NaN or infinite")
     assert sorted(path.name for path in (tmp_path / "data/audio/A/A/A").iterdir()) == [f"{n}.mp3" for n in range(6)]
 
 

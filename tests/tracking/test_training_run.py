@@ -137,7 +137,7 @@ def test_evaluation_of_a_model_without_a_run_warns(tmp_path, model, params, capl
     (model / "model.safetensors").write_bytes(b"other weights")
     with caplog.at_level(logging.WARNING):
         log_evaluation(tmp_path, model, METRICS)
-    assert "no run trained" in caplog.text
+    assert "there is no run for" in caplog.text
 
 
 def killed_run(root, params, process):

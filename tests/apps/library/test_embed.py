@@ -153,7 +153,7 @@ def test_a_file_that_cannot_be_embedded_says_why(models_made, settings, tmp_path
     soundfile.write(tmp_path / "silent.wav", np.zeros(3 * RATE, np.int16), RATE)
     soundfile.write(tmp_path / "long.wav", music(1, 4.0), RATE)
     short = replace(settings, recommend=replace(settings.recommend, max_track_seconds=3.0))
-    for name, why in {"text.mp3": "no audio file", "silent.wav": "silence", "gone.mp3": "No such file"}.items():
+    for name, why in {"text.mp3": "decodable audio", "silent.wav": "silence", "gone.mp3": "No such file"}.items():
         with pytest.raises(ModelError, match=f"{name} cannot be used: .*{why}"):
             embed_file(tmp_path / name, model, settings, CPU)
     with pytest.raises(ModelError, match="more than 3 s"):

@@ -327,7 +327,7 @@ def test_a_decoder_that_crashes_hangs_or_eats_memory_costs_one_file(update, out,
         summary = update()
         assert summary.segments == {"Story": 3, "Words": 3}
         row = files(out)["Dawn/02 calm.mp3"]
-        said = {"crash": "crashed (SIGSEGV)", "hang": "more than 2 s", "memory": "too much memory"}[kind]
+        said = {"crash": "crashed (SIGSEGV)", "hang": "more than 2 s", "memory": "out of memory"}[kind]
         assert row["status"] == "corrupt" and said in row["reason"]
     assert heard.count("02 calm.mp3") == 1
 
