@@ -52,8 +52,8 @@ def searched(page) -> None:
     """Search, and play a track of what is found."""
     search(page)
     heading(page, "8 tracks for your film")
-    page.evaluate("document.querySelector('audio').play()")
-    page.wait_for_function("() => document.querySelector('audio').currentTime > 0.05")
+    page.locator("#tracks button.play").first.click()
+    page.wait_for_function("() => [...document.querySelectorAll('audio')].some((audio) => audio.currentTime > 0.05)")
 
 
 def test_form_lets_in_who_knows_the_password(page, origin):
