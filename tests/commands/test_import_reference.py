@@ -50,7 +50,7 @@ def test_models_are_evaluated_and_compared_and_no_other_variant(repository, monk
     with Path("params.yaml").open("a") as file:
         file.write("# mine\n")
     announce(Path(), ["Im"])
-    assert "params.yaml: changes that are not committed" in capsys.readouterr().out
+    assert "params.yaml: uncommitted changes" in capsys.readouterr().out
     assert "bootstrap_samples: 50" in Path("params.yaml").read_text(), "nothing is changed yet"
 
     out = repository.succeed("python", "-c", EVALUATE)

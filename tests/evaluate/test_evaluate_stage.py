@@ -258,7 +258,7 @@ def test_the_digest_follows_the_data_set(world):
 
 def test_no_film_to_evaluate_on(world, evaluate):
     write_table(world.root / "data/dataset.parquet", [row for row in world.rows if row["split"] != "eval"], DATASET)
-    with pytest.raises(StageError, match=r"split\.eval: the eval split has no film"):
+    with pytest.raises(StageError, match=r"split\.eval: found 0 test films"):
         evaluate(world)
     assert not (world.root / "metrics").exists()
 

@@ -162,7 +162,7 @@ def test_names_of_encoders_that_could_be_paths_are_refused_of_strangers(root, hu
         ({"inputs": ["sound"]}, r"inputs\.0"),
         ({"code": "import os"}, "code"),
         ({"window_steps": 0}, "window_steps"),
-        ({"inputs": ["tags"]}, "does not hold what"),
+        ({"inputs": ["tags"]}, "does not match"),
         ({"features": {}}, r"features\.audio\.encoder"),
         ({"encoders": {"image": {"encoder": "a/b", "width": 6}}}, r"encoders\.image\.pooling"),
     ],
