@@ -84,7 +84,9 @@ def test_a_model_that_the_hub_lacks_is_explained(hub):
         load("someone/else")
 
 
-@pytest.mark.parametrize(("offline", "reason"), [(False, "the hub cannot be reached"), (True, "HF_HUB_OFFLINE disables")])
+@pytest.mark.parametrize(
+    ("offline", "reason"), [(False, "the hub cannot be reached"), (True, "HF_HUB_OFFLINE disables")]
+)
 def test_a_hub_that_is_not_reached_is_explained(monkeypatch, offline, reason):
     def refuse(*_, **__):
         raise OSError(113, "No route to host")
