@@ -30,7 +30,7 @@ def main(root: Path, variants: Variants, evaluate: Evaluate, compare: Compare) -
     differences = compare_pairs(values, evaluate.bootstrap_samples, compare.permutations, evaluate.seed)
     figures = draw_figures(results, compare.metric)
     names, sharing = film_names(dataset), sharing_films(dataset)
-    report = render_report(root, results, differences, figures, cards, names, sharing, compare)
+    report = render_report(root, results, differences, figures, cards, names, sharing, compare, evaluate)
 
     write_json(root / "metrics/comparison.json", summarise(results, differences, compare.metric))
     write_bytes(root / "metrics/comparison.csv", csv_table(results).encode())

@@ -15,12 +15,12 @@ from pipeline.compare import wording
 from pipeline.compare.excerpts import embed_excerpts, embed_posters, tracks_in_order
 from pipeline.compare.figures import ACCENT, INK, MUTED, PAPER, RULE
 from pipeline.compare.films import Card
-from pipeline.compare.results import Result, answered_by_others, ranked
+from pipeline.compare.results import Result, answered_by_others, overfits, ranked
 from pipeline.compare.section import Compare
 from pipeline.compare.significance import Difference, wins_of, within_reach
 from pipeline.compare.slices import FEW, slices_to_compare
 from pipeline.compare.summary import metric_names
-from pipeline.evaluate.section import UNITS, ZERO_SHOT
+from pipeline.evaluate.section import UNITS, ZERO_SHOT, Evaluate
 
 TEMPLATES = Path(__file__).parent / "templates"
 COLOURS = {
@@ -41,6 +41,7 @@ def render_report(
     names: dict[str, tuple[str, int | None]],
     sharing: list[list[str]],
     params: Compare,
+    evaluate: Evaluate,
 ) -> str:
     """Return the report as HTML, with posters and tracks of `cards` read below `root`.
 
@@ -99,6 +100,8 @@ def render_report(
             anchors={track.path: f"track-{track.fid}-{track.number}" for track in tracks},
             excerpts=embed_excerpts(root, tracks, params),
             params=params,
+            evaluate=evaluate,
+            overfitted=[result.variant for result in order if overfits(result)],
         )
     )
 

@@ -28,6 +28,7 @@ KEYS = (
     "baselines",
 )
 LOSSES = ("epoch", "train_loss", "valid_loss")
+RISE = 1.05  # of the validation loss over its minimum, above which a training overfits
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,14 @@ def read_results(root: Path, variants: Mapping[str, Variant], metric: str) -> li
 def ranked(results: list[Result], metric: str) -> list[Result]:
     """Return `results` in descending order of `metric`; ties keep their order."""
     return sorted(results, key=lambda result: -result.metrics[metric])
+
+
+def overfits(result: Result) -> bool:
+    """Whether the validation loss rises by more than 5 % after its minimum while the training loss falls."""
+    if not result.history:
+        return False
+    best, last = min(result.history, key=lambda record: record["valid_loss"]), result.history[-1]
+    return last["valid_loss"] > RISE * best["valid_loss"] and last["train_loss"] < best["train_loss"]
 
 
 def answered_by_others(result: Result, results: Iterable[Result]) -> dict[str, dict[str, Any]]:

@@ -1,10 +1,11 @@
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from pipeline.compare.figures import draw_figures
-from pipeline.compare.results import read_results
+from pipeline.compare.results import overfits, read_results
 from pipeline.core.errors import MissingFileError, ParamsError, StageError
 from pipeline.core.variants import Variant
 from pipeline.evaluate.rankings import read_rankings, write_rankings
@@ -107,6 +108,20 @@ def test_damaged_files_name_the_command(root, inputs, name, content, command):
     (root / name).write_text(content)
     with pytest.raises(MissingFileError, match=rf"{name}.*remove it and run `dvc repro {command}`"):
         read_results(root, inputs.variants, "mrr")
+
+
+def test_overfitting_is_a_rising_validation_loss_beside_a_falling_training_loss(inputs):
+    result = read_results(inputs.root, inputs.variants, "mrr")[0]
+
+    def found(train, valid):
+        losses = zip(train, valid, strict=True)
+        return overfits(replace(result, history=[{"train_loss": one, "valid_loss": other} for one, other in losses]))
+
+    assert found([3.0, 2.0, 1.0], [3.0, 2.0, 2.2])
+    assert not found([3.0, 2.0, 1.0], [3.0, 2.0, 2.05]), "within 5 %"
+    assert not found([3.0, 2.0, 2.5], [3.0, 2.0, 2.5]), "both rise"
+    assert not found([3.0, 2.0, 1.0], [3.0, 2.5, 2.0])
+    assert not found([], [])
 
 
 def test_an_imported_model_has_no_training_to_show(root, inputs):

@@ -406,6 +406,16 @@ def test_a_file_that_is_missing_among_others_is_an_error_and_without_any_the_rep
     assert compare() == (0, 0)
 
 
+def test_report_states_its_provenance_and_which_variants_overfit(inputs, page, tmp_path):
+    footer = " ".join(page.text[page.text.index("Posters, plots") :].split())
+    assert "Data 0123456789abcdef (digest), evaluation seed 0, 500 bootstrap samples, 2,000 permutations" in footer
+    assert "Overfitting" not in page.text
+    shutil.copytree(inputs.root, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "models/Plo/history.csv").write_text("epoch,train_loss,valid_loss\n1,3.0,2.0\n2,1.0,2.5\n")
+    text = Page(run(SimpleNamespace(**vars(inputs) | {"root": tmp_path}))["report.html"].decode()).text
+    assert "the validation loss of Plo rises" in " ".join(text.split())
+
+
 def test_contents_lead_to_the_sections_and_long_parts_are_folded(outputs, page):
     html = outputs["report.html"].decode()
     contents = re.search(r"<nav.*?</nav>", html, re.DOTALL)[0]
