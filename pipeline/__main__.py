@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.interrupt import end
+
 try:
     from pipeline.commands import (
         corpus,
@@ -24,8 +26,9 @@ try:
         ui,
     )
     from pipeline.core.errors import PipelineError
-    from pipeline.core.interrupt import end
     from pipeline.core.output import standard_output
+except KeyboardInterrupt:
+    end("stopped")
 except ModuleNotFoundError as error:  # before `doctor` could report it
     sys.exit(
         f"ERROR: {error.name} is not installed for {sys.executable}: activate the environment "

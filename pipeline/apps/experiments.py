@@ -3,12 +3,12 @@
 Tasks also fail if the path of the repository contains characters that DVC cannot copy.
 """
 
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from pipeline.core.errors import ParamsError, PipelineError
+from pipeline.core.interrupt import run
 from pipeline.params import load_params
 
 PARAMS = "params.yaml"
@@ -27,7 +27,7 @@ def enqueue(root: Path, changes: list[str], targets: list[str]) -> int:
         check_combination(root, combination)
     options = [word for change in changes for word in ("-S", change)]
     command = [sys.executable, "-m", "dvc", "exp", "run", "--queue", *options, *targets]
-    return subprocess.run(command, cwd=root, check=False).returncode
+    return run(command, root)
 
 
 def require_copies(root: Path) -> None:

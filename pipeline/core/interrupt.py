@@ -2,9 +2,11 @@
 
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
 
@@ -45,3 +47,13 @@ def uninterrupted_children() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+def run(command: Sequence[str], folder: Path) -> int:
+    """Run a program in `folder` and return its exit status; after Ctrl-C, wait until it has ended too."""
+    with subprocess.Popen(command, cwd=folder) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # `subprocess.run` would kill it, perhaps while it writes
+            process.wait()
+            raise

@@ -5,11 +5,11 @@ loss of the whole batch. Shares differ by at most one example and are padded bef
 """
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -17,6 +17,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from pipeline.core.errors import ParamsError
+from pipeline.core.interrupt import run
 from pipeline.core.machine import Machine, choose_device
 from pipeline.core.workers import run_on_a_node
 from pipeline.train.batch_norm import Network, synchronised
@@ -118,4 +119,4 @@ def start_processes(machine: Machine, module: str, arguments: Sequence[str]) -> 
             "or set machine.device to cpu"
         )
     command = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m", module, *arguments]
-    return subprocess.run([sys.executable, *command], check=False).returncode
+    return run([sys.executable, *command], Path())

@@ -35,7 +35,7 @@ def test_lists_of_values_are_a_grid():
     ],
 )
 def test_invalid_values_are_refused_before_anything_is_queued(monkeypatch, changes, message):
-    monkeypatch.setattr("pipeline.apps.experiments.subprocess.run", lambda *a, **k: pytest.fail("queued"))
+    monkeypatch.setattr("pipeline.apps.experiments.run", lambda *a, **k: pytest.fail("queued"))
     with pytest.raises(ParamsError, match=message):
         enqueue(ROOT, changes, [])
 
@@ -57,7 +57,7 @@ def repository_in(folder: Path, cache: str = "") -> Path:
 
 @pytest.mark.parametrize("name", ["what?", "c#d", "b{k}", "fílm"])
 def test_places_that_dvc_makes_no_copies_of_are_named_before_anything_is_queued(tmp_path, monkeypatch, name):
-    monkeypatch.setattr("pipeline.apps.experiments.subprocess.run", lambda *a, **k: pytest.fail("queued"))
+    monkeypatch.setattr("pipeline.apps.experiments.run", lambda *a, **k: pytest.fail("queued"))
     root = repository_in(tmp_path / name / "repository")
     with pytest.raises(PipelineError, match="cannot copy"):
         enqueue(root, [], [])

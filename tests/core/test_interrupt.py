@@ -45,6 +45,25 @@ commands.COMMANDS["experiments"][0]._run = wait
 sys.exit(commands.main(["repro"]))
 """
 
+PROGRAM = """
+import sys
+from pathlib import Path
+import stages
+from pipeline.core.interrupt import run
+
+PROGRAM = '''
+import time
+from pathlib import Path
+try:
+    Path("1.pid").touch()
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(1.0)
+    Path("written").touch()
+'''
+run([sys.executable, "-c", PROGRAM], Path())
+"""
+
 
 def interrupted(code: str, folder: Path, processes: int) -> tuple[int, str]:
     """Run `code`, signal its process group once its processes are at work, and return its status and output."""
@@ -75,3 +94,8 @@ def test_one_line(code, processes, tmp_path):
     status, output = interrupted(code, tmp_path, processes)
     assert (status, len(output.splitlines())) == (130, 1), output
     assert output.startswith("stopped; ")
+
+
+def test_a_program_may_finish_writing(tmp_path):
+    status, _ = interrupted(PROGRAM, tmp_path, 1)
+    assert status == 130 and (tmp_path / "written").exists()

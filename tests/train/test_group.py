@@ -239,11 +239,7 @@ def test_process_that_torchrun_started_starts_no_others(monkeypatch):
 def test_processes_are_started_by_torchrun(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     called = []
-
-    class Done:
-        returncode = 3
-
-    monkeypatch.setattr(groups.subprocess, "run", lambda command, check: called.append(command) or Done)
+    monkeypatch.setattr(groups, "run", lambda command, folder: called.append(command) or 3)
     assert start_processes(TWO, "stages.train", ["--variant", "Im"]) == 3
     assert called[0][1:] == [
         *("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"),

@@ -20,6 +20,7 @@ from multiprocessing import connection, forkserver, get_context, parent_process
 from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
 
+from pipeline.core.interrupt import uninterrupted_children
 from pipeline.core.stage import run_module
 from pipeline.tracking.store import QUIET
 
@@ -56,7 +57,8 @@ class StageProcess:
         context: ForkServerContext | SpawnContext = get_context("forkserver") if forked else get_context("spawn")
         reader, writer = context.Pipe(duplex=False)
         self.process = context.Process(target=_main, args=(root, commands, environment, writer), name=name)
-        self.process.start()
+        with uninterrupted_children():
+            self.process.start()
         writer.close()
         self.sentinel = self.process.sentinel
         self._output = threading.Thread(target=_show_lines, args=(reader, show), daemon=True)
@@ -70,8 +72,9 @@ class StageProcess:
         return self.process.exitcode
 
     def interrupt(self) -> None:
-        """Send SIGINT to the process and its children."""
-        self._signal(signal.SIGINT)
+        """Send SIGINT to the process and its children; kill it if it has not begun."""
+        if not self._signal(signal.SIGINT):
+            self.process.kill()
 
     def end(self) -> None:
         """Wait `GRACE_SECONDS` for the process, then kill it and its children."""
@@ -80,9 +83,12 @@ class StageProcess:
         self.process.kill()  # if it does not lead a group yet
         self.process.join()
 
-    def _signal(self, number: int) -> None:
+    def _signal(self, number: int) -> bool:
+        """Return whether the process leads a group, which has got the signal."""
         with suppress(ProcessLookupError, PermissionError):  # already ended; PermissionError on macOS
             os.killpg(self.process.pid or 0, number)
+            return True
+        return False
 
 
 def run_stage(root: Path, commands: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -111,6 +117,7 @@ def _main(root: Path, commands: Sequence[str], environment: Mapping[str, str], o
         os.dup2(output.fileno(), number)
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     output.close()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
     sys.exit(run_stage(root, commands, environment))
 

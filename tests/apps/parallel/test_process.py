@@ -130,6 +130,16 @@ def test_interrupting_ends_what_a_stage_has_started_too(root):
     wait_for(lambda: not alive(int(lines[0])))
 
 
+def test_a_process_that_is_interrupted_before_it_begins_ends_at_once_and_prints_nothing(root):
+    write_stage(root, "import time; time.sleep(60)")
+    process, lines = started(root, "python -m stages.work")
+    process.interrupt()
+    process.process.join(5)
+    assert process.process.exitcode is not None
+    process.end()
+    assert lines == []
+
+
 def test_what_does_not_heed_an_interruption_is_killed(root, monkeypatch):
     monkeypatch.setattr("pipeline.apps.parallel.process.GRACE_SECONDS", 0.1)
     write_stage(
