@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline.core.stage import launch
 from pipeline.core.tables import DOWNLOADS, FILMS, SEGMENTS, read_table
-from pipeline.core.variants import Variants
+from pipeline.core.variants import Variants, known_parts
 from pipeline.params import Params
 from pipeline.split.assign import assign_splits
 from pipeline.split.coverage import report
@@ -24,6 +24,7 @@ from pipeline.split.dataset import (
     usable_films,
     write_dataset,
 )
+from pipeline.split.few import shortcomings
 from pipeline.split.given import given_split, warn_of_split_groups
 from pipeline.split.groups import groups_of
 from pipeline.split.section import Split
@@ -50,6 +51,8 @@ def main(root: Path, corpus: str, split: Split, variants: Variants) -> None:
         seconds = [row["seconds"] for row in rows if row["split"] == name]
         log.info("split: %s: %d films, %d audio files, %.1f min", name, len(fids), len(seconds), sum(seconds) / 60)
     log.info("split: %d films have the inputs of all variants, which are compared on these", len(compared))
+    for line in shortcomings(splits, {film["fid"]: known_parts(film) for film in usable}, compared, variants):
+        log.warning("split: %s", line)
     log.info("split: %d films left out (%s)", len(left_out), reasons(left_out) or "none")
     log.info("%s", coverage)
 

@@ -3,12 +3,12 @@
 Films that share a recording form a group, and a group is assigned as a whole. A hash of the seed and of its least film
 id is its place between 0 and 1; the splits are ranges of places, by their shares. A growing corpus thus moves no film,
 unless a new film links two groups, or a split of a small corpus has too few films: then the groups nearest to its
-range are moved to it.
+range are moved to it, or exchanged.
 """
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.core.errors import StageError
@@ -79,19 +79,35 @@ def _groups(
 
 
 def _fill(
-    split: str, ranges: Mapping[str, tuple[float, float]], groups: Iterable[_Group], least: Mapping[str, int]
+    split: str, ranges: Mapping[str, tuple[float, float]], groups: Sequence[_Group], least: Mapping[str, int]
 ) -> None:
-    """Move groups to a split until it has `least` films, as long as the others keep theirs."""
+    """Move groups to a split until it has `least` films, as long as the others keep theirs.
+
+    If no group can be moved, one is exchanged for all of the split's own.
+    """
     begin, end = ranges[split]
+
+    def distance(group: _Group) -> tuple[float, float]:
+        return max(begin - group.place, group.place - end), group.place
+
     while (counts := _counts(groups))[split] < least[split]:
-        spare = [
+        others = [group for group in groups if group.side != split and group.films]
+        spare = [group for group in others if counts[group.side] - group.films >= least[group.side]]
+        if spare:
+            min(spare, key=distance).side = split
+            continue
+        large = [
             group
-            for group in groups
-            if group.side != split and group.films and counts[group.side] - group.films >= least[group.side]
+            for group in others
+            if group.films >= least[split] and counts[group.side] - group.films + counts[split] >= least[group.side]
         ]
-        if not spare:
+        if not large:
             return
-        min(spare, key=lambda group: (max(begin - group.place, group.place - end), group.place)).side = split
+        chosen = min(large, key=distance)
+        for group in groups:
+            if group.side == split:
+                group.side = chosen.side
+        chosen.side = split
 
 
 def _counts(groups: Iterable[_Group]) -> Counter[str]:

@@ -86,6 +86,18 @@ def test_nearest_groups_come_over_and_the_others_stay():
     assert {fid for fid, side in sides.items() if side != "train"} == set(moved)
 
 
+@pytest.mark.parametrize("sizes", [(1, 2, 2), (1, 4, 3), (2, 1, 5), (4, 1, 1, 2)])
+@pytest.mark.parametrize("seed", range(6))
+def test_groups_are_exchanged_for_two_validation_films(sizes, seed):
+    fids = iter(FIDS)
+    groups = [[next(fids) for _ in range(size)] for size in sizes]
+    least = {fid: group[0] for group in groups for fid in group}
+    sides = assigned(list(least), split(seed=seed), least)
+    counts = Counter(sides.values())
+    assert counts["train"] >= 2 and counts["valid"] >= 2 and counts["eval"] >= 1
+    assert all(len({sides[fid] for fid in group}) == 1 for group in groups)
+
+
 def test_only_films_that_all_variants_can_read_count():
     fids = [fid for fid in FIDS if place(fid) < 0.5][:6] + [fid for fid in FIDS if place(fid) > 0.75][:1]
     sides = assigned(fids, counted=set(fids[:6]))

@@ -29,6 +29,7 @@ from pipeline.corpus.site import site_folder
 from pipeline.params import Params
 from pipeline.scrape.agent import operator_contact, require_contact
 from pipeline.scrape.client import Client
+from pipeline.split.few import few_test_films, too_few_films
 
 MAX_LINE = 160  # characters of a line about the first film
 MAX_FIDS = 4  # shown per problem
@@ -56,6 +57,7 @@ def check(root: Path, folder: Path, params: Params, report: Report) -> int:
     _report_problems(problems, report)
     _report_own(films, site, report)
     found, asked = _ask_wikis(films, params, report)
+    _report_few(len(films), params, report)
     _report_estimate(estimate(remaining(root, films, params.download.retry), params.scrape, params.download), report)
     wrong = len(problems) + found
     report("No problems found." if asked and not wrong else _verdict(wrong, asked))
@@ -146,6 +148,14 @@ def _report_own(films: list[Film], site: Path | None, report: Report) -> None:
         shown = ", ".join(f"{fid} {one_line(url, MAX_SHOWN)}" for fid, url in lost[:MAX_FIDS])
         more = f" and {len(lost) - MAX_FIDS} more" if len(lost) > MAX_FIDS else ""
         report(f"Missing (not an error): {number(len(lost), 'recording')}: {shown}{more}")
+
+
+def _report_few(films: int, params: Params, report: Report) -> None:
+    """Report what a small corpus does not allow, which is no error of the list."""
+    if line := too_few_films(films, params.split, params.variants):
+        report(f"\nToo few films for `dvc repro`: {line}")
+    elif line := few_test_films(films, params.split):
+        report(f"\nA small corpus: about {line}")
 
 
 def _report_estimate(need: Estimate, report: Report) -> None:

@@ -1,4 +1,4 @@
-"""Checks of the corpus: whether it loads and is served, the contact for its sites, and disk space."""
+"""Checks of the corpus: whether it loads and is served, its size, the contact for its sites, and disk space."""
 
 import os
 import shutil
@@ -14,6 +14,7 @@ from pipeline.corpus.section import Corpus
 from pipeline.corpus.site import site_folder
 from pipeline.encoders.section import LogMelFeatures
 from pipeline.params import Params
+from pipeline.split.few import few_test_films, too_few_films
 
 # Bytes in total per byte that the corpus serves. The embedded 25 MB, of low bit rate, result in 190 MB of data and
 # models; audio in the reference's layout is copied, cut at about its bit rate, with spectrograms of a third its size.
@@ -41,6 +42,18 @@ def load_corpus(root: Path, corpus: Corpus) -> tuple[Check, list[Film] | None]:
         return missing("corpus", found, "everything", remedy), None
     recordings = sum(len(film.soundtrack) for film in films)
     return ok("corpus", f"{corpus.folder}: {len(films):,} films, {recordings:,} recordings and searches"), films
+
+
+def check_films(params: Params, films: list[Film] | None) -> Check:
+    """Whether the number of films allows a training, and a comparison of variants."""
+    if films is None:
+        return warning("films", "unknown: the corpus does not load", "", "")
+    if line := too_few_films(len(films), params.split, params.variants):
+        return missing("films", line, "split and train", "add films: `python -m pipeline corpus add URL`")
+    if line := few_test_films(len(films), params.split):
+        found, _, remedy = line.partition("; ")
+        return warning("films", f"about {found}", "a comparison of variants", remedy)
+    return ok("films", f"{len(films):,} films, about {len(films) * params.split.eval:.0f} of them in the test set")
 
 
 def check_contact(corpus: Corpus, films: list[Film] | None) -> Check:

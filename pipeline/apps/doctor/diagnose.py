@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipeline.apps.doctor.corpus import asks_youtube, check_contact, check_disk, load_corpus
+from pipeline.apps.doctor.corpus import asks_youtube, check_contact, check_disk, check_films, load_corpus
 from pipeline.apps.doctor.encoders import check_audio_encoder, check_image_encoder, check_text_encoder
 from pipeline.apps.doctor.machine import check_machine, check_packages, check_python, check_torch
 from pipeline.apps.doctor.report import INSTALL, Check, as_table, missing
@@ -46,6 +46,7 @@ def examine(root: Path, params: Params) -> Iterator[Check]:
     yield _guarded("JavaScript", lambda: check_javascript(asks_youtube(films)))
     yield _guarded("FFmpeg", check_ffmpeg)
     yield corpus
+    yield _guarded("films", lambda: check_films(params, films))
     yield _guarded("contact", lambda: check_contact(params.corpus, films))
     if params.download.cookies is not None:
         cookies = params.download.cookies

@@ -204,3 +204,19 @@ def test_the_first_film_is_shown_as_it_is_understood(check):
 def test_a_name_in_corpus_fields_that_no_film_has_is_told(check):
     _, output = check({"AAA": entry("{origin}/wiki/Fog")}, fields={"title": "titel"})
     assert "'titel'" in output and "corpus.fields maps title" in output
+
+
+@pytest.mark.parametrize(
+    ("films", "line"),
+    [
+        (3, "found 3, needed are at least 5"),
+        (10, "about 3 test films"),
+        (90, None),
+    ],
+)
+def test_small_lists(check, films, line):
+    Path("data/mine/site").mkdir(parents=True)
+    fids = [f"A{chr(65 + number // 26)}{chr(65 + number % 26)}" for number in range(films)]
+    _, output = check({fid: entry(f"{{origin}}/wiki/{fid}") for fid in fids}, serve="site")
+    found = [text for text in output.splitlines() if "Too few" in text or "small corpus" in text]
+    assert (len(found) == 1 and line in found[0]) if line else found == []
