@@ -20,7 +20,7 @@ from pipeline.compare.section import Compare
 from pipeline.compare.significance import Difference, wins_of, within_reach
 from pipeline.compare.slices import FEW, slices_to_compare
 from pipeline.compare.summary import metric_names
-from pipeline.evaluate.section import UNITS, ZERO_SHOT, Evaluate
+from pipeline.evaluate.section import HEADLINE, INSTEAD, UNITS, ZERO_SHOT, Evaluate
 
 TEMPLATES = Path(__file__).parent / "templates"
 COLOURS = {
@@ -101,6 +101,7 @@ def render_report(
             excerpts=embed_excerpts(root, tracks, params),
             params=params,
             evaluate=evaluate,
+            gained=HEADLINE if HEADLINE in results[0].metrics else INSTEAD,
             overfitted=[result.variant for result in order if overfits(result)],
         )
     )

@@ -145,7 +145,7 @@ def print_table(results: list[Result], metric: str, console: Console | None = No
             table.add_row("  all readable", counted(figures["queries"], "film"), *_cells(figures, names), style="dim")
         for baseline, figures in result.metrics["baselines"].items():
             table.add_row(
-                f"  {baseline}", f"training {signed(figures['difference'][1])}", *_cells(figures, names), style="dim"
+                f"  {baseline}", f"gain {signed(figures['difference'][1])}", *_cells(figures, names), style="dim"
             )
         for other, figures in answered_by_others(result, results).items():
             table.add_row(f"  {other}", "same inputs only", *_cells(figures, names), style="dim")

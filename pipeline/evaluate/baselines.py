@@ -18,7 +18,7 @@ from pipeline.evaluate.bootstrap import confidence_intervals
 from pipeline.evaluate.evaluation import compared, measure
 from pipeline.evaluate.metrics import BEST_RANK
 from pipeline.evaluate.ranking import one_row_each
-from pipeline.evaluate.section import Baseline, Evaluate
+from pipeline.evaluate.section import HEADLINE, INSTEAD, Baseline, Evaluate
 from pipeline.model.linear import MIN_FILMS, fit_linear, unit
 from pipeline.model.vectors import film_numbers, fit_spaces
 from pipeline.store.films import FeatureStore, FilmFeatures, films_of, readable
@@ -27,8 +27,6 @@ log = logging.getLogger(__name__)
 
 COMPONENTS = 60  # limit for each input and the music
 NEIGHBOURS = 5  # training films averaged
-HEADLINE = "recall_at_10"  # metric of the difference, if `evaluate.ks` has it
-INSTEAD = "mrr"
 
 Row = dict[str, Any]
 Fitted = tuple[np.ndarray, np.ndarray]  # vectors [n, e] of the pool's films, and of its tracks

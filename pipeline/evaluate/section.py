@@ -12,6 +12,8 @@ Baseline = Literal["linear", "nearest"]
 Baselines = list[Baseline]
 ZERO_SHOT = "zero_shot"  # name of the joint encoder's baseline
 UNITS: tuple[Unit, ...] = get_args(Unit)
+HEADLINE = "recall_at_10"  # metric of the difference to baselines, if `ks` has it
+INSTEAD = "mrr"
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -410,6 +410,7 @@ def test_report_states_its_provenance_and_which_variants_overfit(inputs, page, t
     footer = " ".join(page.text[page.text.index("Posters, plots") :].split())
     assert "Data 0123456789abcdef (digest), evaluation seed 0, 500 bootstrap samples, 2,000 permutations" in footer
     assert "Overfitting" not in page.text
+    assert "variant’s Recall@10 minus the baseline’s" in " ".join(page.text.split())
     shutil.copytree(inputs.root, tmp_path, dirs_exist_ok=True)
     (tmp_path / "models/Plo/history.csv").write_text("epoch,train_loss,valid_loss\n1,3.0,2.0\n2,1.0,2.5\n")
     text = Page(run(SimpleNamespace(**vars(inputs) | {"root": tmp_path}))["report.html"].decode()).text

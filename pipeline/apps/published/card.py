@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pipeline.apps.published.folder import Config
 from pipeline.compare.wording import counted, metric_label, number, pool_name, unit_noun
 from pipeline.core.hub import Address
-from pipeline.evaluate.baselines import HEADLINE, INSTEAD
+from pipeline.evaluate.section import HEADLINE, INSTEAD
 from pipeline.store.inputs import needs_of
 
 PROJECT = "soundtrack-retrieval"
