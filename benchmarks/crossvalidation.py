@@ -201,6 +201,6 @@ def mean(values: Iterable[list[float]]) -> float:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=1, help="trainings per split")
-    parser.add_argument("--paper", action="store_true", help="the paper's towers as well")
+    parser.add_argument("--paper", action="store_true", help="also train the paper's towers")
     arguments = parser.parse_args()
     main(arguments.seeds, arguments.paper)

@@ -173,7 +173,7 @@ def _indexed(path: Path, cutting: Any) -> str:
 
 
 def _segmented(root: Path, film: list[Row], segment: Segment, counts: Counter[str], wrong: list[str]) -> None:
-    (root / "data/segments.parquet").unlink(missing_ok=True)  # each film anew
+    (root / "data/segments.parquet").unlink(missing_ok=True)  # start each film from nothing
     try:
         rows = segment_all(root, film, segment, 1)
     except Exception as error:  # what this is to find
