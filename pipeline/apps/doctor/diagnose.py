@@ -8,6 +8,7 @@ from rich.console import Console
 from pipeline.apps.doctor.corpus import asks_youtube, check_contact, check_disk, check_films, load_corpus
 from pipeline.apps.doctor.encoders import check_audio_encoder, check_image_encoder, check_text_encoder
 from pipeline.apps.doctor.machine import check_machine, check_packages, check_python, check_torch
+from pipeline.apps.doctor.network import check_network
 from pipeline.apps.doctor.report import INSTALL, Check, as_table, missing
 from pipeline.apps.doctor.sound import check_cookies, check_ffmpeg, check_javascript, check_yt_dlp
 from pipeline.apps.doctor.stores import check_dvc, check_mlflow
@@ -48,6 +49,7 @@ def examine(root: Path, params: Params) -> Iterator[Check]:
     yield corpus
     yield _guarded("films", lambda: check_films(params, films))
     yield _guarded("contact", lambda: check_contact(params.corpus, films))
+    yield _guarded("network", lambda: check_network(params.corpus, films))
     if params.download.cookies is not None:
         cookies = params.download.cookies
         yield _guarded("cookies", lambda: check_cookies(root, cookies))

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from pipeline.apps.doctor.report import ACTIVATE, INSTALL, Check, missing, ok, warning
 from pipeline.apps.experiments import require_copies
+from pipeline.apps.parallel.graph import require_lock
 from pipeline.core.errors import PipelineError
 from pipeline.tracking.locations import database, read_experiment
 from pipeline.tracking.store import EXPERIMENT, URI, public_address, repository, tracking_uri
@@ -37,6 +38,10 @@ def check_dvc(root: Path) -> Check:
     if not is_repository:
         remedy = "`git init`, or clone the repository instead of copying it"
         return missing("DVC", f"{found}; not a Git repository", "`dvc repro`", remedy)
+    try:
+        require_lock(root)
+    except PipelineError as error:
+        return missing("DVC", f"{found}; {error.found}", "`dvc repro`", error.remedy)
     if shutil.which("dvc"):
         try:
             require_copies(root)

@@ -34,6 +34,22 @@ def explained() -> Iterator[None]:
         raise PipelineError(" ".join(str(error.__cause__ or error).split())) from error
 
 
+def require_lock(root: Path) -> None:
+    """Raise `PipelineError` if DVC cannot read dvc.lock, e.g. after it was killed while writing it."""
+    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+    from dvc.utils.serialize import EncodingError, YAMLFileCorruptedError, load_yaml
+    from voluptuous import Invalid
+
+    try:
+        COMPILED_LOCKFILE_SCHEMA(load_yaml(root / LOCK))
+    except FileNotFoundError:
+        return
+    except (YAMLFileCorruptedError, EncodingError, Invalid):
+        empty = not (root / LOCK).read_bytes().strip()
+        found = f"{LOCK} is {'empty' if empty else 'damaged'}"
+        raise PipelineError(found, f"run `git checkout {LOCK}`, then `dvc repro`: files are kept") from None
+
+
 def order(repo: "Repo", targets: Sequence[str]) -> "dict[Stage, set[Stage]]":
     """Return the stages that `targets` (default: all) need, in the order of `dvc repro`, each with its upstream stages.
 

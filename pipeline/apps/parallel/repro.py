@@ -45,6 +45,7 @@ def reproduce(root: Path, targets: Sequence[str], parallel: int | None, allow_mi
 
     logging.getLogger("dvc").setLevel(logging.WARNING)  # progress is shown here,
     logging.getLogger("dvc.progress").setLevel(logging.CRITICAL)  # without bars between the lines
+    graph.require_lock(root)
     (machine,) = load_sections(root / "params.yaml", {"machine": Machine})
     with graph.explained(), Repo(str(root), _wait_for_lock=True) as repo, repo.scm_context(), stop_signals() as stop:
         with lock_repo(repo):

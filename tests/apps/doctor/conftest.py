@@ -21,6 +21,7 @@ def root(tmp_path, monkeypatch):
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr("pipeline.apps.doctor.network._problems", lambda urls, agent: dict.fromkeys(urls, ""))
     folder = tmp_path / "repository"
     (folder / "data").mkdir(parents=True)
     for name in ("params.yaml", "requirements.txt", "requirements-weights.txt"):

@@ -16,13 +16,14 @@ import torch
 
 from pipeline.__main__ import main
 from pipeline.apps.doctor.machine import check_packages
+from pipeline.apps.doctor.stores import check_dvc
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
 LINES = [
     "Python", "packages", "PyTorch", "audio encoder", "image encoder", "text encoder", "yt-dlp", "JavaScript", "FFmpeg",
-    "corpus", "films", "contact", "disk", "DVC", "MLflow", "machine",
+    "corpus", "films", "contact", "network", "disk", "DVC", "MLflow", "machine",
 ]  # fmt: skip
 FILM = {
     "wikipedia": "https://en.wikipedia.org/wiki/Fog",
@@ -223,6 +224,12 @@ def test_what_dvc_needs(doctor, root, remove, found):
     status, rows, _ = doctor()
     assert (status, rows["DVC"][0]) == (1, "missing")
     assert found in rows["DVC"][1]
+
+
+def test_dvc_lock_left_empty(root):
+    (root / "dvc.lock").touch()
+    check = check_dvc(root)
+    assert check.state == "missing" and "git checkout dvc.lock" in check.remedy
 
 
 def test_environment_that_is_not_activated_is_a_warning(doctor, monkeypatch, tmp_path):
