@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 FENCE = re.compile(r"^```(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`((?:python -m|dvc|make) [^`…]+)`")  # complete commands in sentences
 BETWEEN = set("&|;")  # two commands
 PROMPT = "$ "
 
@@ -53,6 +54,16 @@ def blocks() -> list[Block]:
 def commands() -> list[Command]:
     """Return the commands of all blocks, in the order of the pages."""
     return [command for block in blocks() for command in commands_of(block)]
+
+
+def mentioned() -> list[Command]:
+    """Return the commands in the sentences of all pages."""
+    found = []
+    for path in PAGES:
+        block = Block(path.relative_to(ROOT).as_posix(), 0, "", "")
+        for text in INLINE.findall(FENCE.sub("", path.read_text(encoding="utf-8"))):
+            found += _split(block, text, ())
+    return found
 
 
 def commands_of(block: Block) -> list[Command]:

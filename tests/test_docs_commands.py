@@ -17,7 +17,7 @@ from pipeline.__main__ import COMMANDS
 from pipeline.__main__ import main as run_pipeline
 from pipeline.core.fields import load_sections
 from stages import train
-from tests.documented import ROOT, Block, Command, blocks, commands, commands_of
+from tests.documented import ROOT, Block, Command, blocks, commands, commands_of, mentioned
 from tests.small_repository import Repository
 
 NOT_RUN = {  # by their beginning: why these commands are only checked for their options
@@ -80,7 +80,9 @@ def test_every_command_is_run_or_has_a_reason() -> None:
     assert [begin for begin in NOT_RUN if not any(text.startswith(begin) for text in found)] == []
 
 
-@pytest.mark.parametrize("command", commands(), ids=lambda command: f"{command.block.place} {command}"[:70])
+@pytest.mark.parametrize(
+    "command", [*commands(), *mentioned()], ids=lambda command: f"{command.block.place} {command}"[:70]
+)
 def test_a_command_and_its_options_exist(command: Command) -> None:
     program, *words = command.words
     CHECKS[program](words)
