@@ -8,9 +8,12 @@ MLflow 3 writes when a user saves a view.
 import base64
 import json
 import os
+import signal
 import subprocess
 import sys
 import zlib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +53,20 @@ def serve(root: Path, port: int) -> int:
     address = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     store = ["--backend-store-uri", tracking_uri(root)]
     print(f"MLflow: http://127.0.0.1:{port}{save_view(root) or ''} (press Ctrl-C to stop)", flush=True)
-    try:
-        command = [sys.executable, "-m", "mlflow", "ui", *address, *store]
-        return subprocess.run(command, env=settings | os.environ, cwd=repository(root), check=False).returncode
-    except KeyboardInterrupt:
-        return 0
+    command = [sys.executable, "-m", "mlflow", "ui", *address, *store]
+    return run_group(command, settings | os.environ, repository(root))
+
+
+def run_group(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> int:
+    """Run a program until it ends or this process is interrupted; end its processes; return its status, else 0."""
+    with subprocess.Popen(command, env=environment, cwd=folder, start_new_session=True) as program:
+        try:
+            return program.wait()
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            with suppress(ProcessLookupError):  # all have ended
+                os.killpg(program.pid, signal.SIGTERM)  # MLflow does not pass signals on to its server
 
 
 @never_fails

@@ -2,9 +2,14 @@
 
 import base64
 import json
+import os
 import subprocess
+import sys
+import time
 import zlib
+from pathlib import Path
 
+import psutil
 import pytest
 
 from pipeline.apps import ui
@@ -12,6 +17,18 @@ from pipeline.apps.ui import save_view, serve
 from pipeline.tracking.store import tracking_uri
 
 pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
+UI = """
+import argparse, os, sys
+from pathlib import Path
+from pipeline.apps import ui
+from pipeline.commands.ui import _run
+
+MLFLOW = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
+SERVER = "import os, time; open('server', 'w').write(str(os.getpid())); time.sleep(100)"
+ui.serve = lambda root, port: ui.run_group([sys.executable, "-c", MLFLOW, SERVER], os.environ, root)
+sys.exit(_run(argparse.Namespace(port=5000)))
+"""  # MLflow's command starts its server in another process
 
 
 @pytest.fixture(autouse=True)
@@ -53,20 +70,37 @@ def test_view_is_saved_once(tmp_path):
 
 def test_server_is_on_loopback_without_telemetry_and_jobs(tmp_path, monkeypatch, capsys):
     calls = []
-    monkeypatch.setattr(
-        ui.subprocess, "run", lambda *a, **k: calls.append((*a, k)) or subprocess.CompletedProcess(*a, 3)
-    )
+    monkeypatch.setattr(ui, "run_group", lambda *given: calls.append(given) or 3)
     assert serve(tmp_path, 5123) == 3
-    ((command, options),) = calls
+    ((command, environment, _),) = calls
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert command[command.index("--backend-store-uri") + 1] == tracking_uri(tmp_path)
-    assert options["env"]["MLFLOW_DISABLE_TELEMETRY"] == "true"
-    assert options["env"]["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
+    assert environment["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
     assert "http://127.0.0.1:5123/#/experiments/1/runs?" in capsys.readouterr().out
 
 
 def test_store_that_fails_leaves_the_bare_address(tmp_path, monkeypatch, capsys):
     (tmp_path / "mlflow.db").write_bytes(b"this is not a database" * 100)
-    monkeypatch.setattr(ui.subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(*a, 1))
+    monkeypatch.setattr(ui, "run_group", lambda *_: 1)
     serve(tmp_path, 5123)
     assert "MLflow: http://127.0.0.1:5123 (" in capsys.readouterr().out
+
+
+def test_sigterm_ends_the_server_too(tmp_path):
+    file = tmp_path / "server"
+    with subprocess.Popen(
+        [sys.executable, "-c", UI], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    ) as process:
+        wait_for(lambda: file.exists() and file.read_text())
+        server = psutil.Process(int(file.read_text()))
+        process.terminate()
+        assert process.wait(30) == 0
+    wait_for(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+
+
+def wait_for(condition) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
