@@ -135,11 +135,11 @@ def test_images_come_as_base64_and_no_path_is_opened(tmp_path, params, tiny_bert
     ]
     np.testing.assert_array_equal(*vectors)
     for sent, message in {
-        str(picture): "no base64",
-        str(picture.relative_to(tmp_path)): "no base64",
+        str(picture): "not base64",
+        str(picture.relative_to(tmp_path)): "not base64",
         as_base64(tmp_path / "models/Asked/config.json"): "cannot be decoded",
-        f"data:image/jpeg;base64,{text}": "no base64",
-        "é": "no base64",
+        f"data:image/jpeg;base64,{text}": "not base64",
+        "é": "not base64",
     }.items():
         with pytest.raises(MlflowException, match=f"image: {message}"):
             served.predict(pandas.DataFrame([{"image": sent}]))

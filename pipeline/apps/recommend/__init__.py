@@ -1,1 +1,1 @@
-"""Music for a film that is in no data set: its query embedded, and the index of tracks searched."""
+"""Recommend music for any film: embed the query and search an index of tracks."""

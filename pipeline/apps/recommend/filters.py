@@ -1,7 +1,7 @@
-"""Filters: which tracks of a library a search is limited to, before any is ranked.
+"""Filters that limit a search to some tracks of a library, before ranking.
 
-Each filter is a text, the same on the command line, in a form and in an address. Bounds are inclusive. A track whose
-value is not known passes no filter on it: what may be of any length is not offered to somebody who needs two minutes.
+A filter is a text, with the same syntax on the command line, in the form and in the API. Bounds are inclusive. A track
+whose value is unknown does not pass a filter on it: a search for two minutes should not return tracks of any length.
 """
 
 import math
@@ -25,7 +25,7 @@ CLOCK = r"(?:\d{1,4}:)?\d{1,4}:[0-5]\d(?:\.\d{1,6})?"
 NUMBER = r"-?\d{1,9}(?:\.\d{1,6})?"
 BETWEEN = r"\s*(?:\.\.|-|\N{EN DASH})\s*"
 
-TONICS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")  # as the index names them
+TONICS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")  # as in the index
 MODES = {"major": "major", "maj": "major", "minor": "minor", "min": "minor", "m": "minor"}
 STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}  # semitones above C
 ACCIDENTALS = {"": 0, "#": 1, "\N{MUSIC SHARP SIGN}": 1, "b": -1, "\N{MUSIC FLAT SIGN}": -1}
@@ -39,7 +39,7 @@ HAS_TAG = (
 
 @dataclass(frozen=True)
 class Range:
-    """Values from `least` to `most`, both included; infinite where there is no bound."""
+    """A closed interval; infinite if there is no bound."""
 
     least: float
     most: float
@@ -47,10 +47,10 @@ class Range:
 
 @dataclass(frozen=True)
 class Filters:
-    """What a track has to be; None, or empty, is no filter."""
+    """The conditions on a track; None or empty: no filter."""
 
     ranges: Mapping[str, Range] = field(default_factory=dict)  # by names of `COLUMNS`
-    keys: frozenset[str] = frozenset()  # as `TrackColumns.key` names them: any of these
+    keys: frozenset[str] = frozenset()  # values of `TrackColumns.key`: any of these
     vocals: Vocals | None = None
     music: tuple[str, ...] = ()  # tags in lower case: all of these
 
@@ -62,9 +62,9 @@ NO_FILTERS = Filters()
 
 
 def parse_filters(texts: Mapping[str, str | None]) -> Filters:
-    """Return the filters that `texts` by `NAMES` describe; an empty one, or one that is missing, is none.
+    """Return the filters in `texts`, by `NAMES`; a missing or empty text is no filter.
 
-    Raises `ModelError` with the name, what was found and what is allowed.
+    Raises `ModelError` with the name, the value found and the values allowed.
     """
     given = {name: text.strip() for name, text in texts.items() if text and text.strip()}
     ranges = {name: _range(name, given[name]) for name in COLUMNS if name in given}
@@ -88,15 +88,17 @@ def _range(name: str, text: str) -> Range:
     elif name == "year" and re.fullmatch(NUMBER, text):
         least = most = _number(text)
     else:
-        raise ModelError(f"{name}: found {text!r}, allowed is a range such as {EXAMPLES[name]}")
+        raise ModelError(f"{name}: found {text!r}, expected a range such as {EXAMPLES[name]}")
     found = Range(-math.inf if least is None else least, math.inf if most is None else most)
     if found.least > found.most:
-        raise ModelError(f"{name}: found {text!r}, which ends before it begins; write it as {EXAMPLES[name]}")
+        raise ModelError(
+            f"{name}: found {text!r}, whose end is below its start; expected a range such as {EXAMPLES[name]}"
+        )
     return found
 
 
 def _number(text: str) -> float:
-    """Return a number, or the seconds of a clock's time."""
+    """Return a number, or a time such as 1:30 in seconds."""
     sign, parts = (-1 if text.startswith("-") else 1), text.removeprefix("-").split(":")
     return sign * sum(float(part) * 60**power for power, part in enumerate(reversed(parts)))
 
@@ -106,12 +108,12 @@ def _items(text: str) -> list[str]:
 
 
 def _keys(text: str) -> list[str]:
-    """Return the keys that a text stands for: one, both of a tonic, or the twelve of a mode."""
+    """Return the keys that a text matches: one, both modes of a tonic, or all twelve of a mode."""
     if len(text) > 1 and text.lower() in MODES:
         return [f"{tonic} {MODES[text.lower()]}" for tonic in TONICS]
     found = KEY.fullmatch(text)
     if found is None:
-        raise ModelError(f"key: found {text!r}, allowed are keys, tonics and modes, e.g. C minor, Bb, major")
+        raise ModelError(f"key: found {text!r}, expected keys, tonics or modes, e.g. C minor, Bb, major")
     tonic = TONICS[(STEPS[found[1].lower()] + ACCIDENTALS[found[2].lower()]) % len(TONICS)]
     modes = (MODES[found[3].lower()],) if found[3] else ("major", "minor")
     return [f"{tonic} {mode}" for mode in modes]

@@ -1,7 +1,7 @@
-"""Recommendations for programs, spreadsheets and players: JSON, CSV, and a playlist (extended M3U in UTF-8).
+"""Export recommendations for programs, spreadsheets and players: JSON, CSV, and playlists (extended M3U in UTF-8).
 
-Titles come out of strangers' files: what would act on a terminal, break a line of a playlist or become a formula in a
-spreadsheet is taken out or made plain text. `where` gives the place of a track as the reader can open it.
+Titles are untrusted: terminal control characters, line breaks and spreadsheet formulas are removed or escaped.
+`where` returns the path or address of a track that the reader can open.
 """
 
 import csv
@@ -21,14 +21,14 @@ Where = Callable[[Track], str]
 COLUMNS = ("rank", "score", *(name for name in INDEX_KEYS.names if name != "path"))
 WHY = ("place", "without", "answers")
 KEPT = ("library", "note", "found_for")  # of a shortlist
-NOTE = "#NOTE: "  # a directive of nobody's: players skip it, but read options out of a comment that begins as one
-CONTROLS = ("Cc", "Cf", "Cs")  # Unicode's categories: control, format (direction among them), halves of characters
+NOTE = "#NOTE: "  # unknown directive, which players skip; a plain comment could be read as an option
+CONTROLS = ("Cc", "Cf", "Cs")  # Unicode categories: control, format (including direction), surrogates
 UNKNOWN_LENGTH = -1  # in a playlist
-FORMULA = ("=", "+", "-", "@")  # what a spreadsheet takes for the beginning of a formula
+FORMULA = ("=", "+", "-", "@")  # first characters of a formula in a spreadsheet
 
 
 def records(tracks: Sequence[Track], where: Where) -> list[Track]:
-    """Return a dict a track, all of the same keys: what it is, its `path`, and why it is there if that was asked."""
+    """Return one dict per track, all with the same keys: its columns, its `path`, and the reasons if requested."""
     return [
         {name: _told(track[name]) for name in COLUMNS}
         | {"path": where(track)}
@@ -38,12 +38,12 @@ def records(tracks: Sequence[Track], where: Where) -> list[Track]:
 
 
 def as_json(about: dict[str, Any], tracks: Sequence[Track], where: Where) -> str:
-    """Return one JSON object: `about`, and `tracks` as `records` gives them."""
+    """Return one JSON object: `about`, and `tracks` from `records`."""
     return json.dumps(about | {"tracks": records(tracks, where)}, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def as_csv(tracks: Sequence[Track], where: Where) -> str:
-    """Return `records` as CSV with a header; a text that begins as a formula does gets an apostrophe in front."""
+    """Return `records` as CSV with a header; a text that starts like a formula is prefixed with an apostrophe."""
     rows = [_flat(record) for record in records(tracks, where)]
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]) if rows else [*COLUMNS, "path"], lineterminator="\n")
@@ -54,14 +54,14 @@ def as_csv(tracks: Sequence[Track], where: Where) -> str:
 
 
 def as_m3u(tracks: Sequence[Track], where: Where) -> str:
-    """Return a playlist; a track that is a part of its file is played from its start on by players that can (VLC)."""
+    """Return a playlist; a segment of a file has its start and end, for players that support them (VLC)."""
     lines = ["#EXTM3U"]
     for track in tracks:
         start, seconds = track["file_start_seconds"] or 0.0, track["seconds"]
         lines.append(f"#EXTINF:{UNKNOWN_LENGTH if seconds is None else round(seconds)},{caption(track)}")
         if track.get("note"):
             lines.append(NOTE + plain(track["note"]))
-        if not track["fid"]:  # a part of its file
+        if not track["fid"]:  # a segment of its file
             lines.append(f"#EXTVLCOPT:start-time={start:g}")
             if seconds is not None:
                 lines.append(f"#EXTVLCOPT:stop-time={start + seconds:g}")
@@ -77,13 +77,13 @@ def caption(track: Track) -> str:
 
 
 def recording(track: Track) -> str:
-    """Return artist and title, e.g. `Gottfried Huppertz - Auszug der Arbeiter`; no title that is but a file's name."""
+    """Return e.g. `Gottfried Huppertz - Auszug der Arbeiter`; a title that is only a file name is omitted."""
     is_named = track["title"] != PurePosixPath(track["source_url"]).stem
     return " - ".join(plain(text) for text in (track["artist"], track["title"] if is_named else "") if text)
 
 
 def public(text: str) -> str:
-    """Return `text`; nothing for an address on the corpus's own server, which nobody else can open."""
+    """Return `text`, or "" for an address on the corpus's own server, which is not public."""
     return "" if text.startswith(ORIGIN) else text
 
 
@@ -106,14 +106,14 @@ def clock(seconds: float) -> str:
 
 
 def _told(value: Any) -> Any:
-    """Return a value as others can use it: a text on one line, and public."""
+    """Return a value for export: a text on one line, without private addresses."""
     if not isinstance(value, str):
         return value
     return plain(public(value))
 
 
 def _flat(record: Track) -> Track:
-    """Return a record with a column for each place and score without a part of the query, and one for passages."""
+    """Return a record with one column for each score and place without a part, and one for the passages."""
     without = record.pop("without", {})
     if "answers" in record:
         record["answers"] = " | ".join(plain(passage["text"]) for passage in record["answers"])

@@ -1,4 +1,4 @@
-"""The files that a query names, checked and read before a model is loaded: a wrong one is an error at once."""
+"""Read and check the files of a query before a model is loaded, so that invalid ones fail at once."""
 
 import re
 import sys
@@ -12,23 +12,25 @@ from pipeline.core.errors import ModelError
 if TYPE_CHECKING:
     from PIL import Image
 
-STANDARD = "-"  # in place of a file: what is piped in
-FILM_TRACK = re.compile(r"[^/]+/\d+")  # AAA/0, which an index alone can look up
+STANDARD = "-"  # instead of a file name: standard input
+FILM_TRACK = re.compile(r"[^/]+/\d+")  # AAA/0; only an index can look it up
 
 
 def read_plot(name: str) -> str:
-    """Return the synopsis in a text file, or the one that is piped in; raise `ModelError` when it cannot be read."""
+    """Return the synopsis in a text file or on standard input; raise `ModelError` if it cannot be read."""
     try:
         data = sys.stdin.buffer.read() if name == STANDARD else Path(name).read_bytes()
         return data.decode("utf-8-sig")
     except OSError as error:
-        raise ModelError(f"--plot: {name} cannot be read ({error.strerror}); name a text file, or - and pipe") from None
+        raise ModelError(
+            f"--plot: {name} cannot be read ({error.strerror}); expected a text file, or - for standard input"
+        ) from None
     except UnicodeDecodeError:
-        raise ModelError(f"--plot: {name} is no text in UTF-8") from None
+        raise ModelError(f"--plot: {name} is not a UTF-8 text file") from None
 
 
 def read_image(path: Path) -> "Image.Image":
-    """Return the picture in a file; raise `ModelError` when it cannot be read."""
+    """Return the picture in a file; raise `ModelError` if it cannot be read."""
     from pipeline.media.pictures import BadPictureError, read_picture
     from pipeline.store.inputs import MAX_PIXELS
 
@@ -39,13 +41,13 @@ def read_image(path: Path) -> "Image.Image":
         problem = str(error.strerror)
     except BadPictureError as error:
         problem = str(error)
-    raise ModelError(f"--image: {path} cannot be read ({problem}); name a JPEG, PNG, GIF or WebP file")
+    raise ModelError(f"--image: {path} cannot be read ({problem}); expected a JPEG, PNG, GIF or WebP file")
 
 
 def check_liked(names: Iterable[str], tables: Sequence[Path]) -> None:
-    """Raise `ModelError` for a name that is neither an audio file that can be read nor a track of the library.
+    """Raise `ModelError` for a name that is neither a readable audio file nor a track of the library.
 
-    `tables` are the library's indexes, all of the same tracks. Without one, only the files are checked.
+    `tables` are the library's indexes, all with the same tracks. Without any, only files are checked.
     """
     for name in names:
         path = Path(name)
@@ -56,19 +58,19 @@ def check_liked(names: Iterable[str], tables: Sequence[Path]) -> None:
 
 
 def check_disliked(names: Iterable[str], tables: Sequence[Path]) -> None:
-    """Raise `ModelError` for a name that is no track of the library, whose indexes `tables` are."""
+    """Raise `ModelError` for a name that is not a track of the library with the indexes `tables`."""
     for name in names:
         if not FILM_TRACK.fullmatch(name) and _listed(Path(name), tables) is False:
             raise not_disliked(name)
 
 
 def not_disliked(name: str) -> ModelError:
-    """Return the error for a name that stands for no track of the library."""
-    return ModelError(f"--less: {name} is no track of the library; name one by its path, or as AAA/0")
+    """Return the error for a name that is not a track of the library."""
+    return ModelError(f"--less: {name} is not a track of the library; expected a path, or AAA/0")
 
 
 def not_liked(name: str) -> ModelError:
-    """Return the error for a name that stands for no track."""
+    """Return the error for a name that is neither a track nor an audio file."""
     return ModelError(f"--like: {name} is neither a track of the library (a path, or AAA/0) nor an audio file")
 
 
@@ -77,13 +79,13 @@ def _require_readable(path: Path) -> None:
         with path.open("rb") as file:
             is_empty = not file.read(1)
     except OSError as error:
-        raise ModelError(f"--like: {path} cannot be read ({error.strerror}); name an audio file") from None
+        raise ModelError(f"--like: {path} cannot be read ({error.strerror}); expected an audio file") from None
     if is_empty:
-        raise ModelError(f"--like: {path} is empty; name an audio file")
+        raise ModelError(f"--like: {path} is empty; expected an audio file")
 
 
 def _listed(path: Path, tables: Sequence[Path]) -> bool | None:
-    """Return whether a track's path, in NFC, is the end of `path`; None where no table can be read."""
+    """Return whether `path` ends in a track's path, both in NFC; None if no table can be read."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""What can be recommended: the tracks of the data set, or one's own music. Either has an index for each model."""
+"""Libraries of tracks: the data set, or the user's own music, each with one index per model."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ from pipeline.store.index import INDEX
 
 log = logging.getLogger(__name__)
 
-INDEXES = "models/.indexes"  # those of variants that are not published; may be deleted at any time
+INDEXES = "models/.indexes"  # indexes for unpublished variants; may be deleted at any time
 FILMS = "films"  # name of the data set's library
 
 
@@ -28,16 +28,16 @@ class SearchableLibrary(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is called among others."""
+        """The name of the library."""
 
     @property
     def folder(self) -> Path:
-        """The folder below which the tracks' paths lie."""
+        """The folder that the tracks' paths are relative to."""
 
     def index(self, model: Model) -> TrackIndex:
-        """Return the tracks with their embeddings by `model`.
+        """Return the tracks with their embeddings from `model`.
 
-        Raises `MissingFileError` when there is no such index, `ModelError` when it was made with other weights.
+        Raises `MissingFileError` if there is no such index, `ModelError` if it was made with other weights.
         """
 
 
@@ -45,20 +45,21 @@ class SearchableLibrary(Protocol):
 class FilmLibrary:
     """The tracks of the data set below a repository's root.
 
-    The published model has its index; one for another variant is made of the audio features when it is asked for.
+    The published model comes with an index; the index for another variant is computed from the audio features on
+    first use.
     """
 
     folder: Path
-    batch_size: BatchSize  # windows embedded at once
+    batch_size: BatchSize  # windows per batch
     device: torch.device
     name: str = FILMS
-    making: threading.Lock = field(default_factory=threading.Lock)  # one index at a time: each has all rows in memory
+    making: threading.Lock = field(default_factory=threading.Lock)  # one index at a time, since all rows are in memory
 
     def index(self, model: Model) -> TrackIndex:
         if not isinstance(model, Trained):
-            raise ModelError(f"the data set has no index by {model.label}: name music of your own with --library")
+            raise ModelError(f"the data set has no index for {model.label}: add --library FOLDER with your own music")
         published = self.folder / "models" / PUBLISHED / INDEX
-        if model.folder.name == PUBLISHED:  # all there is
+        if model.folder.name == PUBLISHED:  # the only index
             return require_model(open_index(published, "run `dvc repro publish`"), model, published)
         sources = self._sources(model)
         made = self.folder / INDEXES / f"{model.name}.parquet"
@@ -80,12 +81,11 @@ class FilmLibrary:
 
 
 def require_model(index: TrackIndex, model: Model, path: Path) -> TrackIndex:
-    """Return `index`, which was read from `path`; raise `ModelError` when it was made with other weights."""
+    """Return `index`, read from `path`; raise `ModelError` if it was made with other weights."""
     if index.about.get("model") != model.digest:
         raise ModelError(
-            f"{path} was made with another model than {model.label} as it is now (weights "
-            f"{str(index.about.get('model'))[:8]}, here {model.digest[:8]}), so their embeddings have nothing to do "
-            "with each other: make the index again"
+            f"{path} was made with other weights ({str(index.about.get('model'))[:8]}) than {model.label} has now "
+            f"({model.digest[:8]}), so their embeddings are not comparable: make the index again"
         )
     return index
 

@@ -1,7 +1,7 @@
-"""Indexes in memory: each is opened once, however many ask for it at a time, and stays open while there is room.
+"""A cache of open indexes: each is opened once, even for concurrent requests, and stays open while memory allows.
 
-Opening one may mean making it, which takes minutes. So each is opened in a thread of its own, and who asks for one gets
-a future: waiting for it holds up nobody who asks for another.
+Opening an index may include building it, which takes minutes. Each is therefore opened in its own thread, and callers
+get a future: waiting for one index does not block requests for another.
 """
 
 import logging
@@ -21,7 +21,7 @@ from pipeline.params import Recommend
 
 log = logging.getLogger(__name__)
 
-OPEN_BYTES = 1_000_000_000  # of indexes that stay open; those that were asked for least lately are let go
+OPEN_BYTES = 1_000_000_000  # of open indexes; the least recently used ones are released
 
 Key = tuple[str, str]  # a library's name, a model's name
 
@@ -35,12 +35,12 @@ class Opened:
 
     @cached_property
     def summary(self) -> dict[str, Any]:
-        """What its tracks are, as `summary_of` has it."""
+        """The summary of its tracks (`summary_of`)."""
         return summary_of(self.index)
 
 
 class OpenIndexes:
-    """The indexes that are open, or are being opened, by library and model."""
+    """The indexes that are open or being opened, by library and model."""
 
     def __init__(self, params: Recommend) -> None:
         self._params = params
@@ -48,15 +48,15 @@ class OpenIndexes:
         self._indexes: OrderedDict[Key, Future[Opened]] = OrderedDict()
 
     def get(self, name: str, library: SearchableLibrary, model: Model) -> Future[Opened]:
-        """Return the index of `library`, called `name`, by `model`; it is opened unless it is open.
+        """Return the index of `library`, named `name`, for `model`; open it if necessary.
 
-        Its exception is what `library.index` raises; the next who asks tries again.
+        The future has the exception that `library.index` raises; the next call tries again.
         """
         key = (name, model.name)
         with self._lock:
             if key not in self._indexes:
                 future: Future[Opened] = Future()
-                future.set_running_or_notify_cancel()  # so that nobody who stops waiting cancels it for others
+                future.set_running_or_notify_cancel()  # so that a caller cannot cancel it for others
                 self._indexes[key] = future
                 arguments = (key, library, model, future)
                 threading.Thread(target=self._open, args=arguments, name=f"opening {name}", daemon=True).start()
@@ -64,7 +64,7 @@ class OpenIndexes:
             return self._indexes[key]
 
     def forget(self, name: str) -> None:
-        """Let the indexes of the library called `name` go: the next who asks for one opens it anew."""
+        """Release the indexes of the library `name`; the next call opens them again."""
         with self._lock:
             for key in [key for key in self._indexes if key[0] == name]:
                 del self._indexes[key]
@@ -73,7 +73,7 @@ class OpenIndexes:
         try:
             index = library.index(model)
             opened = Opened(index, self._search(key[0], index))
-        except BaseException as error:  # whatever it is, who waits has to know
+        except BaseException as error:  # callers would otherwise wait forever
             with self._lock:
                 if self._indexes.get(key) is future:
                     del self._indexes[key]
@@ -90,8 +90,8 @@ class OpenIndexes:
         if isinstance(search, ApproximateSearch):
             recall, count = recall_of(search)
             log.info(
-                "%s: approximate search finds %.3f of what an exact one does (recall of the 20 nearest, measured with "
-                "%d tracks as queries)",
+                "%s: approximate search has a recall of %.3f (of the 20 nearest tracks, measured with %d tracks as "
+                "queries)",
                 name,
                 recall,
                 count,
@@ -99,7 +99,7 @@ class OpenIndexes:
         return search
 
     def _let_go(self, needed: int) -> None:
-        """Let indexes go until `needed` bytes more have room, or none is open."""
+        """Release indexes until there is room for `needed` more bytes, or none is open."""
         is_open = {key: future.result().index.bytes for key, future in self._indexes.items() if future.done()}
         for key in list(is_open):
             if needed + sum(is_open.values()) <= OPEN_BYTES:

@@ -1,7 +1,7 @@
-"""Passages of a query: sentences of its plot and single tags, each of which can be left out.
+"""Passages of a query that can be left out one at a time: sentences of its plot, and single tags.
 
-A sentence ends at a full stop, question or exclamation mark of any script, unless a small letter follows. Nor does one
-end at a full stop after a capital letter and at most two more letters (F. W. Murnau, Dr. Caligari).
+A sentence ends at a full stop, question mark or exclamation mark of any script, except before a lower-case letter and
+after an abbreviation of one capital and at most two more letters (F. W. Murnau, Dr. Caligari).
 """
 
 import re
@@ -15,8 +15,8 @@ from pipeline.core.variants import TagsRule
 
 Place = TypeVar("Place")
 
-MOST = 24  # passages of the plot, and of the tags; neighbours are put together where there are more
-PARAGRAPHS = 480  # in all that is left without each passage of the plot: what a model has to read at most
+MOST = 24  # passages of the plot, and of the tags; if there are more, neighbours are merged
+PARAGRAPHS = 480  # maximum total of paragraphs that a model reads, over all plots with one passage left out
 CLOSING = (
     "\"'\N{RIGHT SINGLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}\N{RIGHT-POINTING DOUBLE ANGLE QUOTATION MARK})]"
 )
@@ -30,15 +30,15 @@ SHORT = re.compile(r"(?:^|[^\w.])(\w{1,3})$")
 
 @dataclass(frozen=True)
 class Passage:
-    """A piece of a part of a query."""
+    """A passage of a query's plot or tags."""
 
     part: str  # tags or plot
     text: str
-    rest: Query | None  # the query without it; None where it is all of the part
+    rest: Query | None  # the query without it; None if it is the whole part
 
 
 def passages(query: Query, parts: Collection[str], tags_rule: TagsRule) -> list[Passage]:
-    """Return the passages of those of `parts` that are texts, in order; `tags_rule` is that of the tags."""
+    """Return the passages of the texts among `parts`, in order; `tags_rule` is the format of the tags."""
     found = []
     if "plot" in parts:
         found += _of_plot(query)
@@ -48,7 +48,7 @@ def passages(query: Query, parts: Collection[str], tags_rule: TagsRule) -> list[
 
 
 def sentences(text: str) -> list[str]:
-    """Return the sentences of a text, in order and without the space between them."""
+    """Return the sentences of a text, in order, stripped of surrounding spaces."""
     found, start = [], 0
     for mark in END.finditer(text):
         if not _goes_on(text[start : mark.start()], mark[0], text[mark.end() : mark.end() + 1]):
@@ -90,7 +90,7 @@ def _of_tags(query: Query, rule: TagsRule) -> list[Passage]:
 
 
 def _grouped(places: Sequence[Place], most: int) -> list[Sequence[Place]]:
-    """Return `places` in at most `most` groups of neighbours, as even as can be."""
+    """Return `places` in at most `most` groups of neighbours of nearly equal size."""
     count = min(max(2, most), len(places))
     bounds = [len(places) * number // count for number in range(count + 1)] if count else []
     return [places[start:end] for start, end in pairwise(bounds)]

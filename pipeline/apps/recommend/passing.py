@@ -1,4 +1,4 @@
-"""Which tracks of an index pass filters: a mask over all of them, computed from its columns in milliseconds."""
+"""Apply filters to an index: a mask over its tracks, computed from its columns in milliseconds."""
 
 from dataclasses import dataclass
 
@@ -12,22 +12,22 @@ from pipeline.core.errors import ModelError
 from pipeline.encoders.audio import LEAST_PROBABILITY
 from pipeline.store.index import MUSIC_TAGS
 
-SINGS = 0.5  # probability from which a track counts as sung: more likely than not
-HAS_TAG = LEAST_PROBABILITY  # from which music has a tag: the tags that a track is shown with are those it is found by
+SINGS = 0.5  # minimum probability of a track with vocals
+HAS_TAG = LEAST_PROBABILITY  # minimum probability of a tag; the same tags are shown and filtered by
 
 
 @dataclass(frozen=True)
 class Filtered:
-    """How many tracks of a library pass filters."""
+    """Number of tracks of a library that pass the filters."""
 
-    tracks: int  # that pass all of them
-    alone: dict[str, int]  # that pass each one, by its name
+    tracks: int  # that pass all filters
+    alone: dict[str, int]  # that pass each filter alone, by its name
 
 
 def passing(index: TrackIndex, filters: Filters) -> tuple[np.ndarray | None, Filtered | None]:
-    """Return which tracks pass `filters`, bool [tracks], and how many; None where there are no filters.
+    """Return which tracks pass `filters`, bool [tracks], and how many; None without filters.
 
-    Raises `ModelError` for a tag of the music that the index has no probabilities of.
+    Raises `ModelError` for a music tag that is not in the index.
     """
     if not filters:
         return None, None
@@ -38,12 +38,12 @@ def passing(index: TrackIndex, filters: Filters) -> tuple[np.ndarray | None, Fil
 
 
 def tagged(probabilities: np.ndarray) -> np.ndarray:
-    """Return which of `probabilities`, uint8 with 255 for 1, are those of tags that the music has."""
+    """Return which of `probabilities`, uint8 with 255 = 1, are high enough for a tag."""
     return probabilities >= np.ceil(255 * HAS_TAG)
 
 
 def _masks(index: TrackIndex, filters: Filters) -> dict[str, np.ndarray]:
-    """Return for each filter, by its name, which tracks pass it alone, bool [tracks]."""
+    """Return which tracks pass each filter, bool [tracks], by its name."""
     found = {name: _within(index.tracks[COLUMNS[name]], wanted) for name, wanted in filters.ranges.items()}
     if filters.keys:
         found["key"] = _one_of(index.tracks["key"], filters.keys)
@@ -72,7 +72,7 @@ def _probabilities(index: TrackIndex, tags: tuple[str, ...]) -> np.ndarray:
     known = index.about.get(MUSIC_TAGS, []) if index.probabilities is not None else []
     for tag in tags:
         if tag not in known:
-            there = f"the tags are {', '.join(sorted(known))}" if known else "this index's music encoder tags nothing"
+            there = f"allowed are {', '.join(sorted(known))}" if known else "but this index has no music tags"
             raise ModelError(f"music: found {tag!r}, {there}")
     assert index.probabilities is not None, "it has tags"
     return index.probabilities[:, [known.index(tag) for tag in tags]]

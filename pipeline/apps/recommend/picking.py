@@ -1,4 +1,4 @@
-"""Which tracks an answer has: of those that pass the filters the nearest, of each file one, of each film a few."""
+"""Pick the tracks of an answer: the nearest that pass the filters, one per file and a few per film."""
 
 from collections.abc import Collection, Sequence
 
@@ -19,10 +19,10 @@ def picked(
     per_film: int | None = None,
     exclude: Sequence[str] = (),
 ) -> list[int]:
-    """Return the rows of the `k` tracks nearest to `vector` [e] that have `passed`, of each file one.
+    """Return the rows of the `k` tracks nearest to `vector` [e] that have `passed`, at most one per file.
 
-    There is none of the files of `known` rows, and of a film or album at most `per_film`; none of those that `exclude`
-    names, for which it raises as `excluded_films` does.
+    Skips the files of the rows `known` and the films or albums in `exclude`, and returns at most `per_film` tracks per
+    film or album. Raises as `excluded_films` does.
     """
     excluded = excluded_films(index, exclude)
     files = {int(index.files[row]) for row in known}
@@ -42,16 +42,16 @@ def picked(
 
 
 def excluded_films(index: TrackIndex, names: Sequence[str]) -> set[int]:
-    """Return the numbers, as `index.films` has them, of films and albums named by id or title.
+    """Return the numbers (`index.films`) of films and albums given by id or title.
 
-    Raises `ModelError` for one that is not there, naming similar ones.
+    Raises `ModelError` with similar names for an unknown one.
     """
     found: set[int] = set()
     for name in names:
         numbers = index.film_names.find(name)
         if not numbers:
             near = index.film_names.similar(name)
-            advice = f"; similar are {', '.join(near)}" if near else ""
+            advice = f"; similar names: {', '.join(near)}" if near else ""
             raise ModelError(f"exclude: the library has no film or album {name!r}{advice}")
         found.update(numbers)
     return found

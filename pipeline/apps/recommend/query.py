@@ -1,7 +1,7 @@
-"""Queries as people ask them: tags, a plot and a picture, embedded by the very rules that films of the data set are.
+"""User queries: tags, a plot and a picture, embedded by the same rules as the films of the data set.
 
-The texts and pictures are prepared as the feature tables are, or as fine-tuning reads them, and then go the way of
-`pipeline.model.embed`: a film is the mean over its plot's paragraphs, each beside the one picture.
+Texts and pictures are prepared as in the feature tables, or as in fine-tuning, and then embedded by
+`pipeline.model.embed`: a film is the mean over its plot's paragraphs, each combined with the one picture.
 """
 
 from collections import OrderedDict
@@ -30,26 +30,26 @@ from pipeline.store.inputs import MAX_PIXELS, NEEDS, input_texts, needs_of, tags
 from pipeline.store.raw import open_tokenizer, token_table
 from pipeline.store.table import FeatureTable
 
-BATCH_SIZE = 32  # texts, pictures or paragraphs at once; memory only
-REMEMBERED = 4096  # texts, of 2 KB each
-ORIGIN_KEYS = ("encoder", "revision", "crops", "width")  # of a spec: where an encoder came from, not what it computes
-# Nor is the precision compared: a query may be encoded on a CPU for a model that was trained on a GPU's features, and
-# bfloat16 and float32 give the same vectors but for rounding.
+BATCH_SIZE = 32  # texts, pictures or paragraphs; affects memory only
+REMEMBERED = 4096  # embeddings of 2 KB each
+ORIGIN_KEYS = ("encoder", "revision", "crops", "width")  # of a spec: the source of an encoder, not what it computes
+# The precision is not compared either: a query may be encoded on a CPU for a model trained on a GPU's features, and
+# bfloat16 and float32 give the same vectors except for rounding.
 UNCOMPARED = (*ORIGIN_KEYS, PRECISION)
 
 Config = dict[str, Any]
-Parts = frozenset[str]  # some of `FILM_PARTS`
-WHOLE: Parts = frozenset()  # of a query, nothing left out
+Parts = frozenset[str]  # a subset of `FILM_PARTS`, left out of a query
+WHOLE: Parts = frozenset()  # nothing left out
 
 
 @dataclass(frozen=True)
 class Query:
-    """A film to find music for; None, or a text without words, is what is not known."""
+    """A film to find music for; None or a blank text means unknown."""
 
     title: str | None  # names the query in messages; no model reads it
     tags: str | None
     plot: str | None  # paragraphs joined by newlines
-    image: Path | Image.Image | None  # a JPEG, PNG, GIF or WebP file, or one that was read
+    image: Path | Image.Image | None  # a JPEG, PNG, GIF or WebP file, or a decoded picture
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -59,21 +59,21 @@ class Query:
 
 
 def tags_as_trained(tags: str, rule: TagsRule) -> str:
-    """Return `tags`, parted by commas or not, in the form that `parse.tags` gives those of films."""
+    """Return `tags`, separated by commas or spaces, in the format that `parse.tags` sets for films."""
     if rule == "words":
         return " ".join(tags.lower().replace(",", " ").split())
     return ", ".join(" ".join(tag.split()) for tag in tags.lower().split(",") if tag.strip())
 
 
 class Encoders:
-    """Frozen encoders, each loaded once and shared by all models that were trained on it."""
+    """Frozen encoders, each loaded once and shared by all models trained on it."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self._loaded: dict[tuple[Any, ...], Any] = {}
 
     def frozen(self, kind: str, spec: Config) -> Any:
-        """Return the encoder of a kind with `spec`; raise `ModelError` when it cannot be loaded, or is another now."""
+        """Return the encoder of a kind with `spec`; raise `ModelError` if it fails to load or differs from `spec`."""
         settings = {"encoder": spec["encoder"], "pooling": spec["pooling"]}
         key = (kind, *settings.values(), spec.get("max_tokens"))
         if key not in self._loaded:
@@ -86,17 +86,17 @@ class Encoders:
         for name in {**spec, **encoder.spec}:
             if name not in UNCOMPARED and encoder.spec.get(name) != spec.get(name):
                 raise ModelError(
-                    f"the model was trained on {spec['encoder']!r} with {name} {spec.get(name)!r}; the one here has "
-                    f"{encoder.spec.get(name)!r}: install the revision {spec['revision']!r}, or train again"
+                    f"the model was trained on {spec['encoder']!r} with {name} {spec.get(name)!r}; the installed "
+                    f"encoder has {encoder.spec.get(name)!r}: install revision {spec['revision']!r}, or train again"
                 )
         return encoder
 
 
 class QueryEncoder:
-    """One model's query side with the encoders that it needs, each loaded once, when a query needs it first."""
+    """One model's query tower with its encoders, which are loaded on first use."""
 
     def __init__(self, model: RetrievalModel, config: Config, encoders: Encoders) -> None:
-        """Take `model`, whose config is `config`, and the `encoders` that it reads queries with."""
+        """Take a `model`, its `config`, and the `encoders` shared by all models."""
         self.device = encoders.device
         self.model, self.config = model.to(self.device).eval(), config
         self.needs = needs_of(model.inputs)
@@ -105,9 +105,9 @@ class QueryEncoder:
         self._tables: dict[str, Callable[[list[Any]], InputRows]] = {}  # of texts or pictures, by kind
 
     def load(self) -> None:
-        """Load all encoders that the model reads queries with.
+        """Load all encoders of the model's inputs.
 
-        Raises `ModelError` when one cannot be loaded, or is not the one that the model was trained on.
+        Raises `ModelError` if one cannot be loaded, or differs from the one that the model was trained on.
         """
         for kind in self._kinds:
             self._table(kind)
@@ -115,19 +115,19 @@ class QueryEncoder:
     def encode(self, queries: Sequence[Query]) -> np.ndarray:
         """Return the unit vectors [queries, e], float32, in order.
 
-        Raises `ModelError` for a query that lacks what the model needs, naming it, for a picture that cannot be read,
-        and as `load` does. A model that was trained with inputs left out needs but one of them.
+        Raises `ModelError` for a query without the inputs that the model needs, for an unreadable picture, and as
+        `load` does. A model trained with input dropout needs only one of its inputs.
         """
         return self.encode_without(queries, [WHOLE])[0]
 
     def encode_without(self, queries: Sequence[Query], without: Sequence[Parts]) -> np.ndarray:
-        """Return the unit vectors [without, queries, e], float32, of the queries as if parts of each were not known.
+        """Return the unit vectors [without, queries, e], float32, of the queries with some parts left out.
 
-        Each of `without` has some of `needs`, but never all that a query gives of them. An input that is made of
-        nothing else is dropped; in the text `tags_plot` the place of one part is left empty. Raises as `encode` does.
+        Each item of `without` is a subset of `needs`, but never all the parts that a query has. An input that consists
+        of left-out parts only is dropped; in the text `tags_plot` a left-out part is empty. Raises as `encode` does.
         """
         found = np.empty((len(without), len(queries), self.config["model"]["embed_dim"]), np.float32)
-        alike: dict[tuple[str, ...], list[int]] = {}  # the queries that lack the same inputs
+        alike: dict[tuple[str, ...], list[int]] = {}  # queries by the inputs that they lack
         names = [_name(number, query, len(queries)) for number, query in enumerate(queries)]
         for number, (name, query) in enumerate(zip(names, queries, strict=True)):
             self._require(name, query)
@@ -141,9 +141,9 @@ class QueryEncoder:
     def _encode_alike(
         self, queries: Sequence[tuple[str, Query]], without: Sequence[Parts], lacking: Sequence[str]
     ) -> np.ndarray:
-        """Return the vectors of named queries, none of which has the inputs `lacking`."""
+        """Return the vectors of named queries, all of which lack the inputs `lacking`."""
         items: dict[str, list[Any]] = {kind: [] for kind in self._kinds}  # texts, pictures
-        rows: list[list[dict[str, tuple[int, ...]]]] = [[] for _ in without]  # of the items: by query and input
+        rows: list[list[dict[str, tuple[int, ...]]]] = [[] for _ in without]  # rows of `items`, by query and input
         for name, query in queries:
             pictures = [opened_picture(name, query.image)] if query.image is not None and "image" in self.needs else []
             for of_query, parts in zip(rows, without, strict=True):
@@ -180,7 +180,7 @@ class QueryEncoder:
             )
 
     def _table(self, kind: str) -> Callable[[list[Any]], InputRows]:
-        """Return the function from texts or pictures to what the model reads of them."""
+        """Return the function from texts or pictures to the model's input rows."""
         if kind not in self._tables:
             tuned = self.config["encoders"].get(kind)
             made = _tuned(kind, tuned) if tuned else _frozen(self._encoders.frozen(kind, self._spec(kind)))
@@ -191,13 +191,13 @@ class QueryEncoder:
         return [of_input for of_input in self.model.inputs if set(NEEDS[of_input]) <= parts]
 
     def _spec(self, kind: str) -> Config:
-        """Return the settings of the frozen encoder of a kind, the same for all inputs of it."""
+        """Return the settings of the frozen encoder of a kind, which all its inputs share."""
         return next(self.config["features"][name] for name in self.model.inputs if INPUT_TABLES[name] == kind)
 
 
 @dataclass(frozen=True)
 class _Squares:
-    """Pictures as the pixels that a fine-tuned encoder reads."""
+    """Pictures as pixels for a fine-tuned encoder."""
 
     pixels: np.ndarray  # uint8 [rows, size, size, 3]
     preparation: Preparation
@@ -207,13 +207,13 @@ class _Squares:
         return torch.from_numpy(self.pixels[list(rows)])
 
     def values(self, stored: Tensor) -> Tensor:
-        """Return float32 [n, 3, size, size], normalised as the encoder wants it."""
+        """Return float32 [n, 3, size, size], normalized for the encoder."""
         return self.preparation.values(stored)
 
 
 @dataclass(frozen=True)
 class _Remembering:
-    """A text encoder that keeps what it encoded last: one and the same synopsis is asked for again and again."""
+    """A text encoder with an LRU cache, since the same synopsis is often searched for again."""
 
     encoder: TextEncoder
     kept: OrderedDict[str, np.ndarray] = field(default_factory=OrderedDict)
@@ -239,7 +239,7 @@ def _frozen(encoder: Any) -> Callable[[list[Any]], InputRows]:
 
 
 def _tuned(kind: str, settings: Config) -> Callable[[list[Any]], InputRows]:
-    """Return the function from texts or pictures to what the encoder inside the model reads."""
+    """Return the function from texts or pictures to input rows of the encoder inside the model."""
     if kind == "text":
         tokenizer = open_tokenizer(settings)
         return lambda texts: token_table(tokenizer, settings, {}, texts)
@@ -248,7 +248,7 @@ def _tuned(kind: str, settings: Config) -> Callable[[list[Any]], InputRows]:
 
 
 def _inputs(query: Query, pictures: list[Image.Image], without: Parts) -> dict[str, list[Any]]:
-    """Return what each input is made of: one text per paragraph, or a picture."""
+    """Return the items of each input: one text per paragraph, or a picture."""
     tags, plot = query.tags or "", query.plot or ""
     found: dict[str, list[Any]] = {**input_texts(tags, plot), "image": pictures}
     if "tags" in without:
@@ -259,7 +259,7 @@ def _inputs(query: Query, pictures: list[Image.Image], without: Parts) -> dict[s
 
 
 def _rows(items: list[Any], found: list[Any]) -> tuple[int, ...]:
-    """Return the places of `found` in `items`, to which those are added that are not in it."""
+    """Return the places of `found` in `items`; missing ones are appended."""
     places = []
     for item in found:
         same = (
@@ -273,13 +273,13 @@ def _rows(items: list[Any], found: list[Any]) -> tuple[int, ...]:
 
 
 def opened_picture(name: str, path: Path | Image.Image) -> Image.Image:
-    """Return the picture at `path`, or the one that it is; raise `ModelError` naming the query where it is none."""
+    """Return the picture at `path`, or `path` if it is a picture; raise `ModelError` with the query's name."""
     if isinstance(path, Image.Image):
         return path
     try:
         return read_picture(path, MAX_PIXELS)
     except FileNotFoundError:
-        raise ModelError(f"{name}: there is no image {path}") from None
+        raise ModelError(f"{name}: image {path} not found") from None
     except BadPictureError as error:
         raise ModelError(f"{name}: the image {path} cannot be read: {error}") from None
 

@@ -1,7 +1,7 @@
-"""Why a track is there, by what becomes of it when something of the query is left out.
+"""Explain a track by leaving out parts of the query (ablation).
 
-Left out are whole parts, and the passages of its texts. What is left is embedded by the model as a query of its own,
-so a reason is the difference of two cosines that the model itself gave.
+Whole parts and single passages of the texts are left out. The remaining query is embedded by the same model, so a
+reason is the difference of two cosines of the model itself.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,9 @@ from pipeline.apps.recommend.search import scores_among
 
 Track = dict[str, Any]
 
-ANSWERS = 3  # of a track
-LEAST_DROP = 0.01  # of the cosine: less than that does not show in the scores as they are printed and compared by eye
-SHARE = 0.25  # of a track's greatest drop, at least
+ANSWERS = 3  # maximum per track
+LEAST_DROP = 0.01  # of the cosine; smaller drops are not visible in the printed scores
+SHARE = 0.25  # minimum share of a track's greatest drop
 
 
 def add_places(
@@ -29,11 +29,11 @@ def add_places(
 ) -> None:
     """Add the `place` of each of `tracks`, and its place and score `without` each part of the query.
 
-    `whole` and `ablated` by part are unit vectors [e]. Places are among the tracks that pass the filters, or all.
+    `whole` and the values of `ablated` are unit vectors [e]. Places are among all tracks that pass the filters.
     """
     rows = None if passing is None else np.flatnonzero(passing)
     found = np.array([track["row"] for track in tracks], np.int64)
-    own = found if rows is None else np.searchsorted(rows, found)  # all tracks that are found have passed
+    own = found if rows is None else np.searchsorted(rows, found)  # all tracks found pass the filters
     scores = scores_among(index, whole, rows)
     for track, place in zip(tracks, _places(scores, own), strict=True):
         track |= {"place": place, "without": {}}
@@ -44,10 +44,10 @@ def add_places(
 
 
 def add_answers(index: TrackIndex, tracks: Sequence[Track], without: Sequence[tuple[Passage, np.ndarray]]) -> None:
-    """Add to each of `tracks` the `answers`: the passages whose absence costs it most, the greatest drop first.
+    """Add to each of `tracks` the `answers`: the passages whose absence lowers its score most, greatest drop first.
 
-    `without` has passages, each with the unit vector [e] of the query that lacks it. A drop counts from `LEAST_DROP`
-    and from `SHARE` of the track's greatest one.
+    `without` has passages, each with the unit vector [e] of the query without it. Drops below `LEAST_DROP`, or below
+    `SHARE` of the track's greatest one, are ignored.
     """
     vectors = np.array([vector for _, vector in without], np.float32).reshape(-1, index.vectors.shape[1])
     for track in tracks:
@@ -60,5 +60,5 @@ def add_answers(index: TrackIndex, tracks: Sequence[Track], without: Sequence[tu
 
 
 def _places(scores: np.ndarray, places: np.ndarray) -> list[int]:
-    """Return the rank among `scores` of that at each of `places`, from 1: equal ones share the better place."""
+    """Return the rank of the score at each of `places`, from 1; ties share the better rank."""
     return [1 + int(np.count_nonzero(scores > scores[place])) for place in places]

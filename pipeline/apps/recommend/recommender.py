@@ -1,7 +1,7 @@
-"""Recommendations: a query's model chosen, the query embedded, the library filtered and searched, and reasons found.
+"""The recommender: choose a model, embed the query, filter and search the library, and find reasons.
 
-Made for many threads at once: models, encoders and indexes are loaded once, and networks read queries in one thread of
-their own, in the order in which they are asked.
+It is thread-safe: models, encoders and indexes are loaded once, and networks run in one thread of their own, in the
+order of the requests.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,36 +36,36 @@ Feedback = tuple[list[np.ndarray], list[np.ndarray]]  # unit vectors [e]: more l
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for."""
+    """A search request."""
 
     query: Query
     k: int
     library: str = FILMS
-    variant: str | None = None  # None: the one that fits
-    like: tuple[int, ...] = ()  # rows of tracks: more of these, ...
-    sounds: tuple[np.ndarray, ...] = ()  # ... or of these unit vectors [e], which the model made of audio
-    less: tuple[int, ...] = ()  # rows of tracks: less of these
-    weights: Mapping[str, float] = field(default_factory=dict)  # of parts of the query, from 0 to 2; 1 unless named
-    filters: Filters = NO_FILTERS  # of tracks, before any is ranked
-    per_film: int | None = None  # at most so many tracks of a film or album
+    variant: str | None = None  # None: the best one that fits
+    like: tuple[int, ...] = ()  # rows of tracks to find more of
+    sounds: tuple[np.ndarray, ...] = ()  # the same as unit vectors [e], embedded from audio by the model
+    less: tuple[int, ...] = ()  # rows of tracks to find less of
+    weights: Mapping[str, float] = field(default_factory=dict)  # of parts of the query, from 0 to 2; default 1
+    filters: Filters = NO_FILTERS  # of tracks, before ranking
+    per_film: int | None = None  # maximum number of tracks per film or album
     exclude: tuple[str, ...] = ()  # films or albums, by id or title
-    why: bool = False  # whether to find the reasons of each track
+    why: bool = False  # whether to find the reasons for each track
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What was found."""
+    """The answer to a request."""
 
     model: Model
-    chosen: str  # why this model
+    chosen: str  # reason for the choice of the model
     given: tuple[str, ...]  # parts of the query that are known
-    unused: tuple[str, ...]  # parts of the query that it does not read
-    tracks: list[dict[str, Any]]  # columns of `INDEX_KEYS` with rank, row, score and, for why, what `reasons` adds
-    filtered: Filtered | None = None  # None: there are no filters
+    unused: tuple[str, ...]  # parts of the query that the model does not read
+    tracks: list[dict[str, Any]]  # columns of `INDEX_KEYS`, rank, row, score and, with `why`, the keys of `reasons`
+    filtered: Filtered | None = None  # None: no filters
 
 
 class Recommender:
-    """Models, or one joint encoder, with the libraries that they search."""
+    """Trained models, or one joint encoder, and the libraries to search."""
 
     def __init__(
         self,
@@ -77,10 +77,10 @@ class Recommender:
         tags_rule: TagsRule,
         zero_shot: ZeroShot | None = None,
     ) -> None:
-        """Take models and libraries, either by name; nothing is loaded yet.
+        """Take models and libraries by name; nothing is loaded yet.
 
-        `preferred` is the variant that looks for similar tracks; `tags_rule` is the form of the tags that models were
-        trained on (`parse.tags`). A `zero_shot` answers alone, without `trained`.
+        `preferred` is the variant for finding similar tracks; `tags_rule` is the format of the tags in training
+        (`parse.tags`). A `zero_shot` encoder is used without `trained` models.
         """
         self.params, self.device, self.preferred, self.tags_rule = params, device, preferred, tags_rule
         self.zero_shot = zero_shot
@@ -92,9 +92,9 @@ class Recommender:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="networks")
 
     def recommend(self, request: Request) -> Answer:
-        """Return the tracks that fit `request`, the best first.
+        """Return the tracks that fit `request`, best first.
 
-        Raises `ModelError` for a query, a variant, a library, a film or a number that cannot be used, saying why.
+        Raises `ModelError` with the reason for an invalid query, variant, library, film or number.
         """
         request = self._checked(request)
         query = request.query
@@ -123,14 +123,14 @@ class Recommender:
 
     @property
     def models(self) -> dict[str, Model]:
-        """What can answer, by name."""
+        """All models by name."""
         return {model.name: model for model in (self.zero_shot, *self.trained.values()) if model is not None}
 
     def model_for(self, query: Query, variant: str | None) -> tuple[Model, str]:
-        """Return the model that answers, and why it is that one; without a query, the one that finds similar tracks."""
+        """Return the model for a query, and the reason for the choice; without a query, the one for similar tracks."""
         if self.zero_shot is not None:
             if variant not in (None, self.zero_shot.name):
-                raise ModelError(f"variant: found {variant!r}, but {self.zero_shot.label} alone answers")
+                raise ModelError(f"variant: found {variant!r}, but the only model is {self.zero_shot.label}: omit it")
             if query.given:
                 self.zero_shot.require(query.given)
             return self.zero_shot, WHY
@@ -139,17 +139,17 @@ class Recommender:
         return choose_similar(self.trained, variant, self.preferred)
 
     def opened(self, library: str, model: Model) -> Opened:
-        """Return the index of a library by `model`, and its search; they stay open."""
+        """Return the index of a library for `model`, and its search; they stay open."""
         return self._opening(library, model).result()
 
     def forget(self, library: str) -> None:
-        """Let what is open of a library go, since it has other tables now."""
+        """Release the open indexes of a library, since its tables were replaced."""
         self._indexes.forget(library)
 
     def opening(self, request: Request) -> Future[Opened]:
-        """Return the index that `request` is answered from, which is opened unless it is open.
+        """Return the index that answers `request`, opening it if necessary.
 
-        Raises `ModelError` as `recommend` does; the future's own exceptions are those of the library.
+        Raises `ModelError` as `recommend` does; the future has the exceptions of the library.
         """
         request = self._checked(request)
         model, _ = self.model_for(request.query, request.variant)
@@ -157,16 +157,16 @@ class Recommender:
 
     def _opening(self, library: str, model: Model) -> Future[Opened]:
         if library not in self.libraries:
-            allowed = ", ".join(self.libraries) or "none yet: name your own music with --library"
+            allowed = ", ".join(self.libraries) or "none yet: add --library FOLDER with your own music"
             raise ModelError(f"library: found {library!r}, allowed are {allowed}")
         return self._indexes.get(library, self.libraries[library], model)
 
     def _checked(self, request: Request) -> Request:
-        """Return `request` with its tags as models know them; raise `ModelError` where it cannot be answered."""
+        """Return `request` with its tags in the format of training; raise `ModelError` if it is invalid."""
         if request.k < 1:
-            raise ModelError(f"k: found {request.k}, at least 1 track can be asked for")
+            raise ModelError(f"k: found {request.k}, the minimum is 1")
         if request.per_film is not None and request.per_film < 1:
-            raise ModelError(f"per film: found {request.per_film}, at least 1")
+            raise ModelError(f"per film: found {request.per_film}, the minimum is 1")
         most = self.params.max_text_chars
         for part in ("tags", "plot"):
             text = getattr(request.query, part) or ""
@@ -181,10 +181,10 @@ class Recommender:
             request = replace(request, query=replace(request.query, tags=tags))
         for part, weight in request.weights.items():
             if part not in FILM_PARTS or not 0 <= weight <= MOST_WEIGHT:
-                allowed = f"{', '.join(FILM_PARTS)} weigh from 0 to {MOST_WEIGHT:g}"
-                raise ModelError(f"weights: found {part}={weight:g}; {allowed}, 1 unless named")
+                allowed = f"allowed are {', '.join(FILM_PARTS)} with a weight from 0 to {MOST_WEIGHT:g}"
+                raise ModelError(f"weights: found {part}={weight:g}, {allowed}")
         if not (request.query.given or request.like or request.sounds):
-            beside = "; less is for tracks beside these" if request.less else ""
+            beside = "; `less` only works together with these" if request.less else ""
             raise ModelError(
                 f"the query is empty: give a plot, tags, an image, or a track to find similar ones{beside}"
             )
@@ -193,7 +193,7 @@ class Recommender:
     def _vectors(
         self, model: Model, index: TrackIndex, request: Request, feedback: Feedback, without: Sequence[Parts]
     ) -> list[np.ndarray]:
-        """Return a unit vector [e] to search with for each of `without`, the parts of the query that are left out."""
+        """Return the unit vector [e] to search with for each of `without`, the parts left out of the query."""
         if not request.query.given:
             return [steered(np.zeros(index.vectors.shape[1], np.float32), *feedback)]
         read = model.reads(request.query.given)
@@ -211,7 +211,7 @@ class Recommender:
         parts: Sequence[str],
         ablated: Mapping[str, np.ndarray],
     ) -> None:
-        """Add to `tracks` the passages of `parts` that they answer; `ablated` is the query without each part."""
+        """Add to `tracks` the passages of `parts` that they match; `ablated` has the query without each part."""
         found = passages(request.query, parts, self.tags_rule) if tracks else []
         pieces = [(passage, passage.rest) for passage in found if passage.rest is not None]
         without = [
@@ -225,7 +225,7 @@ class Recommender:
         add_answers(index, tracks, without)
 
     def _encode(self, model: Model, queries: Sequence[Query], shares: Sequence[Mixture]) -> np.ndarray:
-        """Return the unit vectors [shares, queries, e] of `queries`, each mixed by each of `shares`."""
+        """Return the unit vectors [shares, queries, e] of `queries`, mixed according to each of `shares`."""
         encoder = self.zero_shot or self._query_encoder(self.trained[model.name])
         needed = list(dict.fromkeys(parts for of in shares for parts in of))
         vectors = dict(zip(needed, encoder.encode_without(queries, needed), strict=True))
@@ -238,10 +238,10 @@ class Recommender:
 
 
 def open_recommender(root: Path, params: Params, joint: str | None = None) -> Recommender:
-    """Return what recommends with the models below `root`, or with the joint encoder `joint`, as `params` say.
+    """Return a recommender with the models below `root`, or with the joint encoder `joint`.
 
-    With a joint encoder there is no library yet, and nothing below `root` is looked at. Raises `MissingFileError` when
-    no model is trained.
+    With a joint encoder there is no library yet, and nothing below `root` is read. Raises `MissingFileError` if no
+    model is trained.
     """
     device = choose_device(params.machine.device)
     settings = (params.recommend, device, params.variant, params.parse.tags)
@@ -252,11 +252,11 @@ def open_recommender(root: Path, params: Params, joint: str | None = None) -> Re
 
 
 def _feedback(index: TrackIndex, request: Request) -> Feedback:
-    """Return the unit vectors [e] of the tracks to find more like, and of those to find less like."""
+    """Return the unit vectors [e] of the tracks to find more of, and of those to find less of."""
     found: dict[str, list[np.ndarray]] = {"like": [*request.sounds], "less": []}
     for name, vectors in found.items():
         for row in getattr(request, name):
             if not 0 <= row < len(index):
-                raise ModelError(f"{name}: found track {row}, the library has 0 to {len(index) - 1}")
+                raise ModelError(f"{name}: found row {row}, the library has rows 0 to {len(index) - 1}")
             vectors.append(index.vectors[row])
     return found["like"], found["less"]

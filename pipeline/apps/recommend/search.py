@@ -1,11 +1,11 @@
-"""The tracks of an index from the nearest on: every one compared, or, by FAISS, those in the lists nearest to a query.
+"""Nearest-neighbour search in an index: exact, or approximate with FAISS.
 
-An approximate search sorts the tracks into lists (an inverted file, Jégou et al. 2011: Product Quantization for Nearest
-Neighbor Search, with 8 bits a value), looks into `probes` of them, and compares what it finds exactly, so scores are
-exact and only tracks in other lists are missed, unless all that the lists gave are not enough: then the others follow,
-compared exactly. The lists are made anew when an index is opened: seconds for a million tracks.
+The approximate search assigns tracks to lists (an inverted file, Jégou et al. 2011: Product Quantization for Nearest
+Neighbor Search, with 8 bits per value), searches `probes` of them, and rescores the results exactly: scores are exact,
+and only tracks in other lists are missed. If those lists have too few tracks, the others follow, compared exactly.
+The lists are built when an index is opened, in seconds for a million tracks.
 
-Either search can be limited to tracks that pass filters, before any is ranked. Where few do, they alone are compared.
+Both searches can be limited to tracks that pass filters. If few pass, only these are compared.
 """
 
 import logging
@@ -18,28 +18,28 @@ import numpy as np
 from pipeline.apps.recommend.index import TrackIndex, highest
 from pipeline.params import Recommend
 
-FIRST = 256  # tracks looked at; more only where filters leave too few
+FIRST = 256  # tracks in the first block; further blocks are larger
 GROWTH = 8
-FEW = 0.1  # share of tracks up to which gathering those that pass is faster than comparing all (`benchmarks.filters`)
-SAMPLE_A_LIST = 64  # tracks that the lists are learned from, for each
+FEW = 0.1  # share of tracks up to which gathering their vectors is faster than comparing all (`benchmarks.filters`)
+SAMPLE_A_LIST = 64  # training tracks per list
 ITERATIONS = 10  # of k-means
-MEASURED = 200  # tracks taken as queries to measure recall with
+MEASURED = 200  # tracks used as queries to measure recall
 MEASURED_AT = 20
 SEED = 0
 
 
 class Search(Protocol):
-    """How tracks are looked for in one index."""
+    """A search in one index."""
 
     def nearest(self, query: np.ndarray, passing: np.ndarray | None = None) -> Iterator[np.ndarray]:
-        """Yield rows of tracks from the nearest to `query` [e] on, in blocks, each track once.
+        """Yield rows of tracks in blocks, nearest to `query` [e] first, each track once.
 
-        With `passing`, bool [tracks], none but these tracks.
+        With `passing`, bool [tracks], only these tracks.
         """
 
 
 class ExactSearch:
-    """Compares every track that passes."""
+    """Compares all tracks that pass."""
 
     def __init__(self, index: TrackIndex) -> None:
         self.index = index
@@ -50,10 +50,10 @@ class ExactSearch:
 
 
 class ApproximateSearch:
-    """Looks into the lists nearest to a query."""
+    """Searches the lists nearest to a query."""
 
     def __init__(self, index: TrackIndex, params: Recommend) -> None:
-        logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it tells which instructions it tries
+        logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it logs each instruction set that it tries
         import faiss
 
         self.index = index
@@ -69,7 +69,7 @@ class ApproximateSearch:
         self.lists.nprobe = min(params.probes, count)
 
     def nearest(self, query: np.ndarray, passing: np.ndarray | None = None) -> Iterator[np.ndarray]:
-        """Yield rows as `Search.nearest` does: first those in the lists nearest to `query`, then all others."""
+        """Yield rows as `Search.nearest` does: first from the lists nearest to `query`, then all others."""
         rows = np.arange(len(self.index)) if passing is None else np.flatnonzero(passing)
         if passing is not None and len(rows) <= FEW * len(self.index):
             yield from _compared(self.index, query, rows)
@@ -86,23 +86,23 @@ class ApproximateSearch:
             seen, count = np.concatenate([seen, new]), count * GROWTH
 
     def _limits(self, passing: np.ndarray | None) -> Any:
-        """Return the parameters by which FAISS looks at none but the tracks that pass."""
+        """Return the parameters that limit FAISS to the tracks that pass."""
         import faiss
 
         if passing is None:
             return None
-        library: Any = faiss  # its type stubs are those of the C++ side, which takes no arrays
+        library: Any = faiss  # its type stubs describe the C++ interface, without arrays
         selector = library.IDSelectorBitmap(np.packbits(passing, bitorder="little"))
         return library.SearchParametersIVF(sel=selector, nprobe=self.lists.nprobe)
 
 
 def open_search(index: TrackIndex, params: Recommend) -> Search:
-    """Return the search that `params.search` asks for."""
+    """Return the search that `params.search` selects."""
     return ExactSearch(index) if params.search == "exact" else ApproximateSearch(index, params)
 
 
 def scores_among(index: TrackIndex, query: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
-    """Return the cosine of `query` [e] and each track in `rows`, float32 [rows]; None: of all tracks."""
+    """Return the cosine of `query` [e] and each track in `rows`, float32 [rows]; None: all tracks."""
     if rows is None:
         return index.scores(query)
     if len(rows) <= FEW * len(index):
@@ -111,7 +111,7 @@ def scores_among(index: TrackIndex, query: np.ndarray, rows: np.ndarray | None) 
 
 
 def recall_of(search: ApproximateSearch) -> tuple[float, int]:
-    """Return which share of the `MEASURED_AT` tracks nearest to a track are found, and over how many tracks it is."""
+    """Return the recall of the `MEASURED_AT` nearest tracks, and the number of tracks used as queries."""
     index = search.index
     rows = np.random.default_rng(SEED).permutation(len(index))[:MEASURED]
     exact = index.nearest(index.vectors[rows], MEASURED_AT)[0]
@@ -123,7 +123,7 @@ def recall_of(search: ApproximateSearch) -> tuple[float, int]:
 
 
 def _compared(index: TrackIndex, query: np.ndarray, rows: np.ndarray | None) -> Iterator[np.ndarray]:
-    """Yield `rows`, or all, from the nearest to `query` on, in blocks; of equally near ones the earlier row first."""
+    """Yield `rows` (None: all) in blocks, nearest to `query` first; ties in row order."""
     scores, done, count = scores_among(index, query, rows), 0, FIRST
     while done < len(scores):
         places = highest(scores, count)[done:]

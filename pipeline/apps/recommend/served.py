@@ -1,8 +1,8 @@
-"""What MLflow runs to answer queries; it is copied into each logged model, and named by `pipeline.tracking.logged`.
+"""The code of a logged MLflow model, copied into it by `pipeline.tracking.logged`: it answers queries.
 
-A question is a table with the columns title, tags, plot and image (a JPEG, PNG, GIF or WebP file in base64), each of
-which may be missing unless the model needs it. No path is opened that a question names. The answer is one row per
-question with its `embedding`; with an index it is one row per track, the `k` best of each question in order.
+The input is a table with the columns title, tags, plot and image (a JPEG, PNG, GIF or WebP file in base64); only those
+that the model needs are required. Values are never opened as paths. The output is one row per query with its
+`embedding`; with an index it is one row per track, the `k` best of each query in order.
 """
 
 import base64
@@ -19,15 +19,15 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-ORIGIN = "{origin}"  # of an address that nobody else can open: that of `pipeline.corpus`, which is not copied
-MAX_IMAGE_CHARS = 27_000_000  # of base64: 20 MB, what the web page takes
+ORIGIN = "{origin}"  # prefix of addresses on the corpus's own server; from `pipeline.corpus`, which is not copied
+MAX_IMAGE_CHARS = 27_000_000  # of base64: 20 MB, the web page's limit
 
 
 class Served(PythonModel):
-    """A model, the encoders of its queries, and the index if there is one."""
+    """A model, its query encoders, and its index if there is one."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Load the model and what it needs."""
+        """Load the model, its encoders and its index."""
         from pipeline.apps.recommend.index import open_index
         from pipeline.apps.recommend.query import Encoders, QueryEncoder
         from pipeline.core.machine import choose_device
@@ -36,16 +36,16 @@ class Served(PythonModel):
         files = {name: Path(path) for name, path in context.artifacts.items()}
         encoders = Encoders(choose_device("auto"))
         self.encoder = QueryEncoder(*load_model(files.pop(WEIGHTS).parent), encoders)
-        self.encoder.load()  # what cannot be loaded is said before anybody asks
+        self.encoder.load()  # fails before the first query
         tables = [path for name, path in files.items() if name.endswith(".parquet")]
         self.index = open_index(tables[0], "log the model again") if tables else None
 
     def predict(
         self, context: PythonModelContext, model_input: pandas.DataFrame, params: dict[str, Any] | None = None
     ) -> pandas.DataFrame:
-        """Return the embeddings of the questions, or their best tracks.
+        """Return the embeddings of the queries, or their best tracks.
 
-        Raises `MlflowException`, which a server answers as a bad request, for a question that the model cannot answer.
+        Raises `MlflowException`, which a server returns as a bad request, for a query that the model cannot answer.
         """
         from pipeline.core.errors import PipelineError
 
@@ -81,26 +81,26 @@ class Served(PythonModel):
             for rank, (track, score) in enumerate(zip(self.index.rows(of_query), of_scores, strict=True), start=1)
         ]
         answer = pandas.DataFrame(answers, columns=["query", "rank", "score", *INDEX_KEYS.names])
-        for name in ("year", "number"):  # whole numbers, also beside one that is not known
+        for name in ("year", "number"):  # integers, even in a column with missing values
             numbers = [None if pandas.isna(number) else int(number) for number in answer[name]]
             answer[name] = pandas.Series(numbers, dtype=object)
         return answer
 
 
 def _picture(text: str) -> "Image":
-    """Return the picture of a question; raise `ModelError` for what is none."""
+    """Return the picture of a query; raise `ModelError` if it is invalid."""
     from pipeline.core.errors import ModelError
     from pipeline.media.pictures import BadPictureError, read_picture
     from pipeline.store.inputs import MAX_PIXELS
 
-    needed = "a JPEG, PNG, GIF or WebP file in base64 is needed"
+    needed = "expected a JPEG, PNG, GIF or WebP file in base64"
     if len(text) > MAX_IMAGE_CHARS:
         raise ModelError(f"image: {len(text)} characters, at most {MAX_IMAGE_CHARS} are allowed")
     try:
         data = base64.b64decode("".join(text.split()), validate=True)
         return read_picture(io.BytesIO(data), MAX_PIXELS)
     except (binascii.Error, ValueError):  # other characters
-        raise ModelError(f"image: no base64; {needed}, not a path") from None
+        raise ModelError(f"image: not base64; {needed}, not a path") from None
     except BadPictureError as error:
         raise ModelError(f"image: {error.problem}; {needed}") from None
 

@@ -1,11 +1,12 @@
-"""A query steered: weights of its parts, tracks to find more like, and tracks to find less like.
+"""Steer a query: weights of its parts, tracks to find more of, and tracks to find less of.
 
-A part of weight w moves the query from where it is without that part (0) through where it is (1) as far beyond (2):
-q(w) = q + (w - 1)(q - q without the part), its direction. A part of weight 0 has left the query, also for the others.
+A weight w of a part interpolates between the query without that part (0) and the whole query (1), and extrapolates
+beyond (2): q(w) = q + (w - 1)(q - q without the part), normalized. A part of weight 0 is removed for all other parts,
+too.
 
-Tracks move it as feedback does in Rocchio 1971, Relevance feedback in information retrieval: towards the mean of those
-that are liked, and away from the mean of those that are not, which weighs less, as is usual (Manning et al. 2008,
-Introduction to Information Retrieval, section 9.1.1).
+Liked and disliked tracks are relevance feedback (Rocchio 1971, Relevance feedback in information retrieval): the query
+moves towards the mean of the liked ones and away from the mean of the others, which weighs less, as is usual (Manning
+et al. 2008, Introduction to Information Retrieval, section 9.1.1).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -16,23 +17,24 @@ from pipeline.apps.recommend.query import WHOLE, Parts
 from pipeline.core.errors import ModelError
 
 MOST_WEIGHT = 2.0
-LESS = 0.25  # weight of tracks that are not liked, beside 1 of the query: what it does is in docs/recommending.md
-LEAST_LENGTH = 1e-4  # of a sum of unit vectors that has a direction
+LESS = 0.25  # weight of disliked tracks relative to the query; chosen in docs/recommending.md
+LEAST_LENGTH = 1e-4  # of a sum of unit vectors; shorter ones have no direction
 
-Mixture = Mapping[Parts, float]  # a sum of queries, each named by the parts that it lacks: how much there is of each
+Mixture = Mapping[Parts, float]  # coefficients of a weighted sum of queries, by the parts left out of each
 
 
 def mixture(read: Collection[str], weights: Mapping[str, float], without: Parts = WHOLE) -> Mixture:
-    """Return of what the query is the sum whose parts `read` have `weights` (1 where none is named).
+    """Return the mixture for a query whose parts `read` have `weights` (default: 1).
 
-    The parts `without`, not all that have a weight, are left out besides. Raises `ModelError` where no part has one.
+    The parts `without` are also left out; at least one part with a weight must remain. Raises `ModelError` if all
+    weights are 0.
     """
     lacking = frozenset(part for part in read if weights.get(part, 1.0) == 0) | without
     left = [part for part in read if part not in lacking]
     if not left:
-        raise ModelError(f"weights: {' and '.join(read)} weigh 0, so nothing is left of the query: raise one of them")
+        raise ModelError(f"weights: found 0 for {' and '.join(read)}, all parts of the query: increase one of them")
     found = {lacking: 1.0}
-    for part in left if len(left) > 1 else ():  # of one alone the direction is the same
+    for part in left if len(left) > 1 else ():  # a single part has the same direction at any weight
         if more := weights.get(part, 1.0) - 1:
             found[lacking] += more
             found[lacking | {part}] = -more
@@ -40,12 +42,12 @@ def mixture(read: Collection[str], weights: Mapping[str, float], without: Parts 
 
 
 def weighing(read: Collection[str], weights: Mapping[str, float]) -> tuple[str, ...]:
-    """Return those of `read` that do not weigh 0."""
+    """Return the parts in `read` whose weight is not 0."""
     return tuple(part for part in read if weights.get(part, 1.0))
 
 
 def mixed(vectors: Mapping[Parts, np.ndarray], shares: Mixture) -> np.ndarray:
-    """Return the directions [n, e], float32, of sums of `vectors` [n, e]; a single one as it is."""
+    """Return the normalized sums [n, e], float32, of `vectors` [n, e]; a single vector is returned unchanged."""
     if len(shares) == 1:
         (parts,) = shares
         return vectors[parts]
@@ -54,7 +56,7 @@ def mixed(vectors: Mapping[Parts, np.ndarray], shares: Mixture) -> np.ndarray:
 
 
 def steered(vector: np.ndarray, liked: Sequence[np.ndarray], disliked: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the unit vector [e] of a query `vector`, zero where there is none, with unit vectors [e] of tracks."""
+    """Return the unit vector [e] of a query `vector` (zero: no query) moved by the unit vectors [e] of tracks."""
     total = vector
     if liked:
         total = total + directed(np.sum(liked, axis=0))
@@ -64,8 +66,8 @@ def steered(vector: np.ndarray, liked: Sequence[np.ndarray], disliked: Sequence[
 
 
 def directed(vector: np.ndarray) -> np.ndarray:
-    """Return the unit vector; raise `ModelError` where there is no direction."""
+    """Return `vector` normalized; raise `ModelError` if it is too short to have a direction."""
     length = np.linalg.norm(vector)
     if not length >= LEAST_LENGTH:
-        raise ModelError("what is given cancels out: change a weight, or a track to find more or less like")
+        raise ModelError("the parts of the query cancel out: change a weight, or a track to find more or less of")
     return vector / length

@@ -1,4 +1,4 @@
-"""What a library holds, as a form needs it to offer filters: how much there is, and between which bounds."""
+"""Summary of a library for the form's filters: numbers of tracks, and bounds of their values."""
 
 from typing import Any
 
@@ -10,16 +10,15 @@ from pipeline.apps.recommend.index import TrackIndex
 from pipeline.apps.recommend.passing import SINGS, tagged
 from pipeline.store.index import MUSIC_TAGS
 
-ROWS = 65_536  # whose probabilities are looked at together
+ROWS = 65_536  # rows of probabilities per block
 KEYS = tuple(f"{tonic} {mode}" for tonic in TONICS for mode in dict.fromkeys(MODES.values()))
 
 
 def summary_of(index: TrackIndex) -> dict[str, Any]:
-    """Return `tracks`, `hours` (of tracks, which may overlap) and `filters`.
+    """Return `tracks`, `hours` (total length of tracks, which may overlap) and `filters`.
 
-    The latter has the least and the greatest value by names of `COLUMNS`, None where none is known; `keys` and `music`
-    with the number of tracks of each, the music's tags with most tracks first; and how many tracks are `vocals`, None
-    where none is known.
+    `filters` has the least and greatest value for each of `COLUMNS` (None if unknown), the number of tracks of each of
+    `keys` and of the `music` tags (most frequent first), and the numbers of `vocals` (None if unknown).
     """
     tracks = index.tracks
     bounds = {name: pc.min_max(tracks[column]).as_py() for name, column in COLUMNS.items()}

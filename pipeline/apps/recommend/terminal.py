@@ -1,4 +1,4 @@
-"""Recommendations on the terminal."""
+"""Print recommendations on the terminal."""
 
 from pathlib import Path
 
@@ -11,28 +11,28 @@ from pipeline.apps.recommend.formats import Track, clock, joined, plain, recordi
 from pipeline.apps.recommend.passing import Filtered
 from pipeline.apps.recommend.recommender import Answer
 
-WIDTH = 100  # where no terminal says how wide it is
+WIDTH = 100  # if the output is not a terminal
 TEXTS = ("film or album", "track", "key", "music", "path")
 NOTHING = ("", clock(0.0))
-SHORT = 30  # a path that is not broken; beside longer ones there would be no room for the rest
-MUSIC_TAGS = 2  # of a track, the likeliest
+SHORT = 30  # characters of a path that is never wrapped; longer ones would leave no room for other columns
+MUSIC_TAGS = 2  # most probable tags of a track
 TEXT_CHARS = 120  # of a passage of the query
 
 
 def model_message(answer: Answer) -> str:
-    """Return which model answered, and why it."""
+    """Return which model answered, and why it was chosen."""
     model = answer.model
     figures = model.figures_of(answer.given)
-    recall = f" Recall at 10 in its evaluation: {figures.recall:.3f}." if figures is not None else ""
+    recall = f" Recall at 10 on the test set: {figures.recall:.3f}." if figures is not None else ""
     unused = f" Not used: {joined(answer.unused)}." if answer.unused else ""
     read = model.reads(answer.given) or model.needs
     return f"{model.label} reads {joined(read)}: {answer.chosen}.{recall}{unused}"
 
 
 def print_table(answer: Answer, folder: Path) -> None:
-    """Print the tracks as a table, after which model found them, and the reasons that were asked for.
+    """Print the model, a table of the tracks, and the reasons if there are any.
 
-    A path is as one can open it from here.
+    Paths are relative to the current folder.
     """
     console = Console()
     if not console.is_terminal:
@@ -58,20 +58,20 @@ def print_table(answer: Answer, folder: Path) -> None:
 
 
 def nothing_left(filtered: Filtered | None) -> str:
-    """Return why there is no track: which filter leaves how many."""
+    """Return why there are no tracks: how many pass each filter."""
     if filtered is None or filtered.tracks:
-        return "No track is left: exclude fewer films."
+        return "No tracks left: exclude fewer films."
     alone = joined([f"{name} {count:,}" for name, count in filtered.alone.items()])
-    return f"No track passes the filters. Tracks that pass each alone: {alone}."
+    return f"No track passes all filters. Tracks that pass each filter alone: {alone}."
 
 
 def _reasons(answer: Answer) -> list[str]:
-    """Return a line of reasons for each track that has some, and one on how sure the model is."""
+    """Return one line of reasons per track that has any, and one on the reliability of the model."""
     told = [track for track in answer.tracks if "place" in track]
     lines = [f"{track['rank']}. {'. '.join(found)}." for track in told if (found := _reasons_of(track))]
     figures = answer.model.figures_of(answer.given)
     if told and figures is not None and figures.in_words:
-        lines.append(f"How sure: {figures.in_words}. Other films and other music may differ.")
+        lines.append(f"Reliability: {figures.in_words}. Results for other films and other music may differ.")
     return lines
 
 
@@ -80,7 +80,7 @@ def _reasons_of(track: Track) -> list[str]:
     without = [
         f"without {part} place {found['place']:,} ({found['score']:.3f})" for part, found in track["without"].items()
     ]
-    return [f"Answers: {answers}"] * bool(answers) + [joined(without).capitalize()] * bool(without)
+    return [f"Matches: {answers}"] * bool(answers) + [joined(without).capitalize()] * bool(without)
 
 
 def _quoted(text: str) -> str:
@@ -89,7 +89,7 @@ def _quoted(text: str) -> str:
 
 
 def _cells(track: Track) -> dict[str, str]:
-    """Return what is shown of a track by the names of columns; one that is `NOTHING` throughout is left out."""
+    """Return a track's cells by column; a column with only `NOTHING` is omitted from the table."""
     year = f" ({track['year']})" if track["year"] is not None else ""
     start, seconds = track["file_start_seconds"], track["recording_seconds"] or track["seconds"]
     return {
@@ -106,6 +106,6 @@ def _cells(track: Track) -> dict[str, str]:
 
 
 def shown(path: Path) -> str:
-    """Return a path from here, where it is below this folder."""
+    """Return a path, relative to the current folder if it is below it."""
     resolved, here = path.resolve(), Path().resolve()
     return str(resolved.relative_to(here)) if resolved.is_relative_to(here) else str(resolved)

@@ -1,7 +1,7 @@
-"""A joint encoder in the place of trained models: it answers with no corpus and no training, whatever is given.
+"""A joint text-music encoder instead of trained models: it needs no corpus and no training.
 
-What it reads of a query may be any of its parts; a film is the direction of the sum of those that are given, so that
-leaving one out is what it would have been without. Nothing was evaluated, so there are no figures.
+It reads any subset of its parts. A query is the normalized sum of the embeddings of its parts, so leaving one out
+equals a query without it. It is not evaluated here, so there are no figures.
 """
 
 import re
@@ -20,53 +20,53 @@ from pipeline.encoders.joint import EXAMPLES, JointEncoder, direction, load_join
 from pipeline.params import Params
 from pipeline.store.inputs import input_texts
 
-WHY = "a joint encoder of text and music, not trained here"
+WHY = "a joint encoder of text and music, not trained on this corpus"
 
 
 @dataclass(frozen=True)
 class ZeroShot:
-    """A joint encoder that answers as `pipeline.apps.recommend.trained.Trained` does."""
+    """A joint encoder with the interface of `pipeline.apps.recommend.trained.Trained`."""
 
     encoder: JointEncoder
-    name: str  # of its index, among those of a library
-    digest: str  # of all that its vectors depend on
-    answers_subsets: ClassVar[bool] = True  # one of its needs is enough
+    name: str  # of its index in a library
+    digest: str  # of everything that its vectors depend on
+    answers_subsets: ClassVar[bool] = True  # any one of `needs` is enough
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Which of tags, plot and image it can read."""
+        """Which of tags, plot and image it reads."""
         return self.encoder.parts
 
     @property
     def label(self) -> str:
-        """What it is called in messages."""
+        """Name in messages."""
         return self.encoder.name
 
     @property
     def option(self) -> str:
-        """What a command is given besides, for it to answer."""
+        """The command-line option that selects it."""
         return f"--zero-shot {shlex.quote(self.encoder.name)}"
 
     def reads(self, given: Collection[str]) -> tuple[str, ...]:
-        """Return what it reads of what is given."""
+        """Return the parts of `given` that it reads."""
         return tuple(part for part in self.needs if part in given)
 
     def figures_of(self, given: Collection[str]) -> None:
-        """Return nothing: it was not evaluated."""
+        """Return None: it is not evaluated."""
 
     def require(self, given: Collection[str]) -> None:
-        """Raise `ModelError` when it reads nothing of what is `given`."""
+        """Raise `ModelError` if it reads none of the parts in `given`."""
         if not self.reads(given):
             raise ModelError(
-                f"{self.label} reads {' and '.join(self.needs)}, and of these nothing is given "
-                f"({' and '.join(given)} alone); a joint encoder that reads images is {EXAMPLES[-1]}"
+                f"{self.label} reads {' and '.join(self.needs)}, but the query has only {' and '.join(given)}; "
+                f"a joint encoder that reads images is {EXAMPLES[-1]}"
             )
 
     def encode_without(self, queries: Sequence[Query], without: Sequence[Parts]) -> np.ndarray:
-        """Return the unit vectors [without, queries, e], float32, of the queries as if parts of each were not known.
+        """Return the unit vectors [without, queries, e], float32, of the queries with some parts left out.
 
-        Each of `without` has some of what every query gives, but never all. Raises `ModelError` for a picture that
-        cannot be read.
+        Each item of `without` is a subset of the parts of every query, but never all. Raises `ModelError` for an
+        unreadable picture.
         """
         known = self._parts(queries)
         return np.stack(
@@ -77,9 +77,9 @@ class ZeroShot:
         )
 
     def _parts(self, queries: Sequence[Query]) -> list[dict[str, np.ndarray]]:
-        """Return for each query the unit vector [e] of each part that is given and read.
+        """Return, for each query, the unit vector [e] of each of its parts that the encoder reads.
 
-        A text or a picture that several have is encoded once.
+        A text or picture in several queries is encoded once.
         """
         texts = [input_texts(query.tags or "", query.plot or "") for query in queries]
         distinct = list(dict.fromkeys(text for of in texts for name in ("tags", "plot") for text in of[name]))
@@ -96,9 +96,9 @@ class ZeroShot:
 
 
 def open_zero_shot(name: str, params: Params, device: torch.device) -> ZeroShot:
-    """Return the joint encoder `name`, a folder or a model of the Hugging Face hub, ready on `device`.
+    """Return the joint encoder `name`, a folder or a model of the Hugging Face hub, on `device`.
 
-    Raises `ModelError` when it cannot be loaded or used.
+    Raises `ModelError` if it cannot be loaded or used.
     """
     encoder = load_joint(name, device, params.machine.audio_batch_size)
     return ZeroShot(encoder, re.sub(r"[^\w.-]+", "-", PurePath(name).name).strip(".-") or "joint", encoder.digest)

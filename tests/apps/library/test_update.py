@@ -194,7 +194,7 @@ def test_only_the_variants_that_are_asked_for(update, out, heard):
     assert list(update(["Words", "Story", "Words"]).segments) == ["Words", "Story"]
     assert heard == []
     for wrong, message in (
-        (["Nope"], "found 'Nope', trained are Story, Words"),
+        (["Nope"], "found 'Nope', allowed are the trained variants Story, Words"),
         ([], "none is named"),
         ([""], "found ''"),
     ):

@@ -45,7 +45,7 @@ def test_a_missing_file_is_an_error_before_anything_is_loaded(tmp_path, table, o
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--tempo", "fast"], "tempo: found 'fast', allowed is a range such as 60-90"),
+        (["--tempo", "fast"], "tempo: found 'fast', expected a range such as 60-90"),
         (["--loudness=-14..-30"], "loudness: found '-14..-30'"),
         (["--key", "H"], "key: found 'H'"),
     ],
@@ -91,7 +91,7 @@ def test_a_track_to_find_less_like_is_of_the_library(tmp_path, table):
     check_disliked(["AAA/0", "data/audio/A/A/A/0.mp3"], [table])
     check_disliked(["perhaps.mp3"], [])
     for name in ("gone.mp3", str(tmp_path / "a.mp3")):
-        with pytest.raises(ModelError, match=f"--less: {name} is no track of the library"):
+        with pytest.raises(ModelError, match=f"--less: {name} is not a track of the library"):
             check_disliked([name], [table])
 
 

@@ -143,9 +143,9 @@ def test_few_tracks_that_pass_are_compared_alone(monkeypatch):
 
 def test_tags_that_there_are_not_are_named():
     index = library(np.random.default_rng(0))
-    with pytest.raises(ModelError, match="music: found 'brass', the tags are piano, slow, strings"):
+    with pytest.raises(ModelError, match="music: found 'brass', allowed are piano, slow, strings"):
         passing(index, Filters(music=("slow", "brass")))
-    with pytest.raises(ModelError, match="music: found 'slow', this index's music encoder tags nothing"):
+    with pytest.raises(ModelError, match="music: found 'slow', but this index has no music tags"):
         passing(replace(index, probabilities=None), Filters(music=("slow",)))
 
 

@@ -102,7 +102,7 @@ def test_what_the_model_does_not_read_may_be_missing(asked):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "there is no image"), (b"no picture", "cannot be read"), ("huge", "more than the")],
+    [(None, "not found"), (b"no picture", "cannot be read"), ("huge", "more than the")],
 )
 def test_a_picture_that_cannot_be_used_is_named(asked, tmp_path, monkeypatch, content, message):
     world, path = asked(["image"]), tmp_path / "poster.png"
@@ -132,7 +132,7 @@ def test_encoder_that_has_got_a_prompt_since_is_refused(asked, tiny_bert, tmp_pa
     config["features"]["plot"]["encoder"] = str(folder)
     QueryEncoder(model, config, Encoders(CPU)).load()
     save_prompt(folder, {"query": "war "}, "query")
-    with pytest.raises(ModelError, match="with prompt None; the one here has 'war '"):
+    with pytest.raises(ModelError, match="with prompt None; the installed encoder has 'war '"):
         QueryEncoder(model, config, Encoders(CPU)).load()
 
 

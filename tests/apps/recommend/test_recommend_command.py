@@ -48,7 +48,7 @@ def test_table_says_which_model_answered_and_lists_the_tracks(root, capsys):
         == 0
     )
     out = capsys.readouterr().out
-    assert "M-Pair reads tags and plot: as requested. Recall at 10 in its evaluation: 0.250. Not used: image." in (
+    assert "M-Pair reads tags and plot: as requested. Recall at 10 on the test set: 0.250. Not used: image." in (
         " ".join(out.split())
     )
     rows = [line.split() for line in out.splitlines() if line.strip()[:1].isdigit() and "data/audio" in line]
@@ -95,7 +95,7 @@ def test_without_a_query_the_model_that_tells_likeness_is_no_ones_wish(root, cap
     answer = json.loads(capsys.readouterr().out)
     assert (answer["variant"], answer["chosen"]) == (
         "Whole",
-        "of the trained models it ranks best on the test films",
+        "of the trained models, it ranks best on the test films",
     )
 
 
@@ -141,12 +141,12 @@ def test_plot_is_read_from_a_pipe(root, capsys, monkeypatch):
     [
         ([], "the query is empty: give a plot, tags, an image"),
         (["--plot", "no.txt"], "--plot: no.txt cannot be read (No such file or directory)"),
-        (["--plot", "binary.txt"], "--plot: binary.txt is no text in UTF-8"),
+        (["--plot", "binary.txt"], "--plot: binary.txt is not a UTF-8 text file"),
         (["--image", "no.jpg"], "--image: no.jpg cannot be read (No such file or directory)"),
         (["--image", "binary.txt"], "--image: binary.txt cannot be read (cannot be decoded"),
-        (["--tags", "x", "--variant", "Nope"], "variant: found 'Nope', trained are"),
+        (["--tags", "x", "--variant", "Nope"], "variant: found 'Nope', allowed are the trained"),
         (["--tags", "x", "-k", "0"], "k: found 0"),
-        (["--tags", "x", "--less", "AAA/99"], "--less: AAA/99 is no track of the library"),
+        (["--tags", "x", "--less", "AAA/99"], "--less: AAA/99 is not a track of the library"),
         (["--tags", "x", "--weight", "tags=3"], "weights: found tags=3"),
         (["--tags", "x", "--music", "strings"], "music: found 'strings'"),
         (["--like", "AAA/99"], "--like: AAA/99 is neither a track of the library"),

@@ -127,11 +127,11 @@ def test_a_query_and_a_liked_track_meet_half_way(recommender, asked_root, query)
     [
         ({"k": 0}, "k: found 0"),
         ({"per_film": 0}, "per film: found 0"),
-        ({"variant": "Nope"}, "variant: found 'Nope', trained are"),
+        ({"variant": "Nope"}, "variant: found 'Nope', allowed are the trained"),
         ({"library": "../x"}, r"library: found '../x', allowed are films"),
-        ({"like": (-1,)}, "like: found track -1"),
-        ({"like": (10**12,)}, "like: found track 1000000000000"),
-        ({"exclude": ("Film 22",)}, "exclude: the library has no film or album 'Film 22'; similar are film 2"),
+        ({"like": (-1,)}, "like: found row -1"),
+        ({"like": (10**12,)}, "like: found row 1000000000000"),
+        ({"exclude": ("Film 22",)}, "exclude: the library has no film or album 'Film 22'; similar names: film 2"),
         ({"query": Query(None, " ", "\n", None)}, "the query is empty"),
         ({"query": Query(None, " , ,", None, None)}, "the query is empty"),
         ({"query": Query(None, "x" * 50001, None, None)}, "tags: 50001 characters, at most 50000"),
@@ -194,7 +194,7 @@ def test_an_approximate_search_says_what_it_finds(recommender, params, query, ca
     approximate = Recommender(recommender.trained, recommender.libraries, settings, CPU, "Text", "words")
     with caplog.at_level("INFO"):
         answer = approximate.recommend(Request(query, k=3))
-    assert "approximate search finds 1.000 of what an exact one does" in caplog.text
+    assert "approximate search has a recall of 1.000" in caplog.text
     assert len(answer.tracks) == 3
 
 

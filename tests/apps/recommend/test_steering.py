@@ -59,7 +59,7 @@ def test_tracks_move_a_query_towards_them_and_away():
     found = steered(query, tracks[:2], tracks[2:])
     expected = query + unit(tracks[0] + tracks[1]) - LESS * unit(tracks[2] + tracks[3])
     np.testing.assert_allclose(found, unit(expected), atol=1e-6)
-    with pytest.raises(ModelError, match="what is given cancels out"):
+    with pytest.raises(ModelError, match="the parts of the query cancel out"):
         steered(query, [-query], [])
 
 
@@ -129,13 +129,13 @@ def test_less_like_a_track_and_like_this_but_sadder(recommender, query):
     [
         (
             {"weights": {"tags": 2.5}},
-            "weights: found tags=2.5; tags, plot, image weigh from 0 to 2|weights: found tags",
+            "weights: found tags=2.5, allowed are tags, plot, image with a weight from 0 to 2|weights: found tags",
         ),
         ({"weights": {"tags": float("nan")}}, "weights: found tags=nan"),
         ({"weights": {"smell": 1.0}}, "weights: found smell=1"),
-        ({"weights": dict.fromkeys(PARTS, 0.0)}, "weights: .* weigh 0, so nothing is left of the query"),
-        ({"less": (-1,)}, "less: found track -1"),
-        ({"query": Query(None, "", None, None), "less": (1,)}, "the query is empty.*less is for tracks beside"),
+        ({"weights": dict.fromkeys(PARTS, 0.0)}, "weights: found 0 for .*, all parts of the query"),
+        ({"less": (-1,)}, "less: found row -1"),
+        ({"query": Query(None, "", None, None), "less": (1,)}, "the query is empty.*`less` only works together"),
     ],
 )
 def test_what_cannot_be_steered_is_said(recommender, query, changes, message):

@@ -85,17 +85,17 @@ def test_reasons_in_plain_words_stand_below_the_table(capsys):
     model = replace(MODEL, figures=Figures(0.3, 0.694, 0.251, 36, 166))
     print_table(Answer(model, "the only one", ("tags",), (), found), Path())
     out = capsys.readouterr().out
-    below = " ".join(out.partition("1. Answers")[2].split())
+    below = " ".join(out.partition("1. Matches")[2].split())
     assert below.startswith(f": “He dies.[31m”, “{'w' * 50}")
     assert "w" * 121 not in below.replace(" ", "")
     without = "Without tags place 1,234 (0.250) and without plot place 2 (-0.500)."
-    assert f". {without} 2. {without} 3. Answers: “He dies.[31m”. {without}" in below
-    assert below.endswith(f"How sure: {model.figures.in_words}. Other films and other music may differ.")
+    assert f". {without} 2. {without} 3. Matches: “He dies.[31m”. {without}" in below
+    assert below.endswith(f"Reliability: {model.figures.in_words}. Results for other films and other music may differ.")
     assert max(map(len, out.splitlines())) <= 100
     plain = [{name: of[name] for name in of if name not in ("answers", *why)} for of in found]
     print_table(Answer(model, "the only one", ("tags",), (), plain), Path())
     out = capsys.readouterr().out
-    assert "Answers" not in out and "How sure" not in out
+    assert "Matches" not in out and "Reliability" not in out
 
 
 @pytest.mark.parametrize(

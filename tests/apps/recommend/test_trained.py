@@ -146,7 +146,7 @@ def test_figures_are_those_of_the_evaluation_of_what_is_given(asked_root, tmp_pa
     assert model.figures_of(("tags", "plot")) == model.figures == Figures(0.25, 0.694, 0.251, 36, 166)
     assert model.figures_of(("tags",)) == Figures(0.1, 0.5, 0.251, 36, 166)
     assert model.figures_of(("plot",)) == Figures(0.2, 0.4, None, 30, 166), "chance is of other films"
-    for said in ("36 films", "of 166", "69%", "25%"):
+    for said in ("36 test films", "of 166", "69%", "25%"):
         assert said in model.figures.in_words
     assert "chance" not in model.figures_of(("plot",)).in_words
     assert trained_models(tmp_path)["Words"].figures.in_words == ""
@@ -160,10 +160,10 @@ def test_a_named_variant_wins_and_need_not_read_all(models):
 @pytest.mark.parametrize(
     ("given", "variant", "message"),
     [
-        (("tags",), "Nope", "variant: found 'Nope', trained are Pair, Still"),
-        (("tags",), "Story", r"Story cannot do with tags alone: add a plot, or name no variant \(Words can\)$"),
-        (("plot",), "Whole", r"Whole cannot do with a plot alone: add tags and an image, or .* \(Story can\)$"),
-        ((), None, r"with nothing: add an image \(for Still\), a plot \(for Story\) or tags \(for Words\)$"),
+        (("tags",), "Nope", "variant: found 'Nope', allowed are the trained variants Pair, Still"),
+        (("tags",), "Story", r"Story does not fit .* only tags: add a plot, or .* \(Words\)$"),
+        (("plot",), "Whole", r"Whole does not fit .* only a plot: add tags and an image, or .* \(Story\)$"),
+        ((), None, r"an empty query: add an image \(for Still\), a plot \(for Story\) or tags \(for Words\)$"),
     ],
 )
 def test_what_no_model_can_do_with_is_said(models, given, variant, message):
@@ -174,12 +174,12 @@ def test_what_no_model_can_do_with_is_said(models, given, variant, message):
 def test_the_least_that_is_to_be_added_is_said(models):
     some = {name: models[name] for name in ("Pair", "Whole")}
     with pytest.raises(
-        ModelError, match=r"no trained model can do with an image alone: add tags and a plot \(for Pair"
+        ModelError, match=r"no trained model fits a query with only an image: add tags and a plot \(for Pair"
     ):
         choose(some, ("image",), None)
-    with pytest.raises(ModelError, match=r"with tags alone: add a plot \(for Pair\)$"):
+    with pytest.raises(ModelError, match=r"with only tags: add a plot \(for Pair\)$"):
         choose(some, ("tags",), None)
-    with pytest.raises(ModelError, match=r"variant Pair cannot do with tags alone: add a plot$"):
+    with pytest.raises(ModelError, match=r"variant Pair does not fit .* only tags: add a plot$"):
         choose(some, ("tags",), "Pair")
 
 
@@ -200,7 +200,7 @@ def test_a_published_model_alone_is_enough(asked_root, tmp_path):
 
 
 def test_no_model_and_a_damaged_one_are_named(tmp_path, asked_root):
-    with pytest.raises(MissingFileError, match="holds no trained model: run `dvc repro`"):
+    with pytest.raises(MissingFileError, match="has no trained model: run `dvc repro`"):
         trained_models(tmp_path)
     shutil.copytree(asked_root / "models/Words", tmp_path / "models/Words")
     for content in ("{", json.dumps({"variant": "Words", "inputs": ["smell"]})):

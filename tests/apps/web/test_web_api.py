@@ -106,9 +106,9 @@ def test_form_without_files_may_be_urlencoded(client):
     [
         ({}, "the query is empty"),
         ({"tags": "  ", "plot": "\n"}, "the query is empty"),
-        ({"plot": "a dog"}, "no trained model can do with a plot alone: add tags"),
-        ({"tags": "war", "variant": "Nobody"}, "variant: found 'Nobody', trained are"),
-        ({"tags": "war", "variant": "../../etc"}, "variant: found '../../etc', trained are"),
+        ({"plot": "a dog"}, "no trained model fits a query with only a plot: add tags"),
+        ({"tags": "war", "variant": "Nobody"}, "variant: found 'Nobody', allowed are the trained"),
+        ({"tags": "war", "variant": "../../etc"}, "variant: found '../../etc', allowed are the trained"),
         ({"tags": "war", "library": "../films"}, "library: found '../films', allowed are films, own music"),
         ({"tags": "war", "exclude": "Nobody's film"}, "exclude: the library has no film or album"),
         ({"tags": "war", "exclude": "x" * 301}, "exclude.0: found 'xxx"),
@@ -116,8 +116,8 @@ def test_form_without_files_may_be_urlencoded(client):
         ({"tags": "war", "k": 10**9}, "k: found '1000000000', should be less than or equal to 200"),
         ({"tags": "war", "k": "many"}, "k: found 'many', should be a valid integer"),
         ({"tags": "war", "per_film": -1}, "per_film: found '-1'"),
-        ({"like": [1, 10**30]}, "like: found track 1000000000000000000000000000000"),
-        ({"like": [-1]}, "like: found track -1"),
+        ({"like": [1, 10**30]}, "like: found row 1000000000000000000000000000000"),
+        ({"like": [-1]}, "like: found row -1"),
         (
             {"plot": "word " * 200_000, "tags": "war"},
             "plot: 1000000 characters, at most 50000 (recommend.max_text_chars)",
