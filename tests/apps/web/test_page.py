@@ -24,7 +24,7 @@ def test_example_film_fills_the_form_and_shows_its_music(page, client):
     assert page.input_value("#tags") == film["tags"]
     assert page.input_value("#plot") == film["plot"]
     assert page.locator("#preview").get_attribute("src") == film["image"]
-    assert "Model Whole, which reads the tags, the synopsis and the image" in page.inner_text("#said")
+    assert "Model Whole reads the tags, the synopsis and the image" in page.inner_text("#said")
     expected = client.answer(example="AAF", tags=film["tags"], plot=film["plot"], why="true")["tracks"]
     cards = page.locator(".track")
     assert cards.count() == 10
@@ -142,7 +142,7 @@ def test_file_that_is_too_large_is_not_sent(page, params):
     most = params.recommend.max_image_bytes
     page.evaluate("most => { document.querySelector('#ask').dataset.maxBytes = most }", 1000)
     page.locator("#image").set_input_files({"name": "big.jpg", "mimeType": "image/jpeg", "buffer": b"x" * 100_000})
-    sync_api.expect(page.get_by_role("alert")).to_have_text("Image: big.jpg has 0.1 MB, at most 0.0 MB are taken")
+    sync_api.expect(page.get_by_role("alert")).to_have_text("Image: big.jpg has 0.1 MB, at most 0.0 MB are allowed")
     assert page.evaluate("document.querySelector('#image').files.length") == 0
     page.reload()
     assert page.locator("#ask").get_attribute("data-max-bytes") == str(most)

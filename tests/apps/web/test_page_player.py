@@ -68,7 +68,7 @@ def test_by_keyboard(page):
     assert pressed(page, "play") == []
     page.keyboard.press("s")
     assert pressed(page, "star") == [0]
-    sync_api.expect(page.locator("#announced")).to_have_text("On the shortlist: Number 1, track 2.")
+    sync_api.expect(page.locator("#announced")).to_have_text("Added to the shortlist: Number 1, track 2.")
     page.keyboard.press("s")
     assert pressed(page, "star") == []
     page.locator(".track button.star").nth(2).focus()
@@ -262,7 +262,7 @@ def test_few_stops_for_the_keyboard(page):
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Less like Nosferatu, track 2"
-    assert page.get_by_role("link", name="Where it is from").get_attribute("rel") == "noopener noreferrer"
+    assert page.get_by_role("link", name="Source page").get_attribute("rel") == "noopener noreferrer"
     page.keyboard.press("Escape")
     sync_api.expect(page.locator(".menu[open]")).to_have_count(0)
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "More for Nosferatu, track 2"

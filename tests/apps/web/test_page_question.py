@@ -81,7 +81,7 @@ def test_link_brings_back_all_of_the_form(page, client):
     heading(page, f"2 tracks for your film, {like}")
     assert {name: values for name, values in sent[count].items() if name in expected} == expected
     assert page.locator("#filters[open] #filters-count").inner_text() == "(5)"
-    page.get_by_label("Compare by sound alone").check()
+    page.get_by_label("Compare by sound only").check()
     page.get_by_role("button", name="Find music").click()
     heading(page, f"2 tracks {like}")
     assert not {"tags", "plot", "weight_plot"} & set(sent[-1])
@@ -189,7 +189,7 @@ def test_how_sure_the_model_is_and_what_a_track_answers(page):
     assert "43 test films" in said
     assert "7 in 10" in said
     assert "3 in 10" in said
-    assert page.inner_text(".answers") == "It answers “A man <b>dies</b>.” and the tag “war”"
+    assert page.inner_text(".answers") == "Matches “A man <b>dies</b>.” and the tag “war”"
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -69,7 +69,7 @@ def test_a_search_that_fails_leaves_no_list_that_could_be_taken_for_its_answer(p
     assert page.evaluate("[...document.querySelectorAll('audio')].every((audio) => audio.paused)")
     assert saved.count() == 0
     held[0].abort()
-    sync_api.expect(page.get_by_role("alert")).to_have_text("The server does not answer. Is it still running?")
+    sync_api.expect(page.get_by_role("alert")).to_have_text("The server is not responding. Is it still running?")
     sync_api.expect(page.locator("#results")).to_have_attribute("aria-busy", "false")
     heading(page, "From the previous search: 10 tracks for your film")
     assert saved.count() == 0
@@ -89,7 +89,7 @@ def test_long_wait_is_explained(page, counts):
     page.route("**/api/recommend", lambda route: held.append(route))
     with page.expect_response("**/api/libraries"):
         search(page)
-    loading = page.get_by_text("the networks are being loaded")
+    loading = page.get_by_text("while the networks are loaded")
     if any(counts):
         sync_api.expect(page.locator("#said")).to_have_text("Searching …")
         assert loading.count() == 0
@@ -104,14 +104,14 @@ def test_reasons_follow_from_the_places(page):
     cases = [
         (2, {"plot": 5, "image": 3}, "The synopsis counts most", ["be 5th", "be 3rd"]),
         (3, {"tags": 12, "plot": 2}, "The tags count most", ["be 12th", "be 2nd"]),
-        (3, {"tags": 9, "image": 9}, "The tags and the image count the same", ["be 9th", "be 9th"]),
+        (3, {"tags": 9, "image": 9}, "The tags and the image count equally", ["be 9th", "be 9th"]),
         (
             3,
             {"tags": 11, "plot": 11, "image": 3},
-            "The tags and the synopsis count most, and the same",
+            "The tags and the synopsis count most, equally",
             ["be 11th", "be 11th", "still be 3rd"],
         ),
-        (4, {"tags": 4, "plot": 1}, "No single part lifts it to this place", ["still be 4th", "be 1st"]),
+        (4, {"tags": 4, "plot": 1}, "No single part raises it to this place", ["still be 4th", "be 1st"]),
     ]
     tracks = [
         track(rank, place=place, without={part: {"place": lost, "score": 0.1} for part, lost in without.items()})

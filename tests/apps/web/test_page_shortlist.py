@@ -137,7 +137,7 @@ def test_list_goes_into_a_file_and_back(kept):
     assert names(page)[:2] == [first, second], "what was there keeps its place"
     notes = [note.input_value() for note in page.get_by_label("Note for").all()]
     assert notes == ["mine\ntheirs", "new", "new"]
-    assert "1 track is new, 1 note was joined" in page.inner_text("#shortlist-said")
+    assert "1 track is new, 1 note was merged" in page.inner_text("#shortlist-said")
     assert HOSTILE in names(page)[2]
     sync_api.expect(page.locator(".gone")).to_have_count(1)
     assert page.locator(".kept button.play").evaluate_all("all => all.map((one) => one.disabled)") == [
@@ -164,16 +164,16 @@ def test_files_that_are_none_change_nothing(kept):
     page.locator("#shortlist-open").click()
     known = {"path": "a.mp3", "title": "A"}
     for content, why in [
-        (b"\x00\xff", "this is no JSON file"),
-        (b"[]", "this is no shortlist that was saved here"),
-        (broken(version=2), "it is of version 2"),
+        (b"\x00\xff", "it is not a complete JSON file"),
+        (b"[]", "it is not a saved shortlist"),
+        (broken(version=2), "it has version 2"),
         (broken(tracks="many"), "its list of tracks is missing"),
-        (broken(tracks=[{"library": "x", "track": known}] * 1001), "it has 1001 tracks, at most 1000 fit"),
+        (broken(tracks=[{"library": "x", "track": known}] * 1001), "it has 1001 tracks, at most 1000 are allowed"),
         (broken(tracks=[{"library": "x", "track": {"title": "A"}}]), "track 1: its path is missing"),
         (broken(tracks=[{"library": "x", "track": known | {"seconds": "long"}}]), 'track 1, seconds: found "long"'),
-        (broken(tracks=[{"library": 1, "track": known}]), "track 1, library: found 1, a text is needed"),
+        (broken(tracks=[{"library": 1, "track": known}]), "track 1, library: found 1, expected a text"),
         (broken(tracks=[{"library": "x", "track": known, "note": "x" * 20_001}]), "20001 characters"),
-        (broken(tracks=[None]), "track 1: what it is, is missing"),
+        (broken(tracks=[None]), "track 1: its track is missing"),
     ]:
         load(page, content)
         said = page.locator("#shortlist-said")
@@ -182,7 +182,7 @@ def test_files_that_are_none_change_nothing(kept):
     sync_api.expect(page.locator("#shortlist-said")).to_have_text("x.json was not loaded: it is larger than 5 MB.")
     assert page.evaluate("document.querySelectorAll('.kept').length") == 0
     load(page, broken())
-    sync_api.expect(page.locator(".gone")).to_have_text("No longer in the library films: kept here as it was.")
+    sync_api.expect(page.locator(".gone")).to_have_text("No longer in the library films.")
 
 
 def test_what_is_stored_may_be_damaged(kept):
@@ -193,7 +193,7 @@ def test_what_is_stored_may_be_damaged(kept):
     page.evaluate("() => { Storage.prototype.setItem = () => { throw new Error('full'); }; }")
     search(page)
     page.locator(".track button.star").first.click()
-    sync_api.expect(page.locator("#announced")).to_contain_text("This browser cannot keep it: save it to a file.")
+    sync_api.expect(page.locator("#announced")).to_contain_text("This browser cannot store it: save it to a file.")
     sync_api.expect(page.locator("#shortlist-count")).to_have_text("1")
 
 
@@ -202,7 +202,7 @@ def test_server_that_does_not_answer_loses_nothing(kept):
     star(page, 0)
     page.route("**/api/export", lambda route: route.abort())
     page.get_by_role("button", name="CSV").click()
-    sync_api.expect(page.locator("#shortlist-said")).to_have_text("The server does not answer. Is it still running?")
+    sync_api.expect(page.locator("#shortlist-said")).to_have_text("The server is not responding. Is it still running?")
     forgive(page, "net::ERR_FAILED")
 
 

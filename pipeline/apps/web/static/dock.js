@@ -1,4 +1,4 @@
-// What the player shows: a bar at the bottom of the window, which the page leaves room for.
+// The player's bar at the bottom of the window.
 
 import { drawIcons } from "./icons.js";
 import { showing } from "./items.js";
@@ -75,14 +75,14 @@ export function openDock({ seek, toggle, step, close, star }) {
       byId("dock-next").setAttribute("aria-disabled", String(!hasNext));
     },
 
-    // why a file does not play: the server knows whether it is there
+    // why a file does not play: asks the server whether it exists
     async explain(track) {
       const answer = await fetch(track.audio, { headers: { Range: "bytes=0-0" } }).catch(() => null);
       const why = await reason(answer);
       if (shown !== track) return;
       const box = byId("dock-problem");
       box.replaceChildren(...(why ? [`${why} `] : ["This browser cannot play the file. ", link(track.audio, "Open it"), " "]));
-      box.append(element("span", "hint", "J goes on to the next track."));
+      box.append(element("span", "hint", "Press J for the next track."));
       box.hidden = false;
     },
 
@@ -96,10 +96,10 @@ export function openDock({ seek, toggle, step, close, star }) {
 }
 
 async function reason(answer) {
-  if (!answer) return "The server does not answer. Is it still running?";
+  if (!answer) return "The server is not responding. Is it still running?";
   if (answer.ok) return "";
   const { error } = await answer.json().catch(() => ({}));
-  return `${capital(error ?? `the server answered ${answer.status}`)}.`;
+  return `${capital(error ?? `the server responded with status ${answer.status}`)}.`;
 }
 
 function listenToVolume(slider, audios) {

@@ -1,4 +1,4 @@
-// The HTTP API as Swagger UI shows it, and what that lacks: names of its fields, and the colours that the browser wants.
+// The HTTP API in Swagger UI, with what that lacks: labels of fields, and the browser's colour scheme.
 
 const root = document.querySelector("#api");
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -12,12 +12,12 @@ function nameFields() {
     const name = row.dataset.paramName ?? row.querySelector(".parameter__name").firstChild.textContent;
     for (const field of row.querySelectorAll("input, select, textarea")) if (!field.closest("label")) field.ariaLabel = name;
   }
-  for (const body of root.querySelectorAll(".body-param__text")) body.ariaLabel = "The JSON that is sent";
-  for (const image of root.querySelectorAll("img:not([alt])")) image.alt = "The image that was answered";
-  for (const box of root.querySelectorAll("pre, .markdown code")) box.tabIndex = 0; // so that keys scroll it
+  for (const body of root.querySelectorAll(".body-param__text")) body.ariaLabel = "JSON request body";
+  for (const image of root.querySelectorAll("img:not([alt])")) image.alt = "Image in the response";
+  for (const box of root.querySelectorAll("pre, .markdown code")) box.tabIndex = 0; // scrollable by keyboard
 }
 
-// an empty field is one that is not known, and not an empty value
+// an empty field means no value
 function withoutEmpty(request) {
   if (request.body instanceof FormData) {
     for (const [name, value] of [...request.body]) if (value === "") request.body.delete(name);

@@ -1,4 +1,4 @@
-// What the shortlist asks this server for, and files that are saved.
+// The shortlist's requests to the server, and saving of files.
 
 export function saved(name, content, type) {
   const link = document.createElement("a");
@@ -6,17 +6,17 @@ export function saved(name, content, type) {
   link.href = address;
   link.download = name;
   link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000); // once it is on the disk
+  setTimeout(() => URL.revokeObjectURL(address), 60_000); // once it is saved
 }
 
-// Returns each item's track as the library has it now, null for one that it has no more; null if nobody answers.
+// Returns each item's current track, null if it is no longer in its library; null if the server does not respond.
 export async function looked(items) {
   if (!items.length) return [];
   const response = await post("/api/tracks", { tracks: items.map(named) }).catch(() => null);
   return response?.ok ? (await response.json()).tracks : null;
 }
 
-// Saves the items with their notes as a file of a format; throws what the server says instead.
+// Saves the items with their notes as a file; throws the server's error message.
 export async function exported(format, items) {
   const tracks = items.map((item) => ({
     ...named(item),
@@ -27,7 +27,7 @@ export async function exported(format, items) {
     film: item.track.film,
   }));
   const response = await post("/api/export", { format, tracks }).catch(() => {
-    throw new Error("The server does not answer. Is it still running?");
+    throw new Error("The server is not responding. Is it still running?");
   });
   if (!response.ok) throw new Error((await response.json()).error);
   saved(`shortlist.${format}`, await response.blob());

@@ -1,16 +1,16 @@
-// The filters of the form: what a library has to offer, and which of it is wanted.
+// The form's filters: the choices that a library offers, and those selected.
 
 import { clock, element } from "./small.js";
 import { FILTERS } from "./question.js";
 
-const RANGES = { length: clock, tempo: String, loudness: String, year: String }; // how their bounds are written
-const MANY = 24; // tags of music that are shown at once
+const RANGES = { length: clock, tempo: String, loudness: String, year: String }; // formats of the bounds
+const MANY = 24; // music tags shown
 const MODES = ["major", "minor"];
 
 const box = document.getElementById("filters");
 const field = (name) => box.querySelector(`[data-filter=${name}]`);
 
-// `chosen` are the texts of a question by filter; what the library does not have is not shown
+// `chosen` has a question's texts by filter; filters without values in the library are hidden
 export function showFilters(summary, chosen) {
   const { filters } = summary;
   for (const [name, written] of Object.entries(RANGES)) {

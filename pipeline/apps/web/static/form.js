@@ -1,4 +1,4 @@
-// The form: a question as people fill it in, and as a link or an example brings it back.
+// The form: reads a question from its fields, and fills them from a link or an example.
 
 import { chosenFilters, countFilters, setFilters, showFilters } from "./filters.js";
 import { empty, PARTS } from "./question.js";
@@ -10,10 +10,10 @@ const WEIGHTS = { 0: "ignored", 0.5: "half", 1: "normal", 1.5: "one and a half",
 const byId = (id) => document.getElementById(id);
 const form = byId("ask");
 
-let shown = empty(); // what the form has beside its fields: image, film, sound, like, less, exclude
+let shown = empty(); // values without a field: image, film, sound, like, less, exclude
 let files = {}; // of the image and the sound
 let summaries = {}; // of libraries, by name
-let uploading = Promise.resolve(); // until an upload has its digest
+let uploading = Promise.resolve(); // resolved once the upload has its digest
 let act = { complain: () => {}, again: () => {} };
 
 export const filesOf = () => files;
@@ -35,7 +35,7 @@ export function questionFromForm() {
   };
 }
 
-// Puts a question into the form; uploads that this browser no longer has are returned by name.
+// Fills the form; returns the names of uploads that this browser no longer has.
 export async function fill(question) {
   byId("tags").value = question.tags;
   byId("plot").value = question.plot;
@@ -65,7 +65,7 @@ export function change(part) {
 
 function setFile(file, part, most) {
   if (file.size > most) {
-    act.complain(`${part}: ${file.name} has ${megabytes(file.size)} MB, at most ${megabytes(most)} MB are taken`);
+    act.complain(`${part}: ${file.name} has ${megabytes(file.size)} MB, at most ${megabytes(most)} MB are allowed`);
     byId(part).value = "";
     return;
   }
@@ -97,7 +97,7 @@ function showImage() {
   else picture.removeAttribute("src");
 }
 
-// ---- sounds, and what is left out
+// ---- sounds, and films left out
 
 function showSounds() {
   const { sound, like, less } = shown;
@@ -149,13 +149,13 @@ async function offerFilters(chosen) {
   const name = form.elements.library.value;
   summaries[name] ??= fetch(`/api/libraries/${encodeURIComponent(name)}`).then((response) => (response.ok ? response.json() : null));
   const summary = await summaries[name].catch(() => null);
-  if (!summary) delete summaries[name]; // it may be there later
+  if (!summary) delete summaries[name]; // try again later
   if (name !== form.elements.library.value) return;
   if (summary) showFilters(summary, chosen);
   else byId("filters").hidden = true;
 }
 
-// ---- what people do
+// ---- events
 
 export function listen(acts) {
   act = acts;
@@ -171,7 +171,7 @@ export function listen(acts) {
     byId("image").focus();
   });
   byId("library").addEventListener("change", () => {
-    change({ exclude: [], like: [], less: [] }); // they are of another library
+    change({ exclude: [], like: [], less: [] }); // from another library
     offerFilters(empty().filters);
   });
   byId("filters").addEventListener("input", countFilters);
@@ -181,7 +181,7 @@ export function listen(acts) {
     shown = { ...shown, film: null };
   });
   byId("preview").addEventListener("error", () => {
-    byId("preview").hidden = true; // no picture, which the server will say
+    byId("preview").hidden = true; // not a picture: the server will report it
   });
   listenToDrops(most("image"));
 }

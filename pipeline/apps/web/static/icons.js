@@ -26,7 +26,7 @@ export function icon(name) {
   return drawing;
 }
 
-// the buttons of a template name theirs
+// buttons in templates name their icons in `data-icon`
 export function drawIcons(root) {
   for (const node of root.querySelectorAll("[data-icon]")) for (const name of node.dataset.icon.split(" ")) node.append(icon(name));
 }

@@ -1,20 +1,20 @@
-// What is played and kept: an item is a track with its library and what it was found for,
-// {library, track, found: {film, query}}. Elements that show one carry its key, and stand in lists: those are the queue.
+// Items that can be played and shortlisted: a track with its library and the query that found it,
+// {library, track, found: {film, query}}. The element of an item has its key; the list around it is the queue.
 
 const items = new WeakMap();
 const painters = [];
 
-// rows of a library change when it is indexed again; a file and where in it do not
+// a file and a start, since rows change when a library is reindexed
 export const keyOf = ({ library, track }) => JSON.stringify([library, track.path, track.file_start_seconds ?? null]);
 
-// Lets `node`, whose buttons are there, stand for an item.
+// Makes `node`, with its buttons, the element of an item.
 export function mark(node, item) {
   items.set(node, item);
   node.dataset.item = keyOf(item);
   for (const painter of painters) painter(node);
 }
 
-// `painter(node)` shows on an element what the player or the shortlist knows of its item, now and whenever one is marked
+// `painter(node)` shows an item's state in the player or shortlist; called for each marked element, and by the returned function
 export function paintWith(painter) {
   painters.push(painter);
   return () => document.querySelectorAll("[data-item]").forEach(painter);
@@ -23,7 +23,7 @@ export function paintWith(painter) {
 export const itemAround = (node) => items.get(node?.closest?.("[data-item]"));
 export const listAround = (node) => node?.closest("[data-item]")?.parentElement ?? null;
 
-// Calls `act(item, list)` as a button of the class `name` is pressed, in whatever list.
+// Calls `act(item, list)` when a button of the class `name` is pressed in any list.
 export function onPress(name, act) {
   document.addEventListener("click", ({ target }) => {
     const button = target.closest(`button.${name}`);
@@ -31,7 +31,7 @@ export function onPress(name, act) {
   });
 }
 
-// the item `step` places after the one with `key` in `list`; the first one where that is not in the list
+// the item `step` places after the one with `key` in `list`; the first one if there is no such item
 export function neighbour(list, key, step) {
   const nodes = [...(list?.children ?? [])].filter((node) => items.has(node) && items.get(node).track.audio);
   const place = nodes.findIndex((node) => node.dataset.item === key);

@@ -1,7 +1,7 @@
-// The shortlist itself: items in order with their notes, kept by this browser and written to files.
+// The shortlist's data: items in order with their notes, stored in this browser and in files.
 //
-// An item is {library, track, found: {film, query}, note}. Its track is what was known of it when it was kept; rows and
-// addresses are not kept, as they change when a library is indexed again.
+// An item is {library, track, found: {film, query}, note}. Its track has the values at the time it was added; rows and
+// addresses are not stored, since they change when a library is reindexed.
 
 import { keyOf } from "./items.js";
 
@@ -22,19 +22,19 @@ export function kept({ library, track, found, note = "" }) {
 
 export const written = (items) => JSON.stringify({ kind: KIND, version: VERSION, tracks: items.map(kept) }, null, 1);
 
-// Returns the items of a file; throws an error that says what is wrong with it.
+// Returns the items of a file; throws an error with the reason if it is invalid.
 export async function readFile(file) {
   if (file.size > MOST_BYTES) throw new Error(`it is larger than ${MOST_BYTES / 1e6} MB`);
   return read(await file.text());
 }
 
-// Returns the items that a text has.
+// Returns the items of a JSON text.
 export function read(text) {
   const data = parsed(text);
-  if (data?.kind !== KIND) throw new Error("this is no shortlist that was saved here");
-  if (data.version !== VERSION) throw new Error(`it is of version ${clip(data.version)}, this page reads version ${VERSION}`);
+  if (data?.kind !== KIND) throw new Error("it is not a saved shortlist");
+  if (data.version !== VERSION) throw new Error(`it has version ${clip(data.version)}, this page reads version ${VERSION}`);
   if (!Array.isArray(data.tracks)) throw new Error("its list of tracks is missing");
-  if (data.tracks.length > MOST) throw new Error(`it has ${data.tracks.length} tracks, at most ${MOST} fit`);
+  if (data.tracks.length > MOST) throw new Error(`it has ${data.tracks.length} tracks, at most ${MOST} are allowed`);
   return data.tracks.map((item, place) => checked(item, `track ${place + 1}`));
 }
 
@@ -42,13 +42,13 @@ function parsed(text) {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Error("this is no JSON file, or a part of it is missing");
+    throw new Error("it is not a complete JSON file");
   }
 }
 
 function checked(item, where) {
   const known = item?.track;
-  if (typeof known !== "object" || known === null) throw new Error(`${where}: what it is, is missing`);
+  if (typeof known !== "object" || known === null) throw new Error(`${where}: its track is missing`);
   const track = {};
   for (const name of TEXTS) track[name] = string(known[name] ?? "", TEXT_CHARS, `${where}, ${name}`);
   for (const name of NUMBERS) track[name] = numeric(known[name] ?? null, `${where}, ${name}`);
@@ -65,19 +65,19 @@ function checked(item, where) {
 }
 
 function string(value, most, where) {
-  if (typeof value !== "string") throw new Error(`${where}: found ${clip(value)}, a text is needed`);
-  if (value.length > most) throw new Error(`${where}: ${value.length} characters, at most ${most} fit`);
+  if (typeof value !== "string") throw new Error(`${where}: found ${clip(value)}, expected a text`);
+  if (value.length > most) throw new Error(`${where}: ${value.length} characters, at most ${most} are allowed`);
   return value;
 }
 
 function numeric(value, where) {
-  if (value !== null && !Number.isFinite(value)) throw new Error(`${where}: found ${clip(value)}, a number is needed`);
+  if (value !== null && !Number.isFinite(value)) throw new Error(`${where}: found ${clip(value)}, expected a number`);
   return value;
 }
 
 const clip = (value) => String(JSON.stringify(value)).slice(0, 60);
 
-// Returns the two lists as one, nothing of `own` lost: what both have keeps its place, and two notes become one.
+// Returns the two lists merged: items of `own` keep their places, and notes of common items are joined.
 export function merged(own, others) {
   const all = new Map(own.map((item) => [keyOf(item), item]));
   let added = 0;
@@ -90,6 +90,6 @@ export function merged(own, others) {
     if (!mine) all.set(keyOf(item), item);
     else if (isNews) all.set(keyOf(item), { ...mine, note: `${mine.note}\n${item.note}`.trim().slice(0, NOTE_CHARS) });
   }
-  if (all.size > MOST) throw new Error(`there would be ${all.size} tracks, at most ${MOST} fit`);
+  if (all.size > MOST) throw new Error(`the list would have ${all.size} tracks, at most ${MOST} are allowed`);
   return { items: [...all.values()], added, joined };
 }

@@ -1,13 +1,13 @@
-// The keys that work anywhere on the page, except while somebody types.
+// Keys that work anywhere on the page, except in text fields.
 
 import { itemAround } from "./items.js";
 import { recalled, remember } from "./memory.js";
 
 const SKIPPED = 5; // seconds
-const OFF = "keys.off"; // in the memory
+const OFF = "keys.off"; // in local storage
 const TYPED = "input:not([type=range], [type=checkbox], [type=radio], [type=button], [type=file]), textarea, select, [contenteditable]";
-const PRESSED = "button, a[href], summary, label, input:not(#wave input)"; // what the space bar already means something to
-const MOVED = "input:not(#wave input)"; // and the arrows
+const PRESSED = "button, a[href], summary, label, input:not(#wave input)"; // elements with their own use of the space bar
+const MOVED = "input:not(#wave input)"; // elements with their own use of the arrow keys
 
 const byId = (id) => document.getElementById(id);
 

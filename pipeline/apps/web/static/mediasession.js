@@ -1,4 +1,4 @@
-// The keys of a keyboard or headphones, and the screen that is locked, where the browser knows of them.
+// Media keys and the lock screen, if the browser supports them.
 
 import { label } from "./naming.js";
 
@@ -18,7 +18,7 @@ export function openMediaSession({ seek, toggle, step, skip }) {
     try {
       session.setActionHandler(name, act);
     } catch {
-      // a browser need not know all of them
+      // not supported by this browser
     }
   }
   return {

@@ -1,4 +1,4 @@
-// What this browser keeps for the page; a browser may be set to keep nothing, or have no room left.
+// Local storage with a prefix; a browser may have it disabled or full.
 
 const PREFIX = "soundtracks.";
 
@@ -10,7 +10,7 @@ export function recalled(name) {
   }
 }
 
-// Returns whether it is kept; null takes it away.
+// Returns whether it was stored; null removes the entry.
 export function remember(name, text) {
   try {
     if (text === null) localStorage.removeItem(PREFIX + name);
@@ -21,7 +21,7 @@ export function remember(name, text) {
   }
 }
 
-// Calls `act(text)` as another tab of the same browser changes it.
+// Calls `act(text)` when another tab of the same browser changes the entry.
 export function onOther(name, act) {
   window.addEventListener("storage", ({ key, newValue }) => key === PREFIX + name && act(newValue));
 }

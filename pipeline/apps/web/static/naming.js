@@ -1,9 +1,9 @@
-// What a track is called, how long it is, and what its music is, in plain words. What is not known is empty.
+// A track's name, times and musical properties as text; empty if unknown.
 
 import { clock } from "./small.js";
 
 const SUNG = 0.5; // probability of a voice
-const ROUNDING = 1; // seconds by which a length may be off
+const ROUNDING = 1; // tolerance of a length in seconds
 
 // people count from 1, the data set from 0
 export function label(track) {
@@ -11,18 +11,18 @@ export function label(track) {
   return track.title || track.path.split("/").pop();
 }
 
-// who and what, beside `label`: each a text of strangers
+// artist, work and year, in addition to `label`: untrusted texts
 export function credits(track) {
   return track.fid ? [track.artist, recording(track)] : [track.artist, track.film, track.year];
 }
 
-// a recording without a title is called as its file is
+// without a title, `title` is the file's name
 function recording(track) {
   const file = track.source_url.split("/").pop().replace(/\.\w+$/, "");
   return track.title === file ? "" : track.title;
 }
 
-// where in its file the music lies that was compared; null: it is the whole file
+// the compared segment of the file; null: the whole file
 export function segmentOf(track) {
   if (track.fid) return null;
   const start = track.file_start_seconds ?? 0;

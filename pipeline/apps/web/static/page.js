@@ -1,5 +1,5 @@
-// The page: asks this server's API and shows what it answers. What comes from films, files or users gets into the page
-// as text alone (textContent), never as markup. What is asked is in the address after #, so a link brings it back.
+// The page: sends searches to this server's API and shows the answers. Texts of films, files or users are inserted as
+// text (textContent), never as markup. The question is in the address after #, so a link restores it.
 
 import { exported, looked } from "./exchange.js";
 import { change, fill, filesOf, listen, questionFromForm, settled } from "./form.js";
@@ -13,10 +13,10 @@ import { createShortlist } from "./shortlist.js";
 const FIELDS = {
   image: "Image", tags: "Tags", plot: "Synopsis", k: "Tracks", per_film: "Per film", sound: "Sounds like", length: "Length",
   tempo: "Tempo", loudness: "Loudness", year: "Year", key: "Key", music: "Music",
-}; // as the form calls them
-const SLOW = 1500; // ms after which it is said why an answer takes so long
-const NAME = "soundtracks"; // of a file that is saved
-const BESIDE = "beside"; // of an address: the other of two questions
+}; // labels in the form
+const SLOW = 1500; // ms before a slow search is explained
+const NAME = "soundtracks"; // of saved files
+const BESIDE = "beside"; // address parameter: the other of two questions
 
 const byId = (id) => document.getElementById(id);
 const form = byId("ask");
@@ -27,11 +27,11 @@ const NOTHING = { title: [heading.textContent], said: byId("said").textContent }
 
 const shortlist = createShortlist();
 const player = createPlayer(shortlist);
-let views = []; // what was shown (results.js), with its `address`
-let shown = -1; // which of them is on the page
-let earlier = false; // it is no answer to the last question, which failed
-let asking = null; // AbortController of the questions on their way
-let pinned = null; // the section that the next search is shown beside
+let views = []; // previous views (results.js), each with its `address`
+let shown = -1; // index of the current view
+let earlier = false; // whether the view is from an earlier search, since the last one failed
+let asking = null; // AbortController of the current requests
+let pinned = null; // the section to compare with the next search
 
 function modelOf({ value, dataset }) {
   return { name: value, needs: dataset.needs.split(" "), any_of: "anyOf" in dataset, recall: Number(dataset.recall) };
@@ -88,14 +88,14 @@ async function answeredSection(question, signal) {
 
 async function answered(data, signal) {
   const response = await fetch("/api/recommend", { method: "POST", body: data, signal }).catch(() => {
-    throw new Error("The server does not answer. Is it still running?");
+    throw new Error("The server is not responding. Is it still running?");
   });
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.error);
   return answer;
 }
 
-// The reasons take longer than the tracks, which nobody has to wait for.
+// Requests the reasons, which take longer, after the tracks are shown.
 async function explain(view) {
   for (const section of view.sections.filter(({ unexplained }) => unexplained)) {
     const data = section.unexplained;
@@ -104,7 +104,7 @@ async function explain(view) {
     try {
       section.answer = await answered(data);
     } catch {
-      return; // the tracks are there, and the next question will say what is wrong
+      return; // the tracks are shown; the next search will report the error
     }
     if (view === views[shown]) showReasons(view, section);
   }
@@ -127,9 +127,9 @@ function busy(on) {
 async function explainWait(search) {
   if (!byId("said").textContent.startsWith("Searching")) byId("said").textContent = "Searching …";
   const libraries = await fetch("/api/libraries").then((response) => (response.ok ? response.json() : [])).catch(() => []);
-  const isFirst = libraries.length && libraries.every(({ tracks }) => tracks === null); // none was searched yet
+  const isFirst = libraries.length && libraries.every(({ tracks }) => tracks === null); // not searched yet
   if (!isFirst || search !== asking || results.getAttribute("aria-busy") !== "true") return;
-  byId("said").textContent = "Searching … The first answer after the start takes some seconds: the networks are being loaded.";
+  byId("said").textContent = "Searching … The first search takes a few seconds, while the networks are loaded.";
 }
 
 function fail(message) {
@@ -181,7 +181,7 @@ function nameOf(view) {
   return view.sections.length > 1 ? [`${view.sections.length} scenes`] : titleOf(view.sections[0]);
 }
 
-// what can be done with the tracks of a section: each is a search of its own, which the form then shows
+// the actions on the tracks of a section: each fills the form and starts a new search
 function actsOn(section) {
   const again = async (part) => {
     const question = { ...section.question, ...part };
@@ -202,7 +202,7 @@ function pin(section) {
   byId("pinned-name").replaceChildren(...(section ? titled(titleOf(section)) : []));
 }
 
-// Links that save the tracks; while these are no answer to the last question, they lead nowhere.
+// Links that save the tracks; disabled while the view is from an earlier search.
 function offerExports(live) {
   const sections = views[shown]?.sections ?? [];
   const { tracks = [], library } = sections[0]?.answer ?? {};
@@ -214,7 +214,7 @@ function offerExports(live) {
   }
 }
 
-// several lists are saved as one, each track with what it was found for
+// several lists are saved as one, each track with the query that found it
 function saveAll(event) {
   const format = event.target.closest("a[href]")?.dataset.format;
   const { sections } = views[shown];
@@ -236,7 +236,7 @@ function exportOf(format, tracks, library) {
   return `/api/export?${query}`;
 }
 
-// ---- what a link brings back
+// ---- links
 
 async function restore(address) {
   const question = await known(decoded(address));
@@ -257,16 +257,16 @@ async function restore(address) {
   pin(null);
 }
 
-// a question whose tracks have the rows that the library gives them now
+// a question with the current rows of its tracks
 async function known(question) {
   const library = question.library || form.elements.library.value;
   const [like, less] = await Promise.all([question.like, question.less].map((tracks) => located(library, tracks)));
   return { ...question, like, less };
 }
 
-// The tracks that a link names, where the image or the sound that found them is in another browser.
+// Shows the tracks in a link whose image or sound is stored in another browser.
 async function showFound(question, rows, missing) {
-  const note = `This link was made with ${missing.join(" and ")}, which stays in the browser that it was chosen in. Add it to search again.`;
+  const note = `This link was made with ${missing.join(" and ")}, stored only in the browser where it was chosen. Add it again to search.`;
   const tracks = (await located(question.library, rows)).map((track, place) => ({ ...track, rank: place + 1 }));
   const section = { question, answer: { tracks, library: question.library }, unexplained: null, note };
   views = [...views.slice(0, shown + 1), { question, sections: [section], address: location.hash.slice(1) }];
@@ -274,14 +274,14 @@ async function showFound(question, rows, missing) {
   show(views.length - 1);
 }
 
-// the tracks of a library at `places` [{path, start, …}], with what else those have; without what is no longer there
+// the tracks of a library at `places` [{path, start, …}], with the other keys of each; tracks that no longer exist are omitted
 async function located(library, places) {
   const items = places.map(({ path, start }) => ({ library, track: { path, file_start_seconds: start } }));
   const tracks = (await looked(items)) ?? [];
   return places.map((place, number) => tracks[number] && { ...place, ...tracks[number] }).filter(Boolean);
 }
 
-// ---- what people do
+// ---- events
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -316,12 +316,12 @@ byId("pin").addEventListener("click", () => pin(views[shown].sections[0]));
 byId("exports").addEventListener("click", saveAll);
 byId("unpin").addEventListener("click", () => pin(null));
 
-// a library that was indexed again has other tracks in its rows
+// reindexing changes the rows of a library
 document.addEventListener("indexed", ({ detail: library }) => {
   const view = views[shown];
   if (form.elements.library.value === library) change({ like: [], less: [] });
   if (!view?.sections.some(({ answer }) => answer?.library === library)) return;
-  if (isBySound(view.question)) complain(`${library} was indexed again: search again.`);
+  if (isBySound(view.question)) complain(`${library} has been reindexed: search again.`);
   else search({ ...view.question, like: [], less: [] }, "replaceState");
 });
 
@@ -337,7 +337,7 @@ window.addEventListener("popstate", ({ state }) => {
 
 listenToKeys(player, shortlist);
 listen({ complain, again: () => shown >= 0 && search(questionFromForm()) });
-form.querySelector("[type=submit]").disabled = false; // until here, the browser itself would send the form
+form.querySelector("[type=submit]").disabled = false; // disabled until now, since the browser itself would submit the form
 if (location.hash.length > 1) restore(location.hash.slice(1));
 else {
   history.replaceState(null, "");

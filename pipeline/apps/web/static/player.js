@@ -1,7 +1,7 @@
-// The player at the bottom of the window: one file plays, and the next one of the list is made ready meanwhile.
+// The player at the bottom of the window: one file plays, and the next one of the list is loaded meanwhile.
 //
-// The queue is the list in which the track stands on the page, as it is now. A segment of one's own music plays from its
-// start to its end; once somebody has moved elsewhere in the file, that plays on to its own end.
+// The queue is the list on the page that contains the track. A segment of a longer file plays from its start to its end;
+// after seeking outside the segment, playback continues to the end of the file.
 
 import { openDock } from "./dock.js";
 import { keyOf, neighbour, onPress, paintWith, showing } from "./items.js";
@@ -17,11 +17,11 @@ export function createPlayer(shortlist) {
   const session = openMediaSession({ seek, toggle, step, skip });
   const isCalm = matchMedia("(prefers-reduced-motion: reduce)");
   let [audio, spare] = dock.audios;
-  let item = null; // that is in the dock
-  let list = null; // that it was started in
+  let item = null; // in the dock
+  let list = null; // the item was started from
   let segment = null;
   let until = Infinity; // seconds into the file at which the next track starts
-  let sought = null; // where to start, while the file is not open yet
+  let sought = null; // position to start at, until the file is open
   let isDrawing = false;
 
   const key = () => (item ? keyOf(item) : "");
@@ -41,7 +41,7 @@ export function createPlayer(shortlist) {
     repaint();
   }
 
-  // ---- what plays
+  // ---- playback
 
   function play(chosen, from) {
     list = from;
@@ -63,7 +63,7 @@ export function createPlayer(shortlist) {
   }
 
   function start() {
-    audio.play().catch(() => show()); // the browser wants a click first, or the file is none: which `error` says
+    audio.play().catch(() => show()); // blocked until a click, or not an audio file: then `error` fires
   }
 
   function toggle(on = audio.paused) {
@@ -76,7 +76,7 @@ export function createPlayer(shortlist) {
   function step(by) {
     const found = beside(by);
     if (found) play(found, queue());
-    else if (item) announce(by > 0 ? "That was the last track" : "That is the first track");
+    else if (item) announce(by > 0 ? "This is the last track" : "This is the first track");
     if (found) showing(key()).find((node) => node.parentElement === list)?.scrollIntoView({ block: "nearest" });
   }
 
@@ -145,7 +145,7 @@ export function createPlayer(shortlist) {
   function ended() {
     audio.pause();
     const found = beside(1);
-    if (found) play(found, queue()); // without moving the page, which somebody may be reading
+    if (found) play(found, queue()); // without scrolling the page
   }
 
   const handlers = {

@@ -1,5 +1,5 @@
-// A question as plain data: what is searched for. It becomes the form that the API reads, and the part of the page's
-// address after #, so that a link brings it back. Files that were uploaded stay in the browser; a link has their names.
+// A question as plain data: converted to the API's form data, and to and from the part of the page's address after #.
+// Uploaded files stay in the browser; a link has only their names and digests.
 
 import { clipped } from "./small.js";
 
@@ -14,11 +14,11 @@ export const empty = () => ({
   plot: "",
   scenes: false, // whether the plot is a list of scenes, each a search of its own
   image: null, // poster of a film {fid, title}, or an upload {digest, name}
-  film: null, // {fid, title}: all that is asked is an example film's
+  film: null, // {fid, title}: the example film, if the inputs are unchanged
   sound: null, // an upload {digest, name}
-  like: [], // tracks to find more of: {row, path, start, label}; their rows change when a library is indexed again
-  less: [], // tracks to stay away from
-  alone: false, // whether the sound counts without the words and the image
+  like: [], // tracks to find more of: {row, path, start, label}; rows change when a library is reindexed
+  less: [], // tracks to find less of
+  alone: false, // whether to ignore texts and image, and use the sound only
   weights: Object.fromEntries(PARTS.map((part) => [part, NORMAL])),
   filters: Object.fromEntries(FILTERS.map((name) => [name, ""])),
   exclude: [], // films and albums: {id, name}
@@ -57,8 +57,8 @@ export function body(question, files) {
 
 // ---- several scenes
 
-// A scene is a paragraph of the list: its first line is its name where more lines follow. Without a model that was chosen,
-// `models` [{name, needs, any_of, recall}] are looked through for one that reads the scene: others would find the same for all.
+// A scene is a paragraph; if it has several lines, the first is its name. If no model is chosen, one of `models`
+// [{name, needs, any_of, recall}] that reads the plot is used: others would find the same tracks for all scenes.
 export function scenesOf(question, models) {
   const variant = question.variant || (readsPlot(question, models)?.name ?? "");
   const blocks = question.plot.split(/\n\s*\n/).map((block) => block.trim()).filter(Boolean);
@@ -102,7 +102,7 @@ export function encoded(question, tracks = []) {
   return data.toString();
 }
 
-// Anybody can write an address: what does not fit is left out, and the server checks the rest.
+// Addresses are untrusted: invalid values are dropped, and the server checks the rest.
 export function decoded(text) {
   const data = new URLSearchParams(text);
   const of = (name) => data.get(name) ?? "";
@@ -136,11 +136,11 @@ export function decoded(text) {
   };
 }
 
-// the tracks that were found, which a link has where its files are elsewhere: {path, start, score}
+// the tracks in a link to a search with uploaded files: {path, start, score}
 export const found = (text) =>
   places(new URLSearchParams(text), "found").map(([path, start, score]) => ({ path, start, score: Number(score) || 0 }));
 
-// tracks of an address by their file and where in it they begin, with what else is said of them
+// the tracks in an address: path, start, and further values
 function places(data, name) {
   const read = (text) => {
     try {

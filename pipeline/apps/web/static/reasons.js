@@ -1,4 +1,4 @@
-// Why a track is there, in sentences that follow from the places shown beside them.
+// Why a track was found, in sentences derived from the places shown next to them.
 
 import { capital, clipped, element, isolated, listed, named, number, ordinal } from "./small.js";
 
@@ -34,30 +34,30 @@ function placed(track) {
   return `${ordinal(track.place)} of all tracks${above}`;
 }
 
-// the sentences and tags of the query that lift the track most: without them it scores less
+// the sentences and tags of the query that add most to the track's score
 function answered(answers) {
   const quoted = (part) => answers.filter((answer) => answer.part === part).map(({ text }) => ["“", isolated(clipped(text, QUOTED)), "”"]);
   const [sentences, tags] = [quoted("plot"), quoted("tags")];
-  const line = element("p", "answers", "It answers ");
+  const line = element("p", "answers", "Matches ");
   line.append(...enumerated(sentences));
   if (tags.length) line.append(sentences.length ? " and " : "", tags.length > 1 ? "the tags " : "the tag ", ...enumerated(tags));
   return line;
 }
 
-// nodes of several texts with commas and a word between them
+// nodes of several texts, joined by commas and "and"
 function enumerated(texts) {
   const between = (place) => (place === 0 ? [] : [place === texts.length - 1 ? " and " : ", "]);
   return texts.flatMap((nodes, place) => [...between(place), ...nodes]);
 }
 
-// the part whose loss costs most places; equal losses are called equal
+// the part whose absence costs most places, or the parts if there is a tie
 function verdict(place, without) {
   const worst = Math.max(...without.map((found) => found.place));
-  if (worst <= place) return "No single part lifts it to this place";
+  if (worst <= place) return "No single part raises it to this place";
   const most = without.filter((found) => found.place === worst).map((found) => found.part);
   const who = capital(listed(most));
-  if (most.length === without.length) return `${who} count the same`;
-  if (most.length > 1) return `${who} count most, and the same`;
+  if (most.length === without.length) return `${who} count equally`;
+  if (most.length > 1) return `${who} count most, equally`;
   return `${who} ${most[0] === PLURAL ? "count" : "counts"} most`;
 }
 
@@ -66,6 +66,6 @@ function bar(fallen, most) {
   const fill = element("i");
   fill.style.width = `${most > 0 ? Math.max(0, (100 * fallen) / most) : 0}%`;
   frame.append(fill);
-  frame.setAttribute("aria-hidden", "true"); // the words beside it say the same
+  frame.setAttribute("aria-hidden", "true"); // duplicates the text next to it
   return frame;
 }

@@ -1,7 +1,7 @@
-// What was found: one list, several scenes below each other, or two searches side by side.
+// Search results: one list, several scenes one below the other, or two searches side by side.
 //
-// A view is {question, sections, columns}; a section is {name, question, answer, unexplained, wrong, note}: what it is called
-// among others, what was asked and answered, the form that its reasons are asked with, why there is no answer, and what else is to be said.
+// A view is {question, sections, columns}; a section is {question, answer, unexplained, wrong, note}. `unexplained` is the
+// form data to request the reasons with, `wrong` the error if there is no answer, `note` a remark.
 
 import { isBySound } from "./question.js";
 import { reasons, isAboveUnseen } from "./reasons.js";
@@ -12,7 +12,7 @@ const TENTHS = 10;
 
 const byId = (id) => document.getElementById(id);
 
-// Shows the sections of a view; `actsOn(section)` are what its cards can do.
+// Shows the sections of a view; `actsOn(section)` returns the actions of its cards.
 export function showSections(view, actsOn) {
   const lists = byId("tracks");
   lists.classList.toggle("columns", Boolean(view?.columns));
@@ -40,7 +40,7 @@ function list(section, view, place, acts) {
   return box;
 }
 
-// Puts the reasons, which come after the tracks, beside them.
+// Adds the reasons, which arrive after the tracks.
 export function showReasons(view, section) {
   const box = byId("tracks").querySelectorAll(".list")[view.sections.indexOf(section)];
   const boxes = box.querySelectorAll(".why");
@@ -54,7 +54,7 @@ function explainPlaces(view) {
 
 // ---- words
 
-// what a section is called: words, and names of strangers as {name}
+// the title of a section: strings, and untrusted names as {name}
 export function titleOf({ question, answer }) {
   const count = answer?.tracks.length ?? 0;
   const tracks = count === 1 ? "1 track" : `${count} tracks`;
@@ -71,7 +71,7 @@ function described({ question, answer, note }) {
   if (note) return note;
   const { model, unused, tracks } = answer;
   const parts = isBySound(question)
-    ? [`Compared by sound alone, with model ${model.name}: ${model.chosen}.`]
+    ? [`Compared by sound only, with model ${model.name}: ${model.chosen}.`]
     : [`Model ${model.name} reads ${listed(model.needs)}: ${model.chosen}.`];
   if (!isBySound(question)) parts.push(...sureness(model));
   if (unused.length) parts.push(`Not used: ${listed(unused)}.`);
@@ -80,16 +80,16 @@ function described({ question, answer, note }) {
 }
 
 function nothingLeft(filtered) {
-  if (!filtered || filtered.tracks) return "No track is left: leave out fewer films.";
+  if (!filtered || filtered.tracks) return "No tracks left: leave out fewer films.";
   const alone = Object.entries(filtered.alone).map(([name, count]) => `${name} ${count.toLocaleString("en")}`);
-  return `No track passes all filters. Tracks that pass each one alone: ${alone.join(", ")}.`;
+  return `No track passes all filters. Tracks that pass each filter alone: ${alone.join(", ")}.`;
 }
 
-// how far the model can be trusted: what it did with films that it was not trained on
+// how reliable the model is: its hit rate on the test set
 function sureness({ hit_rate_at_10: rate, chance_hit_rate_at_10: chance, films }) {
   if (rate === null || rate === undefined) return [];
   const beside = chance === null ? "" : ` (${tenths(chance)} by chance)`;
-  return [`Of ${films} test films, ${tenths(rate)} had a track of their own among its first ten${beside}.`];
+  return [`Of ${films} test films, ${tenths(rate)} have one of their own tracks in its top 10${beside}.`];
 }
 
 function tenths(share) {

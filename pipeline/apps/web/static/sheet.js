@@ -1,4 +1,4 @@
-// The shortlist on paper: a table that is seen in print alone.
+// The printed shortlist: a table that is visible only in print.
 
 import { clock, element, parted } from "./small.js";
 import { label } from "./naming.js";

@@ -1,4 +1,4 @@
-// The shortlist's panel: what is on it in order, with notes, to be played, moved, removed, saved and printed.
+// The shortlist's panel: its tracks in order, with notes; they can be played, moved, removed, saved and printed.
 
 import { saved, exported, looked } from "./exchange.js";
 import { drawIcons, icon } from "./icons.js";
@@ -10,7 +10,7 @@ import { fillSheet } from "./sheet.js";
 import { element, isolated, parted } from "./small.js";
 import { announce } from "./speech.js";
 
-const STORED = "shortlist.1"; // in the memory; the number is that of the format
+const STORED = "shortlist.1"; // in local storage; the number is the format's version
 
 const byId = (id) => document.getElementById(id);
 
@@ -19,7 +19,7 @@ export function createShortlist() {
   const rows = byId("shortlist-tracks");
   const listeners = [];
   let items = stored(recalled(STORED));
-  let before = null; // the last removal
+  let before = null; // items to restore with Undo
 
   const has = (item) => items.some((other) => keyOf(other) === keyOf(item));
   const repaint = paintWith((node) => {
@@ -31,7 +31,7 @@ export function createShortlist() {
     items = next;
     before = undo;
     const isKept = remember(STORED, written(items));
-    say(isKept ? said : `${said} This browser cannot keep it: save it to a file.`);
+    say(isKept ? said : `${said} This browser cannot store it: save it to a file.`);
     render();
   }
 
@@ -50,28 +50,28 @@ export function createShortlist() {
     for (const listener of listeners) listener();
   }
 
-  // ---- what is on it
+  // ---- items
 
   function toggle(item) {
     if (has(item)) return remove(item);
     if (items.length >= MOST) return say(`The shortlist is full: ${MOST} tracks.`);
-    change([...items, { ...item, ...kept(item), track: item.track }], `On the shortlist: ${label(item.track)}.`);
+    change([...items, { ...item, ...kept(item), track: item.track }], `Added to the shortlist: ${label(item.track)}.`);
   }
 
   function remove(item) {
     const next = items.filter((other) => keyOf(other) !== keyOf(item));
-    change(next, `Off the shortlist: ${label(item.track)}.`, items);
+    change(next, `Removed from the shortlist: ${label(item.track)}.`, items);
   }
 
   function move(item, by) {
     const from = items.indexOf(item);
     const next = items.toSpliced(from, 1).toSpliced(from + by, 0, item);
-    change(next, `${label(item.track)} is number ${from + by + 1} of ${items.length} now.`);
+    change(next, `${label(item.track)} is now number ${from + by + 1} of ${items.length}.`);
   }
 
   function annotate(item, note) {
     item.note = note;
-    if (!remember(STORED, written(items))) say("This browser cannot keep the note: save the list to a file.");
+    if (!remember(STORED, written(items))) say("This browser cannot store the note: save the list to a file.");
   }
 
   // ---- the panel
@@ -83,7 +83,7 @@ export function createShortlist() {
     const title = element("h3");
     title.append(isolated(name));
     what.append(title, parted(element("p", "facts"), [...credits(item.track), times(item.track)]), purpose(item.found));
-    if (item.isGone) what.append(element("p", "gone", `No longer in the library ${item.library}: kept here as it was.`));
+    if (item.isGone) what.append(element("p", "gone", `No longer in the library ${item.library}.`));
     what.append(noteOf(item, name));
     const moves = element("div", "kept-moves");
     moves.append(
@@ -134,7 +134,7 @@ export function createShortlist() {
     byId("shortlist-open").focus();
   }
 
-  // Asks where the tracks are now: their rows and addresses, and whether they are there.
+  // Looks up the tracks: their current rows and addresses, and whether they still exist.
   async function look() {
     const asked = items;
     const found = await looked(asked);
@@ -152,7 +152,7 @@ export function createShortlist() {
   async function load(file) {
     try {
       const { items: next, added, joined } = merged(items, await readFile(file));
-      const notes = joined ? `, ${joined} ${joined === 1 ? "note was" : "notes were"} joined with yours` : "";
+      const notes = joined ? `, ${joined} ${joined === 1 ? "note was" : "notes were"} merged with yours` : "";
       change(next, `${file.name}: ${added} ${added === 1 ? "track is" : "tracks are"} new${notes}.`, items);
       await look();
     } catch (error) {
@@ -171,7 +171,7 @@ export function createShortlist() {
   byId("shortlist-open").addEventListener("click", () => (panel.open ? close() : open()));
   byId("shortlist-close").addEventListener("click", close);
   byId("shortlist-undo").addEventListener("click", () => {
-    change(before, "As it was before.");
+    change(before, "Undone.");
     byId("shortlist-heading").focus(); // the button is gone
   });
   byId("shortlist-clear").addEventListener("click", () => {
@@ -203,7 +203,7 @@ function stored(text) {
   try {
     return text ? read(text) : [];
   } catch {
-    return []; // not written by this page
+    return []; // damaged, or not written by this page
   }
 }
 

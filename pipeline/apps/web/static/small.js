@@ -1,4 +1,4 @@
-// Elements and words that every part of the page needs.
+// Elements and texts used by all parts of the page.
 
 const PARTS = { image: "the image", tags: "the tags", plot: "the synopsis" };
 const ORDINALS = new Intl.PluralRules("en", { type: "ordinal" });
@@ -11,10 +11,10 @@ export function element(tag, name = "", text = "") {
   return made;
 }
 
-// text of strangers: its direction is its own, and that of the words around it stays
+// untrusted text in its own direction, without effect on the text around it
 export const isolated = (text) => element("bdi", "", text);
 
-// Returns `node` with texts of strangers in it.
+// Returns `node` with untrusted texts appended.
 export function parted(node, texts, between = " · ") {
   texts.filter(Boolean).forEach((text, place) => node.append(...(place ? [between] : []), isolated(String(text))));
   return node;

@@ -1,4 +1,4 @@
-// Words for those who hear the page instead of seeing it.
+// Texts for screen readers.
 
 const UNITS = [["hour", 3600], ["minute", 60], ["second", 1]];
 
@@ -6,7 +6,7 @@ export function announce(text) {
   const box = document.getElementById("announced");
   box.textContent = "";
   requestAnimationFrame(() => {
-    box.textContent = text; // the same words twice are said twice
+    box.textContent = text; // so that the same text twice is read twice
   });
 }
 

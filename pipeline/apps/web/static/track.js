@@ -1,4 +1,4 @@
-// One track of an answer: what it is, what its music is, and what can be done with it.
+// One track of an answer: its name, its music and its buttons.
 
 import { icon } from "./icons.js";
 import { mark } from "./items.js";
@@ -6,9 +6,9 @@ import { credits, label, music, times } from "./naming.js";
 import { reasons } from "./reasons.js";
 import { button, clipped, element, isolated, link, parted } from "./small.js";
 
-const QUERY_CHARS = 300; // of what a track was found for
+const QUERY_CHARS = 300; // of the query stored with a track
 
-// `section` is what was asked and answered; `acts` has what the card's buttons do: more(track), less(track), leaveOut(film)
+// `section` is a section of results.js; `acts` has the actions of the card's buttons: more(track), less(track), leaveOut(film)
 export function card(track, section, acts) {
   const item = element("li", track.image ? "track" : "track bare");
   const body = element("div", "body");
@@ -35,16 +35,16 @@ function thumbnail(track) {
   return [image];
 }
 
-// what a track is found for, as the shortlist keeps it
+// the query that found a track, as the shortlist stores it
 function purpose({ film, scene, tags, plot, like, sound }) {
   const heard = [...(sound ? [sound.name] : []), ...like.map((other) => other.label)];
   const words = [tags.trim(), clipped(plot.trim(), QUERY_CHARS), heard.length ? `like ${heard.join(", ")}` : ""];
   return { film: film?.title ?? scene ?? "", query: words.filter(Boolean).join("; ") };
 }
 
-// ---- what can be done with it
+// ---- buttons
 
-// the player and the shortlist hear of their buttons by themselves
+// the player and the shortlist handle their own buttons
 function listen(track, acts) {
   const line = element("div", "listen");
   const name = label(track);
@@ -75,13 +75,13 @@ function more(track, name, acts) {
     const film = { id: track.fid || track.film, name: track.film };
     choices.append(button(what, `${what}: ${track.film}`, () => acts.leaveOut(film)));
   }
-  if (/^https?:\/\//.test(track.source_url)) choices.append(link(track.source_url, "Where it is from"));
+  if (/^https?:\/\//.test(track.source_url)) choices.append(link(track.source_url, "Source page"));
   menu.append(opener, choices);
   box.append(button("More like this", `More like ${name}`, () => acts.more(track)), menu);
   return box;
 }
 
-// a menu closes as its choice is made, as somebody goes elsewhere, and by Escape
+// a menu closes after a choice, when it loses the focus, and on Escape
 document.addEventListener("click", ({ target }) => {
   for (const menu of document.querySelectorAll(".menu[open]")) if (!target.closest("summary") || !menu.contains(target)) menu.open = false;
 });

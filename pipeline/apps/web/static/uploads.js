@@ -1,8 +1,8 @@
-// Uploaded files, kept in this browser by the SHA-256 of their content, so that a link brings them back here.
+// Uploaded files, stored in this browser by the SHA-256 of their content, so that a link can restore them here.
 
 const STORE = "files";
-const AGE = "at"; // index by the time of the upload, in ms since 1970
-const KEPT = 20; // files; the oldest are let go
+const AGE = "at"; // index by upload time, in ms since 1970
+const KEPT = 20; // files; the oldest are deleted
 
 export async function keep(file) {
   const bytes = await file.arrayBuffer();
@@ -12,7 +12,7 @@ export async function keep(file) {
   return { digest, name: file.name };
 }
 
-// the file of an upload; undefined where this browser does not have it
+// the file of an upload; undefined if this browser does not have it
 export async function kept(upload) {
   if (!upload?.digest) return undefined;
   const found = await read((store) => store.get(upload.digest)).catch(() => undefined);
@@ -20,7 +20,7 @@ export async function kept(upload) {
 }
 
 async function sha256(bytes) {
-  if (!globalThis.crypto?.subtle) return [...crypto.getRandomValues(new Uint8Array(32))].map(hex).join(""); // plain HTTP
+  if (!globalThis.crypto?.subtle) return [...crypto.getRandomValues(new Uint8Array(32))].map(hex).join(""); // not available over plain HTTP
   return [...new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))].map(hex).join("");
 }
 

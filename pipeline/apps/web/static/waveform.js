@@ -1,14 +1,14 @@
-// The waveform of the file that plays: what was heard of it, the part that matches, and a slider over all of it.
+// The waveform of the current file: the part already played, the matching segment, and a slider.
 
 import { clock } from "./small.js";
 import { spoken } from "./speech.js";
 
 const FULL = 255; // of a peak
-const LEAST = 0.02; // of the height, so that silence is seen as well
-const BAR = 0.66; // of the width that a peak has
+const LEAST = 0.02; // of the height, so that silence is visible
+const BAR = 0.66; // of the width of a peak
 const FINEST = 0.1; // seconds
 
-// `seek(seconds)` is called as somebody moves the slider
+// `seek(seconds)` is called when the slider is moved
 export function createWaveform(root, seek) {
   const drawing = root.querySelector("svg");
   const slider = root.querySelector("input");
@@ -50,7 +50,7 @@ export function createWaveform(root, seek) {
   return {
     place,
     measure,
-    // `peaks` are 0 to 255, each of an equal stretch of the file; without them a plain bar
+    // `peaks` are 0 to 255, one per equal part of the file; without them a plain bar is drawn
     draw(peaks, found) {
       segment = found;
       const shape = peaks?.length ? bars(peaks) : "M0 48.5h100v3H0z";
