@@ -1,11 +1,11 @@
-# make run         build everything on the embedded corpus, as many stages at once as there are cores; then dvc repro
-# make install     the environment only; `source .venv/bin/activate` activates it
-# make test        all tests, in two processes; the quick ones: .venv/bin/pytest -n 2 -m "not slow"
-# make lint        ruff (check and format) and mypy, like the hooks of .pre-commit-config.yaml
-# make ui          MLflow's pages on this machine
-# make docs        the documentation as a site with search: open site/index.html
-# make docs-serve  the same at http://127.0.0.1:8001, rebuilt after each change
-# make help        this list
+# make run         install, and run all stages on the embedded corpus, one per core at once
+# make install     create the environment only; activate it with `source .venv/bin/activate`
+# make test        run all tests in two processes; the fast ones: .venv/bin/pytest -n 2 -m "not slow"
+# make lint        run ruff (check and format) and mypy, like the hooks of .pre-commit-config.yaml
+# make ui          serve MLflow on this machine
+# make docs        build the documentation as a site with search: open site/index.html
+# make docs-serve  serve the documentation at http://127.0.0.1:8001, rebuilt after each change
+# make help        show this list
 
 PYTHON ?= python3
 VENV := .venv

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 
 from pipeline.core.web import FetchError
 
-REFUSALS = 3  # in a row
+REFUSALS = 3  # consecutive
 RECENT = 20  # recordings of this run that are considered
 SHARE = 0.9  # of these that must fail for one reason
 FAILURES = 5  # at least
 DOUBTED = 3  # at least, if the run ends before: failures are doubted, without stopping
-UNREACHED = 3  # recordings in a row whose requests got no response, ...
-UNREACHED_SECONDS = 20.0  # ... for at least this time: a short interruption of the network does not stop the run
+UNREACHED = 3  # consecutive recordings without a response to any request
+UNREACHED_SECONDS = 20.0  # and for at least this time: a short interruption of the network does not stop the run
 NEUTRAL = ("transient",)  # not evidence for or against a refusal
 FAILED = ("gone", "blocked", "transient", "given_up")
 
@@ -43,7 +43,7 @@ class CircuitOpen(FetchError):
     def __init__(self, stop: Stop | None) -> None:
         why = "the run ended"
         if stop is not None and stop.refused:
-            why = f"the web refused {REFUSALS} requests in a row, the last with: {stop.answer}"
+            why = f"the web refused {REFUSALS} consecutive requests, the last with: {stop.answer}"
         elif stop is not None:
             why = f"{len(stop.addresses)} recordings had failed for one reason: {stop.answer}"
         super().__init__("blocked", f"not asked: {why}")
@@ -56,8 +56,8 @@ class CircuitBreaker:
         self._clock = clock
         self._lock = threading.Lock()
         self._open = threading.Event()
-        self._refused: list[str] = []  # addresses, in a row
-        self._unreached: dict[str, None] = {}  # addresses, in a row
+        self._refused: list[str] = []  # URLs, consecutive
+        self._unreached: dict[str, None] = {}  # URLs, consecutive
         self._unreached_since = 0.0
         self._recent: deque[tuple[str, str, str]] = deque(maxlen=RECENT)  # kind of failure or "", reason, address
         self._stop: Stop | None = None

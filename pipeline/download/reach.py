@@ -30,7 +30,7 @@ from pipeline.core.web import PORTS
 Site = tuple[str, int]  # host and port
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-TRIED = 4  # addresses of a host at most, IPv4 and IPv6 in turn
+TRIED = 4  # addresses of a host, at most, alternating between IPv4 and IPv6
 CONNECT_SECONDS = 10.0  # for all of them together
 LOCAL_NAMES = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
 NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
@@ -127,7 +127,7 @@ def _addresses(host: str, port: int) -> list[str]:
 
 
 def _in_turn(addresses: list[str]) -> list[str]:
-    """Return addresses with those of both families in turn, beginning with the first one's."""
+    """Return addresses alternating between both families, starting with that of the first."""
     first = [address for address in addresses if (":" in address) == (":" in addresses[0])]
     others = [address for address in addresses if address not in first]
     return [address for pair in zip_longest(first, others) for address in pair if address is not None]

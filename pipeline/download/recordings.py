@@ -140,7 +140,7 @@ def require_answers(outcome: Outcome) -> None:
 
 
 def require_recordings(outcome: Outcome, min_success_rate: float) -> None:
-    """Raise `StageError` if too few recordings are fetched; the message tells how to retry final failures."""
+    """Raise `StageError` if too few recordings are fetched; the message has the parameter to retry final failures."""
     try:
         require_success(outcome.rows, min_success_rate, "download", "recordings")
     except StageError as error:

@@ -50,7 +50,7 @@ def redirect_target(response: requests.Response, url: str) -> str | None:
     try:
         return requests.utils.requote_uri(urljoin(url, location.strip()))
     except (ValueError, requests.RequestException):
-        raise FetchError("bad_redirect", f"is redirected to {one_line(location, WORDS)!r}, which is no URL") from None
+        raise FetchError("bad_redirect", f"is redirected to {one_line(location, WORDS)!r}, not a URL") from None
 
 
 def wished_pause(response: requests.Response) -> float | None:

@@ -1,7 +1,7 @@
 """A model in MLflow: safetensors, its config, and the code that answers queries; nothing is pickled.
 
-Its input are rows of title, tags, plot and an image in base64 (see `pipeline.apps.recommend.served`); its output is the
-query's embedding or, with an index of tracks, the best tracks. Logging does not load or run the model and makes no
+Its inputs are rows of title, tags, plot and an image in base64 (see `pipeline.apps.recommend.served`); its output is
+the query's embedding or, with an index of tracks, the best tracks. Logging does not load or run the model and makes no
 requests: signature, example and requirements are given, not inferred.
 """
 
@@ -65,7 +65,7 @@ def log_model(
 ) -> str:
     """Log a model of `files` (weights, config) as `name`, an output of run `run_id`; return its id in MLflow.
 
-    With `index`, a table of tracks with `columns`, its output are tracks.
+    With `index`, a table of tracks with `columns`, it returns tracks.
     """
     import pandas
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus

@@ -151,7 +151,7 @@ def _report_own(films: list[Film], site: Path | None, report: Report) -> None:
 
 
 def _report_few(films: int, params: Params, report: Report) -> None:
-    """Report what a small corpus does not allow, which is no error of the list."""
+    """Report the limits of a small corpus, which are not errors of the list."""
     if line := too_few_films(films, params.split, params.variants):
         report(f"\nToo few films for `dvc repro`: {line}")
     elif line := few_test_films(films, params.split):

@@ -84,7 +84,7 @@ class StageProcess:
         self.process.join()
 
     def _signal(self, number: int) -> bool:
-        """Return whether the process leads a group, which has got the signal."""
+        """Return whether the process leads a group, which received the signal."""
         with suppress(ProcessLookupError, PermissionError):  # already ended; PermissionError on macOS
             os.killpg(self.process.pid or 0, number)
             return True
