@@ -38,7 +38,7 @@ PAGES = pa.schema(  # one row per film of meta.json
         ("last_modified", pa.string()),  # from the response header
         ("bytes", pa.int64()),  # of the received page, decompressed
         ("sha256", pa.string()),  # of the received page, decompressed
-        ("fetched_at", pa.string()),  # ISO 8601, UTC
+        ("fetched_at", pa.string()),  # ISO 8601, UTC; "" for the corpus's own site, so that fresh runs are identical
         ("poster_status", pa.string()),  # ok, none (the page has no poster) or one word for the kind of failure
         ("poster_reason", pa.string()),
         ("poster_url", pa.string()),

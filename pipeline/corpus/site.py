@@ -86,6 +86,11 @@ class _SiteHandler(SimpleHTTPRequestHandler):
         with contextlib.suppress(ConnectionError):
             super().finish()
 
+    def send_header(self, keyword: str, value: str) -> None:
+        """Send a header, except the date of a file, which is that of the working copy's checkout."""
+        if keyword != "Last-Modified":
+            super().send_header(keyword, value)
+
     def list_directory(self, path: str | PathLike[str]) -> None:
         self.send_error(404)
 

@@ -58,11 +58,12 @@ def _row_of(fetched: Fetched, url: str, path: str, run: Run) -> Row:
     text = page_text(fetched.data, fetched.charset)
     shown = shown_poster(text, fetched.url)
     revision = REVISION.search(text)
+    reached = run.site.name(fetched.url)
     return {
         "status": "ok",
         "reason": "",
         "url": url,
-        "url_reached": run.site.name(fetched.url),
+        "url_reached": reached,
         "redirects": [run.site.name(passed) for passed in fetched.redirects],
         "path": path,
         "charset": fetched.charset,
@@ -71,7 +72,7 @@ def _row_of(fetched: Fetched, url: str, path: str, run: Run) -> Row:
         "last_modified": fetched.last_modified,
         "bytes": len(fetched.data),
         "sha256": hashlib.sha256(fetched.data).hexdigest(),
-        "fetched_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "fetched_at": "" if run.site.serves(reached) else datetime.now(UTC).isoformat(timespec="seconds"),
         "shown": run.site.name(shown.url),
         "shown_page": run.site.name(shown.page),
     }

@@ -1,6 +1,8 @@
 import gzip
 import hashlib
 import json
+import os
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -212,6 +214,21 @@ def test_a_url_that_no_longer_works_takes_the_old_page_along(films, server, scra
     rows = films(scrape, AAA=server.origin + "/gone", AAB=url)
     assert rows["AAA"]["status"] == "not_found"
     assert [name for name in films.files() if "AAA" in name] == ["data/pages/AAA.json"]
+
+
+def test_fresh_runs_on_the_corpus_own_site_write_the_same_bytes(films, scrape, tmp_path):
+    site = tmp_path / "corpus/site"
+    (site / "wiki").mkdir(parents=True)
+    (site / "wiki/One.html").write_text(article("/poster.png"))
+    (site / "poster.png").write_bytes(picture())
+    row = films(scrape, SERVED, AAA="{origin}/wiki/One")["AAA"]
+    assert (row["status"], row["fetched_at"], row["last_modified"]) == ("ok", "", "")
+    first = films.files()
+    shutil.rmtree(tmp_path / "data")
+    for path in (site / "wiki/One.html", site / "poster.png"):
+        os.utime(path, (0, 1_000_000_000))  # as in another checkout
+    films(scrape, SERVED, AAA="{origin}/wiki/One")
+    assert films.files() == first
 
 
 def test_the_corpus_serves_its_own_site(films, scrape, tmp_path, monkeypatch):
