@@ -1,4 +1,4 @@
-"""Experiments are checked, every combination of them, before DVC queues one."""
+"""All combinations of experiments are checked before DVC queues one."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""MLflow's pages: on loopback, quiet, and opening on the view of the variants."""
+"""MLflow's pages: on loopback, quiet, with the view of the variants."""
 
 import base64
 import json

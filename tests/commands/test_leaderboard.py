@@ -1,4 +1,4 @@
-"""`leaderboard`: variants and experiments side by side, and only what may be compared in one table."""
+"""`leaderboard`: variants and experiments; only comparable ones in one table."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Experiments as people run them with DVC: queued, in copies, shown, compared, applied, and seen in MLflow."""
+"""Experiments with DVC: queued, in copies, shown, compared, applied, and in MLflow."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""What the nodes of the tests' cluster work on, importable by their processes."""
+"""Work for the nodes of the tests' cluster, importable by their processes."""
 
 import os
 import sys

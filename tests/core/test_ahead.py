@@ -1,4 +1,4 @@
-"""Work ahead of its use: order, bounds, and what is raised."""
+"""Work ahead of its use: order, bounds and exceptions."""
 
 import threading
 from itertools import count

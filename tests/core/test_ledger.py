@@ -1,4 +1,4 @@
-"""Records that runs leave for the next one."""
+"""Records of runs for the next run."""
 
 import pytest
 

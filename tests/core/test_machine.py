@@ -1,4 +1,4 @@
-"""The device that params.yaml asks for, and how much it takes at once."""
+"""The device and batch sizes of params.yaml."""
 
 from types import SimpleNamespace
 

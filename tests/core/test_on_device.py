@@ -1,4 +1,4 @@
-"""Batches through a device: order, and what is launched when."""
+"""Batches on a device: order of results and of launches."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Files that a user names for results, and standard output where nobody reads it."""
+"""Output files named by a user, and standard output without a reader."""
 
 import os
 import pty

@@ -1,4 +1,4 @@
-"""How a stage starts."""
+"""Launching a stage."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Text from outside on one printable line."""
+"""External text on one printable line."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Lists in other people's shapes: arrays, JSON lines, CSV, other names of fields, nested values."""
+"""Foreign lists: arrays, JSON lines, CSV, other field names, nested values."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Lists that nobody would write: they load or are refused in words, and lead to no file outside the corpus's folder."""
+"""Unusual lists: they load or raise `CorpusError`, and never lead to a file outside the corpus's folder."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The list of films that comes with the project for the real web."""
+"""The project's list of films for the real web."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Tones of known length in any container, a web server that misbehaves as told, and a run without pauses."""
+"""Tones of known length in any container, a misbehaving web server, and a run without pauses."""
 
 import dataclasses
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What is asked of other hosts, and when we stop: nothing leaves this machine."""
+"""Requests to other hosts, and stopping; loopback only."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""Failures that are not of one recording: the run stops, nothing is taken as gone, and `download.retry` asks again."""
+"""Failures that do not concern single recordings: the run stops, nothing is final, and `download.retry` retries."""
 
 import json
 import logging

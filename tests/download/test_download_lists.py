@@ -1,4 +1,4 @@
-"""Playlists and searches: what they lead to is written down once, and decides from then on."""
+"""Playlists and searches: their results are recorded once and reused."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Which addresses are connected to: nothing leaves this machine, where loopback is what may not be reached."""
+"""Allowed addresses of connections; loopback only, as the address to refuse."""
 
 import socket
 

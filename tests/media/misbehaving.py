@@ -1,4 +1,4 @@
-"""Work that does in another process what decoders do with hostile files; it imports little, as decoders do."""
+"""Work that behaves in another process as decoders with hostile files; like decoders, it imports little."""
 
 import os
 import signal

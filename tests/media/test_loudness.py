@@ -1,4 +1,4 @@
-"""Loudness against ITU-R BS.1770-4 done slowly: its own filter coefficients for 48 kHz, blocks and gates."""
+"""Loudness against a slow ITU-R BS.1770-4: its filter coefficients for 48 kHz, blocks and gates."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Odd recordings: what they hold is heard, or they say why not; good ones are as they were."""
+"""Odd recordings: decoded, or with a reason; normal ones are not affected."""
 
 import os
 

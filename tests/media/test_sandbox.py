@@ -1,4 +1,4 @@
-"""Another process decodes: the same samples, and whatever it does is an outcome of one file."""
+"""Decoding in another process: the same samples, and every failure concerns one file only."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Hostile pages, posters and lists: each is a row, in bounded time. Nothing is random: the same examples every time."""
+"""Hostile pages, posters and lists: each is a row, in bounded time. The examples are fixed, not random."""
 
 import gzip
 import io

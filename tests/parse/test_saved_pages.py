@@ -1,4 +1,4 @@
-"""Whole pages in the markup of seven eras and views, written for these tests, with values found by hand."""
+"""Whole pages in the markup of seven eras and views, written for these tests, with expected values found by hand."""
 
 import gzip
 import hashlib

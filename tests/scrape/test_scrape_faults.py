@@ -1,4 +1,4 @@
-"""Each fault of a server, and the row that it must leave: the films before and after it lose nothing."""
+"""Each fault of a server, and the resulting row; the films before and after it are not affected."""
 
 import gzip
 import re

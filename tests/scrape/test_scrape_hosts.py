@@ -1,4 +1,4 @@
-"""Where pages may lead, and where posters may come from."""
+"""Allowed redirects of pages, and allowed hosts of posters."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""`scrape.refresh: true`: what is here is asked for by its validators, and never lost."""
+"""`scrape.refresh: true`: fetched files are revalidated, and never lost."""
 
 import gzip
 import hashlib

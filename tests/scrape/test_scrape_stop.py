@@ -1,4 +1,4 @@
-"""What ends a run, what it leaves, and how the next one goes on."""
+"""Reasons for stopping a run, its files, and resuming it."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Recordings of known content in any container, as the download stage leaves them."""
+"""Recordings of known content in any container, as outputs of the download stage."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Where pieces begin and end, on samples that tell their own position."""
+"""Start and end of segments, with samples that encode their position."""
 
 import dataclasses
 import tracemalloc

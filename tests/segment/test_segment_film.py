@@ -1,4 +1,4 @@
-"""One film: what becomes a piece, what is dropped and why, and under which numbers."""
+"""One film: segments, dropped ones with reasons, and numbers."""
 
 import dataclasses
 import hashlib

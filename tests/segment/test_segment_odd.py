@@ -1,4 +1,4 @@
-"""Odd recordings among good ones: each is one row, and the others are cut as if it were not there."""
+"""Odd recordings among good ones: each is one row, and the others are cut as without it."""
 
 import dataclasses
 

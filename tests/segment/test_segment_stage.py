@@ -1,4 +1,4 @@
-"""The stage on a folder: what it leaves, what it leaves alone, and how it goes on."""
+"""The stage on a folder: outputs, unchanged films, and resuming."""
 
 import contextlib
 import dataclasses

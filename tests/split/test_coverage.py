@@ -1,4 +1,4 @@
-"""Coverage on tables made by hand, whose funnel is known."""
+"""Coverage of tables made by hand, with a known funnel."""
 
 import dataclasses
 import gzip

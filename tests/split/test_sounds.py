@@ -1,4 +1,4 @@
-"""Segments that sound the same, through the segment stage's own fingerprints of generated music."""
+"""Segments that sound the same, with the segment stage's fingerprints of generated music."""
 
 import numpy as np
 import pytest

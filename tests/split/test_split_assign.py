@@ -1,4 +1,4 @@
-"""Which side films go to: by their group's place, whatever other films there are."""
+"""Assignment of films to splits: by the place of their group, independent of other films."""
 
 import hashlib
 from collections import Counter

@@ -1,4 +1,4 @@
-"""A logged model: no pickle, all that it needs, nothing run while it is logged, and answers far from the repository."""
+"""A logged model: no pickle, complete, not run when logged, and usable outside the repository."""
 
 import base64
 import json

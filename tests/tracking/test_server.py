@@ -1,4 +1,4 @@
-"""An MLflow server of a team: it takes the runs of all variants, their models and the registered one."""
+"""A team's MLflow server: runs of all variants, their models and the registered one."""
 
 import os
 import pwd

@@ -1,4 +1,4 @@
-"""The store: in the repository whatever its path, mended after a move or a deletion, given up when out of reach."""
+"""The store: in the repository for any path, corrected after a move or a deletion, skipped if unreachable."""
 
 import logging
 import shutil

@@ -1,4 +1,4 @@
-"""MLflow: one run a variant in the repository's own store, found again by its model, and never in a stage's way."""
+"""MLflow: one run per variant in the repository's own store, found by its model, and never failing a stage."""
 
 import dataclasses
 import logging

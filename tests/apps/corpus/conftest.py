@@ -1,4 +1,4 @@
-"""The small wiki of tests/apps/corpus/small_wiki.py, and a repository's root to give commands in."""
+"""The small wiki of tests/apps/corpus/small_wiki.py, and a repository for commands."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace

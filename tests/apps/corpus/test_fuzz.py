@@ -1,4 +1,4 @@
-"""Whatever is given to `corpus add`, it answers in words, and writes nothing but one list that loads."""
+"""Any input to `corpus add`: it ends with a message, and writes only a list that loads."""
 
 import contextlib
 import io

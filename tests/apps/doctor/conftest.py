@@ -1,4 +1,4 @@
-"""A small repository that lacks nothing, for the doctor to look at."""
+"""A small repository that meets all requirements."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The doctor's verdict on a repository that lacks nothing, and on one that lacks something."""
+"""The doctor on a complete repository, and on incomplete ones."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What a leaderboard ranks: each model once, with what its run changed."""
+"""Entries of a leaderboard: each model once, with the changed parameters of its run."""
 
 from dataclasses import asdict
 from types import SimpleNamespace

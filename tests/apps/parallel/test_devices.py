@@ -1,4 +1,4 @@
-"""Stages that compute tensors get a share of the GPUs each."""
+"""Shares of GPUs for stages that compute tensors."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""What is read of dvc.lock before a run."""
+"""Reading dvc.lock before a run."""
 
 import pytest
 

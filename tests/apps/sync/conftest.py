@@ -1,4 +1,4 @@
-"""A repository's folder as DVC leaves it after taking a model out of its cache: files, and nothing in MLflow."""
+"""A repository after DVC restored a model from its cache: with files, without runs in MLflow."""
 
 import hashlib
 import json

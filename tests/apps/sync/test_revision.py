@@ -1,4 +1,4 @@
-"""`sync-mlflow --rev`: an experiment's model is logged without touching the workspace."""
+"""`sync-mlflow --rev`: an experiment's model is logged without changing the workspace."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""`sync-mlflow`: models that DVC took out of its cache get their runs from files, once."""
+"""`sync-mlflow`: runs from files, once, for models that DVC restored from its cache."""
 
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict
