@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from pipeline.core.errors import ParamsError, PipelineError
+from pipeline.core.fields import read_params
 from pipeline.core.interrupt import run
 from pipeline.params import load_params
 
@@ -23,6 +24,7 @@ def enqueue(root: Path, changes: list[str], targets: list[str]) -> int:
     then nothing is queued.
     """
     require_copies(root)
+    read_params(root / PARAMS)  # raises `ParamsError` outside the repository's root
     for combination in combinations(changes):
         check_combination(root, combination)
     options = [word for change in changes for word in ("-S", change)]

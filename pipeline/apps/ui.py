@@ -59,6 +59,8 @@ def serve(root: Path, port: int) -> int:
 
 def run_group(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> int:
     """Run a program until it ends or this process is interrupted; end its processes; return its status, else 0."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: after MLflow's import it does not interrupt waiting
+        signal.signal(number, signal.default_int_handler)
     with subprocess.Popen(command, env=environment, cwd=folder, start_new_session=True) as program:
         try:
             return program.wait()

@@ -1,7 +1,6 @@
 """`python -m pipeline ui`: serve MLflow on loopback."""
 
 import argparse
-import signal
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,5 +24,4 @@ def _run(options: argparse.Namespace) -> int:
 
     if find_spec(SERVER) is None:  # it runs in a separate process
         raise ModuleNotFoundError(f"No module named {SERVER!r}", name=SERVER)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     return serve(Path(), options.port)

@@ -40,6 +40,12 @@ def test_invalid_values_are_refused_before_anything_is_queued(monkeypatch, chang
         enqueue(ROOT, changes, [])
 
 
+def test_outside_the_repository_nothing_is_queued(monkeypatch, tmp_path):
+    monkeypatch.setattr("pipeline.apps.experiments.run", lambda *a, **k: pytest.fail("queued"))
+    with pytest.raises(ParamsError, match=r"params\.yaml is missing.*root"):
+        enqueue(repository_in(tmp_path), ["train.seed=1"], [])
+
+
 def test_checking_leaves_the_parameters_alone(tmp_path):
     shutil.copy(ROOT / "params.yaml", tmp_path)
     before = (tmp_path / "params.yaml").read_bytes()

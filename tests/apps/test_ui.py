@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -19,15 +20,14 @@ from pipeline.tracking.store import tracking_uri
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 UI = """
-import argparse, os, sys
+import os, signal, sys
 from pathlib import Path
 from pipeline.apps import ui
-from pipeline.commands.ui import _run
 
 MLFLOW = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
 SERVER = "import os, time; open('server', 'w').write(str(os.getpid())); time.sleep(100)"
-ui.serve = lambda root, port: ui.run_group([sys.executable, "-c", MLFLOW, SERVER], os.environ, root)
-sys.exit(_run(argparse.Namespace(port=5000)))
+signal.siginterrupt(signal.SIGINT, False)  # as after MLflow's import
+sys.exit(ui.run_group([sys.executable, "-c", MLFLOW, SERVER], os.environ, Path()))
 """  # MLflow's command starts its server in another process
 
 
@@ -87,14 +87,15 @@ def test_store_that_fails_leaves_the_bare_address(tmp_path, monkeypatch, capsys)
     assert "MLflow: http://127.0.0.1:5123 (" in capsys.readouterr().out
 
 
-def test_sigterm_ends_the_server_too(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_server_too(tmp_path, number):
     file = tmp_path / "server"
     with subprocess.Popen(
         [sys.executable, "-c", UI], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}
     ) as process:
         wait_for(lambda: file.exists() and file.read_text())
         server = psutil.Process(int(file.read_text()))
-        process.terminate()
+        process.send_signal(number)
         assert process.wait(30) == 0
     wait_for(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
 
