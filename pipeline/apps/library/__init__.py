@@ -1,1 +1,1 @@
-"""One's own music, embedded so that it can be searched: `python -m pipeline index`."""
+"""Index a folder of music for search: `python -m pipeline index`."""

@@ -1,7 +1,7 @@
-"""Libraries brought up to date while a server answers: one at a time, in a thread of its own.
+"""Update libraries in the background of a server: one at a time, in a thread of its own.
 
-Only what `--library` named can be indexed. Searches use what was there before until the new tables are written; a run
-that is killed resumes the next time, as `update_library` does.
+Only libraries of `--library` can be indexed. Searches use the previous tables until the new ones are written; a killed
+run resumes the next time, as in `update_library`.
 """
 
 import logging
@@ -22,72 +22,73 @@ from pipeline.core.errors import ModelError, PipelineError
 
 log = logging.getLogger(__name__)
 
-FRESH_SECONDS = 30.0  # for which what has changed in a folder is not looked for again
-UNFORESEEN = "it failed; what it was stands in the log of the server"
+FRESH_SECONDS = 30.0  # minimum time between two scans of a folder for changes
+UNFORESEEN = "internal error; see the server log"
 
 State = Literal["idle", "waiting", "done", "failed"] | Step
 
 
 class BusyError(PipelineError):
-    """Something is being indexed already."""
+    """A library is already being indexed."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the indexing of a library has come."""
+    """The indexing progress of a library."""
 
-    state: State = "idle"  # nothing was asked for since the start
+    state: State = "idle"  # not indexed since the server started
     label: str = ""  # of the step: the model's name while files are embedded
-    done: int = 0  # files in this step
+    done: int = 0  # files processed in this step
     total: int = 0
     reason: str = ""  # why it failed
 
     @property
     def is_running(self) -> bool:
-        """Whether it is being indexed, or will be."""
+        """Whether it is being indexed, or waiting to be."""
         return self.state not in ("idle", "done", "failed")
 
 
 class Background:
-    """The libraries that can be indexed, and what becomes of that. For many threads at once."""
+    """The libraries that can be indexed, and their progress. Thread-safe."""
 
     def __init__(
         self, recommender: Recommender, update: Update | None = None, sources: Mapping[str, Source] | None = None
     ) -> None:
-        """Take music by the names of its libraries, and what indexes it; what was indexed can be searched."""
+        """Take sources by library name, and the function that indexes them; indexed ones can be searched at once."""
         self.sources = dict(sources or {})
         self._update, self._recommender = update, recommender
         put_libraries(recommender, {name: source for name, source in self.sources.items() if source.made})
         self._lock = threading.Lock()  # held for moments only
         self._progress = dict.fromkeys(self.sources, Progress())
-        self._changes: dict[str, tuple[float, Changes]] = {}  # and when they were looked for, in seconds
+        self._changes: dict[str, tuple[float, Changes]] = {}  # with the time of the scan, in seconds
         self._looking: set[str] = set()
 
     def progress(self, name: str) -> Progress:
-        """Return how far it is with the library `name`, which must be one of `sources`."""
+        """Return the progress of the library `name`, which must be one of `sources`."""
         with self._lock:
             return self._progress[name]
 
     def begin_missing(self) -> None:
-        """Index, one after another, what cannot be searched by all models; look for what has changed in the others."""
+        """Index, one after another, the libraries without an index for every model; scan all folders for changes."""
         models = self._recommender.models.values()
         self._begin([name for name, of in self.sources.items() if of.was_folder and not of.is_made_by(models)], False)
         for name in self.sources:
             self.changes(name, look=True)
 
     def begin(self, name: str, rescan: bool) -> None:
-        """Bring the library `name` up to date; with `rescan` files that look unchanged are read again, too.
+        """Start to update the library `name`; with `rescan`, files that look unchanged are also read.
 
-        Raises `BusyError` while any is being indexed, `ModelError` where it cannot be.
+        Raises `BusyError` while any library is being indexed, `ModelError` if this one cannot be indexed.
         """
         if refusal := self.sources[name].refusal:
-            raise ModelError(f"{name} cannot be indexed from here: {refusal}")
+            raise ModelError(f"{name} cannot be indexed here: {refusal}")
         self._begin([name], rescan)
 
     def changes(self, name: str, look: bool) -> Changes | None:
-        """Return what has changed in the folder of the library `name` since it was indexed; None: not known yet.
+        """Return the changes in the folder of the library `name` since it was indexed; None if not known yet.
 
-        With `look` it is looked for meanwhile unless it is fresh. Of a folder that is not there it stays unknown.
+        With `look`, a scan starts in the background unless the last one is recent. Changes in a missing folder stay
+        unknown.
         """
         with self._lock:
             found = self._changes.get(name)
@@ -101,7 +102,7 @@ class Background:
         with self._lock:
             busy = next((name for name, progress in self._progress.items() if progress.is_running), None)
             if busy is not None:
-                raise BusyError(f"{busy} is being indexed: wait until it is done")
+                raise BusyError(f"{busy} is being indexed: wait until it has finished")
             self._progress |= dict.fromkeys(names, Progress("waiting"))
         if names:
             threading.Thread(target=self._run, args=(names, rescan), name="indexing", daemon=True).start()
@@ -114,13 +115,13 @@ class Background:
                 self._progress[name] = end
 
     def _indexed(self, name: str, rescan: bool) -> Progress:
-        """Return how the indexing of a library ended."""
+        """Index a library and return its final progress."""
 
         def report(step: Step, label: str, done: int, total: int) -> None:
             with self._lock:
                 self._progress[name] = Progress(step, label, done, total)
 
-        assert self._update is not None, "there is music to be indexed"
+        assert self._update is not None, "only called with sources"
         try:
             self._update(self.sources[name], rescan, report)
             self._take_over(name)
@@ -133,7 +134,7 @@ class Background:
         return Progress("done")
 
     def _take_over(self, name: str) -> None:
-        """Let the new tables of a library be searched, and those that are open go."""
+        """Make the new tables of a library searchable, and release the old ones."""
         source = self.sources[name]
         with self._lock:
             self.sources[name] = replace(source, made=read_contents(source.place).variants)

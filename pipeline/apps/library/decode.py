@@ -1,10 +1,10 @@
-"""Files decoded once: their segments, features and tags, kept by the SHA-256 of their content.
+"""Decode files once: their segments, features and tags are cached by the SHA-256 of their content.
 
-In the cache of a recipe lie for each file that was decoded its facts (JSON as bytes [1, n]: status, reason, seconds,
-tags, and each segment's first sample, length and likeliest tags of the music), under its digest, the landmarks of its
-segments (JSON), what they sound like with the peaks of the file (JSON), the probabilities of their tags, uint8
-[segments, tags], and the features [steps, width] of each segment, under digest and first sample. Facts are written
-last, so a file whose facts are here is whole. A file that cannot be used has facts as well, and is not decoded again.
+The cache of a recipe has, for each decoded file: its facts (JSON as bytes [1, n]: status, reason, seconds, tags, and
+the first sample, length and most probable music tags of each segment) by digest; the landmarks of its segments (JSON);
+their audio descriptors with the peaks of the file (JSON); the probabilities of their tags, uint8 [segments, tags]; and
+the features [steps, width] of each segment, by digest and first sample. Facts are written last, so a file with facts is
+complete. Unusable files also have facts, and are not decoded again.
 """
 
 import json
@@ -32,46 +32,46 @@ from pipeline.segment.fingerprint import landmarks_of
 from pipeline.store.cache import FeatureCache, write_shard
 from pipeline.store.index import as_bytes
 
-GROUP_FILES = 16  # that a process takes at a time, at most; what a kill loses
-STEPS = 50  # in which progress is reported, at least
-TOGETHER = 32  # segments of a file that an encoder is given at a time
-SHARD_BYTES = 1 << 25  # of features, after which a shard is written, also within a file
+GROUP_FILES = 16  # maximum number of files per task; a killed run loses at most one task per process
+STEPS = 50  # minimum number of progress reports
+TOGETHER = 32  # segments of a file per call of an encoder
+SHARD_BYTES = 1 << 25  # of features per shard, even within a file
 
-Trouble = dict[str, tuple[str, str]]  # status and reason by digest, of files that could not be read
+Trouble = dict[str, tuple[str, str]]  # status and reason of unreadable files, by digest
 
 
 class Done(NamedTuple):
-    """What a process made of some files."""
+    """The results of a process for some files."""
 
     shards: list[Path]
     trouble: Trouble
 
 
 def segment_key(sha256: str, start: int) -> str:
-    """Return the key of the features of the segment that begins at sample `start`."""
+    """Return the key of the features of the segment that starts at sample `start`."""
     return f"{sha256}:{start}"
 
 
 def read_facts(cache: FeatureCache, sha256: str) -> Row:
-    """Return what was found in the file of this content."""
+    """Return the facts of the file with this digest."""
     return json.loads(cache.read(sha256).tobytes())
 
 
 def read_landmarks(cache: FeatureCache, sha256: str) -> list[str]:
-    """Return the landmarks of the segments of the file of this content, as `pipeline.core.sharing` packs them."""
+    """Return the landmarks of the segments of the file with this digest, packed by `pipeline.core.sharing`."""
     return json.loads(cache.read(_landmarks_key(sha256)).tobytes())
 
 
 def read_sounds(cache: FeatureCache, sha256: str) -> tuple[bytes, list[Row]]:
-    """Return the peaks of the file of this content, and columns of an index for each of its segments."""
+    """Return the peaks of the file with this digest, and the descriptor columns of each of its segments."""
     found = json.loads(cache.read(_sounds_key(sha256)).tobytes())
     return bytes.fromhex(found["peaks"]), found["segments"]
 
 
 def read_tags(cache: FeatureCache, sha256: str) -> np.ndarray:
-    """Return the probabilities of the tags of the segments of the file of this content, uint8 [segments, tags].
+    """Return the tag probabilities of the segments of the file with this digest, uint8 [segments, tags].
 
-    There are none where the encoder does not tag.
+    They exist only if the encoder has tags.
     """
     return cache.read(_tags_key(sha256))
 
@@ -89,7 +89,7 @@ def _tags_key(sha256: str) -> str:
 
 
 def _as_array(value: Any) -> np.ndarray:
-    """Return a value as JSON in bytes [1, n]."""
+    """Return a value as JSON bytes [1, n]."""
     return np.frombuffer(json.dumps(value).encode(), np.uint8)[np.newaxis]
 
 
@@ -101,17 +101,17 @@ def decode_files(
     machine: Machine,
     report: Report,
 ) -> Trouble:
-    """Decode the files of `rows` below `folder` and keep what they hold in `cache`; return those that cannot be read.
+    """Decode the files of `rows` below `folder` into `cache`; return those that cannot be read.
 
-    Spectrograms are computed in processes of their own; a pretrained encoder stays in this one, or on the GPUs of a
-    cluster, and files are read meanwhile. A file on which a process dies `ATTEMPTS` times has the status `crashed`.
+    Spectrograms are computed in worker processes; a pretrained encoder runs in this process, or on the GPUs of a
+    cluster, while files are read. A file on which a process dies `ATTEMPTS` times gets the status `crashed`.
     Raises `ModelError` as `load_encoder` does.
     """
     groups = list(batches(rows, max(1, min(GROUP_FILES, len(rows) // STEPS))))
     places = folder.absolute(), cache.folder.absolute()
     with ExitStack() as stack:
         if recipe.is_log_mel:
-            _load(recipe, machine)  # only to see that it is what the models were trained on
+            _load(recipe, machine)  # only to check it against the models' features
             work = partial(_frames_of, *places, recipe)
             given_up = partial(_file_by_file, work, machine.processes, places)
             done = map_in_order(work, groups, machine.processes, max_chunk=1, on_death=given_up, folders=places)
@@ -157,7 +157,7 @@ def _vectors_of(
 
 
 def _file_by_file(work: Callable[[list[Row]], Done], processes: int, places: Sequence[Path], rows: list[Row]) -> Done:
-    """Return what becomes of files of a group on which processes died, the others being decoded all the same."""
+    """Decode the files of a group on which a process died one at a time, so that only the culprit fails."""
     shards: list[Path] = []
     trouble: Trouble = {}
     for done in map_in_order(work, [[row] for row in rows], processes, 1, _crashed, places):
@@ -167,19 +167,19 @@ def _file_by_file(work: Callable[[list[Row]], Done], processes: int, places: Seq
 
 
 def _crashed(rows: list[Row]) -> Done:
-    reason = f"a process died {ATTEMPTS} times on it, perhaps out of memory: lower machine.processes"
+    reason = f"a process died {ATTEMPTS} times on it, possibly out of memory: lower machine.processes"
     return Done([], {row["sha256"]: ("crashed", reason) for row in rows})
 
 
 def _hear(folder: Path, cache: Path, recipe: Recipe, extract: Extract, rows: Sequence[Row]) -> Done:
-    """Hear some files and write what they hold as shards."""
+    """Decode some files and write their results as shards."""
     group, trouble = _Shards(cache), {}
     for row in rows:
         path, sha256, own = folder / row["path"], row["sha256"], _Shards(cache)
         facts = _facts(path, sha256, recipe, extract, own)
         if facts["status"] == "unreadable" or not _is_as_listed(path, row):
             own.remove()
-            why = facts["reason"] or "it was changed or taken away while it was read: run again"
+            why = facts["reason"] or "changed or removed while it was read: run again"
             trouble[sha256] = ("unreadable", why)
             continue
         if facts["status"] != OK:
@@ -191,7 +191,7 @@ def _hear(folder: Path, cache: Path, recipe: Recipe, extract: Extract, rows: Seq
 
 
 def _facts(path: Path, sha256: str, recipe: Recipe, extract: Extract, own: "_Shards") -> Row:
-    """Return the facts of a file, and put the features of its segments into `own`."""
+    """Return the facts of a file, and add the features of its segments to `own`."""
     segments: list[tuple[int, int, str]] = []
     waiting: list[tuple[int, np.ndarray]] = []
     landmarks: list[str] = []
@@ -235,7 +235,7 @@ def _is_as_listed(path: Path, row: Row) -> bool:
 
 
 class _Shards:
-    """Arrays by key on their way into a cache, so many bytes at a time."""
+    """Buffers arrays by key, and writes them as shards of a cache."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,7 +1,7 @@
-"""Files of a library that hold the same music: the same bytes, or the same recording, encoded again.
+"""Find files of a library with the same music: identical bytes, or the same recording in another encoding.
 
-Two files have the same recording where they are equally long and at least half of the segments of the one that has
-fewer sound like one of the other (`pipeline.split.sounds`; segments that hold too little to tell are not counted).
+Two files have the same recording if they are equally long and at least half of the segments of the one with fewer
+segments match one of the other (`pipeline.split.sounds`; segments with too few landmarks are not counted).
 """
 
 import hashlib
@@ -26,39 +26,39 @@ from pipeline.split.sounds import LEAST, same_sounds
 log = logging.getLogger(__name__)
 
 NAME = "duplicates.json"
-SECONDS = 1.0  # by which the lengths of a recording's encodings may differ: encoders append silence
-SHARE = 0.5  # of the segments that have to agree
+SECONDS = 1.0  # maximum difference in length between encodings of a recording, since encoders append silence
+SHARE = 0.5  # minimum share of segments that match
 
-Landmarks = Callable[[str], Sequence[str]]  # of the segments of a file, by its digest (`pipeline.core.sharing`)
+Landmarks = Callable[[str], Sequence[str]]  # from a file's digest to its segments' landmarks (`pipeline.core.sharing`)
 
 
 @checked(frozen=True, config=STRICT)
 class Group:
     """Files with the same music."""
 
-    same: Literal["content", "recording"]  # what all of them have in common
+    same: Literal["content", "recording"]  # what they have in common
     files: list[str]  # their paths, in order
 
 
 @checked(frozen=True, config=STRICT)
 class Duplicates:
-    """What `duplicates.json` holds."""
+    """The contents of `duplicates.json`."""
 
-    made_of: str  # digest of the files that were compared
+    made_of: str  # digest of the compared files
     groups: list[Group]
 
     @property
     def repeats(self) -> int:
-        """How many files could be left out."""
+        """Number of redundant files."""
         return sum(len(group.files) - 1 for group in self.groups)
 
 
 def write_duplicates(
     place: Path, rows: Sequence[Row], recipe: Mapping[str, object], landmarks: Landmarks
 ) -> Duplicates:
-    """Write which of `rows` hold the same music, unless it is written already, and return it.
+    """Write which of `rows` have the same music, unless already written, and return it.
 
-    `recipe` is all that `landmarks` depend on beside the files.
+    `recipe` is everything that `landmarks` depend on, except for the files.
     """
     usable = [row for row in rows if row["status"] == OK]
     made_of = [recipe, [[row["path"], row["sha256"], row["seconds"]] for row in usable]]
@@ -72,18 +72,18 @@ def write_duplicates(
 
 
 def read_duplicates(place: Path) -> Duplicates:
-    """Return what was written for the library at `place`; nothing where that is missing or damaged."""
+    """Return the duplicates written for the library at `place`; empty if the file is missing or damaged."""
     try:
         return TypeAdapter(Duplicates).validate_json((place / NAME).read_bytes())
     except FileNotFoundError:
         pass
     except (ValidationError, OSError):
-        log.warning("%s cannot be read: `index` writes it again", place / NAME)
+        log.warning("%s cannot be read: the next `index` rewrites it", place / NAME)
     return Duplicates("", [])
 
 
 def duplicates_of(rows: Iterable[Row], landmarks: Landmarks) -> list[Group]:
-    """Return the groups of those of `rows`, all of them ok, that hold the same music."""
+    """Return the groups of `rows`, all with status ok, that have the same music."""
     paths: dict[str, list[str]] = defaultdict(list)  # by digest
     seconds: dict[str, float] = {}
     for row in rows:
@@ -107,8 +107,8 @@ def duplicates_of(rows: Iterable[Row], landmarks: Landmarks) -> list[Group]:
 def _same_recordings(seconds: Mapping[str, float], landmarks: Landmarks) -> Iterator[tuple[str, str]]:
     """Yield pairs of digests, some of them twice; `seconds` are the files' lengths.
 
-    Only files of about the same length are compared: those of a bucket, of which there are two rows, half a bucket
-    apart, so that files that differ by `SECONDS` are in one together.
+    Only files of similar length are compared, in two overlapping rows of buckets, shifted by half a bucket, so that
+    files that differ by at most `SECONDS` share a bucket.
     """
     for shift in (0.0, SECONDS):
         buckets: dict[int, list[str]] = defaultdict(list)

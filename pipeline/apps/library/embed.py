@@ -1,4 +1,4 @@
-"""Segments of music as unit vectors, by the very rule that tracks of the data set are embedded."""
+"""Embed segments of music as unit vectors, by the same rule as tracks of the data set."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,7 +23,7 @@ from pipeline.model.store import load_model
 from pipeline.params import Params
 from pipeline.store.cache import FeatureCache, write_shard
 
-GROUP_FILES = 64  # whose vectors are a shard: what a kill loses
+GROUP_FILES = 64  # files per shard; a killed run loses at most one
 
 
 def embed_all(
@@ -36,11 +36,11 @@ def embed_all(
     device: torch.device,
     report: Report,
 ) -> None:
-    """Embed the segments of the files of `facts`, by digest, of which `vectors` has none: [segments, e] a file.
+    """Embed the files of `facts`, by digest, that are not in `vectors` yet: [segments, e] per file.
 
-    The features of their segments are in `features`. On a CPU a file is embedded by itself, so that its vectors depend
-    on no other to the last bit. A GPU, which would wait most of the time, takes `GROUP_FILES` files together: there a
-    file's vectors are the same in any company but for the rounding of float32.
+    The features of their segments are in `features`. On a CPU each file is embedded by itself, so its vectors do not
+    depend on other files to the last bit. On a GPU, which would otherwise be mostly idle, `GROUP_FILES` files are
+    embedded together, and vectors may differ by the rounding of float32.
     """
     missing = vectors.missing(sha256 for sha256, found in facts.items() if found["segments"])
     if not missing:
@@ -60,7 +60,7 @@ def embed_all(
 
 
 def embed_file(path: Path, model: Model, params: Params, device: torch.device) -> np.ndarray:
-    """Return the unit vector [e], float32, of an audio file: the mean of its segments' vectors, normalised.
+    """Return the unit vector [e], float32, of an audio file: the normalized mean of its segments' vectors.
 
     Raises `ModelError` with the reason for a file that has no segments.
     """
@@ -78,8 +78,8 @@ def embed_file(path: Path, model: Model, params: Params, device: torch.device) -
 def _embedder(model: Model, params: Params, device: torch.device) -> Callable[[Tracks], np.ndarray]:
     """Return the function from segments to their vectors [segments, e].
 
-    Small batches of small models are fastest in one thread, so there are as many as in training. The features that a
-    joint encoder gives are the vectors of a segment's windows.
+    Uses as many threads as training, since small batches of small models are fastest in one. The features of a joint
+    encoder are the vectors of a segment's windows.
     """
     if isinstance(model, ZeroShot):
         return lambda segments: np.stack([direction(windows) for windows in segments.arrays])

@@ -1,4 +1,4 @@
-"""What a file is: its content's SHA-256, read only where its size or one of its times is not as it was."""
+"""Identify files by the SHA-256 of their content, read only if the size or a time has changed."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,9 +19,9 @@ def is_unchanged(row: Row, before: Mapping[str, Row]) -> bool:
 
 
 def identified(folder: Path, rows: Sequence[Row], before: Mapping[str, Row], threads: int, report: Report) -> list[Row]:
-    """Return the files of `rows` below `folder` with their digests; one that cannot be read is a row that says so.
+    """Return `rows` with the digests of their files below `folder`; an unreadable file gets a status and a reason.
 
-    Those that are unchanged have the digest of the row `before`.
+    Unchanged files get the digest of their row in `before`.
     """
     unread = [row for row in rows if not row["status"] and not (is_unchanged(row, before) and _digest(row, before))]
     found: dict[str, Row] = {}
@@ -40,4 +40,4 @@ def _read(folder: Path, row: Row) -> Row:
     try:
         return row | {"sha256": sha256_of(folder / row["path"])}
     except OSError as error:
-        return row | {"status": "unreadable", "reason": f"it cannot be read ({error.strerror})"}
+        return row | {"status": "unreadable", "reason": f"cannot be read ({error.strerror})"}

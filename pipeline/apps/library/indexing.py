@@ -1,8 +1,7 @@
-"""A folder of music made into a library, or one brought up to date: only what is new is decoded and embedded.
+"""Create or update a library from a folder of music: only new files are decoded and embedded.
 
-A file whose size and times are as they were is not read, unless all are asked for. One that is new or changed is known
-by the SHA-256 of its content, under which all that was computed is kept, so a file that was renamed is only read. What
-a killed run had finished stays; the tables are made of it whole, last.
+Files with unchanged size and times are not read, unless a rescan is requested. Results are cached by the SHA-256 of a
+file's content, so a renamed file is only read. A killed run resumes from the cache; the tables are written last.
 """
 
 import json
@@ -40,14 +39,14 @@ def update_library(
     rescan: bool = False,
     report: Report = unreported,
 ) -> Summary:
-    """Make the library of the music in `folder` at `out`, or bring it up to date, by the models below `root`.
+    """Create or update the library at `out` of the music in `folder`, with the models below `root`.
 
-    It has an index for each of `variants` (None: all that are trained) and for no other; or for `alone`, a joint
-    encoder or somebody's model, and nothing below `root` is looked at. With `rescan` all files are read again, also
-    those that look unchanged. `report` is called with each file or group of files that is done. Raises
-    `MissingFileError` where there is no folder or no model, `ModelError` for a variant that is not trained and for a
-    place that cannot be written to, `StageError` where no file is audio or none can be used, and for a disk that is
-    full or refuses.
+    It gets an index for each of `variants` (None: all trained ones) and no other; or only for `alone`, a joint encoder
+    or a published model, and then nothing below `root` is read. With `rescan` all files are read again, even those that
+    look unchanged. `report` is called after each file or group of files.
+
+    Raises `MissingFileError` if there is no folder or no model, `ModelError` for an untrained variant or an `out` that
+    cannot be written to, `StageError` if there is no usable audio file, and for a full or failing disk.
     """
     try:
         return _update(root, params, folder, out, variants, alone, rescan, report)
@@ -71,7 +70,7 @@ def _update(
     place = library_folder(out, music)
     found = walk(music, place)
     if not found:
-        raise StageError(f"FOLDER: {music} holds no audio file; they are known by {', '.join(sorted(AUDIO))}")
+        raise StageError(f"FOLDER: {music} has no audio files; allowed are {', '.join(sorted(AUDIO))}")
     _begin(place, music)
     before = {row["path"]: row for row in read_files(place)}
     rows = identified(music, found, {} if rescan else before, params.machine.processes, report)
@@ -90,7 +89,7 @@ def _update(
             vectors = open_cache(place, "vectors", {"audio": recipe.about, "model": model.digest})
             embed_all(model, recipe, facts, features, vectors, params, device, report)
             made.append((model, recipe, files, facts, features, vectors))
-    segments = {of_one[0].name: write_tracks(place, *of_one) for of_one in made}  # a server reads them meanwhile
+    segments = {of_one[0].name: write_tracks(place, *of_one) for of_one in made}  # a server may be reading the old ones
     keep_only(place, models)
     file_rows = made[0][2]
     write_files(place, file_rows)
@@ -102,22 +101,22 @@ def _chosen(models: dict[str, Trained], variants: Sequence[str] | None) -> list[
     if variants is None:
         return list(models.values())
     if not variants:
-        raise ModelError(f"variants: none is named, trained are {', '.join(models)}")
+        raise ModelError(f"variants: found none, allowed are the trained variants {', '.join(models)}")
     return [require(models, variant) for variant in dict.fromkeys(variants)]
 
 
 def _begin(place: Path, music: Path) -> None:
-    """Make the folder of the library and let it say whose it is, so that a run that is killed can go on there."""
+    """Create the library folder with its library.json, so that a killed run can resume there."""
     if is_library(place):
         return
     try:
         write_contents(place, music, {})
     except OSError as error:
-        raise ModelError(f"--out: {place} cannot be written to ({error.strerror}); name another place") from None
+        raise ModelError(f"--out: {place} cannot be written to ({error.strerror}); choose another folder") from None
 
 
 def _by_recipe(models: Sequence[Model], params: Params) -> list[tuple[Recipe, list[Model]]]:
-    """Return the models that need the same features together."""
+    """Return the models grouped by the features that they need."""
     groups: dict[str, tuple[Recipe, list[Model]]] = {}
     for model in models:
         recipe = recipe_of(model, params)
@@ -134,20 +133,20 @@ def _facts(
     machine: Machine,
     report: Report,
 ) -> tuple[dict[str, Row], Trouble]:
-    """Return what is found in each file, by digest, decoding what is new; and which files cannot be read."""
+    """Return the facts of each file by digest, decoding new files, and the files that cannot be read."""
     first = {row["sha256"]: row for row in reversed(rows) if not row["status"]}
     facts = {sha256: read_facts(features, sha256) for sha256 in first if sha256 in features}
     missing = sorted((row for sha256, row in first.items() if sha256 not in facts), key=itemgetter("path"))
     if not missing:
         return facts, {}
-    write_files(place, _told(rows, facts, {}, music))  # their digests need not be taken again after a kill
+    write_files(place, _told(rows, facts, {}, music))  # keeps the digests if the run is killed
     trouble = decode_files(music, missing, recipe, features, machine, report)
     decoded = [row["sha256"] for row in missing if row["sha256"] not in trouble]
     return facts | {sha256: read_facts(features, sha256) for sha256 in decoded}, trouble
 
 
 def _told(rows: Sequence[Row], facts: Mapping[str, Row], trouble: Trouble, music: Path) -> list[Row]:
-    """Return `rows` with what is known of their files."""
+    """Return `rows` with the facts of their files."""
     file_rows = []
     for row in rows:
         sha256 = row["sha256"]
@@ -159,5 +158,5 @@ def _told(rows: Sequence[Row], facts: Mapping[str, Row], trouble: Trouble, music
             status, reason = trouble[sha256]
             file_rows.append(row | {"status": status, "reason": reason, "sha256": ""})
         else:
-            file_rows.append(row | {"status": PENDING, "reason": "it has not been decoded yet"})
+            file_rows.append(row | {"status": PENDING, "reason": "not decoded yet"})
     return file_rows

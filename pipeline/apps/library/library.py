@@ -1,11 +1,11 @@
-"""What `index` makes of a folder of music: a folder with an index for each model.
+"""The library that `index` writes for a folder of music: a folder with one index per model.
 
-    my-library/library.json           whose music it is of, and by which models
+    my-library/library.json             the music folder, and the models
     my-library/files.parquet            one row per file (`pipeline.apps.library.table`)
     my-library/tracks/<variant>.parquet the segments with their embeddings (`pipeline.store.index`)
-    my-library/.cache                   what was computed; may be deleted, is then computed again
+    my-library/.cache                   computed results; may be deleted, and is then computed again
 
-Another may have written it, so nothing in it is trusted: a path out of its tables is joined by `file_of` only.
+Its contents are untrusted, since anyone may have written it: paths in its tables are joined by `file_of` only.
 """
 
 import hashlib
@@ -28,16 +28,16 @@ from pipeline.core.fields import STRICT
 from pipeline.core.files import remove_strays, write_json
 
 NAME = "library.json"
-FORMER_NAME = "catalogue.json"  # of earlier versions; `index` writes it anew under the name of today
+FORMER_NAME = "catalogue.json"  # of earlier versions; `index` replaces it with library.json
 FORMAT = 1
-NAME_CHARS = 40  # of a folder's name, in that of its library
+NAME_CHARS = 40  # of the music folder's name in the library's name
 DIGEST_CHARS = 8
 COMMAND_CHARS = 5000
 
 
 @checked(frozen=True, config=STRICT)
 class Contents:
-    """What library.json holds."""
+    """The contents of library.json."""
 
     format: int
     folder: str  # absolute
@@ -46,7 +46,7 @@ class Contents:
 
 @dataclass(frozen=True)
 class Library:
-    """One's own music, as `pipeline.apps.recommend.libraries.SearchableLibrary` has it."""
+    """An indexed music folder, a `pipeline.apps.recommend.libraries.SearchableLibrary`."""
 
     place: Path  # of the library
     folder: Path  # of the music
@@ -54,15 +54,15 @@ class Library:
     name: str
 
     def index(self, model: Model) -> TrackIndex:
-        """Return the segments with their embeddings by `model`.
+        """Return the segments with their embeddings from `model`.
 
-        Raises `MissingFileError` for a model that the music was not indexed by, `ModelError` when its weights are
-        other ones now; both say what to run.
+        Raises `MissingFileError` if there is no index for the model, `ModelError` if its weights have changed; both
+        messages have the command to run.
         """
         command = index_command(self.folder, self.place, model.option)
         if model.name not in self.variants:
             there = clean(", ".join(self.variants)) or "none yet"
-            raise MissingFileError(f"{self.place} has no index by {model.label} (there are: {there}): run `{command}`")
+            raise MissingFileError(f"{self.place} has no index for {model.label} (found: {there}): run `{command}`")
         path = tracks_path(self.place, model.name)
         try:
             return require_model(open_index(path, f"run `{command}`"), model, path)
@@ -71,20 +71,20 @@ class Library:
 
 
 def is_library(path: Path) -> bool:
-    """Return whether `path` is what `index` makes."""
+    """Return whether `path` is a library written by `index`."""
     return (path / NAME).is_file() or (path / FORMER_NAME).is_file()
 
 
 def open_library(path: Path) -> Library:
-    """Return the library at `path`; raise as `read_contents` does. The music itself need not be there."""
+    """Return the library at `path`; raise as `read_contents` does. The music folder need not exist."""
     contents = read_contents(path)
     return Library(path, Path(contents.folder), tuple(contents.variants), clean(path.resolve().name))
 
 
 def read_contents(path: Path) -> Contents:
-    """Return what library.json says.
+    """Return the contents of library.json.
 
-    Raises `MissingFileError` when it is missing or damaged, `ModelError` when another version wrote it.
+    Raises `MissingFileError` if it is missing or damaged, `ModelError` if another version wrote it.
     """
     file = path / (FORMER_NAME if (path / FORMER_NAME).is_file() and not (path / NAME).is_file() else NAME)
     advice = f"remove {path} and run `{index_command(Path('FOLDER'), path)}` again"
@@ -106,7 +106,7 @@ def read_contents(path: Path) -> Contents:
 
 
 def write_contents(place: Path, folder: Path, variants: dict[str, str]) -> None:
-    """Write library.json, unless it says so already."""
+    """Write library.json, unless it is unchanged."""
     contents = Contents(FORMAT, str(folder), variants)
     if not (place / NAME).is_file() or read_contents(place) != contents:
         remove_strays(place / NAME)
@@ -115,33 +115,33 @@ def write_contents(place: Path, folder: Path, variants: dict[str, str]) -> None:
 
 
 def tracks_path(place: Path, variant: str) -> Path:
-    """Return where the index by a variant's model lies."""
+    """Return the path of the index for a variant's model."""
     return place / "tracks" / f"{variant}.parquet"
 
 
 def index_place(base: Path, folder: Path) -> Path:
-    """Return where below `base` the library of the music in `folder` lies when no place was named."""
+    """Return the default path, below `base`, of the library of the music in `folder`."""
     resolved = folder.resolve()
     name = re.sub(r"[^\w-]+", "-", resolved.name).strip("-")[:NAME_CHARS] or "music"
     return base / f"{name}-{hashlib.sha256(bytes(resolved)).hexdigest()[:DIGEST_CHARS]}"
 
 
 def index_command(folder: Path, place: Path, option: str = "") -> str:
-    """Return the command that makes or renews a library, fit for a terminal whatever the folder is called."""
+    """Return the command that creates or updates a library, quoted, and safe to print for any folder name."""
     command = f"python -m pipeline index {shlex.quote(str(folder))} --out {shlex.quote(str(place))} {option}".rstrip()
     return command if command.isprintable() else clean(command, COMMAND_CHARS)
 
 
 def file_of(folder: Path, path: str) -> Path | None:
-    """Return the audio file that a table calls `path`, resolved; None when that is no file, or none below `folder`.
+    """Return the audio file at `path` of a table, resolved; None if it is not a file below `folder`.
 
-    Refused are absolute paths, any `..`, links that lead out of the folder, and what is not named as audio is.
+    Absolute paths, any `..`, links out of the folder, and names without an audio suffix are refused.
     """
     try:
         inside = folder.resolve()
         found = (inside / path).resolve()
         is_there = found.is_file()
-    except (OSError, ValueError, RuntimeError):  # a byte 0, a name that is too long, links in a circle
+    except (OSError, ValueError, RuntimeError):  # a null byte, a name that is too long, circular links
         return None
     named = Path(path)
     honest = not named.is_absolute() and ".." not in named.parts and is_audio(named.name)

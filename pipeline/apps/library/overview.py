@@ -1,4 +1,4 @@
-"""What a library holds, file by file: how much, in which formats, what was left out and why, what is there twice."""
+"""Overview of a library's files: sizes, formats, skipped files with reasons, duplicates."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from pipeline.apps.library.duplicates import read_duplicates
 from pipeline.apps.library.table import OK, PENDING, read_files
 from pipeline.apps.recommend.formats import FORMULA, plain
 
-SHOWN = 200  # files of a list, unless it is saved
+SHOWN = 200  # entries of a list, except in exports
 
 List = Literal["all", "skipped", "duplicates"]
 COLUMNS: dict[List, tuple[str, ...]] = {
@@ -22,7 +22,7 @@ COLUMNS: dict[List, tuple[str, ...]] = {
 
 
 def overview_of(place: Path) -> dict[str, Any]:
-    """Return what the library at `place` holds; nothing of one that was never indexed.
+    """Return the overview of the library at `place`, empty if it was never indexed.
 
     Lists have at most `SHOWN` entries.
     """
@@ -48,7 +48,7 @@ def overview_of(place: Path) -> dict[str, Any]:
 
 
 def formats_of(paths: Sequence[str]) -> list[dict[str, Any]]:
-    """Return how many of the files at `paths` are of each format, by their suffixes; the most come first."""
+    """Return the number of files at `paths` by format (suffix), most frequent first."""
     counts = Counter(PurePosixPath(path).suffix.lower().removeprefix(".") for path in paths)
     return [{"format": name, "files": count} for name, count in counts.most_common()]
 
@@ -59,7 +59,7 @@ def hours(seconds: float) -> float:
 
 
 def files_csv(place: Path, which: List) -> str:
-    """Return a list of the files of the library at `place` as CSV, with a row for each file."""
+    """Return a list of files of the library at `place` as CSV, one row per file."""
     rows = read_files(place)
     if which == "skipped":
         rows = [row for row in rows if row["status"] not in (OK, PENDING)]
@@ -78,7 +78,7 @@ def files_csv(place: Path, which: List) -> str:
 
 
 def _cell(value: Any) -> Any:
-    """Return a value for a spreadsheet, in which no text is a formula."""
+    """Return a value for a spreadsheet; texts that look like formulas are escaped."""
     if not isinstance(value, str):
         return value
     text = plain(value)

@@ -1,4 +1,4 @@
-"""Which folder is indexed, and where to: refused at once where something else would be harmed."""
+"""Check the music folder and the library folder, so that nothing else is overwritten."""
 
 from pathlib import Path
 
@@ -10,39 +10,37 @@ PATH_CHARS = 5000
 
 
 def music_folder(folder: Path) -> Path:
-    """Return the folder of music, resolved; raise `MissingFileError` when it is none."""
+    """Return the music folder, resolved; raise `MissingFileError` if it is not a folder."""
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
-        raise MissingFileError(f"FOLDER: {folder} {what}; name the folder that your music is in")
+        raise MissingFileError(f"FOLDER: {folder} {what}; expected a folder of music")
     return _written(folder.resolve(), "FOLDER")
 
 
 def library_folder(out: Path, folder: Path) -> Path:
-    """Return where the library of `folder` is written, resolved; nothing is made yet.
+    """Return the resolved path for the library of `folder`; nothing is created yet.
 
-    Raises `ModelError` for a place that is, or lies in, a file, holds something else, or is the library of another
-    folder; as `read_contents` does for one that is damaged.
+    Raises `ModelError` for a path that is a file or inside a file, a folder with other contents, or the library of
+    another folder; raises as `read_contents` for a damaged library.
     """
     place = _written(out.resolve(), "--out")
     file = next((path for path in (place, *place.parents) if path.exists() and not path.is_dir()), None)
     if file:
-        raise ModelError(f"--out: {out} cannot be a folder, {file} is a file; name another place")
+        raise ModelError(f"--out: {out} cannot be a folder, {file} is a file; choose another folder")
     if is_library(place):
         owner = read_contents(place).folder
         if owner != str(folder):
             raise ModelError(
-                f"--out: {out} is the library of {clean(owner, PATH_CHARS)}, not of {folder}; name another place, or "
-                "remove it first"
+                f"--out: {out} is the library of {clean(owner, PATH_CHARS)}, not of {folder}; choose another folder, "
+                "or remove it first"
             )
     elif place.is_dir() and any(place.iterdir()):
-        raise ModelError(
-            f"--out: {out} is not empty and no library, so nothing is written into it; name a new or empty folder"
-        )
+        raise ModelError(f"--out: {out} is not empty and not a library; choose a new or empty folder")
     return place
 
 
 def _written(path: Path, what: str) -> Path:
-    """Return `path`, which library.json has to hold."""
+    """Return `path`; raise `ModelError` if it cannot be stored in library.json."""
     try:
         str(path).encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""How far the indexing of a library has come: on the terminal, and for whoever else wants to know."""
+"""Progress of indexing, on the terminal and through a callback."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from typing import Literal
 from tqdm import tqdm
 
 Step = Literal["reading", "decoding", "embedding"]
-Report = Callable[[Step, str, int, int], None]  # takes step, label, and how many files are done of how many
+Report = Callable[[Step, str, int, int], None]  # step, label, files done, files in total
 
 
 def unreported(step: Step, label: str, done: int, total: int) -> None:
@@ -16,7 +16,7 @@ def unreported(step: Step, label: str, done: int, total: int) -> None:
 
 @contextmanager
 def progress(report: Report, step: Step, label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yield the function to call with how many more files are done; a terminal shows `label` with a bar."""
+    """Yield a function to call with the number of further files done; on a terminal, show a bar with `label`."""
     done = 0
 
     def update(count: int) -> None:

@@ -1,6 +1,6 @@
-"""From a file to what the models of one kind of audio features read. The settings are a model's own, not today's.
+"""The recipe from a file to a model's audio features, with the settings of the model, not those of `params.yaml`.
 
-Models that were trained on other features have another recipe; what it makes is kept by all that it depends on.
+Models trained on different features have different recipes; results are cached by everything that a recipe depends on.
 """
 
 import json
@@ -35,37 +35,37 @@ from pipeline.params import Params
 from pipeline.store.audio_table import window_starts
 from pipeline.store.cache import versions
 
-VERSION = 4  # raise when the same file would give other segments or tags, which are kept by it
-ORIGIN_KEYS = ("encoder", "revision", "width")  # of a spec: where it came from, not what it computes
+VERSION = 4  # of the cache; increase when the same file would give different segments or tags
+ORIGIN_KEYS = ("encoder", "revision", "width")  # of a spec: the source of an encoder, not what it computes
 
-# Of int16 samples [t] of each segment: its features, and the probabilities of tags of the music by name.
+# From int16 samples [t] of each segment to its features, and the probabilities of its music tags by name.
 Extract = Callable[[Sequence[np.ndarray]], list[tuple[np.ndarray, dict[str, float]]]]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a file is cut, and what is computed of each segment."""
+    """How a file is cut, and the features computed for each segment."""
 
-    spec: dict[str, Any]  # of the features, as the model's config has it, but for the precision, which is that here
+    spec: dict[str, Any]  # of the features, from the model's config, except for the precision, which is this machine's
     audio: LogMelFeatures | WindowFeatures
     cutting: Cutting
     sound: SoundFeatures
-    loaded: AudioEncoder | None = None  # of a joint encoder, which is loaded as a whole
+    loaded: AudioEncoder | None = None  # of a joint encoder, whose towers are loaded together
 
     @property
     def is_log_mel(self) -> bool:
-        """Whether the features are frames and not the vectors of a pretrained encoder."""
+        """Whether the features are log-mel frames, not vectors of a pretrained encoder."""
         return is_log_mel(self.spec["encoder"])
 
     @property
     def music_tags(self) -> list[str]:
-        """The names of the tags that the encoder gives; none where it does not tag."""
+        """The names of the encoder's tags; empty if it has none."""
         tags = tags_of(self.spec["encoder"])
         return list(by_name(tags, np.zeros(len(tags))))
 
     @property
     def about(self) -> dict[str, Any]:
-        """All that segments and features depend on beside the file."""
+        """Everything that segments and features depend on, except for the file."""
         return {
             "version": VERSION,
             "spec": self.spec,
@@ -76,7 +76,7 @@ class Recipe:
 
 
 def recipe_of(model: Model, params: Params) -> Recipe:
-    """Return the recipe that `model` needs on this machine; raise `ModelError` when it is none of this version."""
+    """Return the recipe of `model` on this machine; raise `ModelError` if the model is from another version."""
     if isinstance(model, ZeroShot):
         audio = model.encoder.audio
         cutting = cutting_of(params.segment, audio.sample_rate, params.recommend.max_track_seconds)
@@ -86,16 +86,16 @@ def recipe_of(model: Model, params: Params) -> Recipe:
         features = audio_features_of(spec)
         cutting = cutting_of(params.segment, spec["sample_rate"], params.recommend.max_track_seconds)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{model.folder} does not hold a model of this version ({error}): run `dvc repro`") from None
-    if isinstance(features, WindowFeatures):  # on another device than trained on, the same vectors but for rounding
+        raise ModelError(f"{model.folder} has no model of this version ({error}): run `dvc repro`") from None
+    if isinstance(features, WindowFeatures):  # the vectors differ between devices by rounding only
         spec |= {PRECISION: precision_of(choose_device(params.machine.device))}
     return Recipe(spec, features, cutting, params.features.sound)
 
 
 def load_encoder(recipe: Recipe, device: torch.device, batch_size: BatchSize) -> AudioEncoder | None:
-    """Return the pretrained encoder of a recipe, None where it is the spectrogram; one that is loaded as it is.
+    """Return the pretrained encoder of a recipe, or None if it uses spectrograms.
 
-    Raises `ModelError` when it cannot be loaded, or computes something else than what the models were trained on.
+    Raises `ModelError` if it cannot be loaded, or computes other features than the models were trained on.
     """
     if recipe.loaded is not None:
         return recipe.loaded
@@ -108,16 +108,16 @@ def load_encoder(recipe: Recipe, device: torch.device, batch_size: BatchSize) ->
         if name not in ORIGIN_KEYS and found.get(name) != value:
             raise ModelError(
                 f"features.audio: the model was trained on {recipe.spec['encoder']!r} with {name} {value!r}, here it "
-                f"is {found.get(name)!r}: run `dvc repro` to train again, or install what it was trained with"
+                f"is {found.get(name)!r}: run `dvc repro` to train again, or install the version it was trained with"
             )
     return encoder
 
 
 def extractor(recipe: Recipe, encoder: AudioEncoder | None) -> Extract:
-    """Return the function from segments to the features [steps, width] of each, as stored, and its tags."""
+    """Return the function from segments to the features [steps, width], as stored, and tags of each."""
     if isinstance(recipe.audio, LogMelFeatures):
         return partial(_frames, LogMel(recipe.audio))
-    assert encoder is not None, "`load_encoder` gives one"
+    assert encoder is not None, "`load_encoder` returns one"
     return partial(_vectors, recipe.audio, encoder)
 
 
@@ -128,7 +128,7 @@ def _frames(log_mel: LogMel, segments: Sequence[np.ndarray]) -> list[tuple[np.nd
 def _vectors(
     audio: WindowFeatures, encoder: AudioEncoder, segments: Sequence[np.ndarray]
 ) -> list[tuple[np.ndarray, dict[str, float]]]:
-    """Return one vector per window of the grid that `pipeline.features.audio_windows` lays."""
+    """Return one vector per window, on the same grid as `pipeline.features.audio_windows`."""
     length, hop = (round(s * encoder.sample_rate) for s in (audio.window_seconds, audio.window_hop_seconds))
     windows, ends = [], []
     for samples in segments:

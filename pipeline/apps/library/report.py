@@ -1,4 +1,4 @@
-"""What came out, and how `index` says it. Names come from strangers: nothing in them acts on the terminal."""
+"""The summary of an indexing run, and its report on the terminal. Names are untrusted, and cleaned before printing."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -15,12 +15,12 @@ from pipeline.apps.recommend.trained import Model
 from pipeline.core.tables import count_by_status
 from pipeline.core.variants import FILM_PARTS
 
-LISTED = 20  # files that cannot be used
+LISTED = 20  # unusable files
 ASKED = {"tags": '--tags "..."', "plot": "--plot FILE", "image": "--image FILE"}  # options of `recommend`
 
 
 class Changes(NamedTuple):
-    """How many files are not as the last run left them."""
+    """Numbers of files by their change since the last run."""
 
     new: int
     changed: int
@@ -30,21 +30,21 @@ class Changes(NamedTuple):
 
 @dataclass(frozen=True)
 class Summary:
-    """What came out."""
+    """The result of an indexing run."""
 
     folder: Path  # of the music
     rows: list[Row]  # of `files.parquet`
     changes: Changes
     segments: dict[str, int]  # in the index of each model
     labels: dict[str, str]  # of each model
-    option: str  # of `recommend`, for them to answer
-    needs: tuple[str, ...]  # what the least demanding model wants to know of a film
+    option: str  # of `recommend`, to select these models
+    needs: tuple[str, ...]  # inputs of the model with the fewest
     duplicates: Duplicates
-    quality: str  # how well the best of the models finds music, as far as that is known
+    quality: str  # sentences on the metrics of the best model
 
 
 def changes_of(rows: Sequence[Row], before: Mapping[str, Row]) -> Changes:
-    """Return what has changed; `before` are the files of the last run by path."""
+    """Return the changes; `before` has the files of the last run by path."""
     known = {path: row for path, row in before.items() if row["status"] != PENDING}
     there = [row for row in rows if row["path"] in known]
     unchanged = sum(is_unchanged(row, known) for row in there)
@@ -60,7 +60,7 @@ def summary_of(
     models: Sequence[Model],
     duplicates: Duplicates,
 ) -> Summary:
-    """Return what came out; `before` are the files of the last run by path."""
+    """Return the result of a run; `before` has the files of the last run by path."""
     parts = list(ASKED)
     return Summary(
         folder=folder,
@@ -76,23 +76,23 @@ def summary_of(
 
 
 def quality_of(models: Sequence[Model]) -> str:
-    """Return how well the best of `models` finds music that it was not trained on, in sentences."""
+    """Return sentences on the test metrics of the best of `models`."""
     known = [(figures, model) for model in models if (figures := model.figures_of(FILM_PARTS)) and figures.in_words]
     if not known:
-        return "How well it finds music that it was not trained on has not been measured here."
+        return "Retrieval quality has not been measured here."
     figures, model = max(known, key=lambda pair: pair[0].recall)
-    best = ", the best of these," if len(models) > 1 else ""
-    return f"How well {model.label}{best} finds music: {figures.in_words}. Other music may differ."
+    best = " (the best of these)" if len(models) > 1 else ""
+    return f"Retrieval quality of {model.label}{best}: {figures.in_words}. Results for other music may differ."
 
 
 def report(summary: Summary, out: Path) -> list[str]:
-    """Return the lines on a library at `out`, as the user named it."""
+    """Return the lines of the report on a library at `out`, the path given by the user."""
     rows, changes = summary.rows, summary.changes
     usable = sum(row["status"] == OK for row in rows)
     by_count: dict[int, list[str]] = {}
     for name, count in summary.segments.items():
         by_count.setdefault(count, []).append(clean(summary.labels[name]))
-    segments = "; ".join(f"{count} segments by {', '.join(names)}" for count, names in by_count.items())
+    segments = "; ".join(f"{count} segments for {', '.join(names)}" for count, names in by_count.items())
     lines = [
         clean(str(summary.folder)),
         f"  audio files: {len(rows)} ({count_by_status(rows)})",
@@ -102,17 +102,17 @@ def report(summary: Summary, out: Path) -> list[str]:
     ]
     if repeats := summary.duplicates.repeats:
         place = clean(str(out / DUPLICATES))
-        lines.append(f"  duplicates: {repeats} files hold music of others, by content or by sound: {place} lists them")
+        lines.append(f"  duplicates: {repeats} files have the same music as others, by content or sound; see {place}")
     if usable < len(rows):
-        lines += [f"Not in the library: {len(rows) - usable}", *troubles(rows, out)]
+        lines += [f"Skipped files: {len(rows) - usable}", *troubles(rows, out)]
     lines.append(clean(summary.quality))
     given = " ".join([summary.option] * bool(summary.option) + [ASKED[part] for part in summary.needs])
     return [*lines, "Search it:", f"  python -m pipeline recommend --library {shlex.quote(str(out))} {given}"]
 
 
 def troubles(rows: Sequence[Row], out: Path) -> list[str]:
-    """Return a line for each file that is not ok, at most `LISTED`, and where the others stand."""
+    """Return one line per file that is not ok, at most `LISTED`, and where the others are listed."""
     wrong = [row for row in rows if row["status"] != OK]
     lines = [f"  {clean(row['path'])}: {row['status']}, {clean(row['reason'])}" for row in wrong[:LISTED]]
     rest = len(wrong) - LISTED
-    return [*lines, f"  ... and {rest} more: {clean(str(out / NAME))} lists all"] if rest > 0 else lines
+    return [*lines, f"  ... and {rest} more; see {clean(str(out / NAME))}"] if rest > 0 else lines

@@ -1,6 +1,6 @@
-"""The segments of a file of music: decoded, cut by the rule of the corpus, silence left out. One is held at a time.
+"""Cut a file of music into segments by the rules of the corpus, omitting silent ones. Only one is in memory at a time.
 
-A file that is too short for a segment is one segment all the same when it has `MIN_SECONDS`.
+A file too short for a full segment is one segment if it has at least `MIN_SECONDS`.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ MIN_SECONDS = 1.0
 
 
 class UnusableError(Exception):
-    """A file has no segments; becomes a row of this status: corrupt, silent, too_long, too_short or unreadable."""
+    """A file without segments; its row gets the status: corrupt, silent, too_long, too_short or unreadable."""
 
     def __init__(self, status: str, reason: str) -> None:
         super().__init__(reason)
@@ -31,7 +31,7 @@ class UnusableError(Exception):
 
 @dataclass(frozen=True)
 class Cutting:
-    """The settings of the section `segment` that segments depend on, at the sample rate of a model's features."""
+    """The settings of the section `segment` that affect segments, and the sample rate of a model's features."""
 
     seconds: float
     hop_seconds: float
@@ -43,7 +43,7 @@ class Cutting:
 
 
 def cutting_of(segment: Segment, sample_rate: int, max_seconds: float) -> Cutting:
-    """Return the settings for files of up to `max_seconds`, decoded at `sample_rate` Hz, which no MP3 has to hold."""
+    """Return the settings for files of up to `max_seconds`, decoded at `sample_rate` Hz; not limited to MP3's rates."""
     names = ("seconds", "hop_seconds", "min_seconds", "rest", "silence_lufs")
     chosen = {name: getattr(segment, name) for name in names}
     return Cutting(**chosen, sample_rate=sample_rate, max_seconds=max_seconds)
@@ -52,10 +52,10 @@ def cutting_of(segment: Segment, sample_rate: int, max_seconds: float) -> Cuttin
 def cut_file(
     path: Path, cutting: Cutting, keep: Callable[[int, np.ndarray], None], peaks: Peaks | None = None
 ) -> float:
-    """Call `keep(start, samples)` with each segment, int16 [t], in order; return the seconds of the file.
+    """Call `keep(start, samples)` with each segment, int16 [t], in order; return the length of the file in seconds.
 
-    `peaks` take in all of it. Raises `UnusableError` for a file without segments, also after some were kept: one that
-    turns out too long.
+    All samples are added to `peaks`. Raises `UnusableError` for a file without segments, or, possibly after some calls
+    of `keep`, for one that is too long.
     """
     rate = cutting.sample_rate
     stream = Stream(_blocks(path, cutting, peaks))
@@ -72,10 +72,10 @@ def cut_file(
     if kept:
         return seconds
     if not stream.end:
-        raise UnusableError("corrupt", "nothing in it can be decoded")
+        raise UnusableError("corrupt", "no audio can be decoded")
     if silent:
         raise UnusableError("silent", silent)
-    raise UnusableError("too_short", f"{seconds:.2f} s are less than {MIN_SECONDS:g} s")
+    raise UnusableError("too_short", f"{seconds:.2f} s, the minimum is {MIN_SECONDS:g} s")
 
 
 def _blocks(path: Path, cutting: Cutting, peaks: Peaks | None) -> Iterator[np.ndarray]:
@@ -85,14 +85,14 @@ def _blocks(path: Path, cutting: Cutting, peaks: Peaks | None) -> Iterator[np.nd
             left -= len(block)
             if left < 0:
                 most = cutting.max_seconds
-                raise UnusableError("too_long", f"it has more than {most:g} s (recommend.max_track_seconds)")
+                raise UnusableError("too_long", f"more than {most:g} s (recommend.max_track_seconds)")
             if peaks:
                 peaks.add(block)
             yield block
     except NotAudioError as error:
         raise UnusableError("corrupt", str(error)) from None
     except OSError as error:
-        raise UnusableError("unreadable", f"it cannot be read ({error.strerror})") from None
+        raise UnusableError("unreadable", f"cannot be read ({error.strerror})") from None
 
 
 def _silence(samples: np.ndarray, cutting: Cutting) -> str:

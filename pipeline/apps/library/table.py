@@ -1,8 +1,7 @@
-"""The files of a library: `files.parquet`, one row per file in the order of their paths.
+"""The files of a library: `files.parquet`, one row per file, sorted by path.
 
-`status` is `ok` or one word for why a file has no segments (`walk`, `segments`), and
-`pending` for one that a run that was killed had not come to. A text that is not known is empty, a number that is not
-known is null.
+`status` is `ok`, the reason why a file has no segments (`walk`, `segments`), or `pending` for a file that a killed run
+did not reach. Unknown texts are empty, unknown numbers null.
 """
 
 import logging
@@ -22,12 +21,12 @@ NAME = "files.parquet"
 OK, PENDING = "ok", "pending"
 FILES = pa.schema(
     [
-        ("path", pa.string()),  # below the folder, parted by /
+        ("path", pa.string()),  # relative to the folder, with /
         *OUTCOME,
         ("bytes", pa.int64()),
-        ("modified_ns", pa.int64()),  # since 1970, of the content; a year beyond 2262 is 2262
-        ("changed_ns", pa.int64()),  # of content or attributes, which no tag editor can set back
-        ("sha256", pa.string()),  # of the content; empty where it could not be read
+        ("modified_ns", pa.int64()),  # since 1970; at most in the year 2262
+        ("changed_ns", pa.int64()),  # of content or attributes; tag editors cannot reset it
+        ("sha256", pa.string()),  # of the content; empty if unreadable
         ("seconds", pa.float64()),  # decoded
         ("title", pa.string()),
         ("artist", pa.string()),
@@ -46,15 +45,15 @@ Row = dict[str, Any]
 
 
 def row_of(path: str, **known: Any) -> Row:
-    """Return a row; what is not `known` is empty or null."""
+    """Return a row; values that are not `known` are empty or null."""
     texts = {field.name: "" for field in FILES if field.type == pa.string()}
     return dict.fromkeys(FILES.names) | texts | {"path": path, "segments": 0} | known
 
 
 def with_facts(row: Row, facts: Row, folder: str) -> Row:
-    """Return a row with what was found in its file: status, length, tags, segments.
+    """Return a row with the facts of its file: status, length, tags, segments.
 
-    A file without a title gets its own name, one without an album that of its folder (`album_of`).
+    Without a title tag, the title is the file's name; without an album tag, the album is its folder (`album_of`).
     """
     tags = facts["tags"]
     return row | {
@@ -70,10 +69,10 @@ def with_facts(row: Row, facts: Row, folder: str) -> Row:
 
 
 def album_of(path: str, folder: str) -> str:
-    """Return what the album of the file at `path` below the library's `folder` is called; empty where nothing says so.
+    """Return the album of the file at `path` below the music folder named `folder`; empty if unknown.
 
-    That is its folder; of one of a disc or a format (`CD 1`, `FLAC`) what that lies in, `folder` only if it has discs.
-    Files that lie loose in `folder` are of no album: it is called what the whole library is.
+    It is the name of the file's folder; for folders of a disc or a format (`CD 1`, `FLAC`) that of the folder above,
+    which is `folder` only if it has discs. Files directly in `folder` have no album, since it is the whole library.
     """
     above = PurePosixPath(path).parts[:-1]
     discs = [name for name in above if DISC.fullmatch(name)]
@@ -82,17 +81,17 @@ def album_of(path: str, folder: str) -> str:
 
 
 def read_files(out: Path) -> list[Row]:
-    """Return the rows that the last run left; none where there was none, or where the table is damaged."""
+    """Return the rows of the last run; empty if there was none, or the table is damaged."""
     if not (out / NAME).is_file():
         return []
     try:
         return read_table(out / NAME, FILES, "")
     except MissingFileError:
-        log.warning("%s cannot be read: every file is read again", out / NAME)
+        log.warning("%s cannot be read: all files are read again", out / NAME)
         return []
 
 
 def write_files(out: Path, rows: list[Row]) -> None:
-    """Write `rows` whole, unless they are there already."""
+    """Write `rows`, unless they are unchanged."""
     if rows != read_files(out):
         write_table(out / NAME, rows, FILES)

@@ -1,8 +1,7 @@
-"""What a file says of itself: title, artist, album and year, out of strangers' hands.
+"""Metadata tags of a file: title, artist, album and year. They are untrusted.
 
-Texts are on one line, without control characters, marks of direction and halves of characters, and not longer than
-`MAX_CHARS`, with their accents composed (NFC). Tags that are not UTF-8 are read as Windows-1252, which holds Latin-1's
-letters.
+Texts are on one line, without control characters, direction marks and surrogates, at most `MAX_CHARS` long, and in NFC.
+Tags that are not UTF-8 are read as Windows-1252, which includes the letters of Latin-1.
 """
 
 import re
@@ -16,7 +15,7 @@ from pipeline.media.audio import NotAudioError
 from pipeline.media.sandbox import metadata
 
 MAX_CHARS = 300
-NAMES = {  # of the tags, in small letters, the first that is there; AVI calls an album a product
+NAMES = {  # names of each tag in lower case, first match wins; AVI calls an album a product
     "title": ("title",),
     "artist": ("artist", "album_artist", "performer", "author"),
     "album": ("album", "product"),
@@ -26,20 +25,20 @@ YEAR = re.compile(r"(?<!\d)([12]\d{3})((0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(\d{6
 
 
 def clean(text: str, most: int = MAX_CHARS) -> str:
-    """Return `text` on one line without what could act on a terminal or a page, cut to `most` characters."""
+    """Return `text` on one line without control characters, cut to `most` characters."""
     line = plain(text)
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
 def named(text: str) -> str:
-    """Return a name as it is kept and compared: `clean`, in NFC, since macOS and zip files take accents apart."""
+    """Return a name for storage and comparison: `clean`, in NFC, since macOS and zip files decompose accents."""
     return clean(unicodedata.normalize("NFC", text))
 
 
 def tags_of(path: Path) -> dict[str, Any]:
-    """Return those of title, artist, album and year that the file at `path` tells of itself.
+    """Return the title, artist, album and year in the metadata of the file at `path`, as far as present.
 
-    A file that cannot be read tells nothing.
+    Empty for an unreadable file.
     """
     try:
         found = {name: _decoded(text) for name, text in metadata(path).items()}
@@ -56,7 +55,7 @@ def _first(found: Mapping[str, str], names: tuple[str, ...]) -> str:
 
 
 def _decoded(text: str) -> str:
-    """Return a tag whose bytes were no UTF-8, and came as halves of characters, by the other encoding."""
+    """Return a tag; one with surrogates, from bytes that are not UTF-8, is decoded as Windows-1252."""
     if not any("\udc80" <= c <= "\udcff" for c in text):
         return text
     return text.encode("utf-8", "surrogateescape").decode("cp1252", "replace")

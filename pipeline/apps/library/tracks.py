@@ -1,7 +1,7 @@
-"""The tables that are searched: `tracks/<variant>.parquet`, one row per segment, in the order of files and segments.
+"""The indexes of a library: `tracks/<variant>.parquet`, one row per segment, in the order of files and segments.
 
-A table's metadata say by which weights it was made (`model`), of which features (`audio`), and of which files with
-which tags (`files`): where all of that is as it was, the table is left alone.
+The metadata have digests of the weights (`model`), the features (`audio`), and the files with their tags (`files`); if
+these are unchanged, the table is not rewritten.
 """
 
 import hashlib
@@ -34,9 +34,9 @@ def write_tracks(
     features: FeatureCache,
     vectors: FeatureCache,
 ) -> int:
-    """Write the index by `model` of the files of `rows` that are ok, unless it is there; return its number of segments.
+    """Write the index for `model` of the usable files in `rows`, unless it is up to date; return its segment count.
 
-    `facts` tell by digest where a file's segments lie, `features` hold what they sound like, `vectors` are their
+    `facts` has the positions of each file's segments by digest, `features` their audio descriptors, `vectors` their
     embeddings.
     """
     usable = [row for row in rows if row["status"] == OK]
@@ -58,7 +58,7 @@ def write_tracks(
 
 
 def keep_only(place: Path, models: Sequence[Model]) -> None:
-    """Remove the tables of all models but these."""
+    """Remove the tables of all other models."""
     kept = {tracks_path(place, model.name) for model in models}
     for path in (place / "tracks").glob("*.parquet"):
         if path not in kept:
@@ -88,7 +88,7 @@ def _tracks(rows: Sequence[Row], facts: Mapping[str, Row], features: FeatureCach
 
 
 def _about(path: Path) -> dict[str, Any] | None:
-    """Return what the metadata of the table at `path` say of its sources; None where it is missing or damaged."""
+    """Return the sources in the metadata of the table at `path`; None if it is missing or damaged."""
     try:
         with open_parquet(path) as (_, about):
             return {name: value for name, value in about.items() if name != "digest"}

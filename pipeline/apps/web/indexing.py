@@ -67,7 +67,7 @@ def indexing_routes(site: Site, background: Background) -> APIRouter:
     )
     def begin(name: str, what: schema.Begin) -> Row:
         if _source(site, background, name) is None:
-            raise Refused(422, f"{name} cannot be indexed from here: {FIXED}")
+            raise Refused(422, f"{name} cannot be indexed here: {FIXED}")
         if what.all and not site.access.is_local:
             raise Refused(403, FAR)
         try:

@@ -48,9 +48,9 @@ def test_the_command_indexes_and_says_what_came_out(here, capsys):
         str(here / "Music"),
         "  audio files: 5 (4 ok, 1 corrupt)",
         "  since the last run: 5 new, 0 changed, 0 unchanged, 0 removed",
-        "  tracks: 4, in 4 segments by M-Words, M-Story",
-        "Not in the library: 1",
-        "  bad.mp3: corrupt, it is no audio file that can be decoded (Invalid data found when processing input)",
+        "  tracks: 4, in 4 segments for M-Words, M-Story",
+        "Skipped files: 1",
+        "  bad.mp3: corrupt, not a decodable audio file (Invalid data found when processing input)",
         quality_of([]),
         "Search it:",
         """  python -m pipeline recommend --library 'my music' --tags "...\"""",
@@ -91,7 +91,7 @@ def test_how_good_the_best_model_is_for_other_music(summary):
     figures = [Figures(0.4, 0.694, 0.251, 36, 166), Figures(0.3, 0.9, 0.251, 36, 166), Figures(0.9), None]
     models = [Trained(f"m{n}", Path("m"), ("tags",), False, of, {}, (), "0") for n, of in enumerate(figures)]
     told = quality_of(models)
-    for said in ("M-m0", "36 films", "of 166", "69%", "by chance for 25%", "Other music may differ"):
+    for said in ("M-m0", "36 test films", "of 166", "69%", "by chance: 25%", "other music may differ"):
         assert said in told
     assert "M-m1" in quality_of(models[1:2]) and "best" not in quality_of(models[1:2])
     assert quality_of(models[2:]) == summary.quality
@@ -103,8 +103,8 @@ def test_a_long_list_is_cut(summary):
     rows = [row_of(f"{number:03}.mp3", status="corrupt", reason="why") for number in range(LISTED + 5)]
     lines = report(replace(summary, rows=summary.rows + rows), Path("out"))
     assert sum("corrupt, why" in line for line in lines) == LISTED
-    assert "  ... and 5 more: out/files.parquet lists all" in lines
-    assert "  tracks: 1, in 2 segments by M-Any; 3 segments by M-Other" in lines
+    assert "  ... and 5 more; see out/files.parquet" in lines
+    assert "  tracks: 1, in 2 segments for M-Any; 3 segments for M-Other" in lines
     assert lines[-1].endswith("--library out --plot FILE --image FILE")
 
 

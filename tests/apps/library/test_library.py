@@ -47,13 +47,13 @@ def test_what_index_makes_is_a_library(place, music_made, models_made):
 def test_a_variant_that_was_not_indexed_says_which_are_and_what_to_run(place, root, music_made):
     train(root, "Still", ["image"])
     command = rf"python -m pipeline index {music_made} --out {place}"
-    with pytest.raises(MissingFileError, match=rf"no index by M-Still \(there are: Story, Words\): run `{command}`"):
+    with pytest.raises(MissingFileError, match=rf"no index for M-Still \(found: Story, Words\): run `{command}`"):
         open_library(place).index(trained_models(root)["Still"])
 
 
 def test_the_index_of_other_weights_is_refused(place, root, music_made):
     train(root, "Words", ["tags"], seed=7)
-    with pytest.raises(ModelError, match=rf"another model than M-Words .*index {music_made} --out {place}`"):
+    with pytest.raises(ModelError, match=rf"other weights .* than M-Words .*index {music_made} --out {place}`"):
         open_library(place).index(trained_models(root)["Words"])
 
 
@@ -180,9 +180,9 @@ def test_folders_that_are_refused(tmp_path, place, music_made):
     with pytest.raises(MissingFileError, match="file is a file"):
         music_folder(tmp_path / "file")
     for out in (tmp_path / "file", tmp_path / "file/below/it"):
-        with pytest.raises(ModelError, match="file is a file; name another place"):
+        with pytest.raises(ModelError, match="file is a file; choose another folder"):
             library_folder(out, music_made)
-    with pytest.raises(ModelError, match="not empty and no library"):
+    with pytest.raises(ModelError, match="not empty and not a library"):
         library_folder(music_made, music_made)
     with pytest.raises(ModelError, match=rf"library of {music_made}, not of {tmp_path}"):
         library_folder(place, tmp_path)

@@ -33,7 +33,7 @@ def test_folder_of_music_is_indexed_first(tmp_path, params, monkeypatch):
     (library,) = recommender.libraries.values()
     assert library.folder == tmp_path
     assert library.place.is_relative_to(tmp_path / "data/libraries")
-    with pytest.raises(ModelError, match="--library: nothing is neither a folder of music nor what `index` made"):
+    with pytest.raises(ModelError, match="--library: nothing is neither a folder of music nor the index of one"):
         add_libraries(recommender, tmp_path, params, [Path("nothing")])
 
 

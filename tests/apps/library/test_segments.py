@@ -62,7 +62,7 @@ def test_a_file_that_is_too_short_for_a_segment_is_one_all_the_same(tmp_path, cu
     found, _ = heard(tmp_path / "a.mp3", cutting)
     assert [(start, len(samples)) for start, samples in found] == [(0, round(1.5 * RATE))]
     write_mp3(tmp_path / "a.mp3", music(1, 0.7), RATE, 96000)
-    assert reason(tmp_path / "a.mp3", cutting) == ("too_short", "0.70 s are less than 1 s")
+    assert reason(tmp_path / "a.mp3", cutting) == ("too_short", "0.70 s, the minimum is 1 s")
     write_mp3(tmp_path / "a.mp3", music(1, 0.05), RATE, 96000)
     assert reason(tmp_path / "a.mp3", cutting)[0] == "too_short"
 
@@ -95,7 +95,7 @@ def test_a_file_that_is_too_long_is_left_in_the_middle(lossless, cutting, monkey
     monkeypatch.setattr(segments, "mono", counted)
     assert reason(lossless, replace(cutting, max_seconds=4.0)) == (
         "too_long",
-        "it has more than 4 s (recommend.max_track_seconds)",
+        "more than 4 s (recommend.max_track_seconds)",
     )
     assert sum(read) < 9 * RATE
     heard(lossless, replace(cutting, max_seconds=SECONDS))

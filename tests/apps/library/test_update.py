@@ -513,7 +513,7 @@ def test_the_library_may_lie_in_the_folder(root, settings, folder):
 def test_folders_without_music(root, settings, tmp_path, out):
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty/notes.txt").write_text("x")
-    with pytest.raises(StageError, match=r"empty holds no audio file; they are known by .*\.mp3"):
+    with pytest.raises(StageError, match=r"empty has no audio files; allowed are .*\.mp3"):
         update_library(root, settings, tmp_path / "empty", out, None)
     assert not out.exists()
     (tmp_path / "empty/bad.mp3").write_text("x")
@@ -528,7 +528,7 @@ def test_music_that_is_gone_does_not_empty_its_library(update, known, folder):
     before = tables(known)
     for path in folder.rglob("*.mp3"):
         path.unlink()
-    with pytest.raises(StageError, match="no audio file"):
+    with pytest.raises(StageError, match="no audio files"):
         update()
     assert tables(known) == before
 
@@ -548,5 +548,5 @@ def test_a_model_of_other_sounds_is_refused(root, update):
         update()
     del found["features"]["audio"]["n_mels"]
     config.write_text(json.dumps(found))
-    with pytest.raises(ModelError, match="does not hold a model of this version"):
+    with pytest.raises(ModelError, match="has no model of this version"):
         update()

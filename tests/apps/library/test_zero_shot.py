@@ -96,7 +96,7 @@ def by_hand(encoder, path):
 def test_index_holds_the_vectors_of_each_segments_windows(here, capsys):
     assert index() == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "  tracks: 4, in 6 segments by encoder" in lines
+    assert "  tracks: 4, in 6 segments for encoder" in lines
     assert lines[-1].startswith('  python -m pipeline recommend --library own --zero-shot encoder --tags "..."')
     assert {path.name for path in here.iterdir()} == {
         *("params.yaml", "Music", "encoder", "plot.txt", "poster.png"),
@@ -188,7 +188,7 @@ def test_libraries_of_other_models_are_refused_with_what_to_run(here, tiny, mode
     index()
     shutil.copytree(tiny("joint_gemma"), here / "another")
     found = refusal(capsys, *asked, "--zero-shot", "another")
-    assert "no index by another (there are: encoder)" in found
+    assert "no index for another (found: encoder)" in found
     assert f"index {here / 'Music'} --out own --zero-shot another" in found
     weights = load_file(here / "encoder/model.safetensors")
     name = "audio_projection.linear2.weight"
@@ -196,7 +196,7 @@ def test_libraries_of_other_models_are_refused_with_what_to_run(here, tiny, mode
     found = refusal(capsys, *asked, "--zero-shot", "encoder")
     assert "own/tracks/encoder.parquet was made with other weights" in found
     shutil.copytree(models_made / "models", here / "models")
-    assert "no index by M-Words (there are: encoder)" in refusal(capsys, *asked)
+    assert "no index for M-Words (found: encoder)" in refusal(capsys, *asked)
 
 
 @only("joint_clap")

@@ -31,7 +31,7 @@ def test_from_a_folder_to_a_library_that_is_searched(world):
     began = world.begin()
     assert (began.status_code, began.json()["state"]) == (202, "waiting")
     again = world.begin()
-    assert (again.status_code, again.json()) == (409, {"error": "Music is being indexed: wait until it is done"})
+    assert (again.status_code, again.json()) == (409, {"error": "Music is being indexed: wait until it has finished"})
     assert [library["name"] for library in world.get("libraries").json()] == ["films"]
     assert world.until_done()["state"] == "done"
     assert [library["name"] for library in world.get("libraries").json()] == ["Music", "films"]

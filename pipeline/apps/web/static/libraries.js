@@ -1,21 +1,21 @@
-// One's own music: which libraries there are, how far they are indexed, and what they hold.
+// The libraries dialog: all libraries, their indexing progress and their contents.
 
 import { drawIcons } from "./icons.js";
 import { createLibrary, isRunning, stepOf } from "./library.js";
 import { element } from "./small.js";
 
-const EVERY = 1500; // ms between two looks, while there is something to wait for
+const EVERY = 1500; // ms between two requests while something is in progress
 
 const byId = (id) => document.getElementById(id);
 const dialog = byId("libraries");
 const select = byId("library");
-const shown = new Map(); // what the dialog shows of each library, by name
-let known = []; // libraries as the API has them
+const shown = new Map(); // the dialog's sections, by library name
+let known = []; // libraries from the API
 let timer = 0;
 
 async function answered(path, options = {}) {
   const response = await fetch(path, options).catch(() => {
-    throw new Error("The server does not answer. Is it still running?");
+    throw new Error("The server is not responding. Is it still running?");
   });
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.error);
@@ -24,7 +24,7 @@ async function answered(path, options = {}) {
 
 const pathOf = (name) => `/api/libraries/${encodeURIComponent(name)}`;
 
-// Looks again, and goes on looking while something is being indexed or looked for.
+// Updates the states, and repeats while a library is being indexed or scanned.
 async function look() {
   clearTimeout(timer);
   const before = new Map(known.map((library) => [library.name, library]));
@@ -62,7 +62,7 @@ function complain(text) {
   byId("libraries-error").hidden = !text;
 }
 
-// The form's libraries: one that cannot be searched yet is there, but cannot be chosen.
+// The form's libraries: those that cannot be searched yet are listed, but disabled.
 function offer() {
   const options = new Map([...select.options].map((option) => [option.value, option]));
   for (const library of [...known].reverse()) {
@@ -99,7 +99,7 @@ function show() {
 
 async function detail(name) {
   answered(`${pathOf(name)}/indexing`).then(look, () => {}); // has its folder looked through
-  const files = await answered(`${pathOf(name)}/files`).catch(() => null); // the data set may not be there
+  const files = await answered(`${pathOf(name)}/files`).catch(() => null); // there may be no data set
   if (files) shown.get(name)?.fill(files);
 }
 

@@ -1,23 +1,23 @@
-// A library in the dialog: how far it is indexed, what has changed in its folder, what it holds and what it leaves out.
+// A library in the dialog: its indexing progress, changes in its folder, contents, skipped files and duplicates.
 
 import { element, isolated } from "./small.js";
 
 const STEPS = { reading: "Reading", decoding: "Decoding", embedding: "Embedding" };
-const SAME = { content: "The same bytes", recording: "The same recording" };
+const SAME = { content: "Identical files", recording: "The same recording" };
 const UNITS = [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"]];
 
 const plural = (count, one, many = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 
 export const isRunning = (library) => Boolean(library) && !["idle", "done", "failed"].includes(library.state);
 
-// what is being done, in words
+// the current step in words
 export function stepOf({ state, label, done, total }) {
   if (state === "waiting") return "Waiting …";
   const by = state === "embedding" ? ` with ${label}` : "";
   return `${STEPS[state]}${by}: ${done.toLocaleString("en")} of ${plural(total, "file")}`;
 }
 
-// `begin(name, all)` has it brought up to date
+// `begin(name, all)` starts an update
 export function createLibrary(name, path, begin) {
   const node = element("section", "library");
   const heading = element("h3");
@@ -41,7 +41,7 @@ export function createLibrary(name, path, begin) {
   const about = element("span", "aside", `of ${name}`);
   about.id = `${heading.id}-about`;
   acts.append(about);
-  const skipped = list("skipped", "Files left out");
+  const skipped = list("skipped", "Skipped files");
   const twice = list("duplicates", "Files with the same music");
   node.append(heading, folder, facts, state, bar, acts, skipped.node, twice.node);
 
@@ -90,7 +90,7 @@ export function createLibrary(name, path, begin) {
         ].join(" · ")
       : "";
     skipped.node.hidden = !files.skipped;
-    skipped.summary.textContent = `${plural(files.skipped, "file")} left out: ${files.statuses.map(({ status, files: count }) => `${status.replaceAll("_", " ")} ${count}`).join(", ")}`;
+    skipped.summary.textContent = `${plural(files.skipped, "file")} skipped: ${files.statuses.map(({ status, files: count }) => `${status.replaceAll("_", " ")} ${count}`).join(", ")}`;
     skipped.items.replaceChildren(...files.skipped_files.map(({ path: file, reason }) => entry([file], `: ${reason}`)));
     twice.node.hidden = !files.repeats;
     twice.summary.textContent = plural(files.repeats, "file repeats another", "files repeat others");
@@ -102,12 +102,12 @@ export function createLibrary(name, path, begin) {
 
 function standing({ state, reason, refusal, searchable, reachable, changes }) {
   if (state === "failed") return `Indexing failed: ${reason}`;
-  if (refusal) return refusal.startsWith("it comes") ? "" : `It cannot be indexed from here: ${refusal}`;
-  if (!reachable) return "Its folder is not there now.";
+  if (refusal) return refusal.startsWith("it comes") ? "" : `Cannot be indexed here: ${refusal}`;
+  if (!reachable) return "Its folder does not exist.";
   if (!searchable) return "Not indexed yet.";
-  if (!changes) return "Looking for changes in its folder …";
+  if (!changes) return "Checking its folder for changes …";
   const found = [["new", "new"], ["changed", "changed"], ["removed", "removed"]].filter(([kind]) => changes[kind]);
-  return found.length ? `Since it was indexed: ${found.map(([kind, word]) => `${changes[kind].toLocaleString("en")} ${word}`).join(", ")}` : "Nothing in its folder has changed.";
+  return found.length ? `Since it was indexed: ${found.map(([kind, word]) => `${changes[kind].toLocaleString("en")} ${word}`).join(", ")}` : "No changes in its folder.";
 }
 
 function entry(files, after = "", before = "") {
