@@ -4,14 +4,16 @@
 """
 
 import contextlib
+import string
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from os import PathLike
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from pipeline.core.errors import CorpusError
 from pipeline.core.files import sha256_of
@@ -19,6 +21,7 @@ from pipeline.corpus.film import ORIGIN
 from pipeline.corpus.layout import reference_layout
 from pipeline.corpus.title import article_address
 
+READABLE = string.punctuation.replace("%", "")  # in the reason of a response
 MEDIA_TYPES = {".m4a": "audio/mp4", ".webm": "audio/webm", ".mp3": "audio/mpeg", ".ogg": "audio/ogg"}
 
 
@@ -90,6 +93,14 @@ class _SiteHandler(SimpleHTTPRequestHandler):
         """Send a header, except the date of a file, which is that of the working copy's checkout."""
         if keyword != "Last-Modified":
             super().send_header(keyword, value)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Send an error; for a missing file, its path in the site is the reason, in ASCII."""
+        if code == HTTPStatus.NOT_FOUND:
+            folder = Path(self.directory)
+            path = served_file(folder, self.path).relative_to(folder).as_posix()
+            message = f"Not Found: no file {quote(path, safe=READABLE)} in the corpus's site"
+        super().send_error(code, message, explain)
 
     def list_directory(self, path: str | PathLike[str]) -> None:
         self.send_error(404)

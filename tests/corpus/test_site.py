@@ -8,11 +8,11 @@ from pipeline.corpus.site import Site, served_file, serving
 
 
 @pytest.fixture(scope="module")
-def get(tmp_path_factory):
-    """Return a function from a path, sent as it is, to the status, media type and body."""
+def origin(tmp_path_factory):
+    """Host and port of a served corpus."""
     folder = tmp_path_factory.mktemp("corpus")
-    (folder / "secret.txt").write_text("secret")
-    (folder / "meta.json").write_text("secret")
+    (folder / "secret.txt").write_text("confidential")
+    (folder / "meta.json").write_text("confidential")
     wiki = folder / "site/wiki"
     (wiki / "Face").mkdir(parents=True)
     for title in ("Fog", "Sherlock_Jr.", "Amélie", "What?_(film)", "Face/Off", "50%"):
@@ -20,16 +20,22 @@ def get(tmp_path_factory):
     (folder / "site/a.m4a").write_bytes(b"sound")
     (folder / "site/.html").write_text("dot")
     with serving(folder, "site") as site:
+        yield site.origin.removeprefix("http://")
 
-        def ask(path):
-            connection = http.client.HTTPConnection(site.origin.removeprefix("http://"), timeout=5)
-            connection.request("GET", path)
-            response = connection.getresponse()
-            answer = response.status, response.headers.get_content_type(), response.read().decode()
-            connection.close()
-            return answer
 
-        yield ask
+@pytest.fixture
+def get(origin):
+    """Return a function from a path, sent unchanged, to the status, media type and body."""
+
+    def ask(path):
+        connection = http.client.HTTPConnection(origin, timeout=5)
+        connection.request("GET", path)
+        response = connection.getresponse()
+        answer = response.status, response.headers.get_content_type(), response.read().decode()
+        connection.close()
+        return answer
+
+    return ask
 
 
 @pytest.mark.parametrize(
@@ -51,6 +57,27 @@ def get(tmp_path_factory):
 )
 def test_titles(get, path, title):
     assert get(path) == (200, "text/html", f"page {title}")
+
+
+@pytest.mark.parametrize(
+    ("path", "file"),
+    [
+        ("/wiki/Nosferatu", "wiki/Nosferatu.html"),
+        ("/wiki/Who?_(film)", "wiki/Who?_(film).html"),
+        ("/wiki/%E9%9B%A8%0D%0AX:y", "wiki/%E9%9B%A8%0D%0AX:y.html"),
+        ("/audio/b.m4a", "audio/b.m4a"),
+        ("/../secret.txt", "secret.txt"),
+        ("/", "."),
+    ],
+)
+def test_a_missing_file_is_named(origin, path, file):
+    connection = http.client.HTTPConnection(origin, timeout=5)
+    connection.request("GET", path)
+    response = connection.getresponse()
+    connection.close()
+    assert response.status == 404
+    assert f" {file} " in response.reason
+    assert "y" not in response.headers
 
 
 def test_other_files_have_their_type(get):
@@ -76,7 +103,7 @@ def test_other_files_have_their_type(get):
 )
 def test_nothing_outside_the_site(get, path):
     status, _, body = get(path)
-    assert status == 404 and "secret" not in body and "root" not in body
+    assert status == 404 and "confidential" not in body and "root" not in body
 
 
 @pytest.mark.parametrize("path", ["/", "/wiki", "/wiki/", "/wiki/None", "/wiki/Fog.html", "/wiki/Fog/", "/b.m4a"])
