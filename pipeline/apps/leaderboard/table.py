@@ -5,6 +5,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from pipeline.apps.leaderboard.models import WORKSPACE, EvaluatedModel, EvaluationData
 from pipeline.compare.wording import columns_beside, counted, number, pool_name, unit_noun
@@ -75,7 +76,8 @@ def _table(data: EvaluationData, models: list[EvaluatedModel], metric: str) -> T
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
     for model in models:
-        table.add_row(model.variant, model.run, model.changed, *(_cell(model, n, names) for n in names))
+        words = map(Text, (model.variant, model.run, model.changed))  # not markup, as [tags, plot] would be
+        table.add_row(*words, *(_cell(model, n, names) for n in names))
     chance = [f"chance/{name}" for name in names]
     whole = next((model for model in models if all(name in model.metrics for name in chance)), None)
     if whole:

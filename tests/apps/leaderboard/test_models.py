@@ -3,7 +3,10 @@
 from dataclasses import asdict
 from types import SimpleNamespace
 
-from pipeline.apps.leaderboard.models import changes, from_runs
+from rich.console import Console
+
+from pipeline.apps.leaderboard.models import EvaluatedModel, EvaluationData, changes, from_runs
+from pipeline.apps.leaderboard.table import print_tables
 from pipeline.tracking.flat import flat_params
 
 
@@ -35,3 +38,10 @@ def test_changed_parameters_are_named_shortly(params):
     assert (
         changes({"variant": "Three", "variants": "['tags', 'plot', 'image']"}, params) == "variants=[tags, plot, image]"
     )
+
+
+def test_inputs_in_brackets_are_shown(capsys):
+    data = EvaluationData("", "eval", "segment", 3, 9)
+    model = EvaluatedModel("Three", "best", "variants=[tags, plot]", data, {"recall_at_10": 0.5})
+    print_tables([model], "recall_at_10", "", Console(width=200))
+    assert "variants=[tags, plot]" in capsys.readouterr().out
