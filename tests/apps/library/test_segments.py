@@ -146,7 +146,7 @@ def test_a_file_cut_short_is_heard_as_far_as_it_goes_or_is_a_reason(tmp_path, cu
 
 
 def test_a_file_that_is_gone(tmp_path, cutting):
-    assert reason(tmp_path / "gone.mp3", cutting) == ("unreadable", "it cannot be read (No such file or directory)")
+    assert reason(tmp_path / "gone.mp3", cutting) == ("unreadable", "cannot be read (No such file or directory)")
 
 
 def test_a_name_like_a_protocol_is_a_name(tmp_path, cutting, monkeypatch):

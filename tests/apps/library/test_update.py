@@ -195,7 +195,7 @@ def test_only_the_variants_that_are_asked_for(update, out, heard):
     assert heard == []
     for wrong, message in (
         (["Nope"], "found 'Nope', allowed are the trained variants Story, Words"),
-        ([], "none is named"),
+        ([], "variants: found none"),
         ([""], "found ''"),
     ):
         with pytest.raises(ModelError, match=message):
@@ -278,7 +278,7 @@ def test_a_file_that_cannot_be_read_is_tried_again(update, known, folder, monkey
     monkeypatch.setattr(identify, "sha256_of", refused)
     update()
     row = files(known)["new.mp3"]
-    assert (row["status"], row["reason"]) == ("unreadable", "it cannot be read (Permission denied)")
+    assert (row["status"], row["reason"]) == ("unreadable", "cannot be read (Permission denied)")
     monkeypatch.undo()
     update()
     row = files(known)["new.mp3"]
@@ -295,7 +295,7 @@ def test_what_the_disk_cannot_read_is_tried_again(update, folder, out, monkeypat
     monkeypatch.setattr(segments_module, "mono", lambda path, rate: chosen.get(path.name, mono)(path, rate))
     update()
     row = files(out)["new.mp3"]
-    assert (row["status"], row["reason"]) == ("unreadable", "it cannot be read (Input/output error)")
+    assert (row["status"], row["reason"]) == ("unreadable", "cannot be read (Input/output error)")
     monkeypatch.undo()
     update()
     assert files(out)["new.mp3"]["status"] == "ok"
