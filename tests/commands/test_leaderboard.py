@@ -1,7 +1,9 @@
 """`leaderboard`: variants and experiments; only comparable ones in one table."""
 
 import json
+import re
 import shutil
+import subprocess
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -126,6 +128,17 @@ def test_figures_of_recordings_stand_apart(root, capsys):
     assert rows(same) == ["Ta workspace", "Plo workspace", "Im workspace", "chance 0.070"]
     assert rows(others) == ["All workspace", "chance 0.070"]
     assert "31 films, 142 tracks of" in same and "31 films, 142 recordings of" in others
+
+
+def test_an_applied_experiment_shows_its_own_parameters(root, capsys):
+    text = (root / "params.yaml").read_text()
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for command in (["init", "-q"], ["add", "params.yaml"], ["commit", "-qm", "a"]):
+        subprocess.run([*git, *command], cwd=root, check=True)
+    (root / "params.yaml").write_text(re.sub(r"(\n  learning_rate:) \S+", r"\1 0.0007", text))
+    main(["leaderboard", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert [row["changed"] for row in found] == ["learning_rate=0.0007"] * 2
 
 
 def test_json_has_the_same_rows(root, capsys):

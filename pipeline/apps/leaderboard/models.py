@@ -2,16 +2,18 @@
 
 import json
 import os
+import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import ParamsError, PipelineError
 from pipeline.core.variants import short_form
-from pipeline.params import Params
+from pipeline.params import Params, load_params
 from pipeline.tracking.evaluation import EVALUATED_TAG, KEY_TAG, POOL_TAG, ROWS_TAG, UNIT_TAG, evaluation_tags
-from pipeline.tracking.flat import flat_metrics, flattened
+from pipeline.tracking.flat import flat_metrics, flat_params, flattened
 from pipeline.tracking.store import DIGEST_TAG, EXPERIMENT, URI, WEIGHTS, connected, explained, repository
 
 WORKSPACE, BASELINE = "workspace", "baseline"  # in place of a run's name
@@ -37,7 +39,7 @@ class EvaluatedModel:
 
     variant: str
     run: str  # `WORKSPACE`, the experiment's name, or the run's id
-    changed: str  # against params.yaml
+    changed: str  # against the committed params.yaml
     data: EvaluationData
     metrics: Mapping[str, float]  # by their names in MLflow
 
@@ -47,7 +49,8 @@ def evaluated_models(root: Path, params: Params) -> tuple[list[EvaluatedModel], 
 
     Raises `PipelineError` if there are none.
     """
-    models, digests = from_files(root, params.variants)
+    base = committed(root, params)
+    models, digests = from_files(root, params, base)
     if not (os.environ.get(URI) or (repository(root) / "mlflow.db").is_file()):
         return _require_any(models), "MLflow has no runs: the table shows only the workspace."
     try:
@@ -57,7 +60,7 @@ def evaluated_models(root: Path, params: Params) -> tuple[list[EvaluatedModel], 
             )
     except PipelineError as error:
         return _require_any(models), f"{error}\nThe table shows only the workspace."
-    others, without = from_runs(runs, params, digests)
+    others, without = from_runs(runs, base, digests)
     note = f"MLflow: {len(runs)} runs, {len(others)} evaluated models besides those of the workspace"
     return _require_any(models + others), note + (f"; {without} not evaluated." if without else ".")
 
@@ -75,11 +78,23 @@ def require_metric(name: str, models: list[EvaluatedModel]) -> None:
         raise PipelineError(f"--metric: found {name!r}, allowed are {', '.join(sorted(allowed))}")
 
 
-def from_files(root: Path, variants: Iterable[str]) -> tuple[list[EvaluatedModel], set[str]]:
+def committed(root: Path, params: Params) -> Params:
+    """Return the params.yaml of Git's HEAD, which `dvc exp apply` does not change; `params` without a valid one."""
+    try:
+        text = subprocess.run(["git", "show", "HEAD:./params.yaml"], cwd=root, capture_output=True, check=True).stdout
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "params.yaml"
+            path.write_bytes(text)
+            return load_params(path)
+    except (OSError, subprocess.CalledProcessError, ParamsError):
+        return params
+
+
+def from_files(root: Path, params: Params, base: Params) -> tuple[list[EvaluatedModel], set[str]]:
     """Return the workspace's models, and the digests of their weights and evaluations."""
     models: list[EvaluatedModel] = []
     digests: set[str] = set()
-    for variant in variants:
+    for variant in params.variants:
         path = root / f"metrics/evaluate/{variant}.json"
         if not path.is_file():
             continue
@@ -96,7 +111,8 @@ def from_files(root: Path, variants: Iterable[str]) -> tuple[list[EvaluatedModel
             films=metrics["queries"],
             tracks=metrics["candidates"],
         )
-        models.append(EvaluatedModel(variant, WORKSPACE, "", data, flat_metrics(metrics)))
+        values = {name: str(value) for name, value in flat_params(asdict(params), variant).items()}
+        models.append(EvaluatedModel(variant, WORKSPACE, changes(values, base), data, flat_metrics(metrics)))
         for name, figures in metrics.get("baselines", {}).items():
             beside = flat_metrics(figures | {"chance": metrics["chance"]})
             models.append(EvaluatedModel(f"{variant}, {name}", BASELINE, "", data, beside))
