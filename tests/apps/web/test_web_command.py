@@ -30,7 +30,7 @@ SERVE = (
 def test_port_that_is_taken():
     with listen("127.0.0.1", 0) as first:
         port = first.getsockname()[1]
-        with pytest.raises(ParamsError, match=rf"--port: {port} is taken .* --port {port + 1}"):
+        with pytest.raises(ParamsError, match=rf"--port: {port} is in use .* --port {port + 1}"):
             listen("127.0.0.1", port)
 
 
@@ -125,7 +125,7 @@ def test_password_of_the_environment_is_taken_everywhere_and_not_shown(monkeypat
         assert (made_up, "token" in said, "more" in said) == ("", False, False)
         assert PASSWORD in said
     monkeypatch.setenv(PASSWORD, "short")
-    with pytest.raises(ParamsError, match=f"{PASSWORD}: found 5 characters, at least 8"):
+    with pytest.raises(ParamsError, match=f"{PASSWORD}: found 5 characters, minimum 8"):
         access_of(listening("127.0.0.1"), "127.0.0.1", False, "")
 
 
