@@ -32,9 +32,6 @@ ACCIDENTALS = {"": 0, "#": 1, "\N{MUSIC SHARP SIGN}": 1, "b": -1, "\N{MUSIC FLAT
 KEY = re.compile(rf"([a-g])([{''.join(ACCIDENTALS)}]?)\s*({'|'.join(MODES)})?", re.IGNORECASE)
 
 Vocals = Literal["vocal", "instrumental"]
-HAS_TAG = (
-    0.1  # probability from which music has a tag: `pipeline.encoders.audio` shows a track with its tags from there
-)
 
 
 @dataclass(frozen=True)
