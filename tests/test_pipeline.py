@@ -22,7 +22,7 @@ def test_every_stage_ran_once(repository):
     ran = repository.ran(repository.first_output)
     kinds = {stage.partition("@")[0] for stage in ran}
     assert kinds == {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__"}
-    assert len(ran) == len(set(ran)) == 5 + 3 + 2 * len(VARIANTS) + 2
+    assert len(ran) == len(set(ran)) == 5 + 4 + 2 * len(VARIANTS) + 2
 
 
 def test_second_repro_does_nothing_and_says_so(repository):

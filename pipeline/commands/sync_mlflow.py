@@ -27,7 +27,7 @@ def _run(options: argparse.Namespace) -> int:
     for outcome in outcomes:
         print(f"{outcome.variant:<{width}}  {outcome.action:<13}  {outcome.run}  {outcome.note}".rstrip())
     if registration is not None:
-        before = "" if registration.is_new else ", as before"
+        before = "" if registration.is_new else " (unchanged)"
         print(f"models:/{registration.name} is version {registration.version}{before}")
     is_new = registration is not None and registration.is_new
     if all(outcome.action in UNCHANGED for outcome in outcomes) and not is_new:

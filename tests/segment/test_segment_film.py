@@ -102,7 +102,7 @@ def test_numbers_go_on_over_recordings_and_skip_what_failed(record, settings, fi
     assert all(bool(row["reason"]) == (row["status"] != "ok") for row in rows)
     assert rows[1]["start_seconds"] == 2.0 and rows[1]["seconds"] == pytest.approx(1.0)
     assert rows[1]["reason"] == "1.00 s are less than segment.min_seconds (1.5)"
-    assert rows[3]["reason"] == "data/downloads/AAA/002.webm is gone: run `dvc repro download`"
+    assert rows[3]["reason"] == "data/downloads/AAA/002.webm is missing: run `dvc repro download`"
     assert sorted(path.name for path in (tmp_path / "data/audio/A/A/A").iterdir()) == ["0.mp3", "1.mp3", "2.mp3"]
 
 
@@ -259,7 +259,7 @@ def test_a_piece_that_cannot_be_encoded_is_a_row(record, settings, film_rows, tm
     monkeypatch.setattr(film, "write_audio", fails)
     rows = film_rows(settings, recordings)
     assert outcomes(rows) == [(0, "ok"), (None, "not_encoded"), (1, "ok"), (2, "ok")]
-    assert rows[1]["reason"] == "it could not be written as mp3: no"
+    assert rows[1]["reason"] == "cannot be encoded as mp3: no"
     three = dataclasses.replace(settings, max_per_film=3)
     assert outcomes(film_rows(three, recordings)) == outcomes(rows)  # it takes no room from others
     assert sorted(path.name for path in (tmp_path / "data/audio/A/A/A").iterdir()) == ["0.mp3", "1.mp3", "2.mp3"]

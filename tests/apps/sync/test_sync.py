@@ -69,7 +69,7 @@ def test_without_a_lock_of_the_model_they_are_those_of_params_yaml_and_it_is_sai
     (run,) = restored.runs()
     assert run.data.tags["params.from"] == "params.yaml"
     assert run.data.params["train.learning_rate"] == str(load_params(Path("params.yaml")).train.learning_rate)
-    assert "parameters are those of params.yaml now" in capsys.readouterr().out
+    assert "parameters are from the current params.yaml" in capsys.readouterr().out
 
 
 def test_run_that_lacks_figures_gets_them_and_so_do_new_figures(restored, command, capsys):

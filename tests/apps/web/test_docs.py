@@ -57,7 +57,7 @@ def test_every_operation_is_there_with_its_example(docs, client):
     docs.locator("[data-path='/api/models']").click()
     assert f"curl {client.origin}/api/models" in docs.locator(".opblock-description pre").inner_text()
     assert all(text == "" for _, text in docs.evaluate(SCRIPTS)), "a script inside of the page"
-    assert docs.get_by_role("link", name="The page").get_attribute("href") == "/"
+    assert docs.get_by_role("link", name="Search page").get_attribute("href") == "/"
 
 
 def test_a_search_is_tried_with_what_is_filled_in_alone(docs):
@@ -78,7 +78,7 @@ def test_it_is_for_everybody(docs, width, scheme):
     poster = operation(docs, "get", "/api/examples/{fid}/image")
     poster.get_by_role("textbox", name="fid").fill("AAF")
     assert execute(poster)[0] == "200"
-    sync_api.expect(poster.get_by_role("img", name="The image")).to_be_visible()
+    sync_api.expect(poster.get_by_role("img", name="Image in the response")).to_be_visible()
     operation(docs, "post", "/api/recommend")
     assert serious(docs) == []
     assert docs.evaluate(WIDTH) <= width
