@@ -24,7 +24,7 @@ offsets = [points.get_offsets().tolist() for points in found["projection"].axes[
 shown = {
     "film": found["film"].to_dict(),
     "ranking": found["found"],
-    "scored": found["scored"].drop(columns=["vector", "peaks", "music_probabilities"]).to_dict("records"),
+    "scored": found["scored"].drop(columns=["vector", "peaks"]).to_dict("records"),
     "curve": [line.get_xydata().tolist() for line in found["curve"].axes[0].lines],
     "bars": [[bars.get_segments() for bars in axis.collections] for axis in found["variants"].axes],
     "rows": [label.get_text() for label in found["variants"].axes[0].get_yticklabels()],

@@ -94,7 +94,8 @@ def test_a_module_runs_on_a_node_and_its_output_and_status_come_back(found):
 
 
 @pytest.mark.parametrize(
-    ("case", "what"), [("unseen", "storage"), ("another version", "instead of 1.0"), ("another folder", "other files in / ")]
+    ("case", "what"),
+    [("unseen", "storage"), ("another version", "instead of 1.0"), ("another folder", "other files in / ")],
 )
 def test_a_node_that_is_not_like_the_driver_is_named_with_the_cause(case, what, found):
     assert found[case].startswith("PipelineError: the node ") and what in found[case]
