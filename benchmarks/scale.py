@@ -31,7 +31,7 @@ from benchmarks.report import Figure, figure, in_own_process, peak_megabytes, pu
 from pipeline.apps.recommend.index import open_index
 from pipeline.apps.recommend.search import ExactSearch
 from pipeline.core.sharing import packed
-from pipeline.core.tables import DATASET, DOWNLOADS, FILMS, PAGES, SEGMENTS, read_table
+from pipeline.core.tables import DATASET, DOWNLOADS, FILMS, PAGES, SEGMENTS, SOUND, read_table
 from pipeline.core.variants import apart
 from pipeline.core.workers import batches
 from pipeline.encoders.audio import libraries_of
@@ -45,7 +45,6 @@ from pipeline.store.cache import open_cache, versions, write_shard
 from pipeline.store.films import films_of, open_store
 from pipeline.store.index import INDEX
 from pipeline.store.inputs import film_rows
-from pipeline.store.sound import SOUND
 from pipeline.store.table import IMAGE_KEYS, write_features
 from pipeline.train.sampling import epoch_plans
 from stages import split

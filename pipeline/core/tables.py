@@ -120,6 +120,17 @@ DATASET = pa.schema(  # one row per segment of a usable film, in the order train
         ("sound", pa.string()),  # shared by segments that sound the same
     ]
 )
+SOUND = pa.schema(  # one row per track, in the order of the data set
+    [
+        ("fid", pa.string()),
+        ("number", pa.int32()),
+        ("sha256", pa.string()),  # of the file
+        ("tempo", pa.float64()),  # beats per minute; null without a clear beat
+        ("key", pa.string()),  # C major, F# minor; empty without a clear key
+        ("loudness", pa.float64()),  # LUFS; null for silence
+        ("peaks", pa.binary()),  # of the file, see `pipeline.features.peaks`
+    ]
+)
 
 
 def write_table(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema) -> None:

@@ -18,13 +18,13 @@ from tqdm import tqdm
 from pipeline.core.errors import StageError
 from pipeline.core.files import remove_strays, whole_file
 from pipeline.core.machine import Machine
+from pipeline.core.tables import SOUND
 from pipeline.core.workers import WorkerDiedError, batches, map_in_order
 from pipeline.encoders.section import SoundFeatures
 from pipeline.features.peaks import peaks_of
 from pipeline.features.sound import VERSION, describe
 from pipeline.media.tracks import INT16_SCALE, track_samples
 from pipeline.store.cache import FeatureCache, open_cache, versions, write_shard
-from pipeline.store.sound import SOUND
 from pipeline.store.table import METADATA_KEY
 
 GROUP_ROWS = 32  # tracks processed and cached at a time; the most that a kill loses

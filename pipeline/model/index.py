@@ -9,7 +9,7 @@ import torch
 
 from pipeline.core.files import sha256_of
 from pipeline.core.machine import BatchSize
-from pipeline.core.tables import DATASET, DOWNLOADS, SEGMENTS, read_table
+from pipeline.core.tables import DATASET, DOWNLOADS, SEGMENTS, SOUND, read_table
 from pipeline.core.variants import Input
 from pipeline.encoders.audio import by_name, likeliest
 from pipeline.encoders.vocals import vocals_of
@@ -18,7 +18,6 @@ from pipeline.model.store import WEIGHTS, load_model, open_for_model
 from pipeline.store.audio_table import AudioTable
 from pipeline.store.films import films_of
 from pipeline.store.index import MUSIC_TAGS, as_bytes, film_tracks, write_index
-from pipeline.store.sound import SOUND
 
 
 def index_films(

@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipeline.core.tables import DATASET, DOWNLOADS, FILMS, SEGMENTS, write_table
+from pipeline.core.tables import DATASET, DOWNLOADS, FILMS, SEGMENTS, SOUND, write_table
 from pipeline.evaluate.section import Evaluate
 from pipeline.model.section import AudioTower, Model, Projector, QueryTower
 from pipeline.model.store import build_model, model_config, save_model
 from pipeline.store.films import open_store
 from pipeline.store.frames import write_frames_table
-from pipeline.store.sound import SOUND
 from pipeline.store.table import IMAGE_KEYS, TEXT_KEYS, write_features
 
 TRACKS = {"train": [2, 1], "valid": [2], "eval": [1, 3, 2, 4, 1]}  # of each film of a split

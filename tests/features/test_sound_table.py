@@ -7,13 +7,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.core.errors import MissingFileError
+from pipeline.core.tables import SOUND as COLUMNS
 from pipeline.core.tables import read_table
 from pipeline.features import sound_table
 from pipeline.features.peaks import peaks_of
 from pipeline.features.sound import describe
 from pipeline.features.sound_table import write_sounds
 from pipeline.media.tracks import track_samples
-from pipeline.store.sound import SOUND as COLUMNS
 from tests.features.small import SOUND
 from tests.small_machine import MACHINE
 

@@ -18,7 +18,7 @@ from pipeline.core.errors import ModelError
 
 MOST_WEIGHT = 2.0
 LESS = 0.25  # weight of disliked tracks relative to the query; chosen in docs/recommending.md
-LEAST_LENGTH = 1e-4  # of a sum of unit vectors; shorter ones have no direction
+LEAST_LENGTH = 1e-4  # minimum norm of a sum of unit vectors; below it the direction is undefined
 
 Mixture = Mapping[Parts, float]  # coefficients of a weighted sum of queries, by the parts left out of each
 

@@ -117,7 +117,7 @@ def test_a_library_that_has_other_tables_is_opened_anew(get, library):
     assert again is not slow
     library.made.set()
     assert slow.result(TIMEOUT) is not again.result(TIMEOUT)
-    assert get("slow") is again, "what was asked for before does not take its place"
+    assert get("slow") is again, "an earlier request does not replace it"
 
 
 def test_one_that_was_forgotten_may_fail_without_harm(get, library):
