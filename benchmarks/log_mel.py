@@ -8,7 +8,6 @@ Prints times real time for one file of 30 s and for a batch of 64, at the defaul
 from dataclasses import replace
 from functools import partial
 
-import librosa
 import numpy as np
 import torch
 
@@ -16,6 +15,7 @@ from benchmarks.report import Figure, best_seconds, figure, publish
 from benchmarks.settings import log_mel_settings
 from pipeline.encoders.log_mel import FLOOR_POWER, LogMel
 from pipeline.encoders.section import LogMelFeatures
+from pipeline.features.sound import import_librosa
 
 SECONDS, FILES = 30, 64
 
@@ -51,7 +51,7 @@ def each(log_mel: LogMel, audio: np.ndarray) -> list[np.ndarray]:
 
 def librosa_log_mel(samples: np.ndarray, params: LogMelFeatures) -> np.ndarray:
     """Return dB [..., m, l] by librosa, in one call."""
-    power = librosa.feature.melspectrogram(
+    power = import_librosa().feature.melspectrogram(
         y=samples,
         sr=params.sample_rate,
         n_fft=params.n_fft,

@@ -12,6 +12,14 @@ Everything is computed at one sample rate, to be independent of the decoding rat
 longer pieces, to limit memory. Axis: t samples.
 """
 
+import fcntl
+import os
+from contextlib import suppress
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -34,11 +42,34 @@ PROFILES = {  # of the degrees in semitones above the tonic
     "major": (16.80, 0.86, 12.95, 1.41, 13.49, 11.93, 1.25, 20.28, 1.80, 8.04, 0.62, 10.57),
     "minor": (18.16, 0.69, 12.99, 13.34, 1.07, 11.15, 1.38, 21.07, 7.49, 1.53, 0.92, 10.21),
 }
+COMPILED_ON_IMPORT = ("librosa.util", "librosa.core.pitch", "librosa.onset", "librosa.feature", "librosa.filters")
 KEYS = {
     f"{tonic} {mode}": np.roll(profile, number)
     for mode, profile in PROFILES.items()
     for number, tonic in enumerate(TONICS)
 }
+
+
+@cache
+def import_librosa() -> ModuleType:
+    """Return librosa, imported by one process at a time.
+
+    The first import compiles functions and stores them in librosa's folder. numba writes that cache without a lock: two
+    first imports at once leave an index with entries of the wrong function, and all later uses crash.
+
+    Raises:
+        ModuleNotFoundError: librosa is not installed.
+    """
+    spec = find_spec("librosa")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("librosa is not installed: pip install -r requirements.txt", name="librosa")
+    # the file to lock exists wherever librosa does; network file systems lock only files open for writing
+    with Path(spec.origin).open("r+b" if os.access(spec.origin, os.W_OK) else "rb") as locked:
+        with suppress(OSError):
+            fcntl.flock(locked, fcntl.LOCK_EX)
+        for name in COMPILED_ON_IMPORT:
+            import_module(name)
+        return import_module("librosa")
 
 
 class Sound(NamedTuple):
@@ -63,16 +94,14 @@ def describe(samples: np.ndarray, sample_rate: int, params: SoundFeatures) -> So
 
 def _at_rate(wave: np.ndarray, rate: int, wanted: int) -> np.ndarray:
     """Return `wave` resampled to the rate `wanted`, padded to the length of the longest spectrum."""
-    import librosa
-
+    librosa = import_librosa()
     if rate != wanted:
         wave = librosa.resample(wave, orig_sr=rate, target_sr=wanted)
     return np.pad(wave, (0, max(0, round(CHROMA_SECONDS * wanted) - len(wave))))
 
 
 def _tempo(wave: np.ndarray, params: SoundFeatures) -> float | None:
-    import librosa
-
+    librosa = import_librosa()
     rate = params.sample_rate
     hop, frame = round(HOP_SECONDS * rate), round(FRAME_SECONDS * rate)
     onsets = librosa.onset.onset_strength(y=wave, sr=rate, n_fft=frame, hop_length=hop)
@@ -98,8 +127,7 @@ def _tempogram(onsets: np.ndarray, length: int) -> np.ndarray:
     librosa has one stretch per frame; here they are further apart, which takes a quarter of the time and hardly changes
     the mean.
     """
-    import librosa
-
+    librosa = import_librosa()
     padded = np.pad(onsets, length // 2, mode="linear_ramp", end_values=0)
     stretches = librosa.util.frame(padded, frame_length=length, hop_length=STRETCH_HOP)
     repeats = librosa.autocorrelate(stretches * librosa.filters.get_window("hann", length)[:, np.newaxis], axis=0)
@@ -111,8 +139,7 @@ def _pulse(onsets: np.ndarray, period: int) -> tuple[float, float]:
 
     The refinement searches the lag of several beats, within half a frame per beat.
     """
-    import librosa
-
+    librosa = import_librosa()
     beats = min(PRECISE_BEATS, len(onsets) // period // 2)
     found = librosa.autocorrelate(onsets - onsets.mean(), max_size=beats * period + beats // 2 + 2)
     found *= len(onsets) / (len(onsets) - np.arange(len(found))) / found[0]  # unbiased: divided by the number of pairs
@@ -122,8 +149,7 @@ def _pulse(onsets: np.ndarray, period: int) -> tuple[float, float]:
 
 
 def _key(wave: np.ndarray, params: SoundFeatures) -> str:
-    import librosa
-
+    librosa = import_librosa()
     frame = round(CHROMA_SECONDS * params.sample_rate)
     spectrum = np.abs(librosa.stft(wave, n_fft=frame, hop_length=frame // 4))
     pitches, heights = librosa.piptrack(S=spectrum, sr=params.sample_rate, n_fft=frame)

@@ -14,6 +14,7 @@ from pipeline.encoders.musicnn import CHECKPOINTS, N_MELS, SAMPLE_RATE, TAGS, Sp
 from pipeline.encoders.section import WindowFeatures
 from pipeline.encoders.source import packaged_path
 from pipeline.encoders.tensor_bundle import read_bundle
+from pipeline.features.sound import import_librosa
 
 CPU = torch.device("cpu")
 # Of the sounds below, by the published code in TensorFlow 2.21: values 0, 203, 204, 408, 560, 561 and 700 of the first
@@ -52,8 +53,7 @@ def load(pooling="auto", window_seconds=3.0):
 
 
 def test_spectrogram_equals_librosa(sounds):
-    import librosa
-
+    librosa = import_librosa()
     found = Spectrogram()(torch.from_numpy(sounds)).numpy()
     for frames, samples in zip(found, sounds, strict=True):
         power = librosa.feature.melspectrogram(

@@ -1,8 +1,13 @@
 """Tempo and key of pieces for which they are known, and no tempo or key where there is none."""
 
+import fcntl
+from importlib.util import find_spec
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from pipeline.features import sound
 from pipeline.features.sound import KEYS, TONICS, Sound, describe
 from tests.features.pieces import RATE, cadence, chords, clicks, scaled
 from tests.features.small import SOUND
@@ -65,3 +70,19 @@ def test_any_length_of_any_sound(length):
 def test_of_a_long_piece_the_middle_counts():
     before, middle = clicks(76, 100.0), clicks(100, 120.0)
     assert heard(np.concatenate([before, middle, before])).tempo == pytest.approx(100, rel=0.01)
+
+
+def test_librosa_is_imported_by_one_process_at_a_time(monkeypatch):
+    """Two first imports at once damage librosa's compiled functions, and crash every later use of them."""
+    imported = {}
+
+    def import_module(name):
+        with Path(find_spec("librosa").origin).open("rb") as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return imported.setdefault(name, object())
+
+    monkeypatch.setattr(sound, "import_module", import_module)
+    assert sound.import_librosa.__wrapped__() is imported["librosa"]
+    assert {"librosa.util", "librosa.core.pitch"} < imported.keys()
+    with Path(find_spec("librosa").origin).open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
