@@ -8,6 +8,7 @@ Run: dvc repro download
 import logging
 from pathlib import Path
 
+from pipeline.core import corpora
 from pipeline.core.stage import launch
 from pipeline.core.tables import DOWNLOADS, count_by_status, write_table
 from pipeline.corpus import load_films
@@ -16,7 +17,7 @@ from pipeline.corpus.site import serving
 from pipeline.download.breaker import CircuitBreaker
 from pipeline.download.lock import Lock
 from pipeline.download.recordings import fetch_all, require_answers, require_recordings
-from pipeline.download.rows import FOLDER, remove_others, requests_of
+from pipeline.download.rows import remove_others, requests_of
 from pipeline.download.section import Download
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ def main(root: Path, corpus: Corpus, download: Download) -> None:
     """Write the recordings and their table; recordings of earlier runs are kept."""
     folder = root / corpus.folder
     requests = requests_of(load_films(folder, corpus.search, corpus.fields))
-    (root / FOLDER).mkdir(parents=True, exist_ok=True)
+    corpora.take_up(root, corpus.folder, corpora.RECORDINGS)
     lock = Lock(root, folder)
     lock.write()
     with serving(folder, corpus.serve) as site:

@@ -8,6 +8,7 @@ Run: dvc repro scrape
 import logging
 from pathlib import Path
 
+from pipeline.core import corpora
 from pipeline.core.errors import StageError
 from pipeline.core.stage import launch
 from pipeline.core.tables import PAGES, count_by_status, require_success, write_table
@@ -27,6 +28,7 @@ def main(root: Path, corpus: Corpus, scrape: Scrape) -> None:
     films = load_films(folder, corpus.search, corpus.fields)
     contact = operator_contact(corpus)
     require_contact((url for film in films for url in (film.wikipedia, film.image) if url), contact)
+    corpora.take_up(root, corpus.folder, corpora.PAGES)
     with serving(folder, corpus.serve) as site, Client(scrape, contact) as client:
         rows = scrape_films(root, films, scrape, client, site)
     write_table(root / "data/pages.parquet", rows, PAGES)

@@ -40,7 +40,7 @@ def main(root: Path, corpus: str, split: Split, variants: Variants) -> None:
     given = given_split(root, corpus, split.given)
     usable, tracks, left_out = usable_films(films, segments, variants, split, given)
     groups = groups_of(tracks, downloads)
-    coverage = report(root, left_out, groups.shared())  # also written if no film is left
+    coverage = report(root, corpus, left_out, groups.shared())  # also written if no film is left
     require_films(usable, left_out)
     warn_of_split_groups(groups.films, given)
     compared = compared_films(usable, variants)

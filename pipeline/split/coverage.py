@@ -1,7 +1,7 @@
 """The coverage of the corpus, and where each film and recording was lost: metrics/coverage.json.
 
-Computed from the stages' tables only: the same tables result in the same bytes. If a table is missing or of another
-schema, its keys are left out; a table of another list of films is counted, with a note.
+Computed from the stages' tables only: the same tables result in the same bytes. If a table is missing, of another
+schema or of another corpus, its keys are left out; a table of an older list of the same corpus is counted, with a note.
 
 films_asked            films of pages.parquet, else of the first existing table
 pages_fetched          films with a fetched page, or that need none
@@ -18,7 +18,8 @@ recordings_asked       rows of downloads.parquet, including each recording of a 
 recordings_ok
 minutes_downloaded     decoded length of the complete recordings
 segments, minutes_of_segments
-lost_films             {stage or "split": {status: LOSS}}: every film outside the data set, once, at its first cause
+lost_films             {stage or "split": {status: LOSS}}: every film that a stage lost, once, at its first cause
+pending_films          {stage: {status: LOSS}}: every film that is not lost and that a stage has not processed
 losses                 {stage or "posters": {status: LOSS}}: every row that is not ok, per table
 notes                  inconsistent tables
 
@@ -31,6 +32,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipeline.core import corpora
 from pipeline.core.errors import MissingFileError
 from pipeline.core.files import write_json
 from pipeline.core.tables import DOWNLOADS, FILMS, PAGES, SEGMENTS, read_table
@@ -42,6 +44,7 @@ PATH = Path("metrics/coverage.json")  # relative to the root
 STAGES = {"scrape": "pages", "parse": "films", "download": "downloads", "segment": "segments"}  # and their tables
 SCHEMAS = {"pages": PAGES, "films": FILMS, "downloads": DOWNLOADS, "segments": SEGMENTS}
 GOT = ("ok", "given")
+NOT_YET = ("no_row", "not_asked")  # statuses of films that a stage has not processed
 SMALLER = ("posters", "download", "segment")  # losses that do not necessarily lose a film
 EXAMPLES = 5  # films listed per loss
 WIDTH = 100  # characters of a line of the report
@@ -51,13 +54,14 @@ Loss = dict[str, Any]
 Losses = dict[str, dict[str, Loss]]
 
 
-def report(root: Path, left_out: LeftOut, shared: Sequence[Sequence[str]]) -> str:
-    """Write metrics/coverage.json from the existing tables and return it as text, lines of at most 100 characters.
+def report(root: Path, corpus: str, left_out: LeftOut, shared: Sequence[Sequence[str]]) -> str:
+    """Write metrics/coverage.json from the tables of `corpus` and return it as text, lines of at most 100 characters.
 
-    Missing and outdated tables are left out. `left_out` are the films that `split` leaves out, with status and reason,
-    `shared` the groups of films that share a recording.
+    Missing and outdated tables, and those of another corpus, are left out. `left_out` are the films that `split` leaves
+    out, with status and reason, `shared` the groups of films that share a recording.
     """
-    coverage = measure({name: _rows(root, stage, name) for stage, name in STAGES.items()}, left_out, shared)
+    tables = {name: _rows(root, corpus, stage, name) for stage, name in STAGES.items()}
+    coverage = measure(tables, left_out, shared)
     write_json(root / PATH, coverage)
     return as_text(coverage)
 
@@ -94,19 +98,25 @@ def measure(
         coverage |= {"films_with_segments": len(_films(cut)), "segments": len(cut)}
         coverage["minutes_of_segments"] = _minutes(row["seconds"] for row in cut)
         losses["segment"] = _by_status((row["fid"], row["status"], row["reason"]) for row in segments)
-    lost = _first_causes(asked, tables, left_out)
+    lost, pending = _first_causes(asked, tables, left_out)
     if films is not None and segments is not None:
-        coverage["films_in_data_set"] = len(asked) - sum(_count(causes) for causes in lost.values())
+        coverage["films_in_data_set"] = len(asked) - _total(lost) - _total(pending)
         coverage |= {"shared_recordings": len(shared), "films_sharing": sum(map(len, shared))}
-    return coverage | {"lost_films": lost, "losses": losses, "notes": _notes(asked, tables)}
+    return coverage | {
+        "lost_films": lost,
+        "pending_films": pending,
+        "losses": losses,
+        "notes": _notes(asked, tables),
+    }
 
 
 def as_text(coverage: Mapping[str, Any]) -> str:
     """Return the coverage as aligned lines of at most 100 characters."""
     lines = ["Coverage", *_funnel(coverage), "", *_amounts(coverage)]
-    lost = sum(_count(causes) for causes in coverage["lost_films"].values())
-    if lost:
-        lines += ["", f"Films lost, by first cause: {lost}", *_table(coverage["lost_films"])]
+    titles = {"lost_films": "Films lost, by first cause", "pending_films": "Films not yet processed, by stage"}
+    for key, title in titles.items():
+        if number := _total(coverage[key]):
+            lines += ["", f"{title}: {number}", *_table(coverage[key])]
     others = {stage: causes for stage, causes in coverage["losses"].items() if stage in SMALLER}
     if any(others.values()):
         lines += ["", "Posters, recordings and segments lost", *_table(others)]
@@ -114,7 +124,10 @@ def as_text(coverage: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _rows(root: Path, stage: str, name: str) -> list[Row] | None:
+def _rows(root: Path, corpus: str, stage: str, name: str) -> list[Row] | None:
+    fetched = corpora.PAGES if name in ("pages", "films") else corpora.RECORDINGS
+    if not corpora.is_in_place(root, corpus, fetched):
+        return None
     try:
         return read_table(root / f"data/{name}.parquet", SCHEMAS[name], stage, without=["landmarks"])
     except (MissingFileError, OSError, pa.ArrowException):
@@ -154,8 +167,15 @@ def _is_usable(film: Row) -> bool:
     return film["status"] in USABLE and bool(known_parts(film))
 
 
-def _first_causes(asked: list[str], tables: Mapping[str, list[Row] | None], left_out: LeftOut) -> Losses:
-    """Return the films outside the data set by the first stage that lost them; missing tables are ignored."""
+def _total(losses: Losses) -> int:
+    return sum(map(_count, losses.values()))
+
+
+def _first_causes(asked: list[str], tables: Mapping[str, list[Row] | None], left_out: LeftOut) -> tuple[Losses, Losses]:
+    """Return the films outside the data set by the first stage that lost them, or that has not processed them.
+
+    Missing tables are ignored.
+    """
     of_film = {name: _by_film(rows) for name, rows in tables.items()}
     outcomes: dict[str, list[tuple[str, str, str]]] = {
         stage: [] for stage, name in STAGES.items() if tables[name] is not None
@@ -173,7 +193,13 @@ def _first_causes(asked: list[str], tables: Mapping[str, list[Row] | None], left
         else:
             if fid in left_out:
                 outcomes.setdefault("split", []).append((fid, *left_out[fid]))
-    return {stage: _by_status(found) for stage, found in outcomes.items()}
+    lost, pending = {}, {}
+    for stage, found in outcomes.items():
+        by_status = _by_status(found)
+        lost[stage] = {status: loss for status, loss in by_status.items() if status not in NOT_YET}
+        if waiting := {status: loss for status, loss in by_status.items() if status in NOT_YET}:
+            pending[stage] = waiting
+    return lost, pending
 
 
 def _by_film(rows: list[Row] | None) -> dict[str, list[Row]]:
@@ -185,7 +211,7 @@ def _by_film(rows: list[Row] | None) -> dict[str, list[Row]]:
 
 def _absent(stage: str) -> tuple[str, str]:
     if stage == "download":
-        return "not_asked", "the film has no recordings in the list"
+        return "no_recordings", "the film has no recordings in the list"
     return "no_row", f"not in data/{STAGES[stage]}.parquet: run `dvc repro {stage}`"
 
 
@@ -210,7 +236,7 @@ def _funnel(coverage: Mapping[str, Any]) -> list[str]:
         "split": "not left out by the split's parameters",
     }
     for stage, causes in coverage["lost_films"].items():
-        left -= _count(causes)
+        left -= _count(causes) + _count(coverage["pending_films"].get(stage, {}))
         lines.append(f"  … {names[stage]:<42}{left:>9,}  {left / max(asked, 1):>6.1%}")
     return lines
 

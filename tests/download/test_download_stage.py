@@ -1,5 +1,7 @@
 import json
 import logging
+import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -72,8 +74,29 @@ def test_films_that_leave_the_corpus_leave_the_folder(corpus, root, settings):
     main(root, CORPUS, settings)
     corpus(AAB=["{origin}/audio/b.m4a"])
     main(root, CORPUS, settings)
-    assert [path.name for path in (root / "data/downloads").iterdir()] == ["AAB"]
+    assert [path.name for path in (root / "data/downloads").iterdir() if path.is_dir()] == ["AAB"]
     assert [row["fid"] for row in rows(root)] == ["AAB"]
+
+
+def test_another_corpus_and_back_keeps_the_recordings_of_both(corpus, root, settings):
+    corpus(AAA=["{origin}/audio/a.webm"])
+    main(root, CORPUS, settings)
+    (root / "data/audio/A/A/A").mkdir(parents=True)  # as `segment` cuts them
+    (root / "data/audio/A/A/A/0.mp3").write_bytes(b"sound")
+    (root / "data/segments.parquet").write_bytes(b"table")
+    before = {path: path.stat().st_mtime_ns for path in (root / "data/downloads").rglob("*.*")}
+    shutil.copytree(root / "data/sample", root / "data/other")
+    (root / "data/other/meta.json").write_text(
+        json.dumps({"AAA": {"wikipedia": "{origin}/wiki/X", "soundtrack": ["{origin}/audio/b.m4a"]}})
+    )
+    main(root, replace(CORPUS, folder="data/other"), settings)
+    assert [row["path"] for row in rows(root)] == ["data/downloads/AAA/000.m4a"]
+    assert not (root / "data/audio").exists() and not (root / "data/segments.parquet").exists()
+    main(root, CORPUS, settings)
+    assert [row["path"] for row in rows(root)] == ["data/downloads/AAA/000.webm"]
+    assert {path: path.stat().st_mtime_ns for path in (root / "data/downloads").rglob("*.*")} == before
+    assert (root / "data/audio/A/A/A/0.mp3").read_bytes() == b"sound"
+    assert (root / "data/segments.parquet").read_bytes() == b"table"
 
 
 def test_a_list_among_the_corpus_s_own_files_is_no_recording(corpus, root, settings):

@@ -54,8 +54,9 @@ class Films:
             fid: {"soundtrack": []} | ({"wikipedia": entry} if isinstance(entry, str) else entry)
             for fid, entry in entries.items()
         }
-        (self.root / "corpus").mkdir(exist_ok=True)
-        (self.root / "corpus/meta.json").write_text(json.dumps(meta))
+        folder = self.root / corpus.folder
+        folder.mkdir(exist_ok=True)
+        (folder / "meta.json").write_text(json.dumps(meta))
         main(self.root, corpus, scrape)
 
     def rows(self) -> dict[str, dict[str, Any]]:

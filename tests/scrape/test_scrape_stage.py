@@ -44,6 +44,7 @@ def test_a_row_and_files_a_film(films, server, scrape):
         "data/pages/AAA.html.gz",
         "data/pages/AAA.json",
         "data/pages/AAC.json",
+        "data/pages/corpus.txt",
         "data/posters/AAA.png",
     ]
 

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.core.errors import StageError
 from tests.faults import ok, status
-from tests.scrape.conftest import article, picture
+from tests.scrape.conftest import CORPUS, article, picture
 
 REFUSAL = status(403, b"<html><h1>Too many\nrequests</h1> from you", {"Content-Type": "text/html"})
 
@@ -104,3 +104,13 @@ def test_loopback_never_counts_as_down(films, server, scrape):
     urls = {f"AA{letter}": server.put(f"/{letter}", status(503)) for letter in "ABCDEFGH"}
     rows = films(replace(scrape, attempts=1), **urls, AAZ=server.put("/Z", ok(article(""))))
     assert statuses(rows) == ["server_error"] * 8 + ["ok"]
+
+
+def test_another_corpus_and_back_asks_for_nothing_twice(films, server, scrape, urls):
+    """Ids are unique within a list only: AAA is another film in the second one."""
+    first = films(scrape, **urls)
+    other = films(scrape, replace(CORPUS, folder="other"), AAA=urls["AAE"])
+    assert [row["url"] for row in other.values()] == [urls["AAE"]]
+    server.forget()
+    assert films(scrape, **urls) == first
+    assert server.paths() == []

@@ -96,7 +96,7 @@ def cover(tmp_path):
     def run(left_out=(), shared=(), **tables):
         for name, rows in tables.items():
             write_table(tmp_path / f"data/{name}.parquet", rows, SCHEMAS[name])
-        text = report(tmp_path, dict(left_out), list(shared))
+        text = report(tmp_path, "data/films", dict(left_out), list(shared))
         return json.loads((tmp_path / "metrics/coverage.json").read_text(encoding="utf-8")), text
 
     run.root = tmp_path
@@ -137,7 +137,7 @@ def test_each_film_is_lost_once_at_its_first_cause(cover):
     assert counts(coverage["lost_films"]) == {
         "scrape": {"not_found": 2},
         "parse": {"no_plot": 1, "not_a_film": 1},
-        "download": {"blocked": 1, "not_asked": 1},
+        "download": {"blocked": 1, "no_recordings": 1},
         "segment": {"too_short": 1},
     }
     lost = [fid for causes in coverage["lost_films"].values() for loss in causes.values() for fid in loss["films"]]
@@ -236,7 +236,7 @@ def test_tables_of_two_lists_are_noted(cover):
     coverage, text = cover(pages=TABLES["pages"], films=films, downloads=other)
     assert [note.split()[0] for note in coverage["notes"]] == ["data/films.parquet", "data/downloads.parquet"]
     assert "dvc repro parse" in text
-    assert coverage["lost_films"]["parse"]["no_row"]["films"] == ["AAJ"]
+    assert coverage["pending_films"]["parse"]["no_row"]["films"] == ["AAJ"]
     assert coverage["films_asked"] == 10
 
 
@@ -276,3 +276,28 @@ def test_text_is_aligned_and_fits(cover):
     assert re.search(r"usable.*\s6\s+60\.0%", text)
     assert re.search(r"in the data set\s+3\s+30\.0%", text)
     assert re.search(r"parse\s+not_a_film\s+1\s+AAD: a person", text)
+
+
+def test_tables_of_another_corpus_are_left_out(cover):
+    """The ids of two lists are the same: only the name of the corpus tells them apart."""
+    name = cover.root / "data/downloads/corpus.txt"
+    name.parent.mkdir(parents=True)
+    name.write_text("data/other\n")
+    coverage, _ = cover(**TABLES)
+    assert {"recordings_ok", "segments", "films_in_data_set"}.isdisjoint(coverage)
+    assert coverage["films_usable"] == 6
+    assert set(coverage["lost_films"]) == {"scrape", "parse"}
+    name.write_text("data/films\n")
+    assert cover()[0]["films_in_data_set"] == 3
+
+
+def test_films_that_a_stage_has_not_reached_are_not_lost(cover):
+    pages = [*TABLES["pages"][:-1], page("AAJ", "not_asked", "the run stopped", poster="")]
+    films = TABLES["films"][:-1]
+    segments = [row for row in TABLES["segments"] if row["fid"] != "AAI"]
+    coverage, text = cover(**TABLES | {"pages": pages, "films": films, "segments": segments})
+    assert counts(coverage["pending_films"]) == {"scrape": {"not_asked": 1}, "segment": {"no_row": 1}}
+    lost = sum(loss["count"] for causes in coverage["lost_films"].values() for loss in causes.values())
+    assert coverage["films_in_data_set"] == 2
+    assert coverage["films_asked"] == 2 + 2 + lost
+    assert re.search(r"in the data set\s+2\s+20\.0%", text)

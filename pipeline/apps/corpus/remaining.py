@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipeline.core import corpora
 from pipeline.core.errors import MissingFileError
 from pipeline.core.tables import DOWNLOADS, PAGES, read_table
 from pipeline.corpus.film import Film
@@ -14,15 +15,15 @@ from pipeline.corpus.title import article_address
 ASKED_AGAIN = ("transient", "blocked")  # statuses of recordings that the next run tries again; others are final
 
 
-def remaining(root: Path, films: list[Film], retry: str | None) -> list[Film]:
+def remaining(root: Path, corpus: str, films: list[Film], retry: str | None) -> list[Film]:
     """Return `films` without the pages, posters and recordings that `scrape` and `download` have fetched or given up.
 
-    `retry` is the status of recordings that `download.retry` tries again.
+    `corpus` is the folder of their list; its fetched files may be set aside. `retry` is the status of recordings that
+    `download.retry` tries again.
     """
-    pages = {
-        (row["fid"], row["url"]): row for row in _rows(root / "data/pages.parquet", PAGES) if row["status"] == "ok"
-    }
-    downloads = _rows(root / "data/downloads.parquet", DOWNLOADS)
+    fetched = _rows(corpora.path_of(root, corpus, corpora.PAGES, Path("data/pages.parquet")), PAGES)
+    pages = {(row["fid"], row["url"]): row for row in fetched if row["status"] == "ok"}
+    downloads = _rows(corpora.path_of(root, corpus, corpora.RECORDINGS, Path("data/downloads.parquet")), DOWNLOADS)
     asked = {(row["fid"], row["url"]) for row in downloads}
     again = {(row["fid"], row["url"]) for row in downloads if row["status"] in (*ASKED_AGAIN, retry)}
     return [_left(film, pages.get((film.fid, article_address(film.wikipedia))), asked - again) for film in films]

@@ -58,7 +58,9 @@ def check(root: Path, folder: Path, params: Params, report: Report) -> int:
     _report_own(films, site, report)
     found, asked = _ask_wikis(films, params, report)
     _report_few(len(films), params, report)
-    _report_estimate(estimate(remaining(root, films, params.download.retry), params.scrape, params.download), report)
+    corpus = folder.relative_to(root) if folder.is_relative_to(root) else folder
+    left = remaining(root, corpus.as_posix(), films, params.download.retry)
+    _report_estimate(estimate(left, params.scrape, params.download), report)
     wrong = len(problems) + found
     report("No problems found." if asked and not wrong else _verdict(wrong, asked))
     return 0 if asked and not wrong else 1

@@ -161,7 +161,7 @@ def test_what_download_retry_asks_again_for_is_left(tmp_path, retry, left):
     row = dict.fromkeys(DOWNLOADS.names) | {"fid": "AAA"}
     rows = [row | {"url": url, "status": status} for url, status in zip("abcd", STATUSES, strict=True)]
     write_table(tmp_path / "data/downloads.parquet", rows, DOWNLOADS)
-    assert remaining(tmp_path, [Film("AAA", "w", tuple("abcd"))], retry)[0].soundtrack == left
+    assert remaining(tmp_path, "data/films", [Film("AAA", "w", tuple("abcd"))], retry)[0].soundtrack == left
 
 
 def test_a_corpus_in_the_references_layout(check, tmp_path):

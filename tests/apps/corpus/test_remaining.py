@@ -9,4 +9,4 @@ def test_a_page_of_a_title_with_a_question_mark_is_here(tmp_path):
     page |= {"redirects": [], "revision": None, "bytes": None, "poster_status": "ok"}
     write_table(tmp_path / "data/pages.parquet", [page], PAGES)
     for title, left in (("Doc?_(film)", ""), ("Doc%3F_(film)", ""), ("Doc", site + "Doc")):
-        assert remaining(tmp_path, [Film("AAA", site + title, ())], None)[0].wikipedia == left
+        assert remaining(tmp_path, "data/films", [Film("AAA", site + title, ())], None)[0].wikipedia == left
