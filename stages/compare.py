@@ -1,7 +1,7 @@
 """Compare all variants: a table, tested differences, figures, and a report with audio excerpts.
 
 Reads: metrics/evaluate/*.json, metrics/rankings/*.parquet, models/*/history.csv, data/{dataset.parquet,image,audio}
-Writes: metrics/comparison.json, metrics/comparison.csv, metrics/{figures/*.svg,plots/*.csv}, metrics/report.html
+Writes: metrics/{comparison.json,comparison.csv,variants.json}, metrics/{figures/*.svg,plots/*.csv}, metrics/report.html
 Run: dvc repro compare
 """
 
@@ -30,9 +30,11 @@ def main(root: Path, variants: Variants, evaluate: Evaluate, compare: Compare) -
     differences = compare_pairs(values, evaluate.bootstrap_samples, compare.permutations, evaluate.seed)
     figures = draw_figures(results, compare.metric)
     names, sharing = film_names(dataset), sharing_films(dataset)
+    by_variant = {result.variant: result.metrics[compare.metric] for result in results}
     report = render_report(root, results, differences, figures, cards, names, sharing, compare, evaluate)
 
     write_json(root / "metrics/comparison.json", summarise(results, differences, compare.metric))
+    write_json(root / "metrics/variants.json", {compare.metric: by_variant})
     write_bytes(root / "metrics/comparison.csv", csv_table(results).encode())
     for name, svg in figures.items():
         write_bytes(root / f"metrics/figures/{name}.svg", svg.encode())

@@ -39,6 +39,7 @@ CHARTS: dict[str, dict[str, tuple[str, ...]]] = {  # by section and kind
     "Evaluation": {"BAR": ("recall_at_10", "hit_rate_at_10", "mrr", "median_rank")},
     "Training": {"LINE": ("valid_loss", "train_loss", "valid_recall_at_10")},
 }
+CHARTS_PER_ROW = 2
 CHART_PX = 320  # high
 SHOWN = {"display": True, "isReordered": True, "deleted": False, "isGenerated": False}
 RUNS = 20  # per chart
@@ -97,7 +98,7 @@ def _state() -> dict[str, Any]:
         "hideEmptyCharts": True,
         "isAccordionReordered": True,
         "compareRunSections": [
-            {"uuid": name, "name": name, "columns": sum(map(len, kinds.values())), "cardHeight": CHART_PX, **SHOWN}
+            {"uuid": name, "name": name, "columns": CHARTS_PER_ROW, "cardHeight": CHART_PX, **SHOWN}
             for name, kinds in CHARTS.items()
         ],
         "compareRunCharts": [

@@ -23,6 +23,7 @@ HOSTILE = "<script>alert(1)</script> & \"Rock 'n' Roll\" <img src=x onerror=aler
 OUTPUTS = [
     "comparison.json",
     "comparison.csv",
+    "variants.json",
     "report.html",
     *(f"figures/{name}.svg" for name in ("intervals", "ranks", "slices", "learning")),
     *(f"plots/{name}.csv" for name in ("variants", "learning")),
@@ -90,6 +91,12 @@ def test_json_holds_what_was_read_and_every_pair(inputs, outputs):
     }
     assert pairs["Im", "All"]["difference"] == pytest.approx(means["Im"] - means["All"])
     assert pairs["Im", "All"]["real"] and pairs["Im", "All"]["p_holm"] >= pairs["Im", "All"]["p"]
+
+
+def test_one_value_per_variant_for_metrics_diff(inputs, outputs):
+    values = json.loads(outputs["variants.json"])
+    read = {name: json.loads((inputs.root / f"metrics/evaluate/{name}.json").read_text()) for name in inputs.variants}
+    assert values == {inputs.compare.metric: {name: read[name][inputs.compare.metric] for name in inputs.variants}}
 
 
 def test_csv_has_a_row_a_variant_equal_to_the_metrics(inputs, outputs):
