@@ -10,6 +10,7 @@ are moved, never copied. A stage that is killed while it moves them goes on in t
 import hashlib
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,6 +56,8 @@ def take_up(root: Path, corpus: str, fetched: Fetched) -> None:
         for path in (folder, *others):  # and comes back first
             if not (root / path).exists() and _aside(root, corpus, path).exists():
                 _move(_aside(root, corpus, path), root / path)
+        with suppress(OSError):  # missing, or has the files that another stage fetches
+            _aside(root, corpus, Path("data")).rmdir()
         if present is None or not (root / folder / NAME).exists():
             write_bytes(root / folder / NAME, f"{corpus}\n".encode())
     except OSError as error:
