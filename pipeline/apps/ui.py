@@ -40,7 +40,7 @@ CHARTS: dict[str, dict[str, tuple[str, ...]]] = {  # by section and kind
     "Training": {"LINE": ("valid_loss", "train_loss", "valid_recall_at_10")},
 }
 CHARTS_PER_ROW = 2
-CHART_PX = 260  # high
+CHART_PX = 340  # high
 SHOWN = {"display": True, "isReordered": True, "deleted": False, "isGenerated": False}
 RUNS = 20  # per chart
 
