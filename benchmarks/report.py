@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from time import process_time
 
@@ -47,7 +48,7 @@ def publish(name: str, figures: list[Figure]) -> None:
     Console(width=150).print(table)
     RESULTS.mkdir(exist_ok=True)
     machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
-    content = {"machine": machine, "figures": [asdict(line) for line in figures]}
+    content = {"date": datetime.now(UTC).date().isoformat(), "machine": machine, "figures": [asdict(line) for line in figures]}
     (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
 
 
