@@ -1,4 +1,4 @@
-"""What all tests share: one thread, so that sums are taken in one order, parameters, tiny models, a closed network."""
+"""Shared by all tests: one thread for a fixed order of sums, parameters, tiny models, and no network."""
 
 import socket
 import sys
@@ -23,14 +23,14 @@ ROOT = Path(__file__).parent.parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a run of DVC as slow."""
+    """Mark tests that need a run of DVC as slow."""
     for item in items:
         if "small_repository" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
 
 
 class Scheduling(LoadFileScheduling):
-    """Gives a file's tests to one process of pytest-xdist, and all that need the small repository to the same one."""
+    """Keeps each file's tests in one pytest-xdist process, and all tests of the small repository in a single one."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
@@ -38,7 +38,7 @@ class Scheduling(LoadFileScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
-    """Return what distributes the tests."""
+    """Return the scheduler that distributes the tests."""
     return Scheduling(config, log)
 
 
@@ -50,14 +50,14 @@ def params() -> Params:
 
 @pytest.fixture(autouse=True)
 def no_outside_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let neither the environment nor an earlier test name a store of MLflow, an experiment of DVC, or a cluster."""
+    """Clear any MLflow store, DVC experiment or cluster set by the environment or an earlier test."""
     for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME", "DVC_STAGE", "SOUNDTRACK_ENGINE", "RAY_ADDRESS"):
         monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
 def without_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every connection and look-up of a name fail the test."""
+    """Fail the test on any connection or name look-up."""
 
     def refuse(*_: Any, **__: Any) -> None:
         pytest.fail("a test asked for the network")
@@ -68,7 +68,7 @@ def without_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Return a function that gives the folder of a tiny model of a kind, saved once."""
+    """Return a function from a kind of tiny model to its folder; each is saved once."""
     return cache(lambda kind: save_tiny(kind, tmp_path_factory.mktemp(kind)))
 
 
@@ -86,11 +86,11 @@ def tiny_vit(tiny: Callable[[str], Path]) -> Path:
 
 @pytest.fixture(scope="session")
 def small_repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """A repository of a dozen films in which `dvc repro` has run once; a test leaves it as it was."""
+    """A repository of a dozen films after one `dvc repro`; tests leave it unchanged."""
     return build(tmp_path_factory.mktemp("repository"))
 
 
 @pytest.fixture
 def path_of_imports(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Undo what loading a model of MLflow does to the path of imports: its copy of the code would stay in front."""
+    """Restore the import path after loading an MLflow model, which puts its copy of the code first."""
     monkeypatch.setattr(sys, "path", [*sys.path])

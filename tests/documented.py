@@ -57,7 +57,7 @@ def commands() -> list[Command]:
 
 
 def mentioned() -> list[Command]:
-    """Return the commands in the sentences of all pages."""
+    """Return the commands within the text of all pages."""
     found = []
     for path in PAGES:
         block = Block(path.relative_to(ROOT).as_posix(), 0, "", "")
@@ -67,7 +67,7 @@ def mentioned() -> list[Command]:
 
 
 def commands_of(block: Block) -> list[Command]:
-    """Return the commands of a block of shell lines, or of a terminal's contents."""
+    """Return the commands of a shell block or a terminal transcript."""
     if block.language == "sh":
         lines = _without_documents(block.text.replace("\\\n", " ").splitlines())
         return [command for line in lines for command in _split(block, line, ())]
@@ -80,7 +80,7 @@ def commands_of(block: Block) -> list[Command]:
 
 
 def _without_documents(lines: list[str]) -> list[str]:
-    """Return `lines` without the text of here-documents."""
+    """Return `lines` without the contents of here-documents."""
     kept, end = [], None
     for line in lines:
         if end is None:
@@ -106,7 +106,7 @@ def _split(block: Block, line: str, output: tuple[str, ...]) -> list[Command]:
 
 
 def _command(block: Block, words: list[str]) -> Command:
-    """Return the command without redirections, its variables apart."""
+    """Return the command without redirections, and its variables separately."""
     end = next((i for i, word in enumerate(words) if set(word) <= set("<>")), len(words))
     start = next((i for i, word in enumerate(words) if not re.match(r"[A-Z_]+=", word)), end)
     return Command(block, tuple(words[start:end]), tuple(tuple(word.split("=", 1)) for word in words[:start]))

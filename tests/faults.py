@@ -4,11 +4,11 @@
         url = server.put("/a", ok("<html>…</html>"))
         server.put("/b", in_turn(status(429, headers={"Retry-After": "1"}), status(429), ok(b"…", "image/png")))
         …
-        server.paths()         # what was asked, in order
+        server.paths()         # requested paths, in order
         server.requests[0]     # path, headers, time (`time.monotonic()`)
-        server.most_at_once    # requests that were being answered at the same time
+        server.most_at_once    # the most requests answered at the same time
 
-An answer is a function on the request's handler; each function below returns one. A path without an answer gives 404.
+An answer is a function of the request handler; each function below returns one. A path without an answer gives 404.
 """
 
 import gzip
@@ -32,10 +32,10 @@ Headers = Mapping[str, str]
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection; what an answer gets."""
+    """One connection, passed to each answer."""
 
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # a body after its headers would wait 40 ms for the client
+    disable_nagle_algorithm = True  # otherwise a body sent after its headers waits 40 ms for the client
     server: "_Server"
 
     def do_GET(self) -> None:
@@ -44,19 +44,19 @@ class Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def start(self, code: int, headers: Headers) -> None:
-        """Send status line and headers."""
+        """Send the status line and headers."""
         self.send_response(code)
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
 
     def send(self, data: bytes) -> None:
-        """Send bytes of the body; nothing to a HEAD request."""
+        """Send bytes of the body, or nothing for a HEAD request."""
         if self.command != "HEAD":
             self.wfile.write(data)
 
     def hang_up(self) -> None:
-        """Close the connection after this answer, as at the end of a body without a length."""
+        """Close the connection after this answer, which ends a body without a length."""
         self.close_connection = True
 
     def reset(self) -> None:
@@ -96,11 +96,11 @@ class _Server(ThreadingHTTPServer):
         self.faults = faults
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: a client that hangs up is what many tests are about."""
+        """Log nothing: many tests have clients that hang up."""
 
 
 class FaultServer:
-    """The answers by path, and the requests so far."""
+    """Answers by path, and the requests so far."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
@@ -122,12 +122,12 @@ class FaultServer:
         self._server.server_close()
 
     def put(self, path: str, answer: Answer) -> str:
-        """Let `path` give this answer; return its URL."""
+        """Set the answer of `path` and return its URL."""
         self.answers[path] = answer
         return self.origin + path
 
     def paths(self) -> list[str]:
-        """Return the paths asked so far."""
+        """Return the paths requested so far."""
         return [request.path for request in self.requests]
 
     def forget(self) -> None:
@@ -135,7 +135,7 @@ class FaultServer:
         self.requests.clear()
 
     def answer(self, handler: Handler) -> None:
-        """Note a request and answer it."""
+        """Record a request and answer it."""
         with self._lock:
             self.requests.append(Request(handler.path, dict(handler.headers), time.monotonic()))
             self._at_once += 1
@@ -169,7 +169,7 @@ def redirect(target: str, code: int = 301) -> Answer:
 
 
 def cached(body: bytes | str, kind: str = HTML, etag: str = "", modified: str = "") -> Answer:
-    """Answer 200 with validators, 304 to a request that knows them."""
+    """Answer 200 with validators, or 304 to a request that sends them."""
     full = ok(body, kind, {n: v for n, v in (("ETag", etag), ("Last-Modified", modified)) if v})
 
     def answer(handler: Handler) -> None:
@@ -181,7 +181,7 @@ def cached(body: bytes | str, kind: str = HTML, etag: str = "", modified: str = 
 
 
 def in_turn(*answers: Answer) -> Answer:
-    """Give one answer after the other, the last one for ever."""
+    """Give the answers in turn, then keep repeating the last one."""
     waiting, lock = list(answers), threading.Lock()
 
     def answer(handler: Handler) -> None:
@@ -206,7 +206,7 @@ def stall(after: bytes = b"", kind: str = HTML) -> Answer:
 
 
 def trickle(pause_seconds: float, kind: str = HTML) -> Answer:
-    """Send a byte, then a pause, without end."""
+    """Send single bytes with pauses, endlessly."""
 
     def answer(handler: Handler) -> None:
         handler.hang_up()
@@ -230,7 +230,7 @@ def reset(body: bytes, sent: int, kind: str = HTML) -> Answer:
 
 
 def truncated(body: bytes, sent: int, kind: str = HTML) -> Answer:
-    """Announce the whole `body`, send its first `sent` bytes, and close the connection in good order."""
+    """Announce the whole `body`, send its first `sent` bytes, and close the connection cleanly."""
 
     def answer(handler: Handler) -> None:
         handler.hang_up()
@@ -254,18 +254,18 @@ def large(size: int, kind: str = HTML, length: bool = True) -> Answer:
 
 
 def gzip_bomb(size: int, kind: str = HTML) -> Answer:
-    """Send about a thousandth of `size` bytes, which unpack to `size` spaces."""
+    """Send about `size` / 1000 bytes that unpack to `size` spaces."""
     return ok(_bomb(size), kind, {"Content-Encoding": "gzip"})
 
 
 def packed(body: bytes | str, kind: str = HTML) -> Answer:
-    """Answer 200 with an honest gzip body."""
+    """Answer 200 with a valid gzip body."""
     data = body.encode() if isinstance(body, str) else body
     return ok(gzip.compress(data, mtime=0), kind, {"Content-Encoding": "gzip"})
 
 
 def image_bomb(width: int, height: int) -> bytes:
-    """Return a small PNG file of one bit a pixel, all black, that unpacks to `width` × `height` pixels."""
+    """Return a small all-black PNG file, one bit per pixel, that unpacks to `width` × `height` pixels."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -277,7 +277,7 @@ def image_bomb(width: int, height: int) -> bytes:
 
 
 def http_date(seconds: float) -> str:
-    """Return the date that lies `seconds` from now, as headers write it."""
+    """Return the date `seconds` from now in the format of HTTP headers."""
     return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
 
 

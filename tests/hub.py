@@ -1,7 +1,7 @@
-"""A Hugging Face hub on loopback: it lists models, serves their files in parts, and takes what is pushed to it.
+"""A Hugging Face hub on loopback that lists models, serves their files in parts, and accepts pushes.
 
-A model has one branch, `main`, and every commit it ever had. Large files (LARGE) are pushed by Git LFS, as to a hub
-without Xet. Fixtures: `no_hub`, an empty cache and nobody who answers; `hub`, the same with a `Hub`.
+A model has one branch, `main`, and keeps all its commits. Large files (LARGE) are pushed by Git LFS, as to a hub
+without Xet. Fixtures: `no_hub`, an empty cache and no server; `hub`, the same with a `Hub`.
 """
 
 import base64
@@ -19,26 +19,26 @@ import pytest
 from huggingface_hub import constants
 
 LARGE = (".safetensors", ".parquet", ".pth", ".bin")
-NOBODY = 9  # a port at which nothing listens
+NOBODY = 9  # a port on which nothing listens
 TOKEN = "hf_of_loopback"
 
 
 @dataclass
 class Hub:
-    """What the hub has, and what it was asked for."""
+    """The contents of the hub, and the requests it received."""
 
     endpoint: str = ""
-    commits: dict[str, dict[str, dict[str, bytes]]] = field(default_factory=dict)  # by model and commit, the last main
-    stored: dict[str, bytes] = field(default_factory=dict)  # large files that were pushed, by digest
-    private: dict[str, bool] = field(default_factory=dict)  # models that were made here
+    commits: dict[str, dict[str, dict[str, bytes]]] = field(default_factory=dict)  # by model and commit; the last one is main
+    stored: dict[str, bytes] = field(default_factory=dict)  # pushed large files, by digest
+    private: dict[str, bool] = field(default_factory=dict)  # models created here
     messages: list[str] = field(default_factory=list)  # of commits
     asked: list[str] = field(default_factory=list)  # method and path of every request
-    tokens: set[str] = field(default_factory=set)  # that were sent
-    answers: dict[str, int] = field(default_factory=dict)  # a status instead, by path
-    gated: set[str] = field(default_factory=set)  # models that nobody may read
+    tokens: set[str] = field(default_factory=set)  # tokens that were sent
+    answers: dict[str, int] = field(default_factory=dict)  # an error status to return, by path
+    gated: set[str] = field(default_factory=set)  # models without read access
 
     def add(self, model: str, files: Mapping[str, bytes] | Path) -> str:
-        """Commit `files`, or those of a folder, as all that `model` has; return the commit."""
+        """Commit `files`, or those of a folder, as the whole content of `model`; return the commit."""
         if isinstance(files, Path):
             paths = sorted(path for path in files.rglob("*") if path.is_file())
             files = {path.relative_to(files).as_posix(): path.read_bytes() for path in paths}
@@ -55,13 +55,13 @@ class Hub:
 
     @property
     def fetched(self) -> list[str]:
-        """The names of the files that were downloaded."""
+        """The names of the downloaded files."""
         return [path.split("/", 5)[5] for path in self.asked if path.startswith("GET ") and "/resolve/" in path]
 
 
 @pytest.fixture
 def no_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Instead of the real hub one that is not there, with an empty cache and no token."""
+    """An unreachable hub instead of the real one, with an empty cache and no token."""
     for name, value in (
         ("HF_HUB_CACHE", str(tmp_path / "cache")),
         ("HF_HUB_OFFLINE", False),
@@ -76,7 +76,7 @@ def no_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def hub(no_hub: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """A hub without models, which is asked instead of the real one."""
+    """A hub without models, used instead of the real one."""
     found = Hub()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": found}))
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -88,7 +88,7 @@ def hub(no_hub: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 
 def point_to(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
-    """Let the hub be on loopback, as the variable HF_ENDPOINT does before anything is imported."""
+    """Point the client at loopback, as the variable HF_ENDPOINT does before any import."""
     endpoint = f"http://127.0.0.1:{port}"
     template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, endpoint)
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
@@ -169,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
         return found
 
     def _found(self, model: str, revision: str) -> tuple[str, dict[str, bytes]] | None:
-        """Return a commit and its files; answer with the error where there is none."""
+        """Return a commit and its files, or answer with an error if there is none."""
         if model in self.hub.gated:
             self._fail(403, "GatedRepo")
         elif model not in self.hub.commits:

@@ -1,6 +1,6 @@
-"""On continuous integration, where the environment variable `CI` is set, only listed reasons may skip a test.
+"""In continuous integration (environment variable `CI`), a test may only be skipped for a listed reason.
 
-A plugin of pytest: a test or module that is skipped for any other reason makes the run fail. Tests that nobody runs
+A pytest plugin: a test or module skipped for any other reason fails the run. Tests that nobody runs
 protect nothing, and a summary that ends in "12 skipped" looks like success.
 """
 
@@ -9,9 +9,9 @@ import os
 import pytest
 
 ALLOWED = (
-    "no CUDA device",  # of the tests of inference on a GPU
-    "there is no PostgreSQL, or no driver for it",  # of the one test of a server of MLflow on it
-    "there is no Chromium on PATH",  # the browser is the one requirement of the tests that pip does not install
+    "no CUDA device",  # tests of inference on a GPU
+    "there is no PostgreSQL, or no driver for it",  # the one test of an MLflow server on it
+    "there is no Chromium on PATH",  # the browser is the only test requirement that pip does not install
 )
 
 
@@ -21,7 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class SkipCheck:
-    """Collects what was skipped for a reason that is not in `ALLOWED`; also from the processes of pytest-xdist."""
+    """Collects tests skipped for a reason that is not in `ALLOWED`, also from pytest-xdist processes."""
 
     def __init__(self) -> None:
         self.skipped: dict[str, str] = {}  # reason by test or module
@@ -43,7 +43,7 @@ class SkipCheck:
                 terminalreporter.line(f"{name}: {reason}")
 
     def _check(self, report: pytest.TestReport | pytest.CollectReport) -> None:
-        if report.skipped and not hasattr(report, "wasxfail"):  # an expected failure is reported as skipped, too
+        if report.skipped and not hasattr(report, "wasxfail"):  # expected failures are reported as skipped, too
             reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple | list) else report.longrepr)
             reason = reason.removeprefix("Skipped: ")
             if reason not in ALLOWED:

@@ -1,4 +1,4 @@
-"""The machine that tests compute on: one process, a CPU, a few things at once."""
+"""The machine settings of tests: one process, a CPU, small batches."""
 
 from pipeline.core.machine import Machine
 

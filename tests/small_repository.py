@@ -1,4 +1,4 @@
-"""A small repository of a dozen films, in which tests type what users type."""
+"""A small repository of a dozen films, in which tests run the commands that users type."""
 
 import json
 import os
@@ -28,7 +28,7 @@ SMALLER = {
 class Repository:
     """A repository with its own DVC cache and MLflow store."""
 
-    first_output = ""  # of the first `dvc repro`
+    first_output = ""  # output of the first `dvc repro`
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -39,7 +39,7 @@ class Repository:
     def run(self, *command: str) -> subprocess.CompletedProcess:
         """Run a command in the repository and return it with stdout and stderr joined.
 
-        They go to a file: the end of a pipe would be that of every process that the command leaves running.
+        They go to a file, as a pipe stays open until every process left running by the command has ended.
         """
         with tempfile.TemporaryFile("w+") as output:
             streams = {"stdout": output, "stderr": subprocess.STDOUT}
@@ -59,7 +59,7 @@ class Repository:
         return re.findall(r"Running stage '([^']+)'", output)
 
     def outs(self, stage: str) -> list[dict]:
-        """Return what dvc.lock says of a stage's outputs."""
+        """Return the outputs of a stage in dvc.lock."""
         return YAML(typ="safe").load((self.folder / "dvc.lock").read_text())["stages"][stage]["outs"]
 
     def json(self, path: str) -> dict:
@@ -71,7 +71,7 @@ class Repository:
 
 
 def small_corpus(folder: Path) -> None:
-    """Copy the first films of the embedded corpus that have no trouble, a disambiguation page and a dead link."""
+    """Copy the first trouble-free films of the embedded corpus, a disambiguation page and a dead link."""
     sample = ROOT / "data/sample"
     meta = json.loads((sample / "meta.json").read_text())
     chosen = dict(list(meta.items())[:FILMS])
@@ -98,7 +98,7 @@ def merged(params: dict, changes: dict) -> dict:
 
 
 def build(folder: Path) -> Repository:
-    """Return a committed repository in `folder` in which `dvc repro` has run once."""
+    """Return a committed repository in `folder` after one `dvc repro`."""
     for name in ("pipeline", "stages", ".dvcignore", ".gitignore", "dvc.yaml"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, folder / name)

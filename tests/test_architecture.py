@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from pipeline.params import Params, load_params
 
 ROOT = Path(__file__).parent.parent
-FLOORS = (  # packages and modules of pipeline/, from the top: imports point to a lower floor, or stay in the package
+FLOORS = (  # packages and modules of pipeline/, from the top: imports point to a lower layer or stay in the package
     ("__main__.py",),
     ("commands",),
     ("apps",),
@@ -37,14 +37,14 @@ HEAVY = {"torch", "torchaudio", "transformers", "yt_dlp", "mlflow", "matplotlib"
 
 
 def module_path(name: str) -> Path | None:
-    """Return the file of a module of this repository, None for another's."""
+    """Return the file of a module of this repository, or None for any other module."""
     path = ROOT / name.replace(".", "/")
     candidates = (path.with_suffix(".py"), path / "__init__.py")
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
 def imports_of(path: Path) -> set[str]:
-    """Return the modules that a file imports anywhere, as dotted names."""
+    """Return the modules imported anywhere in a file, as dotted names."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -55,7 +55,7 @@ def imports_of(path: Path) -> set[str]:
 
 
 def imported_files(path: Path) -> set[Path]:
-    """Return the files of `pipeline` that a file imports, the packages' own `__init__` included."""
+    """Return the files of `pipeline` that a file imports, including each package's `__init__`."""
     found = set()
     for name in imports_of(path):
         parts = name.split(".")
@@ -67,7 +67,7 @@ def imported_files(path: Path) -> set[Path]:
 
 
 def reached_from(path: Path, through_params: bool = True) -> set[Path]:
-    """Return the repository's files that running `path` can load; where asked for, none behind `pipeline/params.py`."""
+    """Return the repository's files that running `path` can load; optionally none behind `pipeline/params.py`."""
     found, waiting = set(), [path]
     while waiting:
         current = waiting.pop()
@@ -75,12 +75,12 @@ def reached_from(path: Path, through_params: bool = True) -> set[Path]:
             continue
         found.add(current)
         if current != ROOT / "pipeline/__init__.py" and (through_params or current != ROOT / "pipeline/params.py"):
-            waiting += imported_files(current)  # what the package itself imports is for programs, not for its stages
+            waiting += imported_files(current)  # imports of the package itself serve programs, not its stages
     return found
 
 
 def entry(stage: str) -> dict:
-    """Return a stage of dvc.yaml, the template where it is a foreach."""
+    """Return a stage of dvc.yaml, or its template if it is a foreach."""
     return PIPELINE[stage].get("do", PIPELINE[stage])
 
 
@@ -105,13 +105,13 @@ def test_stage_depends_on_exactly_the_packages_that_it_reaches(stage):
     assert len(code) <= 7
 
 
-def test_dvc_yaml_is_short_enough_to_read_the_architecture_off_it():
+def test_dvc_yaml_stays_short():
     code = [dep for stage in PIPELINE for dep in entry(stage)["deps"] if dep.startswith(("pipeline/", "stages/"))]
     assert len(code) <= 55
 
 
 def floor_of(path: Path, floors: tuple[tuple[str, ...], ...]) -> int:
-    """Return the floor of a path's first part, counted from the top."""
+    """Return the layer of a path's first part, counted from the top."""
     return next(number for number, rooms in enumerate(floors) if path.parts[0] in rooms)
 
 
@@ -130,7 +130,7 @@ def test_imports_point_down():
     assert wrong == []
 
 
-def test_apps_import_no_command_and_one_another_downwards():
+def test_apps_import_no_command_and_only_lower_apps():
     wrong = []
     for path in (ROOT / "pipeline/apps").rglob("*.py"):
         here = path.relative_to(ROOT / "pipeline/apps")
@@ -143,7 +143,7 @@ def test_apps_import_no_command_and_one_another_downwards():
     assert wrong == []
 
 
-def test_every_package_has_its_floor():
+def test_every_package_has_a_layer():
     here = {
         path.name for path in (ROOT / "pipeline").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
     }
@@ -155,7 +155,7 @@ def test_stages_never_import_stages():
     assert wrong == {}
 
 
-def test_code_names_no_variant():
+def test_code_contains_no_variant_name():
     names = set(load_params(ROOT / "params.yaml").variants)
     found = []
     for folder in ("pipeline", "stages"):
@@ -178,27 +178,27 @@ def assert_same_keys(raw: dict, cls: type, prefix: str) -> None:
     )
     hints = {name: hint for shape in shapes_of(cls) for name, hint in typing.get_type_hints(shape).items()}
     for name in names:
-        if shapes_of(hints[name]) and name != "variants":  # whose keys are the users'
+        if shapes_of(hints[name]) and name != "variants":  # its keys are chosen by users
             assert_same_keys(raw[name], hints[name], f"{prefix}{name}.")
 
 
 def shapes_of(cls: type) -> list[type]:
-    """Return the dataclasses that a section may be: itself, or the members of a union."""
+    """Return the possible dataclasses of a section: itself, or the members of a union."""
     members = typing.get_args(cls) or (cls,)
     return [member for member in members if dataclasses.is_dataclass(member)]
 
 
 def keys_of(cls: type) -> list[str]:
-    """Return the keys of a section in their order, each once."""
+    """Return the distinct keys of a section in order."""
     return list(dict.fromkeys(field.name for shape in shapes_of(cls) for field in dataclasses.fields(shape)))
 
 
 def loaded_sections(stage: str) -> set[str]:
-    """Return the dotted names of the sections that a stage script hands to `launch`, `*` for what a variant names."""
+    """Return the dotted names of the sections that a stage script passes to `launch`, `*` for those named by a variant."""
     tree = ast.parse((ROOT / f"stages/{stage}.py").read_text())
     (call,) = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "launch"]
     given = call.args[1]
-    if isinstance(given, ast.Name):  # a name that stands for a dict
+    if isinstance(given, ast.Name):  # a variable that holds a dict
         assigned = {ast.unparse(node.targets[0]): node.value for node in ast.walk(tree) if isinstance(node, ast.Assign)}
         given = assigned[given.id]
     assert isinstance(given, ast.Dict)
@@ -212,7 +212,7 @@ def loaded_sections(stage: str) -> set[str]:
 def test_a_stage_depends_on_the_sections_that_it_loads_and_none_on_the_machine(stage):
     listed = {re.sub(r"\$\{.*?\}", "*", key) for key in entry(stage)["params"]}
     assert "machine" not in listed
-    if stage == "split":  # which loads, and so checks, all of them
+    if stage == "split":  # it loads, and so checks, all of them
         assert loaded_sections(stage) == {""}
         return
     loaded = loaded_sections(stage) - {"machine"}
@@ -235,7 +235,7 @@ def test_parameters_that_a_stage_lists_exist(stage):
             node = node[part]
 
 
-def test_no_pickle_is_read_and_torch_loads_weights_only():
+def test_no_pickle_and_torch_loads_weights_only():
     for folder in ("pipeline", "stages"):
         for path in (ROOT / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -249,6 +249,6 @@ def test_no_pickle_is_read_and_torch_loads_weights_only():
                         assert "allow_pickle" not in {keyword.arg for keyword in node.keywords}, path
 
 
-def test_package_import_is_light():
+def test_importing_the_package_is_light():
     heavy = {name for name in imports_of(ROOT / "pipeline/__init__.py") if name.split(".")[0] in HEAVY}
     assert heavy == set()

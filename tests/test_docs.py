@@ -1,4 +1,4 @@
-"""Links between README and docs/ lead somewhere, and README's table has the committed results."""
+"""Links between README and docs/ resolve, and README's table has the committed results."""
 
 import json
 import re
@@ -9,12 +9,12 @@ from tests.documented import FENCE, PAGES, ROOT
 
 LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]+))?\)")
 NUMBER = re.compile(r"[\d.]+")
-COLUMNS = {2: "recall_at_10", 6: "mrr", 7: "median_rank"}  # of README's table, with their intervals
+COLUMNS = {2: "recall_at_10", 6: "mrr", 7: "median_rank"}  # metrics in README's table, with their intervals
 BASELINES = {3: "linear", 4: "nearest"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_to_files_and_headings(page) -> None:
+def test_links_resolve_to_files_and_headings(page) -> None:
     for name, heading in LINK.findall(FENCE.sub("", page.read_text(encoding="utf-8"))):
         target = (page.parent / name).resolve() if name else page
         assert target.is_file(), name
@@ -24,12 +24,12 @@ def test_links_lead_to_files_and_headings(page) -> None:
 
 
 def _headings(text: str) -> list[str]:
-    """Return the anchors of a page's headings, as GitHub and the site make them."""
+    """Return the anchors of a page's headings, as on GitHub and the site."""
     titles = re.findall(r"^#+ (.*)$", FENCE.sub("", text), re.MULTILINE)
     return [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
 
 
-def test_the_table_of_results_is_that_of_the_default_run() -> None:
+def test_results_table_matches_the_default_run() -> None:
     results = json.loads((ROOT / "metrics/comparison.json").read_text(encoding="utf-8"))
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]

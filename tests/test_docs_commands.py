@@ -1,4 +1,4 @@
-"""Each command in README, CONTRIBUTING and docs/ exists, with its options; a small repository runs what it can."""
+"""Each command in README, CONTRIBUTING and docs/ exists with its options, and runs in a small repository if possible."""
 
 import argparse
 import itertools
@@ -20,7 +20,7 @@ from stages import train
 from tests.documented import ROOT, Block, Command, blocks, commands, commands_of, mentioned
 from tests.small_repository import Repository
 
-NOT_RUN = {  # by their beginning: why these commands are only checked for their options
+NOT_RUN = {  # by prefix: why only the options of these commands are checked
     "make": "minutes, an installation or a server",
     "python -m pipeline doctor": "queries the web",
     "python -m pipeline corpus": "queries the web",
@@ -65,7 +65,7 @@ NOT_RUN = {  # by their beginning: why these commands are only checked for their
 
 
 @pytest.mark.parametrize("block", blocks(), ids=lambda block: block.place)
-def test_a_block_has_a_language_and_its_syntax(block: Block) -> None:
+def test_blocks_have_a_language_and_valid_syntax(block: Block) -> None:
     if block.language in ("yaml", "json"):
         assert isinstance(YAML(typ="safe").load(block.text), dict)
     elif block.language == "python":
@@ -74,7 +74,7 @@ def test_a_block_has_a_language_and_its_syntax(block: Block) -> None:
         assert block.language in ("sh", "console", "text")
 
 
-def test_every_command_is_run_or_has_a_reason() -> None:
+def test_every_command_is_run_or_excused() -> None:
     found = [str(command) for command in commands()]
     assert len(found) > 100
     assert [begin for begin in NOT_RUN if not any(text.startswith(begin) for text in found)] == []
@@ -117,7 +117,7 @@ def _dvc(words: list[str]) -> None:
 
 
 def _check_parameters(changes: list[str]) -> None:
-    """Check that the keys in `-S KEY=VALUE` are those of params.yaml; one with a plus has its section there."""
+    """Check that the keys in `-S KEY=VALUE` are in params.yaml; for a new key (`+`), its section."""
     params = YAML(typ="safe").load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     for change in changes:
         names = change.partition("=")[0].split(".")
@@ -164,7 +164,7 @@ def _hf(words: list[str]) -> None:
 
 
 def _click(command: Any, words: list[str]) -> None:
-    """Parse `words` as a command of click, or of the copy of click in typer, which raises for an unknown option."""
+    """Parse `words` with click, or typer's copy of click, which raises for an unknown option."""
     context = command.make_context(command.name, words)
     while hasattr(command, "resolve_command"):
         _, command, words = command.resolve_command(context, [*context._protected_args, *context.args])
@@ -178,7 +178,7 @@ def _make(words: list[str]) -> None:
 
 
 def _known(words: list[str]) -> None:
-    """Accept what no parser here checks."""
+    """Accept words that no parser here checks."""
 
 
 CHECKS: dict[str, Callable[[list[str]], None]] = {
@@ -199,19 +199,19 @@ def _reason(command: Command) -> str | None:
     return next((reason for begin, reason in NOT_RUN.items() if str(command).startswith(begin)), None)
 
 
-RUN = {  # the commands of each block that are run
+RUN = {  # the commands that are run, by block
     block: [command for command in commands_of(block) if _reason(command) is None]
     for block in blocks()
     if any(_reason(command) is None for command in commands_of(block))
 }
 PYTHON = [block for block in blocks() if block.language == "python" and "hf://" not in block.text]
-SHORT = 4  # of the words that a shown line begins with
-TAGS = "  Ta: {inputs: [tags], method: linear}\n"  # a model that reads tags alone, fitted in a second
+SHORT = 4  # compared words at the start of a shown line
+TAGS = "  Ta: {inputs: [tags], method: linear}\n"  # a model that reads only tags, fitted in a second
 
 
 @pytest.fixture(scope="module")
 def repository(small_repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """A copy of the small repository with the files that the documentation names, and a model that reads tags alone."""
+    """A copy of the small repository with the files named in the documentation, and a model that reads only tags."""
     folder = tmp_path_factory.mktemp("documented") / "repository"
     shutil.copytree(small_repository.folder, folder, symlinks=True)
     shutil.copytree(ROOT / "presets", folder / "presets")
@@ -230,7 +230,7 @@ def repository(small_repository: Repository, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture
 def here(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The copy as the working directory; changes to its settings and results are undone."""
+    """The copy as the working directory; changes to settings and results are reverted afterwards."""
     monkeypatch.chdir(repository.folder)
     monkeypatch.setenv("HOME", str(repository.folder.parent))
     kept = {path: path.read_bytes() for path in map(Path, ("params.yaml", ".dvc/config", "metrics/retrieval.json"))}
@@ -240,7 +240,7 @@ def here(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
 
 
 @pytest.mark.parametrize("block", RUN, ids=lambda block: block.place)
-def test_commands_run_and_print_what_is_shown(
+def test_commands_print_what_is_shown(
     block: Block, here: Path, repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if " diff" in block.text:
@@ -259,7 +259,7 @@ def test_commands_run_and_print_what_is_shown(
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=lambda block: block.place)
-def test_python_runs_and_prints_what_is_shown(
+def test_python_prints_what_is_shown(
     block: Block, here: Path, path_of_imports: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     exec(compile(block.text, block.place, "exec"), {"pandas": pandas, "duckdb": duckdb})
@@ -269,7 +269,7 @@ def test_python_runs_and_prints_what_is_shown(
 
 
 def _change_results(folder: Path) -> None:
-    """Leave a difference for DVC to show: another published variant."""
+    """Publish another variant, so that DVC has a difference to show."""
     for path, old, new in (("params.yaml", "variant: All", "variant: Im"), ("metrics/retrieval.json", '"All"', '"Im"')):
         text = (folder / path).read_text()
         assert old in text
@@ -277,7 +277,7 @@ def _change_results(folder: Path) -> None:
 
 
 def _check_shape(shown: tuple[str, ...], printed: str) -> None:
-    """Check that a printed line begins as the first shown one, and that the shown table has the printed columns."""
+    """Check that a printed line begins like the first shown one, and that the shown table has the printed columns."""
     lines = printed.splitlines()
     if shown and not shown[0].startswith("…"):
         assert _start(shown[0]) in map(_start, lines), printed
@@ -287,7 +287,7 @@ def _check_shape(shown: tuple[str, ...], printed: str) -> None:
 
 
 def _start(line: str) -> list[str]:
-    """Return the first words of a line, without numbers and what a model is called and reads."""
+    """Return the first words of a line, without numbers and the model's name and inputs."""
     return re.sub(r"\bM-\w+ reads [\w, ]+|\b[\d.]+\b", "#", line).split()[:SHORT]
 
 

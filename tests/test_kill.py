@@ -1,4 +1,4 @@
-"""Each acquiring stage, killed at ten moments and run once more, leaves what an undisturbed run leaves."""
+"""Each acquiring stage, killed at ten moments and run again, leaves the same files as an undisturbed run."""
 
 import contextlib
 import hashlib
@@ -26,7 +26,7 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).parent.parent
 FILMS = [a + b for a in ("AA", "AB") for b in "ABCDEFGH"]
 KILLS = 10
-PAUSE_SECONDS = 0.004  # of the server before each block of a body, so that a run lasts and is killed inside transfers
+PAUSE_SECONDS = 0.004  # server delay before each block, so that runs last long enough to be killed within transfers
 BLOCK_BYTES = 4096
 RUN = """
 import sys, importlib
@@ -64,7 +64,7 @@ class SlowHandler(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory) -> Path:
-    """Return a folder with params.yaml and a corpus of films on a slow server, to be copied."""
+    """Return a folder to copy, with params.yaml and a corpus of films on a slow server."""
     site, folder = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("start")
     for name in ("wiki", "poster", "audio"):
         (site / name).mkdir()
@@ -83,7 +83,7 @@ def start(tmp_path_factory) -> Path:
     yaml = YAML()
     params = yaml.load((ROOT / "params.yaml").read_text())
     params["corpus"] |= {"folder": "corpus", "serve": None}
-    # In one process, so that a moment lies in the work and not in the beginning of others.
+    # In one process, so that kills fall into the work and not into the start of other processes.
     params["segment"] |= {"seconds": 1.0, "hop_seconds": 0.1, "min_seconds": 0.5, "max_per_film": 8}
     params["machine"]["processes"] = 1
     with (folder / "params.yaml").open("w") as file:
@@ -107,7 +107,7 @@ def tone(hertz: float) -> bytes:
 
 
 def launched(stage: str, folder: Path) -> subprocess.Popen:
-    """Return the stage's process at the moment at which its work begins."""
+    """Return the stage's process once its work begins."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
         [sys.executable, "-c", RUN, stage], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -117,7 +117,7 @@ def launched(stage: str, folder: Path) -> subprocess.Popen:
 
 
 def finished(stage: str, folder: Path) -> float:
-    """Run a stage to its end and return the seconds of its work."""
+    """Run a stage to its end and return the duration of its work in seconds."""
     process = launched(stage, folder)
     begin = time.monotonic()
     _, errors = process.communicate(timeout=120)
@@ -126,7 +126,7 @@ def finished(stage: str, folder: Path) -> float:
 
 
 def left(folder: Path) -> dict[str, object]:
-    """Return what a run leaves: each file's digest, of tables and rows the content without the time of fetching."""
+    """Return the results of a run: each file's digest, and the content of tables and rows without fetching times."""
     found: dict[str, object] = {}
     for path in sorted(path for path in (folder / "data").rglob("*") if path.is_file()):
         name = str(path.relative_to(folder))
@@ -153,11 +153,11 @@ def test_killed_at_ten_moments(stage, before, resumes, start, tmp_path):
     shutil.copytree(undisturbed, disturbed)
     seconds = finished(stage, undisturbed)
     dice, killed, launches = random.Random(stage), 0, 0
-    while killed < KILLS:  # one that ended before its moment does not count
+    while killed < KILLS:  # a run that ended before it was killed does not count
         launches += 1
         assert launches <= 3 * KILLS
         process = launched(stage, disturbed)
-        # A stage that goes on where it was is killed early, so that ten kills fall into its work.
+        # A stage that resumes is killed early, so that ten kills fall into its work.
         time.sleep(dice.uniform(0.0, seconds / 8 if resumes else seconds))
         killed += process.poll() is None
         process.kill()

@@ -1,4 +1,4 @@
-"""The notebook: its cells run in order in a built repository, and what they find is what commands and tables have."""
+"""The notebook's cells run in order in a built repository and agree with the commands and tables."""
 
 import json
 from types import SimpleNamespace
@@ -12,7 +12,7 @@ from tests.small_repository import ROOT
 
 NOTEBOOK = ROOT / "notebooks/quickstart.ipynb"
 
-# Runs the cells as Jupyter does, one namespace for all, then prints what was found and what the figures show.
+# Runs the cells as Jupyter does, in one namespace, then prints the results and the contents of the figures.
 RUN = """
 import json, os, sys
 os.environ["MPLBACKEND"] = "agg"
@@ -38,7 +38,7 @@ print("SHOWN", json.dumps(shown, default=lambda value: value.tolist()))
 
 @pytest.fixture(scope="module")
 def shown(small_repository) -> SimpleNamespace:
-    """What the notebook's cells found, run in a folder below the repository's as Jupyter runs them."""
+    """The results of the notebook's cells, run in a subfolder of the repository as by Jupyter."""
     small_repository.folder.joinpath("notebooks").mkdir()
     environment = ["env", "-C", "notebooks", f"PYTHONPATH={small_repository.folder}"]
     try:
@@ -60,7 +60,7 @@ def test_it_is_stored_without_outputs():
     assert [(cell["outputs"], cell["execution_count"]) for cell in code] == [([], None)] * 7
 
 
-def test_its_ranking_is_that_of_the_command(small_repository, shown, tmp_path, monkeypatch, capsys):
+def test_ranking_equals_that_of_the_command(small_repository, shown, tmp_path, monkeypatch, capsys):
     film = shown.film
     assert film["split"] == "eval"
     (tmp_path / "plot.txt").write_text(film["plot"], encoding="utf-8")
@@ -95,7 +95,7 @@ def test_the_projection_shows_the_tracks_along_their_principal_components(shown,
     largest = np.linalg.eigvalsh(np.cov(vectors.T))[::-1][:2]
     assert np.cov(points.T) == pytest.approx(np.diag(largest), abs=1e-5)
     assert shown.own == points[(tracks["fid"] == shown.film["fid"]).to_numpy()].tolist()
-    # A score is a cosine: the query lies on the side of the tracks that have high ones.
+    # A score is a cosine: the query lies on the side of the tracks with high scores.
     score = {(row["fid"], row["number"]): row["score"] for row in shown.scored}
     scores = np.array([score[key] for key in zip(tracks["fid"], tracks["number"], strict=True)])
     query = np.linalg.lstsq(vectors, scores, rcond=None)[0]  # the part of it that tracks can show

@@ -20,7 +20,7 @@ OURS = Path(__file__).parents[1] / "params.yaml"
 
 @pytest.fixture
 def load(tmp_path):
-    """Return a function that loads the project's own parameters with some keys changed or (value None) removed."""
+    """Return a function that loads the project's parameters with some keys changed or (value None) removed."""
 
     def run(changes, removed=()):
         yaml = YAML()
@@ -44,7 +44,7 @@ def load(tmp_path):
     return run
 
 
-def test_our_own_are_valid():
+def test_own_parameters_are_valid():
     params = load_params(OURS)
     assert params.variant in params.variants
 
@@ -127,7 +127,7 @@ def test_batch_sizes_are_auto_or_numbers(load):
         load({"machine.embed_batch_size": "many"})
 
 
-def test_whole_numbers_do_for_decimals(load):
+def test_integers_are_accepted_for_decimals(load):
     assert load({"scrape.timeout_seconds": 30}).scrape.timeout_seconds == 30.0
 
 
@@ -140,7 +140,7 @@ def test_yaml_1_2_as_dvc_reads_it(load, tmp_path):
         load_params(tmp_path / "params.yaml")
 
 
-def test_all_problems_are_told_at_once(load):
+def test_all_problems_are_reported_at_once(load):
     with pytest.raises(ParamsError) as caught:
         load({"train.epochs": 0, "scrape.attempts": "x", "parse.extra": 1})
     assert len(str(caught.value).splitlines()) == 3
@@ -176,7 +176,7 @@ def test_the_text_of_tags_and_plot_is_read_as_its_parts():
         ({"train.encoders": "finetune", "model.towers": "hidden", "train.init": "random"}, ("train.encoders",)),
     ],
 )
-def test_settings_that_do_not_go_together_are_both_named(load, changes, keys):
+def test_conflicting_settings_are_both_named(load, changes, keys):
     with pytest.raises(ParamsError) as raised:
         load(changes)
     assert all(key in str(raised.value) for key in keys)
@@ -219,12 +219,12 @@ def test_not_our_file(tmp_path, text):
         load_params(tmp_path / "params.yaml")
 
 
-def test_missing_file_says_where_to_run(tmp_path):
+def test_missing_file_error_says_where_to_run(tmp_path):
     with pytest.raises(ParamsError, match="repository's root"):
         load_params(tmp_path / "params.yaml")
 
 
-def test_a_stage_looks_at_its_own_sections_only(tmp_path):
+def test_a_stage_checks_only_its_own_sections(tmp_path):
     text = OURS.read_text(encoding="utf-8")
     (tmp_path / "params.yaml").write_text(text.replace("epochs: 60", "epochs: sixty"), encoding="utf-8")
     corpus, machine = load_sections(tmp_path / "params.yaml", {"corpus": Corpus, "machine": Machine})
@@ -235,7 +235,7 @@ def test_a_stage_looks_at_its_own_sections_only(tmp_path):
         load_sections(tmp_path / "params.yaml", {"features.smell": Corpus})
 
 
-def test_audio_features_have_the_shape_that_their_encoder_says(load):
+def test_audio_features_have_the_shape_of_their_encoder(load):
     log_mel = {"features.audio.encoder": "log-mel"}
     assert isinstance(load(log_mel).features.audio, LogMelFeatures)
     windows = load({"features.audio.encoder": "laion/clap"}, ["features.audio.n_mels"]).features.audio

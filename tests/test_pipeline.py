@@ -1,4 +1,4 @@
-"""The whole pipeline through DVC, in a small repository of a dozen films: what users type, and what it leaves."""
+"""The whole pipeline through DVC in a small repository of a dozen films: the commands that users type, and their results."""
 
 import csv
 import re
@@ -14,7 +14,7 @@ from tests.small_repository import ROOT, SMALLER, VARIANTS, Repository
 
 @pytest.fixture(scope="module")
 def repository(small_repository) -> Repository:
-    """The repository in which `dvc repro` has run once."""
+    """The repository after one `dvc repro`."""
     return small_repository
 
 
@@ -25,7 +25,7 @@ def test_every_stage_ran_once(repository):
     assert len(ran) == len(set(ran)) == 5 + 4 + 2 * len(VARIANTS) + 2
 
 
-def test_second_repro_does_nothing_and_says_so(repository):
+def test_second_repro_reports_nothing_to_do(repository):
     output = repository.succeed("dvc", "repro")
     assert repository.ran(output) == []
     assert "up to date" in output
@@ -45,7 +45,7 @@ def test_tables_have_a_row_for_every_film_and_url(repository):
     assert lost[0]["reason"]
 
 
-def test_coverage_tells_where_each_film_was_lost(repository):
+def test_coverage_shows_where_each_film_was_lost(repository):
     meta, coverage = repository.json("data/sample/meta.json"), repository.json("metrics/coverage.json")
     kept = set(pq.read_table(repository.folder / "data/dataset.parquet")["fid"].to_pylist())
     lost = [loss for stage in coverage["lost_films"].values() for loss in stage.values()]
@@ -56,7 +56,7 @@ def test_coverage_tells_where_each_film_was_lost(repository):
     assert "films in the list" in repository.first_output
 
 
-def test_files_obey_the_references_layout(repository):
+def test_files_follow_the_references_layout(repository):
     folder = repository.folder
     splits = {split: repository.json(f"data/meta/{split}.json") for split in ("train", "valid", "eval")}
     films: dict[str, set] = {}
@@ -105,7 +105,7 @@ def test_metrics_files_have_the_keys_of_every_variant(repository):
     assert repository.json("metrics/retrieval.json")["variant"] == "All"
 
 
-def test_mlflow_holds_one_run_a_variant_with_evaluation(repository):
+def test_mlflow_has_one_run_per_variant_with_evaluation(repository):
     from mlflow import MlflowClient
 
     client = MlflowClient(f"sqlite:///{repository.folder}/mlflow.db")
@@ -118,7 +118,7 @@ def test_mlflow_holds_one_run_a_variant_with_evaluation(repository):
         assert len(client.get_metric_history(runs[variant].info.run_id, "valid_loss")) == SMALLER["train"]["epochs"]
 
 
-def test_evaluating_and_training_again_give_identical_files(repository):
+def test_training_and_evaluating_again_give_identical_files(repository):
     names = [
         "models/Im/model.safetensors",
         "models/Im/history.csv",
@@ -132,7 +132,7 @@ def test_evaluating_and_training_again_give_identical_files(repository):
     assert [(repository.folder / name).read_bytes() for name in names] == before
 
 
-def test_learning_rate_reruns_training_and_what_follows_only(repository):
+def test_learning_rate_reruns_only_training_and_later_stages(repository):
     path = repository.folder / "params.yaml"
     before = path.read_text()
     path.write_text(re.sub(r"learning_rate: \S+", "learning_rate: 0.0005", before))
@@ -174,7 +174,7 @@ def metrics_diff(repository: Repository) -> list[dict]:
 
 
 @pytest.mark.parametrize("target", [[], ["publish"]])
-def test_unknown_variant_fails_before_training_and_names_the_known(repository, target):
+def test_unknown_variant_fails_before_training_and_lists_the_known(repository, target):
     done = repository.run("dvc", "exp", "run", "-S", "variant=Nope", "-S", "train.epochs=3", *target)
     assert done.returncode != 0
     assert "found 'Nope', allowed are Im, All" in done.stdout
@@ -222,7 +222,7 @@ HEAVY = (
 )
 
 
-def test_a_query_on_the_command_line_imports_no_more_than_it_needs(repository, tmp_path):
+def test_a_command_line_query_imports_only_what_it_needs(repository, tmp_path):
     (tmp_path / "plot.txt").write_text("War begins.", encoding="utf-8")
     poster = next((repository.folder / "data/image").glob("*.jpg"))
     query = ["--tags", "war", "--plot", str(tmp_path / "plot.txt"), "--image", str(poster)]

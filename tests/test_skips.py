@@ -1,4 +1,4 @@
-"""The check of skipped tests, in runs of pytest of their own."""
+"""The check of skipped tests, in separate pytest runs."""
 
 import os
 import subprocess
@@ -41,7 +41,7 @@ def run(folder: Path, source: str, ci: str, *options: str) -> subprocess.Complet
 
 @pytest.mark.parametrize("options", [[], ["--numprocesses=2"]], ids=["one process", "two"])
 @pytest.mark.parametrize(("source", "name"), [(BY_MARK, "test_some.py::test_other"), (BY_IMPORT, "test_some.py")])
-def test_other_reasons_fail_the_run_and_are_named(tmp_path, source, name, options):
+def test_unlisted_reasons_fail_the_run_and_are_named(tmp_path, source, name, options):
     done = run(tmp_path, source, "true", *options)
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
     assert f"{name}: a file is not here" in done.stdout
@@ -50,7 +50,7 @@ def test_other_reasons_fail_the_run_and_are_named(tmp_path, source, name, option
 
 
 @pytest.mark.parametrize(("source", "ci"), [(LISTED, "true"), (BY_MARK, ""), (BY_IMPORT, "")])
-def test_listed_reasons_pass_and_on_ones_own_machine_all_do(tmp_path, source, ci):
+def test_listed_reasons_pass_and_outside_ci_all_do(tmp_path, source, ci):
     done = run(tmp_path, source, ci)
     assert done.returncode == pytest.ExitCode.OK
     assert "tests/skips.py" not in done.stdout

@@ -1,4 +1,4 @@
-"""What DVC calls stale after a change: the stages whose results may change with it, and no other."""
+"""After a change, DVC marks as stale exactly the stages whose results may change."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ RECOMMEND_KEY = "    search: Literal"  # the first key of the section in pipelin
 
 @pytest.fixture
 def repository(small_repository) -> Iterator[Repository]:
-    """The repository in which `dvc repro` has run once; what a test edits is put back."""
+    """The repository after one `dvc repro`; edits of a test are reverted."""
     yield small_repository
     small_repository.succeed("git", "checkout", "-q", "--", ".")
     assert stale(small_repository) == set()
@@ -25,11 +25,11 @@ def edit(repository: Repository, path: str, before: str, after: str) -> None:
 
 
 def stale(repository: Repository) -> set[str]:
-    """Return the stages that DVC would run, those aside that only follow from them."""
+    """Return the stages that DVC would run, without those that only follow from them."""
     return set(json.loads(repository.succeed("dvc", "status", "--json")))
 
 
-def test_a_new_key_of_recommend_makes_split_alone_stale_and_its_outputs_stay(repository):
+def test_a_new_key_of_recommend_makes_only_split_stale(repository):
     edit(repository, "params.yaml", "recommend:\n", "recommend:\n  novelty: 0.5\n")
     edit(repository, "pipeline/params.py", RECOMMEND_KEY, f"    novelty: Positive\n{RECOMMEND_KEY}")
     assert stale(repository) == {"split"}
@@ -38,12 +38,12 @@ def test_a_new_key_of_recommend_makes_split_alone_stale_and_its_outputs_stay(rep
     assert json.dumps(repository.outs("split")) == before
 
 
-def test_a_new_tag_in_mlflow_trains_nothing_again(repository):
+def test_a_new_mlflow_tag_retrains_nothing(repository):
     edit(repository, "pipeline/tracking/training.py", '"variant": variant,', '"variant": variant, "studio": "ours",')
     assert stale(repository) == set()
 
 
-def test_the_http_client_is_nothing_to_parse(repository):
+def test_the_http_client_does_not_affect_parse(repository):
     edit(repository, "pipeline/scrape/client.py", "MAX_REDIRECTS = 10", "MAX_REDIRECTS = 9")
     assert stale(repository) == {"scrape"}
 
@@ -59,8 +59,8 @@ def test_a_parameter_makes_its_own_stages_stale(repository):
     assert stale(repository) == {"train@Im", "train@All"}
 
 
-def test_a_lock_that_somebody_passed_on_is_an_input_and_what_was_resolved_an_output(repository):
-    """The files as the stage and a user write them; here no list of recordings is resolved."""
+def test_a_shared_lock_is_an_input_and_resolved_urls_an_output(repository):
+    """The files are written as by the stage and a user; no list of recordings is resolved here."""
     assert {out["path"] for out in repository.outs("download")} >= {"data/soundtrack.lock.json"}
     assert repository.json("data/soundtrack.lock.json") == {}
     given = repository.folder / "data/sample/soundtrack.lock.json"

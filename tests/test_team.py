@@ -1,4 +1,4 @@
-"""What a team does with one remote: models and features travel, other people's music and posters stay."""
+"""A team that shares one remote: models and features are pushed, other people's music and posters are not."""
 
 import hashlib
 import logging
@@ -16,7 +16,7 @@ MEDIA = ("data/downloads", "data/posters", "data/image", "data/audio", "metrics/
 
 
 def clone(origin: Path, folder: Path) -> Repository:
-    """Return a clone as a colleague has it: nothing of what git does not hold is there."""
+    """Return a clone as a colleague has it, without any files outside git."""
     repository = Repository(folder)
     repository.environment |= {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
     folder.mkdir()
@@ -27,7 +27,7 @@ def clone(origin: Path, folder: Path) -> Repository:
 
 
 def digests(folder: Path, names: tuple[str, ...]) -> set[str]:
-    """Return the MD5 of all files below `names`, by which DVC stores them."""
+    """Return the MD5 of all files below `names`, which is DVC's key for them."""
     paths = [path for name in names for path in [folder / name, *(folder / name).rglob("*")] if path.is_file()]
     return {hashlib.md5(path.read_bytes()).hexdigest() for path in paths}
 
@@ -38,7 +38,7 @@ def stored(store: Path) -> set[str]:
 
 @pytest.fixture(scope="module")
 def lead(small_repository, tmp_path_factory):
-    """A repository that has been run, with a default remote in a folder to which all is pushed, and its git remote."""
+    """A repository after a run, pushed to a default remote in a folder, and its git remote."""
     folder = tmp_path_factory.mktemp("team")
     origin = folder / "origin.git"
     small_repository.succeed("git", "clone", "-q", "--bare", ".", str(origin))
@@ -60,13 +60,13 @@ def origin(lead):
 
 @pytest.fixture(scope="module")
 def colleague(lead, origin):
-    """A clone with what the remote has."""
+    """A clone with the files of the remote."""
     colleague = clone(origin, lead.folder.parent / "colleague")
     colleague.succeed("dvc", "pull", "-q", "--allow-missing")
     return colleague
 
 
-def test_media_stay_and_all_else_is_pushed(lead):
+def test_everything_but_media_is_pushed(lead):
     store, media = stored(lead.folder.parent / "store"), digests(lead.folder, MEDIA)
     assert len(media) > 50 and not media & store
     assert digests(lead.folder, ("data/pages", "data/features", "models", "metrics/rankings")) - store == digests(
@@ -83,7 +83,7 @@ def test_a_colleague_without_media_has_nothing_to_do(colleague):
     assert found.count("data/audio/") == 2
 
 
-def test_a_colleague_without_media_evaluates_and_the_experiment_travels(lead, colleague):
+def test_a_colleague_without_media_evaluates_and_shares_the_experiment(lead, colleague):
     change = ("-S", "evaluate.bootstrap_samples=40")
     output = colleague.succeed("dvc", "exp", "run", "--allow-missing", "-n", "fewer", *change, "evaluate@Im")
     assert colleague.ran(output) == ["evaluate@Im"]
@@ -101,7 +101,7 @@ def test_a_colleague_without_media_evaluates_and_the_experiment_travels(lead, co
     lead.succeed("dvc", "checkout", "-q")
 
 
-def test_a_colleague_who_may_have_media_pulls_instead_of_computing(lead, origin):
+def test_a_colleague_with_access_to_media_pulls_instead_of_computing(lead, origin):
     text = (lead.folder / "dvc.yaml").read_text()
     (lead.folder / "dvc.yaml").write_text(text.replace("&push_media false", "&push_media true"))
     lead.succeed("dvc", "push", "-q")
@@ -136,7 +136,7 @@ def test_another_repository_takes_the_published_model(lead, origin, tmp_path, co
 
 @pytest.fixture
 def bucket():
-    """The address of a server that speaks S3, with a bucket."""
+    """The address of an S3 server with a bucket."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -149,7 +149,7 @@ def bucket():
     server.stop()
 
 
-def test_models_travel_by_a_bucket(lead, origin, bucket):
+def test_models_are_shared_through_a_bucket(lead, origin, bucket):
     config = f"['remote \"bucket\"']\n    url = s3://films/soundtrack\n    endpointurl = {bucket}\n"
     own = lead.folder / ".dvc/config.local"
     before = own.read_text()

@@ -1,6 +1,6 @@
-"""What happens on a cluster of two raylets, written down as JSON for `test_cluster.py`.
+"""Scenes on a cluster of two raylets, recorded as JSON for `test_cluster.py`.
 
-    python -m tests.core.cluster_scenes FOLDER       in a network namespace of its own, with nothing but loopback
+    python -m tests.core.cluster_scenes FOLDER       in its own network namespace, with only loopback
 
 FOLDER holds two equal roots, `root` and `killed`, for the stages `segment` and `features`.
 """
@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def main(folder: Path) -> None:
-    """Play all scenes and write what came of them."""
+    """Play all scenes and write their results."""
     cluster = Cluster(
         initialize_head=True,
         head_node_args={
@@ -100,7 +100,7 @@ def outcome(call: Any) -> str:
 
 
 def refused(name: str, value: Any) -> str:
-    """Return what becomes of work where the driver sees something else than the nodes."""
+    """Return what happens to work if the driver's environment differs from that of the nodes."""
     true = connection.evidence_of
 
     @contextmanager
@@ -116,7 +116,7 @@ def refused(name: str, value: Any) -> str:
 
 
 def stage(root: Path, *words: str, during: Callable[[subprocess.Popen[bytes]], None] = lambda process: None) -> int:
-    """Run a stage in `root` on the cluster; `during` is called again and again while it runs."""
+    """Run a stage in `root` on the cluster, calling `during` repeatedly while it runs."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         [sys.executable, "-m", f"stages.{words[0]}", *words[1:]], cwd=root, env=environment
@@ -128,7 +128,7 @@ def stage(root: Path, *words: str, during: Callable[[subprocess.Popen[bytes]], N
 
 
 def journals(root: Path) -> int:
-    """Return how many films `segment` is done with."""
+    """Return how many films `segment` has finished."""
     return len(list((root / "data/.segments").glob("*.json")))
 
 

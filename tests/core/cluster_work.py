@@ -1,4 +1,4 @@
-"""Work for the nodes of the tests' cluster, importable by their processes."""
+"""Work for the nodes of the test cluster, importable by their processes."""
 
 import os
 import sys

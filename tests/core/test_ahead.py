@@ -1,4 +1,4 @@
-"""Work ahead of its use: order, bounds and exceptions."""
+"""Working ahead: order, bounds and exceptions."""
 
 import threading
 from itertools import count
@@ -7,10 +7,10 @@ import pytest
 
 from pipeline.core.ahead import DEPTH, ahead, drawn_ahead
 
-SECONDS = 10  # after which a thread that waits for another one fails the test
+SECONDS = 10  # a thread that waits longer than this for another fails the test
 
 
-def test_results_come_in_order_whoever_is_first():
+def test_results_come_in_order_whichever_finishes_first():
     second_done = threading.Event()
 
     def work(item):
@@ -24,7 +24,7 @@ def test_results_come_in_order_whoever_is_first():
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_only_few_are_begun_before_they_are_asked_for(threads):
+def test_only_a_few_start_before_they_are_requested(threads):
     drawn = []
     results = ahead(lambda item: item, (drawn.append(item) or item for item in count()), threads)
     for expected in range(5):
@@ -33,14 +33,14 @@ def test_only_few_are_begun_before_they_are_asked_for(threads):
     results.close()
 
 
-def test_what_work_raises_comes_out_in_its_place():
+def test_exceptions_of_work_are_raised_in_order():
     found = []
     with pytest.raises(ZeroDivisionError):
         found.extend(ahead(lambda item: 1 / (item - 3), range(10), 4))
     assert found == [1 / -3, 1 / -2, 1 / -1]
 
 
-def test_whoever_stops_early_leaves_no_thread_behind():
+def test_stopping_early_leaves_no_thread_behind():
     before = threading.active_count()
     results = drawn_ahead(ahead(lambda item: item, count(), 3))
     assert next(results) == 0
@@ -49,7 +49,7 @@ def test_whoever_stops_early_leaves_no_thread_behind():
     assert threading.active_count() == before
 
 
-def test_a_source_is_drawn_by_one_thread_of_its_own_a_few_items_ahead():
+def test_a_source_is_read_by_its_own_thread_a_few_items_ahead():
     threads, drawn = set(), []
 
     def source():
@@ -66,7 +66,7 @@ def test_a_source_is_drawn_by_one_thread_of_its_own_a_few_items_ahead():
     assert list(drawn_ahead([])) == []
 
 
-def test_what_a_source_raises_comes_after_what_it_gave():
+def test_a_sources_exception_follows_its_items():
     def source():
         yield from (1, 2)
         raise OSError("gone")

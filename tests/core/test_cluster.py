@@ -1,7 +1,7 @@
 """The engine on a cluster of two raylets of one CPU each: the same results as one process, whatever dies.
 
-The cluster lives in a network namespace of its own, with nothing but loopback, so nothing outside is asked for; where
-the system has none, Ray uses this machine's own address.
+The cluster runs in its own network namespace with only loopback, so nothing outside can be reached; where
+the system does not support this, Ray uses this machine's own address.
 """
 
 import json
@@ -28,7 +28,7 @@ FILMS = 8
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the roots `local`, `root` and `killed`: as one process leaves it, and as the cluster does."""
+    """A folder with the roots `local`, `root` and `killed`: results of one process, and of the cluster."""
     folder = tmp_path_factory.mktemp("cluster")
     local = folder / "local"
     write_inputs(local)
@@ -43,12 +43,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(folder: Path) -> dict[str, Any]:
-    """What came of the scenes."""
+    """The results of the scenes."""
     namespace = ["unshare", "--net", *(["--map-root-user"] if os.geteuid() else []), "sh", "-c"]
     command = [sys.executable, "-m", "tests.core.cluster_scenes", str(folder)]
     if may_unshare(namespace):
         command = [*namespace, f"ip link set lo up && exec {shlex.join(command)}"]
-    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as files:  # a short path, as sockets lie in it
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as files:  # a short path, as it contains sockets
         environment = os.environ | {"RAY_TMPDIR": files}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -61,11 +61,11 @@ def test_order_is_kept_and_both_nodes_work(found):
     assert found["nothing"] == []
 
 
-def test_an_error_comes_out_as_it_was_raised(found):
+def test_an_error_is_raised_unchanged(found):
     assert found["error"] == "ValueError: three"
 
 
-def test_an_item_on_which_processes_die_three_times_costs_itself_alone(found, folder):
+def test_an_item_that_kills_three_processes_is_lost_alone(found, folder):
     assert found["deaths"] == [0, 1, 2, -3, 4, 5, 6, 7]
     assert (folder / "deaths").read_text() == "xxx"
 
@@ -80,15 +80,15 @@ def test_a_model_is_loaded_once_per_actor_and_the_order_is_kept(found):
     assert 1 <= len({process for _, process in results} | {found["residents"]["asked"]}) <= 2
 
 
-def test_what_a_dead_actor_was_at_work_on_is_done_by_another(found):
+def test_a_dead_actors_work_is_done_by_another(found):
     assert found["residents"]["one died"] == [10 * number for number in range(8)]
 
 
-def test_an_error_in_loading_a_model_comes_out(found):
+def test_an_error_in_loading_a_model_is_raised(found):
     assert found["no model"] == "ValueError: no such model"
 
 
-def test_a_module_runs_on_a_node_and_its_output_and_status_come_back(found):
+def test_a_module_on_a_node_returns_output_and_status(found):
     assert found["module"] == [3, 1]
     assert found["printed"].count("told by __main__ with 3") == 1 and "ValueError: raised" in found["printed"]
 
@@ -97,7 +97,7 @@ def test_a_module_runs_on_a_node_and_its_output_and_status_come_back(found):
     ("case", "what"),
     [("unseen", "storage"), ("another version", "instead of 1.0"), ("another folder", "other files in / ")],
 )
-def test_a_node_that_is_not_like_the_driver_is_named_with_the_cause(case, what, found):
+def test_a_node_that_differs_from_the_driver_is_named_with_the_cause(case, what, found):
     assert found[case].startswith("PipelineError: the node ") and what in found[case]
 
 
@@ -110,7 +110,7 @@ def test_a_killed_driver_and_a_removed_node_lose_nothing(found, folder):
     assert left(folder / "root") == expected
 
 
-def test_features_are_those_of_one_process(found, folder):
+def test_features_equal_those_of_one_process(found, folder):
     assert found["features"] == 0
     table = "data/features/audio.parquet"
     assert (folder / "root" / table).read_bytes() == (folder / "local" / table).read_bytes()
@@ -122,7 +122,7 @@ def test_no_token_is_left(found, folder):
 
 
 def may_unshare(namespace: list[str]) -> bool:
-    """Return whether there are namespaces of the network here: some containers and systems have none."""
+    """Return whether network namespaces are available: some containers and systems have none."""
     try:
         return subprocess.run([*namespace, "ip link set lo up"], capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
@@ -150,7 +150,7 @@ def write_inputs(root: Path) -> None:
 
 
 def write_dataset(root: Path) -> None:
-    """Write what `split` makes of the first segment of each film."""
+    """Write the outputs of `split` for the first segment of each film."""
     rows = []
     for segment in read_table(root / "data/segments.parquet", SEGMENTS, "segment"):
         if segment["status"] == "ok" and segment["number"] == 0:
@@ -166,6 +166,6 @@ def run(root: Path, module: str, *arguments: str) -> None:
 
 
 def left(root: Path) -> dict[str, bytes]:
-    """Return what `segment` left."""
+    """Return the outputs of `segment`."""
     paths = [root / "data/segments.parquet", *sorted((root / "data/audio").rglob("*.*"))]
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}

@@ -1,4 +1,4 @@
-"""Fetched files of two corpora with the same ids: none is replaced, whenever a run is killed."""
+"""Fetched files of two corpora with the same ids: none is replaced, even if a run is killed."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def there(root):
     return [(root / path).read_text() if (root / path).is_file() else None for path in paths]
 
 
-def test_both_are_kept_over_a_switch_and_back(tmp_path):
+def test_both_are_kept_when_switching_back_and_forth(tmp_path):
     take(tmp_path, "data/a")
     fetch(tmp_path, "a")
     take(tmp_path, "data/b")
@@ -53,7 +53,7 @@ def test_files_without_a_name_belong_to_the_corpus_of_the_run(tmp_path):
     assert is_in_place(tmp_path, "data/b", RECORDINGS)
 
 
-def test_names_that_differ_only_in_signs_are_two_corpora(tmp_path):
+def test_names_that_differ_only_in_punctuation_are_two_corpora(tmp_path):
     for corpus in ("data/my films", "data/my-films", "../data/my films", "/data/my/films"):
         take(tmp_path, corpus)
         assert there(tmp_path) == [None] * 3
@@ -89,7 +89,7 @@ def test_killed_after_any_move(tmp_path, monkeypatch, moves, then):
         assert there(tmp_path) == [corpus] * 3
 
 
-def test_what_dvc_brought_back_in_the_meantime_replaces_what_was_set_aside(tmp_path):
+def test_files_restored_by_dvc_replace_those_set_aside(tmp_path):
     take(tmp_path, "a")
     fetch(tmp_path, "old")
     take(tmp_path, "b")

@@ -17,7 +17,7 @@ from pipeline.core.files import (
 )
 
 
-def test_file_appears_whole_with_its_folder(tmp_path):
+def test_file_appears_complete_with_its_folder(tmp_path):
     path = tmp_path / "a/b/c.bin"
     with whole_file(path) as temporary:
         temporary.write_bytes(b"half")
@@ -38,12 +38,12 @@ def test_failure_leaves_the_old_file_and_nothing_else(tmp_path, error):
     assert os.listdir(tmp_path) == ["a.bin"]
 
 
-def test_others_may_read_it(tmp_path):
+def test_file_is_readable_by_others(tmp_path):
     write_bytes(tmp_path / "a", b"x")
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o644
 
 
-def test_content_and_name_are_on_the_disk_before_and_after_the_renaming(tmp_path, monkeypatch):
+def test_content_and_name_are_synced_around_the_rename(tmp_path, monkeypatch):
     events: list[str] = []
     sync, replace = os.fsync, os.replace
 
@@ -58,7 +58,7 @@ def test_content_and_name_are_on_the_disk_before_and_after_the_renaming(tmp_path
     assert events == ["file of 3 bytes", "renamed", "folder"]
 
 
-def test_file_system_that_cannot_sync_a_folder_is_no_trouble_but_one_without_room_is(tmp_path, monkeypatch):
+def test_unsupported_folder_sync_is_ignored_but_a_full_disk_is_not(tmp_path, monkeypatch):
     def fail(handle: int) -> None:
         is_folder = stat.S_ISDIR(os.fstat(handle).st_mode)
         if is_folder == (failing == "folder"):
@@ -74,7 +74,7 @@ def test_file_system_that_cannot_sync_a_folder_is_no_trouble_but_one_without_roo
 
 
 @pytest.mark.parametrize("name", ["n" * 255, "é" * 127, "a[1]*.bin"])
-def test_names_may_be_long_and_strays_of_others_stay(tmp_path, name):
+def test_names_may_be_long_and_unrelated_files_stay(tmp_path, name):
     (tmp_path / ".part-a1.bin-x.bin").touch()
     with pytest.raises(ValueError), whole_file(tmp_path / name) as temporary:
         stray = temporary.with_name(f"{temporary.name[:-1]}_")
@@ -85,7 +85,7 @@ def test_names_may_be_long_and_strays_of_others_stay(tmp_path, name):
     assert sorted(os.listdir(tmp_path)) == sorted([".part-a1.bin-x.bin", name])
 
 
-def test_a_users_file_is_edited_where_it_is_and_keeps_its_mode(tmp_path):
+def test_a_users_file_is_edited_in_place_and_keeps_its_mode(tmp_path):
     (tmp_path / "real").write_bytes(b"old")
     (tmp_path / "real").chmod(0o600)
     (tmp_path / "link").symlink_to("real")

@@ -42,13 +42,13 @@ def test_address(text, address):
         "https://huggingface.co/someone/model",
     ],
 )
-def test_what_is_no_address_is_refused_with_what_is_one(text):
+def test_an_invalid_address_is_refused_with_a_valid_example(text):
     with pytest.raises(HubError, match=r"hf://OWNER/REPO@REVISION") as caught:
         hub_address(text)
     assert repr(text) in str(caught.value)
 
 
-def test_files_with_their_bytes_and_only_those_wanted_are_fetched(hub):
+def test_only_requested_files_are_fetched_with_their_bytes(hub):
     commit = hub.add("someone/model", FILES)
     assert files_of(MODEL) == {name: len(data) for name, data in FILES.items()}
     folder = fetch(MODEL, ["b/c [1].txt", "a.json"])
@@ -71,14 +71,14 @@ def test_a_revision_is_another_commit(hub):
         files_of(Address("someone/model", "v9"))
 
 
-def test_a_file_that_a_model_lacks_is_named(hub):
+def test_a_missing_file_of_a_model_is_named(hub):
     hub.add("someone/model", FILES)
     with pytest.raises(HubError, match=r"no file 'e\.bin'"):
         fetch(MODEL, ["a.json", "e.bin"])
 
 
 @pytest.mark.parametrize("trouble", ["unreached", "offline", "broken", "gated"])
-def test_what_the_hub_cannot_be_asked_for_comes_from_the_cache(hub, monkeypatch, trouble):
+def test_an_unreachable_hub_is_replaced_by_the_cache(hub, monkeypatch, trouble):
     hub.add("someone/model", FILES)
     folder = fetch(MODEL, ["a.json"])
     if trouble == "unreached":
@@ -97,7 +97,7 @@ def test_what_the_hub_cannot_be_asked_for_comes_from_the_cache(hub, monkeypatch,
         files_of(Address("someone/else"))
 
 
-def test_a_cache_that_cannot_be_written_is_no_hub_that_is_not_reached(hub, monkeypatch, tmp_path):
+def test_an_unwritable_cache_is_not_an_unreachable_hub(hub, monkeypatch, tmp_path):
     hub.add("someone/model", FILES)
     (tmp_path / "file").touch()
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "file/cache"))
@@ -127,7 +127,7 @@ def test_every_step_of_a_request_has_a_time_limit(hub, monkeypatch):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        ending = threading.Timer(10, silent.close)  # of a call that would wait for ever
+        ending = threading.Timer(10, silent.close)  # for calls that would wait forever
         ending.start()
         point_to(monkeypatch, silent.getsockname()[1])
         with pytest.raises(HubError, match=r"ReadTimeout"), explained(MODEL):

@@ -1,4 +1,4 @@
-"""Ctrl-C in a terminal, which signals this process and all of its workers: one line, exit status 130."""
+"""Ctrl-C in a terminal signals this process and all of its workers: one line, exit status 130."""
 
 import os
 import signal

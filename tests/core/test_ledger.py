@@ -32,7 +32,7 @@ def test_a_record_of_other_inputs_is_not_read(ledger):
 @pytest.mark.parametrize(
     "text", ["", "{", "null", "[]", '"text"', '{"url": ""}', '{"url": "", "status": "", "more": 1}', "\udcff"]
 )
-def test_what_this_version_did_not_write_is_no_record(ledger, text):
+def test_files_not_written_by_this_version_are_not_records(ledger, text):
     ledger.write("AAA", RECORD)
     (ledger.folder / "AAA.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     assert ledger.read("AAA") is None
@@ -60,7 +60,7 @@ def test_sweep_removes_the_records_of_items_that_are_gone(ledger):
     assert ledger.names() == []
 
 
-def test_a_killed_write_leaves_the_record_before(ledger, monkeypatch):
+def test_a_killed_write_leaves_the_previous_record(ledger, monkeypatch):
     ledger.write("AAA", RECORD)
 
     def killed(source, target):

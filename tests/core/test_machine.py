@@ -13,12 +13,12 @@ from pipeline.core.machine import CPU_BATCHES, GPU_BATCHES, batch_size_on, choos
     ("name", "present", "expected"),
     [("auto", True, "cuda"), ("auto", False, "cpu"), ("cpu", True, "cpu"), ("cuda", True, "cuda")],
 )
-def test_the_device_that_is_asked_for(monkeypatch, name, present, expected):
+def test_the_requested_device(monkeypatch, name, present, expected):
     monkeypatch.setattr("torch.cuda.is_available", lambda: present)
     assert choose_device(name).type == expected
 
 
-def test_cuda_that_is_absent_is_not_replaced_in_silence(monkeypatch):
+def test_missing_cuda_is_not_silently_replaced(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(ParamsError, match=r"device: found 'cuda'.*auto or cpu"):
         choose_device("cuda")

@@ -24,14 +24,14 @@ def test_results_come_in_order_one_batch_late():
     assert list(computed([], compute, CPU)) == []
 
 
-def test_inputs_of_any_depth_are_changed():
+def test_nested_inputs_are_mapped():
     inputs = {"text": {"ids": torch.tensor([1]), "mask": torch.tensor([2])}, "image": torch.tensor([3])}
     found = mapped(lambda tensor: tensor + 1, inputs)
     assert found == {"text": {"ids": torch.tensor([2]), "mask": torch.tensor([3])}, "image": torch.tensor([4])}
     assert mapped(torch.neg, torch.tensor([5])) == torch.tensor([-5])
 
 
-def test_a_cpu_computes_in_the_caller_and_has_one_thread_prepare():
+def test_on_a_cpu_the_caller_computes_and_one_thread_prepares():
     inputs = {"x": torch.zeros(1)}
     assert pinned(inputs, CPU) is inputs
     assert (overlaps(CPU), preparers(CPU)) == (False, 1)
@@ -39,7 +39,7 @@ def test_a_cpu_computes_in_the_caller_and_has_one_thread_prepare():
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_cuda_gives_what_the_cpu_gives_in_order():
+def test_cuda_gives_the_cpus_results_in_order():
     rng = torch.Generator().manual_seed(0)
     parts = [torch.randn(1000, 100, generator=rng) for _ in range(20)]
 

@@ -1,4 +1,4 @@
-"""Output files named by a user, and standard output without a reader."""
+"""Output files chosen by a user, and standard output without a reader."""
 
 import os
 import pty
@@ -24,7 +24,7 @@ with standard_output():
 """
 
 
-def test_file_is_new_or_overwritten_and_its_mode_stays(tmp_path):
+def test_file_is_created_or_overwritten_and_keeps_its_mode(tmp_path):
     path = tmp_path / "new/private.json"
     write_output("--json", path, b"a long text")
     path.chmod(0o600)
@@ -81,14 +81,14 @@ def test_devices_are_written_into():
         ("/dev/full", "No space left on device"),
     ],
 )
-def test_what_cannot_be_written_is_named_with_the_reason(tmp_path, name, reason):
+def test_an_unwritable_file_is_named_with_the_reason(tmp_path, name, reason):
     (tmp_path / "file").touch()
     message = re.escape(f"--json: {tmp_path / name} cannot be written ({reason})")
     with pytest.raises(PipelineError, match=f"^{message}$"):
         write_output("--json", tmp_path / name, b"x")
 
 
-def test_name_may_be_as_long_as_a_file_name(tmp_path):
+def test_name_may_have_the_maximum_length(tmp_path):
     write_output("--json", tmp_path / ("n" * 255), b"x")
     assert (tmp_path / ("n" * 255)).read_bytes() == b"x"
 
@@ -107,7 +107,7 @@ def test_pipe_without_a_reader_is_named(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(("times", "width"), [(1, 1), (10_000, 50), (1, 500_000)], ids=["short", "lines", "long"])
 @pytest.mark.parametrize(("target", "message"), [("pipe", ""), ("full", "No space left on device")])
-def test_standard_output_that_fails_is_one_line_and_a_reader_that_left_is_none(times, width, target, message):
+def test_failing_stdout_is_one_line_and_a_closed_reader_is_silent(times, width, target, message):
     if target == "pipe":
         ours, stdout = os.pipe()
         os.close(ours)
@@ -121,7 +121,7 @@ def test_standard_output_that_fails_is_one_line_and_a_reader_that_left_is_none(t
 
 
 @pytest.mark.slow
-def test_command_ends_in_silence_when_nobody_reads_it():
+def test_command_ends_silently_without_a_reader():
     ours, stdout = os.pipe()
     os.close(ours)
     command = [sys.executable, "-m", "pipeline", "--help"]

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_python_without_the_packages_is_named_in_one_line():
-    """It is what `.venv/bin/dvc repro` runs where the environment is not active."""
+    """`.venv/bin/dvc repro` runs this Python if the environment is not active."""
     command = [sys.executable, "-S", "-m", "stages.split"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     (line,) = done.stderr.splitlines()

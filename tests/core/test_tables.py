@@ -12,7 +12,7 @@ SCHEMA = pa.schema([("fid", pa.string()), ("number", pa.int32()), ("status", pa.
 ROWS = [{"fid": "AAA", "number": 1, "status": "ok"}, {"fid": "AAB", "number": None, "status": "x"}]
 
 
-def test_rows_go_round_and_bytes_repeat(tmp_path):
+def test_rows_round_trip_and_bytes_repeat(tmp_path):
     write_table(tmp_path / "a/t.parquet", [row | {"more": 1} for row in ROWS], SCHEMA)
     write_table(tmp_path / "b/t.parquet", iter(ROWS), SCHEMA)
     assert read_table(tmp_path / "a/t.parquet", SCHEMA, "scrape") == ROWS
@@ -20,7 +20,7 @@ def test_rows_go_round_and_bytes_repeat(tmp_path):
 
 
 def test_equal_texts_are_stored_and_held_once(tmp_path):
-    """A film's plot stands in each of its rows."""
+    """Each row of a film repeats its plot."""
     plots = [f"{number} " * 50_000 for number in range(40)]
     rows = [{"fid": plots[number % 40], "number": number, "status": None} for number in range(4000)]
     write_table(tmp_path / "t.parquet", rows, SCHEMA)
@@ -44,7 +44,7 @@ def test_empty_table_keeps_its_columns(tmp_path):
     assert read_table(tmp_path / "t.parquet", SCHEMA, "scrape") == []
 
 
-def test_a_row_that_lacks_a_column_or_has_a_wrong_type_leaves_the_old_file(tmp_path):
+def test_a_missing_column_or_wrong_type_leaves_the_old_file(tmp_path):
     path = tmp_path / "t.parquet"
     write_table(path, ROWS, SCHEMA)
     with pytest.raises(KeyError):
@@ -55,14 +55,14 @@ def test_a_row_that_lacks_a_column_or_has_a_wrong_type_leaves_the_old_file(tmp_p
     assert [entry.name for entry in tmp_path.iterdir()] == ["t.parquet"]
 
 
-def test_what_a_killed_run_left_of_a_table_goes_with_its_next_writing(tmp_path):
+def test_remains_of_a_killed_run_are_removed_by_the_next_write(tmp_path):
     for name in (".part-t.parquet-x1.parquet", ".part-other.parquet-x1.parquet"):
         (tmp_path / name).write_bytes(b"half")
     write_table(tmp_path / "t.parquet", ROWS, SCHEMA)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".part-other.parquet-x1.parquet", "t.parquet"]
 
 
-def test_what_cannot_be_read_says_what_to_run(tmp_path):
+def test_an_unreadable_table_says_what_to_run(tmp_path):
     path = tmp_path / "t.parquet"
     with pytest.raises(MissingFileError, match="missing: run `dvc repro scrape`"):
         read_table(path, SCHEMA, "scrape")
@@ -95,13 +95,13 @@ def test_success_rate():
     assert "scrape.min_success_rate (0.5)" in message
 
 
-def test_nothing_usable_is_a_failure_at_any_rate():
+def test_nothing_usable_always_fails():
     for rows in ([], rows_of("x")):
         with pytest.raises(StageError):
             require_success(rows, 0.0, "scrape", "pages")
 
 
-def test_every_table_has_a_film_and_most_an_outcome():
+def test_every_table_has_a_film_column_and_most_an_outcome():
     for schema in (tables.PAGES, tables.FILMS, tables.DOWNLOADS, tables.SEGMENTS):
         assert {"fid", "status", "reason"} <= set(schema.names)
 
@@ -128,7 +128,7 @@ def test_digest_changes_with_every_value_and_with_the_order():
     assert digests[0] == digest_of_rows(dict(row) for row in TRACKS)
 
 
-def test_digest_reads_a_text_that_rows_repeat_once(monkeypatch):
+def test_digest_reads_a_repeated_text_once(monkeypatch):
     hashed, plot = [], "A long plot. " * 1000
 
     class Counted:

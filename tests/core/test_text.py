@@ -30,5 +30,5 @@ def test_one_line_is_cut() -> None:
     assert one_line("abcd efg", 6) == "abcd…"
 
 
-def test_excerpt_leaves_tags_and_scripts_out() -> None:
+def test_excerpt_omits_tags_and_scripts() -> None:
     assert excerpt("<title>x</title><script>y()</script><p>Not &amp; <b>here</b>", 20) == "Not & here"

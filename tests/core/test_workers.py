@@ -72,26 +72,26 @@ def test_ctrl_c_does_not_reach_the_processes():
 
 
 @pytest.mark.parametrize(("items", "processes"), [(range(3), 1), (range(1), 4), (range(0), 4)])
-def test_no_process_is_started_for_nothing(items, processes):
+def test_no_process_is_started_without_work(items, processes):
     assert list(map_in_order(pid_of, items, processes)) == [(number, os.getpid()) for number in items]
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_an_error_comes_out(processes):
+def test_an_error_is_raised(processes):
     results = map_in_order(fails_at_three, range(200), processes)
     with pytest.raises(ValueError, match="three"):
         list(results)
 
 
 @pytest.mark.parametrize("max_chunk", [1, 32])
-def test_an_item_on_which_processes_die_costs_itself_alone(max_chunk, tmp_path):
+def test_an_item_that_kills_its_process_is_lost_alone(max_chunk, tmp_path):
     work = partial(dies_at, (3, 50), tmp_path)
     results = list(map_in_order(work, range(64), 2, max_chunk, on_death=minus))
     assert results == [-n if n in (3, 50) else n for n in range(64)]
     assert len((tmp_path / "50").read_text()) >= ATTEMPTS
 
 
-def test_without_a_result_for_it_a_death_is_an_error_that_has_the_item(tmp_path):
+def test_without_a_substitute_result_a_death_is_an_error_with_the_item(tmp_path):
     with pytest.raises(WorkerDiedError) as info:
         list(map_in_order(partial(dies_at, (2,), tmp_path), range(4), 2))
     assert info.value.item == 2
@@ -102,8 +102,8 @@ def test_a_process_that_dies_once_costs_nothing(tmp_path):
     assert list(map_in_order(partial(dies_once, tmp_path), range(40), 2, 1)) == list(range(40))
 
 
-def test_only_so_much_is_on_its_way_at_once(monkeypatch):
-    """A list of millions is not submitted before the first result is taken."""
+def test_submitted_work_is_bounded(monkeypatch):
+    """A list of millions is not submitted at once before the first result is taken."""
     submitted = []
 
     class Pool(workers._Pool):
@@ -126,7 +126,7 @@ def test_residents_load_once_and_keep_the_order():
         return {"factor": 10}
 
     def times(resident, number):
-        time.sleep(0.01 * (number % 3))  # later ones end earlier
+        time.sleep(0.01 * (number % 3))  # later items finish earlier
         with resident.turn:
             return resident.model["factor"] * number
 
@@ -136,7 +136,7 @@ def test_residents_load_once_and_keep_the_order():
     assert loads == [1]
 
 
-def test_an_error_of_a_resident_comes_out():
+def test_an_error_of_a_resident_is_raised():
     with residents(dict, 2, gpu=False) as models, pytest.raises(KeyError, match="factor"):
         list(models.map(lambda resident, number: resident.model["factor"], range(3)))
 
@@ -151,7 +151,7 @@ def test_an_error_of_a_resident_comes_out():
         ({"RAY_ADDRESS": "a:1", "SOUNDTRACK_ENGINE": "local"}, "local"),
     ],
 )
-def test_the_environment_says_where_work_runs(variables, expected, monkeypatch):
+def test_the_environment_decides_where_work_runs(variables, expected, monkeypatch):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert engine() == expected
@@ -163,7 +163,7 @@ def test_an_unknown_engine_is_named(monkeypatch):
         list(map_in_order(minus, range(3), 2))
 
 
-def test_without_ray_the_variable_is_an_error_that_says_what_to_install(monkeypatch):
+def test_without_ray_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setenv("SOUNDTRACK_ENGINE", "ray")
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.delitem(sys.modules, "pipeline.core.cluster.connection", raising=False)
@@ -185,7 +185,7 @@ def test_processes_end_with_a_killed_parent(tmp_path):
 
 
 def runs(pid):
-    """Say whether the process is there and not a zombie that nobody waits for."""
+    """Return whether the process exists and is not an unreaped zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
