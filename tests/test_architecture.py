@@ -194,7 +194,7 @@ def keys_of(cls: type) -> list[str]:
 
 
 def loaded_sections(stage: str) -> set[str]:
-    """Return the dotted names of the sections that a stage script passes to `launch`, `*` for those named by a variant."""
+    """Return the dotted names of the sections that a stage script passes to `launch`; `*` if a variant names them."""
     tree = ast.parse((ROOT / f"stages/{stage}.py").read_text())
     (call,) = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "launch"]
     given = call.args[1]
