@@ -28,7 +28,7 @@ class Hub:
     """The contents of the hub, and the requests it received."""
 
     endpoint: str = ""
-    commits: dict[str, dict[str, dict[str, bytes]]] = field(default_factory=dict)  # by model and commit; the last one is main
+    commits: dict[str, dict[str, dict[str, bytes]]] = field(default_factory=dict)  # by model and commit; main last
     stored: dict[str, bytes] = field(default_factory=dict)  # pushed large files, by digest
     private: dict[str, bool] = field(default_factory=dict)  # models created here
     messages: list[str] = field(default_factory=list)  # of commits

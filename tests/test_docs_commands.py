@@ -1,4 +1,4 @@
-"""Each command in README, CONTRIBUTING and docs/ exists with its options, and runs in a small repository if possible."""
+"""Each command in README, CONTRIBUTING and docs/ exists with its options; a small repository runs most of them."""
 
 import argparse
 import itertools

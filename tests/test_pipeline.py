@@ -1,4 +1,4 @@
-"""The whole pipeline through DVC in a small repository of a dozen films: the commands that users type, and their results."""
+"""The whole pipeline through DVC in a small repository of a dozen films: users' commands and their results."""
 
 import csv
 import re
