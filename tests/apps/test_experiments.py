@@ -55,14 +55,14 @@ def test_checking_leaves_the_parameters_alone(tmp_path):
 
 
 def repository_in(folder: Path, cache: str = "") -> Path:
-    """Make what DVC takes for a repository's folder."""
+    """Create what DVC accepts as a repository."""
     (folder / ".dvc").mkdir(parents=True)
     (folder / ".dvc/config").write_text(f"[cache]\n    dir = {cache}\n" if cache else "")
     return folder
 
 
 @pytest.mark.parametrize("name", ["what?", "c#d", "b{k}", "fílm"])
-def test_places_that_dvc_makes_no_copies_of_are_named_before_anything_is_queued(tmp_path, monkeypatch, name):
+def test_paths_that_dvc_cannot_copy_are_refused_before_queueing(tmp_path, monkeypatch, name):
     monkeypatch.setattr("pipeline.apps.experiments.run", lambda *a, **k: pytest.fail("queued"))
     root = repository_in(tmp_path / name / "repository")
     with pytest.raises(PipelineError, match="cannot copy"):
@@ -74,7 +74,7 @@ def test_other_places_are_fine(tmp_path, name):
     require_copies(repository_in(tmp_path / name))
 
 
-def test_letters_outside_of_ascii_matter_in_the_path_of_the_cache_alone(tmp_path):
+def test_non_ascii_letters_matter_only_in_the_cache_path(tmp_path):
     require_copies(repository_in(tmp_path / "fílm", str(tmp_path / "cache")))
     with pytest.raises(PipelineError, match="fílm/cache"):
         require_copies(repository_in(tmp_path / "plain", str(tmp_path / "fílm/cache")))

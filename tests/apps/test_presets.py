@@ -34,7 +34,7 @@ def test_paper_gives_the_papers_widths_and_keeps_comments(root):
         220,
         128,
     )
-    assert params.model == ARCHITECTURE  # to which published checkpoints are held
+    assert params.model == ARCHITECTURE  # which published checkpoints must match
     assert dataclasses.replace(params.features.audio, spectrum="real") == AUDIO
     assert (params.features.text.pooling, params.features.image.pooling, params.train.encoders) == (
         "cls",
@@ -52,14 +52,14 @@ def test_paper_gives_the_papers_widths_and_keeps_comments(root):
 def test_reference_is_a_list_on_the_real_web_and_sample_leads_back(root):
     before = (root / "params.yaml").read_text()
     apply_preset(root, "reference")
-    assert "serve:  " in (root / "params.yaml").read_text()  # null, as DVC writes it
+    assert "serve:  " in (root / "params.yaml").read_text()  # null as written by DVC
     params = load_params(root / "params.yaml")
     assert (params.corpus.folder, params.corpus.serve) == ("data/reference", None)
     films = load_films(ROOT / params.corpus.folder, params.corpus.search)
     assert len(films) >= 150
     assert not any(url.startswith("{origin}") for film in films for url in (film.wikipedia, *film.soundtrack))
     changes = apply_preset(root, "sample")
-    assert (root / "params.yaml").read_text().split() == before.split()  # which is what the project comes with
+    assert (root / "params.yaml").read_text().split() == before.split()  # the project's default
     assert ("corpus.folder", "data/reference", "data/sample") in changes
 
 
@@ -81,7 +81,7 @@ def test_invalid_preset_leaves_params_as_they_were(root, text):
 
 
 @pytest.mark.parametrize("name", preset_names(ROOT))
-def test_preset_writes_as_dvc_does(root, name):
+def test_preset_writes_like_dvc(root, name):
     changes = apply_preset(root, name)
     once = (root / "params.yaml").read_bytes()
     apply_overrides(root / "params.yaml", [])
@@ -119,7 +119,7 @@ def test_undo_keeps_other_changes_and_refuses_to_lose_any(root):
     assert params == dataclasses.replace(before, train=dataclasses.replace(before.train, seed=3))
 
 
-def test_undo_is_of_the_last_preset_that_changed_something(root):
+def test_undo_reverts_the_last_preset_that_changed_something(root):
     apply_preset(root, "reference")
     once = (root / "params.yaml").read_bytes()
     apply_preset(root, "log-mel")

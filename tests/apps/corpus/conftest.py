@@ -23,7 +23,7 @@ def wiki() -> Iterator[Wiki]:
 
 @pytest.fixture
 def pauses() -> list[float]:
-    """The seconds for which the API was left alone, which no test waits for."""
+    """The pauses in seconds between requests to the API; no test waits for them."""
     return []
 
 
@@ -35,7 +35,7 @@ def api(wiki: Wiki, params: Params, pauses: list[float]) -> Iterator[Api]:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Return a function that makes a repository's root with params.yaml, its `corpus` changed, and goes there."""
+    """Return a function that creates a repository root with changed `corpus` parameters and changes into it."""
 
     def make(**corpus: object) -> Path:
         yaml = YAML(typ="safe", pure=True)

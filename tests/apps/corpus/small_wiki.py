@@ -19,7 +19,7 @@ class WikiPage:
 
 @dataclass
 class Wiki:
-    """`pages` by title; `first` answers are given, one a request, before the pages are looked at."""
+    """`pages` by title; the answers in `first` come first, one per request."""
 
     origin: str
     pages: dict[str, WikiPage] = field(default_factory=dict)
@@ -111,7 +111,7 @@ class Wiki:
 
 @contextmanager
 def serve_wiki() -> Iterator[Wiki]:
-    """Yield a wiki without pages, on a port of its own."""
+    """Yield a wiki without pages on its own port."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

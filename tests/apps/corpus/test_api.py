@@ -40,7 +40,7 @@ def test_where_titles_lead(api, wiki):
     assert found["Category:Films"].namespace == 14
 
 
-def test_titles_reach_the_wiki_whole(api, wiki):
+def test_titles_reach_the_wiki_unchanged(api, wiki):
     titles = ["Fast & Furious", "Romeo + Juliet", "50% #?=/", "Amélie", "霧", "A\u200cB", "🎬", "Face/Off", "\"'<>"]
     wiki.pages = {title: WikiPage() for title in titles}
     found = told(api, *titles)
@@ -63,7 +63,7 @@ def test_batches_of_long_titles_fit_into_a_url(api, wiki):
     assert max(map(len, wiki.paths)) < 8000 and len(wiki.paths) > 10
 
 
-def test_a_wiki_that_has_more_is_asked_for_it(api, wiki):
+def test_continued_answers_are_followed(api, wiki):
     wiki.pages = {f"Film {n}": WikiPage(tuple(f"{n} {m}" for m in range(7))) for n in range(10)}
     wiki.categories_a_part = 4
     found = told(api, *wiki.pages)
@@ -87,14 +87,14 @@ def test_members_of_a_category_come_with_all_their_categories(api, wiki):
 LAG = json.dumps({"error": {"code": "maxlag", "info": "Waiting for db: 7.5 seconds lagged", "lag": 7.5}}).encode()
 
 
-def test_a_wiki_under_load_is_left_alone_and_asked_again(api, wiki, pauses):
+def test_an_overloaded_wiki_is_retried_after_a_pause(api, wiki, pauses):
     wiki.pages = {"Fog": WikiPage()}
     wiki.first = [(200, OK | {"Retry-After": "5"}, LAG)]
     assert not told(api, "Fog")["Fog"].missing
     assert pauses == [7.5] and len(wiki.asked) == 2
 
 
-def test_a_wiki_that_stays_under_load(api, wiki, pauses, params):
+def test_a_wiki_that_stays_overloaded(api, wiki, pauses, params):
     wiki.first = [(200, OK, LAG)] * 10
     with pytest.raises(ApiError, match=r"maxlag.*7\.5 seconds lagged"):
         told(api, "Fog")
@@ -140,7 +140,7 @@ def test_hostile_answers(api, wiki, status, headers, body, message):
     assert str(caught.value).isprintable() and len(str(caught.value)) < 600
 
 
-def test_a_wiki_without_an_end(api, wiki):
+def test_an_endless_answer(api, wiki):
     more = json.dumps({"continue": {"clcontinue": "1", "continue": "||"}, "query": {"pages": []}}).encode()
     wiki.first = [(200, OK, more)] * 10
     with pytest.raises(ApiError, match="does not end its answer"):

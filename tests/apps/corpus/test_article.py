@@ -79,7 +79,7 @@ def test_other_sites_keep_their_scheme_and_port():
         "https://en.wikipedia.org/wiki/\u202e\x07",
     ],
 )
-def test_what_is_no_article(url):
+def test_not_an_article(url):
     with pytest.raises(NotAnArticleError) as caught:
         article_of(url)
     assert str(caught.value).isprintable() and len(str(caught.value)) < 200
@@ -99,7 +99,7 @@ def test_what_is_no_article(url):
         ("Fog (disambiguation)", "disambiguation"),
     ],
 )
-def test_what_is_no_film(title, reason):
+def test_not_a_film(title, reason):
     assert reason in why_no_film(title)
 
 
@@ -111,7 +111,7 @@ def test_films_whose_titles_look_like_something_else():
 @pytest.mark.parametrize(
     "url", ["What's_Up,_Doc?_(1972_film)", "What's_Up,_Doc%3F_(1972_film)", "What's_Up,_Doc?_(1972_film)?x=1"]
 )
-def test_a_question_mark_of_a_title(url):
+def test_a_question_mark_in_a_title(url):
     article = article_of(f"https://en.wikipedia.org/wiki/{url}")
     assert article.title == "What's Up, Doc? (1972 film)"
     assert article.url == "https://en.wikipedia.org/wiki/What's_Up,_Doc%3F_(1972_film)"

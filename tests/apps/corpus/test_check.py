@@ -14,7 +14,7 @@ STATUSES = ("gone", "blocked", "skipped", "ok")
 
 @pytest.fixture
 def check(home, capsys):
-    """Return a function that writes meta.json, checks it and returns the exit status and the output."""
+    """Return a function that writes meta.json, checks it, and returns the exit status and output."""
     home()
 
     def run(entries, **corpus):
@@ -34,7 +34,7 @@ def entry(url, *soundtrack):
     return {"wikipedia": url, "soundtrack": list(soundtrack)}
 
 
-def test_a_list_that_is_well(check, wiki):
+def test_a_valid_list(check, wiki):
     wiki.pages = {
         "Fog": WikiPage(),
         "Mercury (film)": WikiPage(redirect="Mercury (1999 film)"),
@@ -53,7 +53,7 @@ def test_a_list_that_is_well(check, wiki):
     assert "2 pages, 2 posters, about 22 recordings (including 1 search and 1 playlist of unknown length)" in output
 
 
-def test_every_problem_is_told(check, wiki):
+def test_every_problem_is_reported(check, wiki):
     wiki.pages = {
         "Fog": WikiPage(),
         "Mist": WikiPage(redirect="Fog"),
@@ -98,12 +98,12 @@ def test_every_problem_is_told(check, wiki):
     assert asked == {"Fog", "Mist", "Haze", "Mercury", "A sailor", "Nothing", "Fr:Brume", "An isle"}
 
 
-def test_what_does_not_load_is_told_whole(check):
+def test_all_loading_errors_are_reported(check):
     status, output = check({"AAA": {"wikipedia": 3}, "aab": {}, "AAC": entry("https://x/y", 7)})
     assert status == 1 and all(name in output for name in ("AAA.wikipedia", "'aab'", "AAC.soundtrack"))
 
 
-def test_without_a_contact_the_rest_is_still_told(check):
+def test_without_a_contact_the_rest_is_still_reported(check):
     url = "https://en.wikipedia.org/wiki/Fog"
     status, output = check({"AAA": entry(url), "AAB": entry(url + "#Plot")})
     assert status == 1 and "duplicate" in output and "SOUNDTRACK_CONTACT" in output and "To fetch" in output
@@ -112,7 +112,7 @@ def test_without_a_contact_the_rest_is_still_told(check):
     assert status == 1 and "No problems found, but some titles were not looked up" in output
 
 
-def test_a_wiki_that_cannot_be_asked(check, wiki):
+def test_a_wiki_that_refuses(check, wiki):
     wiki.first = [(403, {}, b"no")]
     other = "https://example.org/films/fog.html"
     status, output = check({"AAA": entry(f"{wiki.origin}/wiki/Fog"), "AAB": entry(other)})
@@ -120,7 +120,7 @@ def test_a_wiki_that_cannot_be_asked(check, wiki):
     assert "1 URL" in output and "not of the form SITE/wiki/Title" in output
 
 
-def test_pages_that_the_corpus_serves_are_looked_for_on_the_disk(check):
+def test_pages_that_the_corpus_serves_are_checked_on_disk(check):
     wiki = Path("data/mine/site/wiki")
     wiki.mkdir(parents=True)
     (wiki / "Fog?.html").write_text("")
@@ -136,7 +136,7 @@ def test_pages_that_the_corpus_serves_are_looked_for_on_the_disk(check):
     assert status == 1 and "nowhere is not a folder" in output
 
 
-def test_what_is_here_is_not_counted(check, wiki):
+def test_what_is_already_here_is_not_counted(check, wiki):
     wiki.pages = {"Fog": WikiPage(), "Sea": WikiPage()}
     first, second = "https://www.youtube.com/watch?v=1", "https://www.youtube.com/watch?v=2"
     entries = {
@@ -157,7 +157,7 @@ def test_what_is_here_is_not_counted(check, wiki):
 
 
 @pytest.mark.parametrize(("retry", "left"), [(None, ("b",)), ("gone", ("a", "b")), ("skipped", ("b", "c"))])
-def test_what_download_retry_asks_again_for_is_left(tmp_path, retry, left):
+def test_remaining_recordings_with_download_retry(tmp_path, retry, left):
     row = dict.fromkeys(DOWNLOADS.names) | {"fid": "AAA"}
     rows = [row | {"url": url, "status": status} for url, status in zip("abcd", STATUSES, strict=True)]
     write_table(tmp_path / "data/downloads.parquet", rows, DOWNLOADS)
@@ -177,7 +177,7 @@ def test_a_corpus_in_the_references_layout(check, tmp_path):
     assert main(["corpus", "check"]) == 0
 
 
-def test_the_first_film_is_shown_as_it_is_understood(check):
+def test_the_first_film_is_shown_as_it_is_read(check):
     film = {
         "links": {"page": "{origin}/wiki/Fog"},
         "name": "Fog",
@@ -201,7 +201,7 @@ def test_the_first_film_is_shown_as_it_is_understood(check):
     assert lines[9] == "4 fields not used: budget, cast, director, videos"
 
 
-def test_a_name_in_corpus_fields_that_no_film_has_is_told(check):
+def test_a_name_in_corpus_fields_that_no_film_has_is_reported(check):
     _, output = check({"AAA": entry("{origin}/wiki/Fog")}, fields={"title": "titel"})
     assert "'titel'" in output and "corpus.fields maps title" in output
 

@@ -16,7 +16,7 @@ FILM = WikiPage(("1931 films", "Sea films"))
 
 @pytest.fixture
 def corpus(home, capsys):
-    """Return a function that gives a `corpus` command and returns its exit status, output and errors."""
+    """Return a function that runs a `corpus` command and returns its exit status, output and errors."""
     home()
 
     def run(*arguments):
@@ -47,7 +47,7 @@ def test_add(corpus):
     assert "2 added, 1 already in the list" in output and "data/mine/meta.json lists 2 films" in output
 
 
-def test_add_tells_what_it_refuses(corpus):
+def test_add_reports_what_it_refuses(corpus):
     status, output, _ = corpus(
         "add", "../../x", METROPOLIS, "https://en.wikipedia.org/wiki/List_of_fogs", "\x1b[31m" * 99
     )
@@ -87,7 +87,7 @@ def test_import_from_standard_input(corpus, monkeypatch):
 
 
 @pytest.mark.parametrize("data", [b"", b"# nothing\n", b"\xff\xfe\x00", None])
-def test_import_of_nothing(corpus, data):
+def test_import_of_an_empty_list(corpus, data):
     if data is not None:
         Path("list.txt").write_bytes(data)
     status, _, error = corpus("import", "list.txt")
@@ -156,7 +156,7 @@ def test_remove(corpus):
     assert Path("data/mine/meta.json").read_text() == before
 
 
-def test_remove_from_no_list(corpus):
+def test_remove_without_a_list(corpus):
     status, _, error = corpus("remove", "AAA")
     assert status == 1 and "meta.json is missing" in error
 
@@ -184,7 +184,7 @@ def test_category(corpus, wiki):
         "Known": FILM,
     }
     corpus("add", f"{wiki.origin}/wiki/Known")
-    wiki.members_a_part = 1  # so that the redirect and its target come in two batches
+    wiki.members_a_part = 1  # puts the redirect and its target into two batches
     status, output, _ = corpus("category", "Sea_films", "--site", wiki.origin)
     assert status == 0 and "\n3 added\n" in output
     assert [(entry["wikipedia"], *entry["soundtrack"]) for entry in listed().values()][1:] == [
@@ -207,7 +207,7 @@ def test_category_stops_at_the_limit(corpus, wiki):
     assert len({entry["wikipedia"] for entry in listed().values()}) == 120
 
 
-def test_category_keeps_what_came_before_trouble(corpus, wiki):
+def test_category_keeps_what_came_before_an_error(corpus, wiki):
     wiki.pages = {f"Film {number:03}": FILM for number in range(60)}
     wiki.categories_a_part = 500
     answers = [wiki.answer({"titles": "Category:Sea films", "prop": "categoryinfo"})]
@@ -231,7 +231,7 @@ def test_category_keeps_what_came_before_trouble(corpus, wiki):
         ("x" * 999, "255 bytes"),
     ],
 )
-def test_category_that_cannot_be(corpus, wiki, name, message):
+def test_invalid_category(corpus, wiki, name, message):
     status, _, error = corpus("category", name, "--site", wiki.origin)
     assert status == 1 and message in error and not Path("data/mine").exists()
 
@@ -245,7 +245,7 @@ def test_category_of_categories(corpus, wiki):
 @pytest.mark.parametrize(
     "site", ["en.wikipedia.org", "ftp://x", "https://x/wiki/Y", "https://x?y", "{origin}/", "https://"]
 )
-def test_category_of_no_wiki(corpus, site):
+def test_category_of_an_invalid_site(corpus, site):
     status, _, error = corpus("category", "Sea films", "--site", site)
     assert status == 1 and "--site: found" in error
 

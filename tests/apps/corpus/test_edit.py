@@ -1,4 +1,4 @@
-"""Entries are added to and removed from the text of a list; the others stay byte for byte."""
+"""Entries are added to and removed from the text of a list; the others are unchanged to the byte."""
 
 import json
 
@@ -15,7 +15,7 @@ TEXTS = [
 
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("fids", [(), ("AAA",), ("AAB",), ("AAC",), ("AAA", "AAB"), ("AAA", "AAC"), ("AAB", "AAC")])
-def test_other_entries_stay(text, fids):
+def test_other_entries_are_unchanged(text, fids):
     before, after = json.loads(text), without_entries(text, fids)
     assert list(json.loads(after).items()) == [(fid, entry) for fid, entry in before.items() if fid not in fids]
     assert (after == text) is (not fids)

@@ -50,7 +50,7 @@ few = settings(
 
 @pytest.fixture
 def root(home, monkeypatch):
-    """A repository's root whose params.yaml is read once, not for each example."""
+    """A repository root whose params.yaml is read only once."""
     root = home()
     read = load_params(Path("params.yaml"))
     monkeypatch.setattr("pipeline.params.load_params", lambda path: read)
@@ -74,7 +74,7 @@ def test_add(root, wanted):
 
 @few
 @given(urls | st.text(max_size=40))
-def test_an_address_in_one_form_stays_as_it_is(url):
+def test_a_normalised_address_is_unchanged(url):
     with contextlib.suppress(NotAnArticleError):
         article = article_of(url)
         assert article_of(article.url) == article
@@ -124,6 +124,6 @@ def test_answers_of_any_shape(value):
 @pytest.mark.parametrize(
     "data", [b"\xff", b'"\\ud800"', b"[" * 10_000, b"1" * 10_000, b'{"query": null}', b'{"continue": {"a": {}}}']
 )
-def test_answers_that_are_none(data):
+def test_invalid_answers(data):
     with pytest.raises(ShapeError):
         read_answer(data)

@@ -3,7 +3,7 @@ from pipeline.core.tables import PAGES, write_table
 from pipeline.corpus import Film
 
 
-def test_a_page_of_a_title_with_a_question_mark_is_here(tmp_path):
+def test_a_page_with_a_question_mark_in_its_title_is_found(tmp_path):
     site = "https://en.wikipedia.org/wiki/"
     page = dict.fromkeys(PAGES.names, "") | {"fid": "AAA", "status": "ok", "url": f"{site}Doc%3F_(film)"}
     page |= {"redirects": [], "revision": None, "bytes": None, "poster_status": "ok"}

@@ -55,8 +55,8 @@ def change(root):
 
 @pytest.fixture
 def doctor(root, monkeypatch, capsys):
-    """Return a function that runs the command and gives its exit status, its lines by their name, and its output."""
-    monkeypatch.setenv("COLUMNS", "1000")  # a line a check
+    """Return a function that runs the command and returns its exit status, its lines by name, and its output."""
+    monkeypatch.setenv("COLUMNS", "1000")  # one line per check
 
     def run():
         status = main(["doctor"])

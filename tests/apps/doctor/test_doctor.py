@@ -35,7 +35,7 @@ FILMS = {f"AA{letter}": FILM for letter in ascii_uppercase[:10]}
 
 @pytest.fixture
 def corpus(root, change):
-    """Return a function that makes a corpus of the real web the one to use."""
+    """Return a function that configures a corpus on the real web."""
 
     def write(text):
         (root / "data/web").mkdir()
@@ -55,7 +55,7 @@ def test_nothing_is_missing(doctor):
 
 
 @pytest.mark.parametrize("width", [80, 100, 140])
-def test_narrow_terminals_lose_no_word(doctor, corpus, monkeypatch, width):
+def test_narrow_terminals_drop_no_words(doctor, corpus, monkeypatch, width):
     corpus(FILMS)
     monkeypatch.setenv("COLUMNS", str(width))
     _, _, out = doctor()
@@ -65,7 +65,7 @@ def test_narrow_terminals_lose_no_word(doctor, corpus, monkeypatch, width):
     assert {"SOUNDTRACK_CONTACT,", "missing", "deno", "corpus.contact"} <= words
 
 
-def test_long_names_are_broken_and_not_cut(doctor, change, monkeypatch):
+def test_long_names_wrap(doctor, change, monkeypatch):
     name = "data/" + "unbroken" * 20
     change(corpus={"folder": name})
     monkeypatch.setenv("COLUMNS", "80")
@@ -94,7 +94,7 @@ def test_wikipedia_needs_a_contact(doctor, corpus, monkeypatch):
     assert "ann@" not in out
 
 
-def test_contact_that_is_none(doctor, change):
+def test_invalid_contact(doctor, change):
     change(corpus={"contact": "me"})
     status, rows, _ = doctor()
     assert (status, rows["contact"][0]) == (1, "missing")
@@ -114,31 +114,31 @@ def test_broken_corpus(doctor, corpus, text, found):
     assert status == 1
     assert rows["corpus"][0] == "missing"
     assert found in rows["corpus"][1]
-    assert rows["disk"][0] == rows["contact"][0] == "warning"  # not known
+    assert rows["disk"][0] == rows["contact"][0] == "warning"  # unknown
     assert set(LINES) <= rows.keys()
 
 
-def test_site_that_is_not_there(doctor, change):
+def test_missing_site(doctor, change):
     change(corpus={"serve": "nowhere"})
     status, rows, _ = doctor()
     assert (status, rows["corpus"][0]) == (1, "missing")
 
 
 @pytest.mark.parametrize(("share", "state"), [(0.9, "missing"), (1.5, "warning"), (2.5, "ok")])
-def test_room_on_the_disk(doctor, monkeypatch, params, share, state):
+def test_disk_space(doctor, monkeypatch, params, share, state):
     from pipeline.apps.doctor.corpus import needed_bytes
     from pipeline.corpus import load_films
 
     films = load_films(Path("data/sample"), params.corpus.search)
     usage = namedtuple("usage", "total used free")
     needed = needed_bytes(Path(), params, films)
-    assert 0.1e9 < needed < 1e9  # the embedded corpus made 190 MB
+    assert 0.1e9 < needed < 1e9  # the embedded corpus took 190 MB
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(1e12, 0, int(share * needed)))
     status, rows, _ = doctor()
     assert (status, rows["disk"][0]) == (int(state == "missing"), state)
 
 
-def test_what_is_fetched_already_needs_no_room(root, params):
+def test_what_is_already_downloaded_needs_no_space(root, params):
     from pipeline.apps.doctor.corpus import check_disk
     from pipeline.corpus import Film
 
@@ -151,7 +151,7 @@ def test_what_is_fetched_already_needs_no_room(root, params):
     assert not before.endswith("about 0.0 GB needed")
 
 
-def test_cuda_that_is_not_there(doctor, change, monkeypatch):
+def test_cuda_is_not_available(doctor, change, monkeypatch):
     change(machine={"device": "cuda"})
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     status, rows, _ = doctor()
@@ -178,7 +178,7 @@ def test_without_a_javascript_runtime(doctor, corpus, monkeypatch, tmp_path, sou
     assert rows["JavaScript"][2].startswith("many YouTube videos" if asks else "nothing: this corpus")
 
 
-def test_cookies_are_looked_at_when_named(doctor, root, change):
+def test_cookies_are_checked_when_configured(doctor, root, change):
     change(download={"cookies": "cookies.txt"})
     status, rows, _ = doctor()
     assert (status, rows["cookies"][0]) == (1, "missing")
@@ -204,14 +204,14 @@ def test_packages_against_requirements(tmp_path):
 @pytest.mark.parametrize(
     ("version", "state"), [("2026.07.03", "warning"), ("2026.07.04", "ok"), ("2026.10.26.1", "ok")]
 )
-def test_floor_of_yt_dlp(doctor, monkeypatch, version, state):
+def test_oldest_yt_dlp(doctor, monkeypatch, version, state):
     import yt_dlp.version
 
     monkeypatch.setattr(yt_dlp.version, "__version__", version)
     assert doctor()[1]["yt-dlp"][0] == state
 
 
-def test_codec_that_is_not_built_in(doctor, monkeypatch):
+def test_missing_codec(doctor, monkeypatch):
     monkeypatch.setattr("pipeline.apps.doctor.sound.ENCODERS", ("flac", "libnone"))
     status, rows, _ = doctor()
     assert (status, rows["FFmpeg"][0]) == (1, "missing")
@@ -232,7 +232,7 @@ def test_dvc_lock_left_empty(root):
     assert check.state == "missing" and "git checkout dvc.lock" in check.remedy
 
 
-def test_environment_that_is_not_activated_is_a_warning(doctor, monkeypatch, tmp_path):
+def test_an_inactive_environment_is_a_warning(doctor, monkeypatch, tmp_path):
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/git").symlink_to(shutil.which("git"))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
@@ -273,7 +273,7 @@ def test_mlflow_store_of_a_moved_repository_and_a_deleted_experiment(doctor, roo
     assert state == "ok" or "sync-mlflow" in rows["MLflow"][3]
 
 
-def test_place_that_dvc_makes_no_copies_of(doctor, root, monkeypatch):
+def test_path_that_dvc_cannot_copy(doctor, root, monkeypatch):
     monkeypatch.chdir(root.rename(root.with_name("what?")))
     status, rows, _ = doctor()
     assert (status, rows["DVC"][0]) == (0, "warning")
@@ -294,7 +294,7 @@ def test_broken_params(root, capsys):
     assert "ERROR: params.yaml: variants: missing key" in capsys.readouterr().err
 
 
-def test_check_that_breaks_is_a_line(doctor, monkeypatch):
+def test_a_check_that_raises_is_one_line(doctor, monkeypatch):
     def breaks():
         raise ZeroDivisionError("of all things")
 
@@ -314,7 +314,7 @@ def test_program_itself():
     assert done.stderr == ""
 
 
-def test_program_without_what_it_imports_itself():
+def test_program_without_its_own_imports():
     done = run(
         "-c", "import runpy, sys; sys.modules['ruamel'] = None; runpy.run_module('pipeline', run_name='__main__')"
     )
@@ -323,7 +323,7 @@ def test_program_without_what_it_imports_itself():
 
 
 @pytest.mark.parametrize(("module", "line"), [("torch", "PyTorch"), ("yt_dlp", "yt-dlp"), ("av", "FFmpeg")])
-def test_package_that_does_not_import_is_a_line(module, line):
+def test_a_package_that_does_not_import_is_one_line(module, line):
     without = f"import runpy, sys; sys.modules[{module!r}] = None; sys.argv = ['pipeline', 'doctor']"
     done = run("-c", f"{without}; runpy.run_module('pipeline', run_name='__main__')")
     assert done.returncode == 1, done.stderr

@@ -24,13 +24,13 @@ def image(encoder):
 
 @pytest.fixture(autouse=True)
 def cache(no_hub):
-    """An empty cache of the hub, which is not reached."""
+    """An empty cache of the hub; the hub cannot be reached."""
     return Path(constants.HF_HUB_CACHE)
 
 
 @pytest.fixture
 def answer(hub):
-    """Return a function that says what a hub on loopback answers for files of a model: a status, 404 for all others."""
+    """Return a function that sets a hub's status for each file of a model, 404 by default."""
 
     def answer(model, **statuses):
         names = {"config": CONFIG, "weights": WEIGHTS, "pictures": PICTURES}
@@ -104,7 +104,7 @@ def test_on_the_hub(answer):
         ({"config": 503}, "the hub returned HTTP 503"),
     ],
 )
-def test_what_the_hub_does_not_give(answer, statuses, found):
+def test_models_that_the_hub_does_not_serve(answer, statuses, found):
     answer("a/vit", **statuses)
     check = image("a/vit")
     assert check.state == "missing"
@@ -112,20 +112,20 @@ def test_what_the_hub_does_not_give(answer, statuses, found):
     assert "features.image.encoder" in check.remedy
 
 
-def test_hub_that_is_not_reached(monkeypatch):
+def test_unreachable_hub(monkeypatch):
     point_to(monkeypatch, NOBODY)
     assert "the hub cannot be reached (ConnectionError)" in image("a/vit").found
 
 
-def test_offline_mode_asks_nobody(answer, monkeypatch):
+def test_offline_mode_sends_no_requests(answer, monkeypatch):
     answer("a/vit", config=200, weights=200, pictures=200)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert (image("a/vit").state, "HF_HUB_OFFLINE" in image("a/vit").found) == ("missing", True)
 
 
 @pytest.mark.parametrize("encoder", ["a/b/c", "no such name", "../x"])
-def test_no_name_at_all(encoder, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)  # beside which there is no folder x
+def test_invalid_names(encoder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # which has no sibling x
     check = image(encoder)
     assert check.state == "missing"
     assert "not a package, a folder or a name on the hub" in check.found

@@ -21,7 +21,7 @@ SITES = ["https://en.wikipedia.org/", "https://www.youtube.com/", "http://music.
 
 @pytest.fixture
 def requested(monkeypatch):
-    """The URLs requested, in no order; each gets a response 403."""
+    """The requested URLs, in any order; each gets a 403 response."""
     monkeypatch.delenv("SOUNDTRACK_CONTACT", raising=False)
     urls = []
 
@@ -54,7 +54,7 @@ def test_a_corpus_on_this_machine_needs_no_request(requested, url):
     assert (check.state, requested) == ("ok", [])
 
 
-def test_films_that_are_unknown_are_no_failure(requested):
+def test_unknown_films_are_not_a_failure(requested):
     assert check_network(CORPUS, None).state == "warning"
     assert requested == []
 
@@ -73,7 +73,7 @@ def test_offline_is_a_warning_that_names_the_sites(monkeypatch):
     assert "download" in check.disables and check.remedy
 
 
-def test_a_firewall_that_drops_packets_costs_seconds(monkeypatch):
+def test_a_firewall_that_drops_packets_costs_only_seconds(monkeypatch):
     ended = threading.Event()
     monkeypatch.setattr(network, "SECONDS", 0.2)
 

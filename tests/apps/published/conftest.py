@@ -41,7 +41,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, params: Params, tiny_bert: P
 
 @pytest.fixture
 def root(built: Path, tmp_path: Path, hub: Hub, tiny_bert: Path, tiny_vit: Path, monkeypatch) -> Iterator[Path]:
-    """A copy of it, as the working folder; the hub has its encoders."""
+    """A copy of it as the working directory; the hub has its encoders."""
     hub.add(BERT, tiny_bert)
     hub.add(VIT, tiny_vit)
     folder = shutil.copytree(built, tmp_path / "repository")

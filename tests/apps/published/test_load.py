@@ -1,4 +1,4 @@
-"""A published model, loaded from a folder and from the hub: its rankings, and what is refused of a stranger's."""
+"""A published model, loaded from a folder and from the hub: its rankings, and what is refused in a stranger's model."""
 
 import json
 import shutil
@@ -29,7 +29,7 @@ def picture(root):
 
 
 def asked(root, picture, *options, capsys):
-    """Return what the command recommends, as JSON."""
+    """Return the recommendations of the command, from its JSON."""
     (root / "plot.txt").write_text(PLOT, encoding="utf-8")
     query = ["--plot", "plot.txt", "--tags", "War, dog", "--image", str(picture), "-k", "4", "--json"]
     assert main(["recommend", *query, *options]) == 0
@@ -49,7 +49,7 @@ def change_config(folder, **values):
     (folder / "config.json").write_text(json.dumps(config | values), encoding="utf-8")
 
 
-def test_a_folder_anywhere_ranks_as_the_command_does(root, picture, tmp_path, monkeypatch, capsys):
+def test_a_folder_anywhere_ranks_like_the_command(root, picture, tmp_path, monkeypatch, capsys):
     expected = asked(root, picture, "--model", "models/published", capsys=capsys)
     assert ranking(asked(root, picture, "--variant", "Asked", capsys=capsys)) == ranking(expected)
     assert load("models/published").recommender.recommend(request(picture)).chosen == "it is the only model"
@@ -75,7 +75,7 @@ def test_a_query_that_lacks_what_the_model_needs_is_refused(root):
         load("models/published").recommend(tags="war")
 
 
-def test_a_model_of_the_hub_ranks_the_same_also_from_the_cache(root, picture, hub, monkeypatch, tmp_path, capsys):
+def test_a_model_from_the_hub_or_its_cache_ranks_the_same(root, picture, hub, monkeypatch, tmp_path, capsys):
     hub.add("someone/films", root / "models/published")
     expected = asked(root, picture, capsys=capsys)
     assert ranking(asked(root, picture, "--model", ADDRESS, capsys=capsys)) == ranking(expected)
@@ -93,7 +93,7 @@ def test_a_model_of_the_hub_ranks_the_same_also_from_the_cache(root, picture, hu
         load("hf://someone/else")
 
 
-def test_somebodys_model_searches_ones_own_music(root, picture, hub, capsys, monkeypatch):
+def test_a_downloaded_model_searches_own_music(root, picture, hub, capsys, monkeypatch):
     hub.add("someone/films", root / "models/published")
     calls = []
 
@@ -113,7 +113,7 @@ def test_a_playlist_needs_audio(root, hub, capsys):
 
 
 @pytest.mark.parametrize("lacking", ["model.safetensors", "config.json", "tracks.parquet"])
-def test_what_holds_no_published_model_is_refused(root, hub, lacking):
+def test_folders_without_a_published_model_are_refused(root, hub, lacking):
     (root / "models/published" / lacking).unlink()
     hub.add("someone/films", root / "models/published")
     for model in ("models/published", ADDRESS):
@@ -139,7 +139,7 @@ def test_an_index_of_other_weights_is_refused(root, picture):
         load("models/published").recommend(tags="war", plot=PLOT, image=picture)
 
 
-def test_names_of_encoders_that_could_be_paths_are_refused_of_strangers(root, hub, tiny_bert, tmp_path, monkeypatch):
+def test_encoder_names_that_could_be_paths_are_refused(root, hub, tiny_bert, tmp_path, monkeypatch):
     folder = root / "models/published"
     features = json.loads((folder / "config.json").read_text(encoding="utf-8"))["features"]
     for name in (str(tiny_bert), "../bert", "./bert", "~/bert", "a/b/c", "local"):
@@ -167,7 +167,7 @@ def test_names_of_encoders_that_could_be_paths_are_refused_of_strangers(root, hu
         ({"encoders": {"image": {"encoder": "a/b", "width": 6}}}, r"encoders\.image\.pooling"),
     ],
 )
-def test_a_config_that_is_wrong_is_refused_by_its_key(root, hub, values, found):
+def test_an_invalid_config_is_refused_by_its_key(root, hub, values, found):
     change_config(root / "models/published", **values)
     hub.add("someone/films", root / "models/published")
     with pytest.raises(ModelError, match=found):
@@ -188,7 +188,7 @@ def test_numbers_and_files_that_are_too_large_are_refused(root, hub, monkeypatch
     assert hub.fetched == [], "before it is downloaded"
 
 
-def test_a_network_larger_than_anything_real_is_not_built(root, hub):
+def test_an_oversized_network_is_not_built(root, hub):
     folder = root / "models/published"
     model = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model"]
     change_config(folder, model=model | {"embed_dim": 10**9})
@@ -197,7 +197,7 @@ def test_a_network_larger_than_anything_real_is_not_built(root, hub):
         load(ADDRESS)
 
 
-def test_a_device_that_there_is_not_is_refused(root):
+def test_an_unknown_device_is_refused(root):
     with pytest.raises(ModelError, match=r"device: found 'tpu', allowed are auto, cpu, cuda"):
         load("models/published", device="tpu")
 
@@ -208,6 +208,6 @@ def test_commands_name_the_model_again(built):
     assert model.option == f"--model {folder}"
 
 
-def test_a_model_that_comes_without_audio_needs_music_to_serve(root, capsys):
+def test_serving_a_model_without_audio_needs_music(root, capsys):
     assert main(["serve", "--port", "0", "--model", "models/published"]) == 1
     assert "--model" in capsys.readouterr().err

@@ -38,7 +38,7 @@ print(json.dumps(found))
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder into which a wheel of the project was unpacked, as pip does it."""
+    """Return a folder into which a wheel of the project was unpacked as by pip."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     source.mkdir()
@@ -56,13 +56,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(installed: Path, where: Path, absent: list[str], program: str, *arguments: str, **variables: str):
-    """Run a program with the unpacked wheel in front of everything else, and none of the repository."""
+    """Run a program with the unpacked wheel first on the path and without the repository."""
     environment = os.environ | {"PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"} | variables
     command = [sys.executable, "-c", WITHOUT + program, json.dumps(absent), *arguments]
     return subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_every_package_that_is_pinned_is_asked_for_in_a_range_that_holds_its_number(installed):
+def test_every_pinned_version_is_in_its_required_range(installed):
     (metadata,) = installed.glob("*.dist-info/METADATA")
     about = message_from_string(metadata.read_text(encoding="utf-8"))
     asked: dict[str, dict[str, Requirement]] = {}
@@ -81,11 +81,11 @@ def test_every_package_that_is_pinned_is_asked_for_in_a_range_that_holds_its_num
 
 
 def pins(name: str) -> dict[str, str]:
-    """Return the packages that a requirements file pins, and their numbers."""
+    """Return the packages that a requirements file pins, and their versions."""
     return {name.lower(): number for name, number in PINNED.findall((ROOT / name).read_text(encoding="utf-8"))}
 
 
-def test_a_wheel_has_every_module_and_what_pages_and_reports_are_made_of(installed):
+def test_a_wheel_has_every_module_and_all_files_of_pages_and_reports(installed):
     packed = {path.relative_to(installed).as_posix() for path in installed.rglob("*") if path.is_file()}
     ours = {
         path.relative_to(ROOT).as_posix()
@@ -103,7 +103,7 @@ def test_a_wheel_has_every_module_and_what_pages_and_reports_are_made_of(install
     assert "soundtrack = pipeline.__main__:main" in entry_points.read_text()
 
 
-def test_a_model_loads_from_the_wheel_alone_and_ranks_as_the_command_does(
+def test_a_model_loads_from_the_wheel_alone_and_ranks_the_same(
     installed, root: Path, hub: Hub, tmp_path, monkeypatch, capsys
 ):
     picture = sorted((root / "data/image").glob("*.jpg"))[0]
@@ -141,7 +141,7 @@ def test_a_command_names_the_extra_that_it_lacks(installed, tmp_path, root):
     assert "usage: soundtrack" in helped.stdout
 
 
-def test_a_module_that_no_extra_brings_is_not_explained_away(monkeypatch):
+def test_a_module_missing_from_every_extra_is_an_error(monkeypatch):
     def run(options):
         raise ModuleNotFoundError("No module named 'pipeline.gone'", name="pipeline.gone")
 

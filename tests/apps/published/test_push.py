@@ -38,7 +38,7 @@ def refused(hub, capsys, *words, options=()):
     assert NAME not in hub.commits
 
 
-def test_what_is_pushed_is_loaded_again_and_ranks_the_same(root, hub, signed_in, tmp_path, monkeypatch, capsys):
+def test_a_pushed_model_loads_and_ranks_the_same(root, hub, signed_in, tmp_path, monkeypatch, capsys):
     assert push("--message", "First") == 0
     assert f"{hub.endpoint}/{NAME}/commit/" in capsys.readouterr().out
     arrived = hub.main(NAME)
@@ -53,7 +53,7 @@ def test_what_is_pushed_is_loaded_again_and_ranks_the_same(root, hub, signed_in,
     assert hub.tokens == {f"Bearer {TOKEN}"}
 
 
-def test_pushed_again_it_is_a_commit_of_the_same_model(root, hub, signed_in):
+def test_pushing_again_adds_a_commit(root, hub, signed_in):
     assert push() == 0
     metrics = json.loads((root / METRICS).read_text(encoding="utf-8"))
     (root / METRICS).write_text(json.dumps(metrics | {"mrr": 0.123456}), encoding="utf-8")
@@ -64,7 +64,7 @@ def test_pushed_again_it_is_a_commit_of_the_same_model(root, hub, signed_in):
     assert b"0.123" in hub.main(NAME)["README.md"]
 
 
-def test_a_private_model_is_made_private(root, hub, signed_in):
+def test_private_models(root, hub, signed_in):
     assert push("--private") == 0
     assert hub.private[NAME]
     assert push("--private") == 0
@@ -96,7 +96,7 @@ def test_the_card_has_the_figures_of_the_evaluation(root, hub, capsys):
     compile(code, "card", "exec")
 
 
-def test_only_a_folder_of_its_own_is_written_to(root, hub, capsys):
+def test_a_card_is_only_written_to_its_own_folder(root, hub, capsys):
     published = {path.name for path in (root / "models/published").iterdir()}
     for out in (".", "models/published"):
         refused(hub, capsys, "other files", options=("--out", out))
@@ -117,7 +117,7 @@ def test_the_licence_is_that_of_the_repository(root, hub):
     assert [text.split()[0] for text in found] == ["mit", "other"]
 
 
-def test_without_metrics_or_with_those_of_other_weights_nothing_is_pushed(root, hub, signed_in, capsys):
+def test_without_metrics_of_these_weights_nothing_is_pushed(root, hub, signed_in, capsys):
     text = (root / METRICS).read_text(encoding="utf-8")
     (root / METRICS).unlink()
     refused(hub, capsys, METRICS, "dvc repro evaluate@Asked")
@@ -133,7 +133,7 @@ def test_without_metrics_or_with_those_of_other_weights_nothing_is_pushed(root, 
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_a_model_that_is_not_whole_is_not_pushed(root, hub, signed_in, capsys, name):
+def test_an_incomplete_model_is_not_pushed(root, hub, signed_in, capsys, name):
     (root / "models/published" / name).unlink()
     refused(hub, capsys, f"models/published/{name}", "dvc repro publish")
 
@@ -156,7 +156,7 @@ def test_an_index_of_other_weights_is_not_pushed(root, hub, signed_in, capsys):
         ("url", "C:\\films\\1.html"),
     ],
 )
-def test_what_is_private_in_the_index_stays_here(root, hub, signed_in, capsys, column, value):
+def test_private_paths_in_the_index_are_not_pushed(root, hub, signed_in, capsys, column, value):
     path = root / "models/published/tracks.parquet"
     index = open_index(path, "")
     first, *others = index.tracks.to_pylist()
@@ -170,7 +170,7 @@ def test_a_model_whose_encoder_is_a_folder_is_not_pushed(root, hub, signed_in, c
     refused(hub, capsys, "features.image.encoder", "/home/me/vit")
 
 
-def test_a_hub_that_refuses_or_is_not_there_is_explained(root, hub, capsys, monkeypatch):
+def test_errors_of_the_hub_are_explained(root, hub, capsys, monkeypatch):
     refused(hub, capsys, f"hf://{NAME} is not published", "401", "hf auth login")
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     hub.answers["/api/repos/create"] = 403
@@ -179,7 +179,7 @@ def test_a_hub_that_refuses_or_is_not_there_is_explained(root, hub, capsys, monk
     refused(hub, capsys, "is not published", "cannot be reached")
 
 
-def test_what_is_no_name_of_a_model_is_refused(root, hub, capsys):
+def test_invalid_model_names_are_refused(root, hub, capsys):
     assert main(["push-model", "films"]) == 1
     assert "OWNER/REPO" in capsys.readouterr().err
     shutil.rmtree(root / "models/published")
