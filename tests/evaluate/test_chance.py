@@ -1,4 +1,4 @@
-"""Chance against every possible ranking, counted out, and against random scores."""
+"""Chance against an enumeration of all rankings, and against random scores."""
 
 from itertools import combinations, product
 from math import comb
@@ -18,7 +18,7 @@ SIZES = [(n, r) for n in range(1, 8) for r in range(1, n + 1)] + [(13, 2), (13, 
 
 
 def rankings(candidates: int, relevant: int) -> list[tuple[int, ...]]:
-    """Return the ranks of the relevant tracks in every ranking; all are equally likely."""
+    """Return the ranks of the relevant tracks in every ranking; all rankings are equally likely."""
     return list(combinations(range(1, candidates + 1), relevant))
 
 
@@ -31,7 +31,7 @@ def test_expectation_equals_the_mean_over_all_rankings(candidates, relevant):
     assert found == pytest.approx(every, abs=1e-12)
 
 
-def test_films_are_averaged_each_with_its_own_number_of_tracks():
+def test_films_are_averaged_with_their_own_numbers_of_tracks():
     found = chance_metrics([3, 1, 1, 2], 7, KS)
     each = [chance_metrics([relevant], 7, KS) for relevant in (3, 1, 1, 2)]
     del found["median_rank"]
@@ -57,7 +57,7 @@ def test_fewer_events_than_k_follow_the_binomial_law():
                 assert found == pytest.approx([sum(law)], abs=1e-12), (probability, events, k)
 
 
-def test_median_rank_of_chance_is_that_of_many_simulated_films():
+def test_median_rank_of_chance_equals_that_of_simulated_films():
     rng = np.random.default_rng(0)
     numbers, counts, candidates = np.array([1, 4, 30]), np.array([3000, 2000, 2000]), 20_000
     best = [rng.random((count, 1)) ** (1 / number) for number, count in zip(numbers, counts, strict=True)]
@@ -66,7 +66,7 @@ def test_median_rank_of_chance_is_that_of_many_simulated_films():
     assert expected_median_rank(np.array([1]), np.array([70_001]), 9) == pytest.approx(5, abs=1e-9)
 
 
-def test_random_scores_are_worth_what_chance_says():
+def test_random_scores_perform_at_chance():
     rng = np.random.default_rng(0)
     relevant = [1, 2, 3, 8, 30, 1, 5]
     ends = np.cumsum(relevant)

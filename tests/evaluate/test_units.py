@@ -1,4 +1,4 @@
-"""Segments and recordings as what is ranked: figures, rankings, chance and ceiling against slow obvious ones."""
+"""Segments and recordings as candidates: figures, rankings, chance and upper limit against slow, obvious code."""
 
 from dataclasses import replace
 from itertools import permutations
@@ -49,14 +49,14 @@ def vectors(count: int, seed: int) -> np.ndarray:
 
 
 def in_pool(pool: str, cut: dict[str, list[str]] = CUT) -> tuple[list[FilmFeatures], Vectors, np.ndarray]:
-    """Return the films of a pool, a vector for each and one for each of their segments."""
+    """Return the films of a pool, one vector per film and one per segment."""
     films = films_cut(cut if pool == "all" else {"eval": cut["eval"]})
     segments = sum(len(film.tracks) for film in films)
     return films, one_row_each(vectors(len(films), 1)), vectors(segments, 2)
 
 
 def best_segments(films: list[FilmFeatures], query: np.ndarray, tracks: np.ndarray) -> list[tuple[float, str, str]]:
-    """Return (score, film, path of its best segment) of every recording, the best first, in plain loops."""
+    """Return (score, film, path of its best segment) of every recording, best first, by plain loops."""
     found: dict[tuple[str, str], tuple[float, str, str]] = {}
     segments = [track for film in films for track in film.tracks]
     for track, vector in zip(segments, tracks, strict=True):
@@ -91,7 +91,7 @@ def test_a_recording_is_ranked_by_its_best_segment(pool):
 
 
 @pytest.mark.parametrize("pool", ["eval", "all"])
-def test_the_unit_chooses_which_figures_stand_at_the_top(pool):
+def test_the_unit_decides_which_figures_come_first(pool):
     films, queries, tracks = in_pool(pool)
     settings = replace(EVALUATE, pool=pool)
     by_segment, rows = measure(films, queries, tracks, {}, settings)
@@ -121,11 +121,11 @@ def test_uncut_recordings_have_the_same_figures_as_segments():
     assert [row["top_paths"] for row in rows] == [row["top_paths"] for row in others]
 
 
-def test_segments_are_of_one_recording_where_they_name_the_same_source():
+def test_segments_of_the_same_source_are_one_recording():
     films = films_cut({"eval": ["abab", "a"]})
     films[1].tracks[0]["source_url"] = films[0].tracks[0]["source_url"]  # two films may have it
     for track in films[0].tracks[2:]:
-        track["source_url"] = ""  # not known: each by itself
+        track["source_url"] = ""  # unknown: each on its own
     found = candidates_of(films, np.arange(10.0).reshape(5, 2), "recording")
     assert found.vectors.starts.tolist() == [0, 1, 2, 3, 4]
     assert {fid: own.tolist() for fid, own in found.own.items()} == {"AAA": [0, 1, 2, 3], "AAB": [4]}
@@ -137,7 +137,7 @@ def test_segments_are_of_one_recording_where_they_name_the_same_source():
 
 
 def test_chance_of_recordings_is_a_random_order_of_recordings():
-    """Of segments in random order the recording with more of them would be first more often."""
+    """With segments in random order, a recording with more segments would come first more often."""
     assert chance_metrics([1], 2, [1])["hit_rate_at_1"] == 0.5
     by_segments = np.mean([order[0] == "b" for order in permutations("aab")])
     assert by_segments == pytest.approx(1 / 3)
@@ -147,7 +147,7 @@ def test_chance_of_recordings_is_a_random_order_of_recordings():
 
 
 @pytest.mark.parametrize("relevant", [[1], [3, 1, 1, 6], [12], [60, 4]])
-def test_the_ceiling_is_what_a_perfect_ranking_has(relevant):
+def test_the_upper_limit_is_that_of_a_perfect_ranking(relevant):
     perfect = [list(range(1, own + 1)) for own in relevant]
     found = ceiling_metrics(relevant, 70, [1, 5, 10, 100])
     shares = {f"recall_at_{k}": np.mean([min(k, own) / own for own in relevant]) for k in (1, 5, 10, 100)}
@@ -155,7 +155,7 @@ def test_the_ceiling_is_what_a_perfect_ranking_has(relevant):
     assert found == pytest.approx(dict.fromkeys(found, 1.0) | shares, abs=1e-12)
 
 
-def test_a_perfect_model_reaches_the_ceiling_of_both_units():
+def test_a_perfect_model_reaches_the_upper_limit_of_both_units():
     films = films_cut({"eval": CUT["eval"]})
     of_films = np.eye(len(films), dtype=np.float32)
     tracks = np.repeat(of_films, [len(film.tracks) for film in films], axis=0)
@@ -167,13 +167,13 @@ def test_a_perfect_model_reaches_the_ceiling_of_both_units():
 
 
 @pytest.mark.parametrize("key", ["recording", "sound"])
-def test_the_same_music_under_another_film_is_no_wrong_answer(key):
+def test_the_same_music_of_another_film_is_not_wrong(key):
     films, _, tracks = in_pool("eval")
     films[3].tracks[1][key] = films[0].tracks[0][key]  # of two films, in the order of the pool
     films[4].tracks[5][key] = films[0].tracks[0][key]
     tracks[[12 - 2, 18]] = tracks[0]
     found = candidates_of(films, tracks, "segment")
-    with_first = {0, 10, 18} | ({2} if key == "recording" else set())  # a recording's other segment is of it as well
+    with_first = {0, 10, 18} | ({2} if key == "recording" else set())  # the recording's other segment too
     assert set(found.own["AAA"].tolist()) == {0, 1, 2, 3} | with_first
     assert with_first <= set(found.own["AAD"].tolist()) and with_first <= set(found.own["AAE"].tolist())
     assert found.own["AAB"].tolist() == [4, 5, 6, 7]
@@ -186,7 +186,7 @@ def test_the_same_music_under_another_film_is_no_wrong_answer(key):
     assert len(by_recording.own["AAA"]) == 3 + 2
 
 
-def test_only_films_that_every_variant_can_read_ask_and_all_are_candidates():
+def test_queries_are_readable_by_all_variants_and_all_tracks_are_candidates():
     films, queries, tracks = in_pool("all")
     for film in (films[0], films[3]):
         for track in film.tracks:
