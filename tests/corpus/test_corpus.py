@@ -20,7 +20,7 @@ def load(tmp_path):
     return run
 
 
-def test_films_come_by_id_with_what_is_given(load):
+def test_films_are_sorted_by_id_with_their_fields(load):
     full = {
         "wikipedia": "{origin}/wiki/Fog",
         "soundtrack": ["{origin}/a.mp3", "https://www.youtube.com/watch?v=x", "ytsearch1:fog theme"],
@@ -140,7 +140,7 @@ def test_other_names_of_the_fields(load, entry, film):
         ({"url": None, "youtube": []}, r"AAA\.wikipedia: missing"),
     ],
 )
-def test_other_names_are_checked_like_ours(load, entry, message):
+def test_other_names_are_checked_like_the_standard_ones(load, entry, message):
     with pytest.raises(CorpusError, match=message):
         load({"AAA": entry})
 
@@ -149,7 +149,7 @@ def test_a_byte_order_mark_is_no_error(load):
     assert load(b"\xef\xbb\xbf" + json.dumps({"AAA": GOOD}).encode())[0].fid == "AAA"
 
 
-def test_unknown_fields_are_kept_out_and_counted_in_one_line(load, caplog):
+def test_unknown_fields_are_ignored_and_counted_in_one_line(load, caplog):
     with caplog.at_level(logging.INFO):
         films = load({"AAA": GOOD | {"imdb_id": "tt1", "director": None}, "AAB": GOOD | {"runtime": 90, "imdb_id": 2}})
     assert films == [Film("AAA", GOOD["wikipedia"], ()), Film("AAB", GOOD["wikipedia"], ())]
@@ -157,7 +157,7 @@ def test_unknown_fields_are_kept_out_and_counted_in_one_line(load, caplog):
     assert record.getMessage().endswith("meta.json: 3 fields not used: director, imdb_id, runtime")
 
 
-def test_a_name_that_is_not_known_is_told_beside_the_field_that_is_missing(load):
+def test_an_unknown_name_is_reported_with_the_missing_field(load):
     with pytest.raises(CorpusError) as caught:
         load({"AAA": {"page": GOOD["wikipedia"]}})
     for part in ("AAA.wikipedia: missing field", "1 field not used: page", "corpus.fields in params.yaml"):
@@ -165,7 +165,7 @@ def test_a_name_that_is_not_known_is_told_beside_the_field_that_is_missing(load)
 
 
 @pytest.mark.parametrize("fid", ["", "AA", "AAAA", "aaa", "AA1", "ÄAA", "../", "AAA\n", "A A"])
-def test_ids_are_three_capitals(load, fid):
+def test_ids_are_three_capital_letters(load, fid):
     with pytest.raises(CorpusError, match="three capital letters"):
         load({fid: GOOD})
 
@@ -176,7 +176,7 @@ def test_an_entry_is_an_object(load, entry):
         load({"AAA": entry})
 
 
-def test_all_problems_are_told_at_once_a_line_for_each_kind(load):
+def test_all_problems_are_reported_at_once_one_line_per_kind(load):
     many = {f"BA{letter}": GOOD | {"year": f"x{letter}"} for letter in "ABCDEFGH"}
     with pytest.raises(CorpusError) as caught:
         load({"AAA": {"wikipedia": 3, "extra": 1}, "x": GOOD, "AAB": {}, "y": 1, "AAC": {}} | many)
@@ -191,7 +191,7 @@ def test_all_problems_are_told_at_once_a_line_for_each_kind(load):
     ]
 
 
-def test_an_id_twice_is_refused(load):
+def test_a_duplicate_id_is_refused(load):
     entry = json.dumps(GOOD)
     with pytest.raises(CorpusError, match="'AAA' occurs twice"):
         load(f'{{"AAA": {entry}, "AAB": {entry}, "AAA": {entry}}}')

@@ -22,7 +22,7 @@ OTHER = "https://www.youtube.com/watch?v=aaaaaaaaaaa"
 
 @pytest.fixture
 def load(tmp_path):
-    """Return a function that writes the list of a corpus, by its form, and loads it."""
+    """Return a function that writes the list of a corpus in a given form and loads it."""
 
     def run(content, name="meta.json", **fields):
         text = content if isinstance(content, str) else json.dumps(content)
@@ -46,7 +46,7 @@ def test_an_array_with_ids(form, name, load, caplog):
     assert not caplog.records
 
 
-def test_ids_are_given_in_order_where_there_are_none(load, caplog):
+def test_missing_ids_are_assigned_in_order(load, caplog):
     with caplog.at_level(logging.INFO):
         films = load([{"url": f"https://x/wiki/{number}", "audio": []} for number in range(30)])
     assert [film.fid for film in films][:3] == ["AAA", "AAB", "AAC"] and films[27].fid == "ABB"
@@ -55,7 +55,7 @@ def test_ids_are_given_in_order_where_there_are_none(load, caplog):
 
 
 @pytest.mark.parametrize("ids", [[1, 2], ["tt0017136", "tt0015324"], [None, "aaa"]])
-def test_ids_of_another_kind_are_not_ours(ids, load, caplog):
+def test_ids_of_another_kind_are_replaced(ids, load, caplog):
     with caplog.at_level(logging.INFO):
         films = load([{"id": fid, "url": FOG, "audio": []} for fid in ids])
     assert [film.fid for film in films] == ["AAA", "AAB"]
@@ -72,12 +72,12 @@ def test_ids_of_another_kind_are_not_ours(ids, load, caplog):
         (["AAA", "AAB", "AAA"], "'AAA' occurs twice"),
     ],
 )
-def test_ids_that_are_not_clear_are_refused(ids, message, load):
+def test_ambiguous_ids_are_refused(ids, message, load):
     with pytest.raises(CorpusError, match=message):
         load([{"id": fid, "url": FOG} for fid in ids])
 
 
-def test_an_id_that_params_name_must_be_one(load):
+def test_an_id_field_named_in_params_must_hold_ids(load):
     items = [{"key": "AAB", "url": FOG, "audio": []}, {"key": "AAA", "url": SEA, "audio": []}]
     assert [film.fid for film in load(items, id="key")] == ["AAA", "AAB"]
     with pytest.raises(CorpusError, match=r"film 1\.nothing: found None.*also film 2"):
@@ -126,7 +126,7 @@ def test_csv(separator, line_end, mark, load, tmp_path, caplog):
         ("wikipedia,year\nhttps://x/wiki/A,soon\n", r"AAA\.year: found 'soon', expected a year"),
     ],
 )
-def test_csv_that_is_none(text, message, load):
+def test_invalid_csv(text, message, load):
     with pytest.raises(CorpusError, match=message):
         load(text, "meta.csv")
 
@@ -145,7 +145,7 @@ def test_csv_in_another_encoding(tmp_path):
         ('{"url": "https://x/wiki/A"}\n3\n', r"AAB: found 3, expected an object"),
     ],
 )
-def test_json_lines_that_are_none(text, message, load):
+def test_invalid_json_lines(text, message, load):
     with pytest.raises(CorpusError, match=message):
         load(text, "meta.jsonl")
 
@@ -170,21 +170,21 @@ FOREIGN = {
 FIELDS = {"wikipedia": "links.wikipedia", "title": "names.en", "year": "released", "soundtrack": "videos.url"}
 
 
-def test_names_that_nobody_foresaw_and_nested_values(load, tmp_path, caplog):
+def test_unforeseen_names_and_nested_values(load, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         films = load({"AAA": FOREIGN}, **FIELDS, tags="genres")
     assert films == [Film("AAA", FOG, (VIDEO, OTHER), "Fog", 1931, "sea drama")]
-    assert not caplog.records  # all is used
+    assert not caplog.records  # all fields are used
     listed = read_corpus(tmp_path, SEARCH, {**FIELDS, "tags": "genres"})
     assert listed.names == {**FIELDS, "tags": "genres"}
 
 
-def test_a_name_of_params_wins_and_another_film_may_have_ours(load):
+def test_a_name_from_params_wins_and_other_films_may_use_the_usual_one(load):
     films = load({"AAA": {"url": FOG, "page": SEA, "audio": []}, "AAB": {"url": FOG, "audio": []}}, wikipedia="page")
     assert [film.wikipedia for film in films] == [SEA, FOG]
 
 
-def test_a_field_that_params_give_to_another_is_not_read_twice(load):
+def test_a_field_reassigned_in_params_is_not_read_twice(load):
     film = load({"AAA": {"wikipedia": FOG, "url": VIDEO}}, soundtrack="url")[0]
     assert (film.wikipedia, film.soundtrack) == (FOG, (VIDEO,))
 
@@ -205,7 +205,7 @@ def test_tags_beside_the_list_of_the_published_repository(load, tmp_path, caplog
 
 def test_values_at_paths():
     entry = {"a": {"b": 1, "c.d": 2}, "a.b": 3, "l": [{"x": 1}, {"y": 2}, 3, {"x": None}], "deep": [[{"x": 1}]]}
-    assert value_at(entry, "a.b") == 3  # the name as it stands
+    assert value_at(entry, "a.b") == 3  # the literal name
     assert value_at(entry, "a.c.d") == 2
     assert value_at(entry, "l.x") == [1, None]
     for path in ("b", "a.x", "a.b.c", "l.z", "deep.x", "", ".", "a."):
@@ -218,12 +218,12 @@ def test_years_of_other_lists(value, load):
 
 
 @pytest.mark.parametrize("value", ["31", "1931 or 1932", "May 1931", 1931.5, True, "19310502x", [1931]])
-def test_years_that_are_none(value, load):
+def test_invalid_years(value, load):
     with pytest.raises(CorpusError, match=r"AAA\.year: found .*expected a year"):
         load([{"url": FOG, "audio": [], "year": value}])
 
 
-def test_nothing_known_in_another_list_is_no_error_and_in_ours_it_is(load):
+def test_empty_values_are_an_error_only_in_the_standard_form(load):
     nothing = {"title": "", "year": None, "tags": [], "plot": "  ", "image": None}
     assert load([{"wikipedia": FOG, "soundtrack": [], **nothing}]) == [Film("AAA", FOG, ())]
     with pytest.raises(CorpusError, match=r"AAA\.plot: found"):

@@ -1,4 +1,4 @@
-"""Unusual lists: they load or raise `CorpusError`, and never lead to a file outside the corpus's folder."""
+"""Unusual lists load or raise `CorpusError`, and never lead to a file outside the corpus's folder."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from pipeline.corpus.site import served_file
 pytestmark = pytest.mark.slow
 
 SEARCH = "ytsearch1:{title} {year} soundtrack"
-MAX_LINE = 600  # characters of a message beside the path
+MAX_LINE = 600  # characters of a message without the path
 HOSTILE = [
     "../../x",
     "/etc/passwd",
@@ -63,7 +63,7 @@ few = settings(
 
 
 def check(folder: Path, data: bytes, name: str = "meta.json", fields: dict[str, str] | None = None) -> None:
-    """Load `data` as a list; it must give films that can be used, or one error in printable lines."""
+    """Load `data` as a list; it must give usable films, or one error in printable lines."""
     for path in folder.glob("meta.*"):
         path.unlink()
     (folder / name).write_bytes(data)
@@ -135,7 +135,7 @@ def test_deep_nesting(tmp_path, depth, pair):
 
 @few
 @given(texts)
-def test_one_hostile_value_in_every_place(tmp_path, text):
+def test_one_hostile_value_in_every_field(tmp_path, text):
     for field in FIELDS:
         for value in (text, [text], {text: text}):
             check(tmp_path, json.dumps({"AAA": {"wikipedia": "https://x/wiki/Fog", field: value}}).encode())

@@ -13,7 +13,7 @@ SEARCH = "ytsearch1:{title} {year} soundtrack"
 
 @pytest.fixture(params=[".", "data"])
 def place(tmp_path, request):
-    """The folder of a small corpus in the reference's layout, of `tmp_path` or inside of it."""
+    """The folder of a small corpus in the reference's layout: `tmp_path` or inside it."""
     place = tmp_path / request.param
     for name, content in {
         "meta/fid_to_text.json": json.dumps({"AAB": "1985 national comedy", "AAA": "comedy  1999", "BAA": "1999"}),
@@ -34,7 +34,7 @@ def place(tmp_path, request):
     return place
 
 
-def test_films_are_taken_as_they_are(tmp_path, place):
+def test_films_are_read_unchanged(tmp_path, place):
     tracks = tuple(f"{{origin}}/audio/A/A/B/{number}.mp3" for number in (0, 2, 10))
     assert load_films(tmp_path, SEARCH) == [
         Film("AAA", "", (), "AAA", None, "comedy 1999"),

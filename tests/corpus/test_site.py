@@ -101,18 +101,18 @@ def test_other_files_have_their_type(get):
         "/%ff%fe",
     ],
 )
-def test_nothing_outside_the_site(get, path):
+def test_nothing_outside_the_site_is_served(get, path):
     status, _, body = get(path)
     assert status == 404 and "confidential" not in body and "root" not in body
 
 
 @pytest.mark.parametrize("path", ["/", "/wiki", "/wiki/", "/wiki/None", "/wiki/Fog.html", "/wiki/Fog/", "/b.m4a"])
-def test_no_such_page_and_no_listing(get, path):
+def test_missing_pages_and_no_listing(get, path):
     status, _, body = get(path)
     assert status in (301, 404) and "Amélie" not in body
 
 
-def test_no_path_leads_out(tmp_path):
+def test_no_path_leads_outside(tmp_path):
     for path in ("/../x", "/wiki/../../x", "/%2e%2e%2fx", "//etc/passwd", "/%2Fetc", "/a/%2e%2e/%2e%2e/b", "", "/%00"):
         assert served_file(tmp_path, path).resolve().is_relative_to(tmp_path.resolve())
 
@@ -124,7 +124,7 @@ def test_nothing_to_serve(tmp_path):
         pass
 
 
-def test_origin_goes_in_and_out(tmp_path):
+def test_origin_round_trips(tmp_path):
     site = Site("http://127.0.0.1:8000", tmp_path)
     assert site.address("{origin}/wiki/Fog") == site.origin + "/wiki/Fog"
     assert site.name(site.origin + "/wiki/Fog") == "{origin}/wiki/Fog"
@@ -135,7 +135,7 @@ def test_origin_goes_in_and_out(tmp_path):
         Site("", None).address("{origin}/wiki/Fog")
 
 
-def test_digest_of_what_is_served_without_asking(tmp_path):
+def test_digest_of_served_files_without_a_request(tmp_path):
     (tmp_path / "site/wiki").mkdir(parents=True)
     (tmp_path / "secret").write_bytes(b"secret")
     (tmp_path / "site/wiki/50%.html").write_bytes(b"page")

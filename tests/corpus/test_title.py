@@ -18,7 +18,7 @@ SITE = "https://en.wikipedia.org"
         ("/wiki/Who?_&_Co", "/wiki/Who%3F_&_Co", "Who? & Co"),
     ],
 )
-def test_a_question_mark_of_the_title(url, address, title):
+def test_a_question_mark_in_the_title(url, address, title):
     for site in (SITE, "{origin}", ""):
         assert article_address(site + url) == site + address
         assert article_address(site + address) == site + address
@@ -41,12 +41,12 @@ def test_a_question_mark_of_the_title(url, address, title):
         ("/search?Fog", ""),
     ],
 )
-def test_a_query_stays(url, title):
+def test_a_query_string_is_kept(url, title):
     for site in (SITE, "{origin}"):
         assert article_address(site + url) == site + url
         assert article_title(site + url) == title
 
 
-def test_the_search_of_a_title_with_a_question_mark():
+def test_the_search_for_a_title_with_a_question_mark():
     title = article_title(f"{SITE}/wiki/What's_Up,_Doc?_(1972_film)")
     assert search_for(title, None, "ytsearch1:{title} soundtrack") == "ytsearch1:What's Up, Doc? (1972 film) soundtrack"

@@ -1,4 +1,4 @@
-"""A root folder with a data set, features and an untrained model: what evaluating and publishing read."""
+"""A root folder with a data set, features and an untrained model: the inputs of evaluation and publishing."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from pipeline.store.films import open_store
 from pipeline.store.frames import write_frames_table
 from pipeline.store.table import IMAGE_KEYS, TEXT_KEYS, write_features
 
-TRACKS = {"train": [2, 1], "valid": [2], "eval": [1, 3, 2, 4, 1]}  # of each film of a split
+TRACKS = {"train": [2, 1], "valid": [2], "eval": [1, 3, 2, 4, 1]}  # tracks of each film in a set
 MELS, MAX_FRAMES = 8, 30
 MODEL = Model(
     embed_dim=6,
@@ -58,10 +58,10 @@ BASELINES = ["linear", "nearest"]
 
 @dataclass(frozen=True)
 class World:
-    """Where everything lies, and the variant that has a model."""
+    """The root folder, and the variant that has a model."""
 
     root: Path
-    rows: list[dict[str, Any]]  # of the data set
+    rows: list[dict[str, Any]]  # rows of the data set
     variant: str
     inputs: list[str]
 
@@ -69,7 +69,7 @@ class World:
 def make_world(
     root: Path, variant: str = "ImPlo", inputs: tuple[str, ...] = ("plot", "image"), drop_inputs: float = 0.0
 ) -> World:
-    """Write data set, features and a model of fixed pseudo-random weights below `root`."""
+    """Write a data set, features and a model with fixed pseudo-random weights below `root`."""
     rng = np.random.default_rng(0)
     rows = dataset_rows()
     write_table(root / "data/dataset.parquet", rows, DATASET)
@@ -78,7 +78,7 @@ def make_world(
     write_table(root / "data/downloads.parquet", download_rows(rows), DOWNLOADS)
     folder, fids = root / "data/features", sorted({row["fid"] for row in rows})
 
-    frames = rng.integers(5, MAX_FRAMES + 1, size=len(rows))  # some are shorter than a window
+    frames = rng.integers(5, MAX_FRAMES + 1, size=len(rows))  # some tracks are shorter than a window
     frames[-1] = 5
     keys = [
         {"fid": row["fid"], "number": row["number"], "frames": int(n), "sha256": row["file_sha256"]}
@@ -116,7 +116,7 @@ def make_world(
 
 
 def film_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows of films.parquet; the plot of the last film is a placeholder."""
+    """Return rows of films.parquet; the last film's plot is a placeholder."""
     films = {row["fid"]: row for row in rows}
     return [
         {name: film.get(name) for name in FILMS.names}
@@ -127,7 +127,7 @@ def film_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def segment_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows of segments.parquet: each film's tracks are cut from one recording, one after another."""
+    """Return rows of segments.parquet: each film's tracks are consecutive parts of one recording."""
     return [
         dict.fromkeys(SEGMENTS.names)
         | {name: row[name] for name in SEGMENTS.names if name in row}
@@ -138,7 +138,7 @@ def segment_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def download_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows of downloads.parquet: a recording of a minute for each film, that of the last one in two chapters."""
+    """Return rows of downloads.parquet: a one-minute recording per film, the last with two chapters."""
     chapter = {"title": "Second", "start_seconds": 1.5, "end_seconds": 60.0}
     films = {row["fid"]: row for row in rows}
     return [

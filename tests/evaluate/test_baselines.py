@@ -1,4 +1,4 @@
-"""Baselines beside a model: the same films and tracks, and no look at the evaluation split while they are fitted."""
+"""Baselines next to a model: the same films and tracks, fitted without the test set."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ def run(world, names=BASELINES, training="train", rankings=None, params=SETTINGS
     return evaluate_baselines(names, store, split.get(training, []), split["eval"], ranked, params)
 
 
-def test_difference_is_the_models_less_the_baselines_film_by_film(world):
+def test_difference_is_model_minus_baseline_per_film(world):
     found = run(world)
     assert list(found) == BASELINES
     for figures in found.values():
@@ -37,7 +37,7 @@ def test_difference_is_the_models_less_the_baselines_film_by_film(world):
     assert without["difference"][1] == pytest.approx(1 - without["mrr"]), "the reciprocal rank stands in"
 
 
-def test_they_repeat_and_are_fitted_to_the_training_split_alone(world, monkeypatch):
+def test_they_repeat_and_are_fitted_to_the_training_set_alone(world, monkeypatch):
     assert run(world) == run(world)
     seen = []
     fit = baselines.fit_linear
@@ -58,7 +58,7 @@ def test_they_repeat_and_are_fitted_to_the_training_split_alone(world, monkeypat
     assert len(music) == len(training) == 3
 
 
-def test_nearest_asks_for_music_like_that_of_the_training_films_most_alike(monkeypatch):
+def test_nearest_searches_music_like_that_of_similar_training_films(monkeypatch):
     monkeypatch.setattr(baselines, "NEIGHBOURS", 1)
     rng = np.random.default_rng(0)
     inputs, whose = rng.standard_normal((6, 9)), np.repeat(np.arange(6), 2)

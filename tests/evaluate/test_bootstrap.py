@@ -1,4 +1,4 @@
-"""Intervals hold what they promise, and repeat."""
+"""Intervals have the stated coverage, and repeat."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_95_percent_intervals_cover_the_truth_about_95_times_in_100():
 
 
 def clusters(rng: np.random.Generator, films: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Return the figures of the queries of `films` films, whose queries are alike, and whose each query is."""
+    """Return figures of queries, similar within each of `films` films, and the film of each query."""
     counts = rng.integers(1, 9, size=films)
     owners = np.repeat(np.arange(films), counts)
     best = np.ceil(rng.exponential(10, size=films))[owners] + rng.integers(0, 3, size=len(owners))
@@ -45,7 +45,7 @@ def test_95_percent_intervals_over_films_with_several_queries_cover_about_as_oft
     assert narrow < 90, "queries of one film taken for independent would claim too much"
 
 
-def test_draws_equal_a_plain_resampling_of_films_with_all_their_queries():
+def test_draws_equal_plain_resampling_of_films_with_all_queries():
     rng = np.random.default_rng(0)
     data, owners = clusters(rng, 9)
     values = {"mrr": [], "median_rank": []}

@@ -1,4 +1,4 @@
-"""The stage on a small data set: what it writes, that it repeats, and what it says about bad input."""
+"""The stage on a small data set: outputs, reproducibility, and messages about bad input."""
 
 import json
 import math
@@ -35,7 +35,7 @@ AVERAGES = [
 
 @pytest.fixture
 def logged(monkeypatch):
-    """What the stage sends to MLflow, instead of sending it."""
+    """The data that the stage would send to MLflow."""
     calls = []
     monkeypatch.setattr(stages.evaluate, "log_evaluation", lambda *arguments: calls.append(arguments))
     return calls
@@ -52,7 +52,7 @@ def evaluate(logged):
     return run
 
 
-def test_metrics_file_has_the_figures_of_every_film_against_every_track_of_the_eval_side(world, evaluate, logged):
+def test_metrics_file_has_figures_of_the_whole_test_set(world, evaluate, logged):
     metrics = evaluate(world)
     assert list(metrics) == [
         "variant",
@@ -178,7 +178,7 @@ def test_the_other_direction_ranks_films_for_every_track(world, evaluate):
     assert found["ci95"]["median_rank"] == over_films["median_rank"]
 
 
-def test_candidates_may_be_the_tracks_of_all_sides(world, evaluate):
+def test_candidates_may_be_the_tracks_of_all_sets(world, evaluate):
     small = evaluate(world)
     stages.evaluate.main(
         world.root, world.variant, {world.variant: Variant(world.inputs)}, replace(EVALUATE, pool="all"), [], MACHINE
@@ -194,8 +194,8 @@ def test_candidates_may_be_the_tracks_of_all_sides(world, evaluate):
     assert {path for paths in table["top_paths"] for path in paths} == {row["path"] for row in world.rows}
 
 
-def test_a_films_paragraphs_are_read_as_the_parameter_says(world, evaluate):
-    """A film is the mean of its paragraphs, its first one, or for each track the best of them."""
+def test_paragraphs_are_combined_as_the_parameter_says(world, evaluate):
+    """A film is the mean of its paragraphs, the first one, or the best one for each track."""
     model, config = load_model(world.root / "models" / world.variant)
     store = open_store(world.root / "data/features", world.inputs)
     films = films_in(world)
@@ -256,7 +256,7 @@ def test_the_digest_follows_the_data_set(world):
     assert digest_of(world.rows[::-1]) != digest
 
 
-def test_no_film_to_evaluate_on(world, evaluate):
+def test_no_film_to_evaluate(world, evaluate):
     write_table(world.root / "data/dataset.parquet", [row for row in world.rows if row["split"] != "eval"], DATASET)
     with pytest.raises(StageError, match=r"split\.eval: found 0 test films"):
         evaluate(world)
@@ -303,14 +303,14 @@ def test_a_model_of_other_features_is_refused(world, evaluate):
         evaluate(world)
 
 
-def test_a_model_of_other_inputs_than_the_variant_now_has_is_refused(world, evaluate):
+def test_a_model_of_other_inputs_than_the_variants_is_refused(world, evaluate):
     with pytest.raises(
         ModelError, match=r"models/ImPlo holds a model of plot, image .*but variants\.ImPlo is plot: run"
     ):
         evaluate(replace(world, inputs=["plot"]))
 
 
-def test_a_model_that_gives_no_numbers_leaves_no_metrics(world, evaluate):
+def test_a_model_that_gives_nan_leaves_no_metrics(world, evaluate):
     folder = world.root / "models" / world.variant
     model, config = load_model(folder)
     model.audio_tower.head[0].bias.data.fill_(math.nan)
@@ -320,7 +320,7 @@ def test_a_model_that_gives_no_numbers_leaves_no_metrics(world, evaluate):
     assert not (world.root / "metrics").exists()
 
 
-def test_rankings_that_cannot_be_read_name_the_stage(world, evaluate):
+def test_unreadable_rankings_name_the_stage(world, evaluate):
     path = world.root / "metrics/rankings/ImPlo.parquet"
     for content, problem in ((None, "is missing"), (b"text", "cannot be read")):
         if content:
@@ -360,7 +360,7 @@ def test_a_model_that_answers_subsets_has_the_figures_of_each(tmp_path, evaluate
     assert "subsets" not in evaluate(make_world(tmp_path, "Whole", ("tags", "plot", "image")))
 
 
-def test_films_that_only_this_variant_reads_are_measured_apart(tmp_path, logged):
+def test_films_that_only_this_variant_reads_are_measured_separately(tmp_path, logged):
     world = make_world(tmp_path, "Plo", ("plot",))
     lacking = [row | ({"image": "", "compared": False} if row["fid"] in ("AAD", "AAB") else {}) for row in world.rows]
     write_table(tmp_path / "data/dataset.parquet", lacking, DATASET)

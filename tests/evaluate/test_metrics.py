@@ -1,4 +1,4 @@
-"""Every metric against a slow obvious oracle, against trec_eval, and over every order of tied candidates."""
+"""Every metric against a slow, obvious oracle, trec_eval, and all orders of tied candidates."""
 
 import math
 
@@ -11,7 +11,7 @@ from pipeline.evaluate.metrics import BEST_RANK, averages, ndcg_at, query_metric
 from pipeline.evaluate.ranks import Ranks, at_random, grouped
 from tests.evaluate.trec_eval import Group, orders, trec_eval, untied
 
-# Whether each candidate is relevant, from the best-ranked one to the worst.
+# Relevance of each candidate, from best to worst rank.
 RANKING = st.lists(st.booleans(), min_size=1, max_size=40).filter(any)
 QUERIES = st.integers(1, 40).flatmap(
     lambda candidates: st.lists(
@@ -29,7 +29,7 @@ def ranks_of(rankings: list[list[bool]]) -> Ranks:
 
 
 def tied(groups: list[Group], query: int = 0) -> Ranks:
-    """Return `Ranks` of one query by its relevant candidates, one at a time, as `rank` makes them."""
+    """Return `Ranks` of queries one relevant candidate at a time, in the form of `rank`."""
     above = np.cumsum([0, *(size for size, _ in groups)])
     rows = [(start, size) for start, (size, own) in zip(above, groups, strict=False) for _ in range(own)]
     starts, sizes = np.array(rows[::-1], np.int64).T
@@ -93,7 +93,7 @@ def test_metrics_of_ties_are_the_mean_of_trec_eval_over_all_orders(groups, k):
     assert found[BEST_RANK][0] == pytest.approx(np.mean([order.index(True) + 1 for order in every]), abs=1e-12)
 
 
-def test_queries_with_ties_do_not_touch_each_other():
+def test_queries_with_ties_are_independent():
     each = [tied([(2, 1), (1, 0), (3, 2)]), tied([(6, 6)]), tied([(5, 0), (1, 1)]), tied([(6, 1)])]
     rows = [np.concatenate([getattr(ranks, name) for ranks in each]) for name in ("above", "tied", "own")]
     query = np.repeat(np.arange(len(each)), [len(ranks.above) for ranks in each])
@@ -113,32 +113,32 @@ def test_a_worked_example():
 
 
 def test_a_worked_example_of_a_tie():
-    # Two candidates are tied for the first place, one of them is relevant: rank 1 or 2, each as likely.
+    # Two candidates are tied for first place, one of them relevant: rank 1 or 2, equally likely.
     found = {name: values[0] for name, values in query_metrics(tied([(2, 1), (1, 0)]), [1, 2]).items()}
     assert (found["hit_rate_at_1"], found["hit_rate_at_2"], found["recall_at_1"]) == (0.5, 1, 0.5)
     assert (found["mrr"], found["map"], found[BEST_RANK]) == (0.75, 0.75, 1.5)
     assert found["ndcg"] == pytest.approx((1 + 1 / math.log2(3)) / 2)
 
 
-def test_every_metric_of_a_perfect_ranking_is_one_but_recall_where_more_are_relevant_than_shown():
+def test_metrics_of_a_perfect_ranking_are_one_except_recall_below_the_cut():
     found = {name: values[0] for name, values in query_metrics(untied([range(1, 21)], 50), [1, 10, 20]).items()}
     assert found.pop("recall_at_1") == 1 / 20
     assert found.pop("recall_at_10") == 1 / 2
     assert found == pytest.approx(dict.fromkeys(found, 1.0), abs=1e-12)
 
 
-def test_where_all_candidates_are_relevant_every_order_is_perfect():
+def test_if_all_candidates_are_relevant_every_order_is_perfect():
     for ranks in (at_random([7], 7), untied([range(1, 8)], 7)):
         found = {name: values[0] for name, values in query_metrics(ranks, [7, 100]).items()}
         assert found == pytest.approx(dict.fromkeys(found, 1.0), abs=1e-12)
 
 
-def test_one_candidate_is_found_at_once():
+def test_a_single_candidate_is_found():
     found = {name: values[0] for name, values in query_metrics(untied([[1]], 1), [1, 5]).items()}
     assert set(found.values()) == {1.0}
 
 
-def test_expected_ranks_of_a_tie_are_its_middle():
+def test_expected_rank_of_a_tie_is_its_middle():
     ranks = tied([(1, 1), (2, 1), (4, 2), (1, 0)])
     assert ranks.expected.tolist() == [1.0, 2.5, 5.5, 5.5]
     assert ranks.relevant.tolist() == [4]

@@ -1,4 +1,4 @@
-"""Ranks count higher and equal scores, whatever the block, and every list keeps the stated order."""
+"""Ranks count higher and equal scores, whatever the block size, and every list keeps the stated order."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def unit(rng: np.random.Generator, rows: int, width: int = 5) -> np.ndarray:
 
 
 def with_ties(films: int = 7, tracks: int = 60) -> tuple[Vectors, Vectors, list[np.ndarray]]:
-    """Return queries, candidates of which every third repeats an earlier one, and the relevant ones of each query."""
+    """Return queries, candidates (every third repeats an earlier one), and the relevant ones of each query."""
     rng = np.random.default_rng(0)
     queries, candidates = unit(rng, films), unit(rng, tracks)
     candidates[::3] = candidates[1]
@@ -65,7 +65,7 @@ def test_blocks_do_not_change_the_ranking(monkeypatch, films_a_block):
     np.testing.assert_allclose(whole.occurrences, parts.occurrences, atol=1e-12)
 
 
-def test_a_row_of_scores_larger_than_a_block_is_ranked_all_the_same(monkeypatch):
+def test_a_row_of_scores_larger_than_a_block_is_ranked(monkeypatch):
     queries, candidates, relevant = with_ties()
     whole = rank(queries, candidates, relevant, 10)
     monkeypatch.setattr(ranking, "BLOCK_SCORES", 1)
@@ -73,7 +73,7 @@ def test_a_row_of_scores_larger_than_a_block_is_ranked_all_the_same(monkeypatch)
 
 
 @pytest.mark.parametrize("side", ["queries", "candidates", "both"])
-def test_something_with_several_rows_has_the_best_of_their_cosines(monkeypatch, side):
+def test_several_rows_score_by_their_best_cosine(monkeypatch, side):
     rng = np.random.default_rng(1)
     several = {
         "queries": Vectors(unit(rng, 9), np.array([0, 1, 4, 8])),
@@ -82,7 +82,7 @@ def test_something_with_several_rows_has_the_best_of_their_cosines(monkeypatch, 
     plain = {"queries": one_row_each(unit(rng, 4)), "candidates": one_row_each(unit(rng, 10))}
     chosen = plain | {name: several[name] for name in several if side in (name, "both")}
     queries, candidates = chosen["queries"], chosen["candidates"]
-    monkeypatch.setattr(ranking, "BLOCK_SCORES", 60)  # two queries a block
+    monkeypatch.setattr(ranking, "BLOCK_SCORES", 60)  # two queries per block
     own = [np.array([film, 5 + film]) for film in range(4)]
     found = rank(queries, candidates, own, 10)
     ends = [np.append(vectors.starts[1:], len(vectors.rows)) for vectors in (queries, candidates)]
@@ -95,29 +95,29 @@ def test_something_with_several_rows_has_the_best_of_their_cosines(monkeypatch, 
         assert found.top[query].tolist() == sorted(range(10), key=lambda i: (-best[i], i))
 
 
-def test_vectors_are_chosen_with_all_their_rows():
+def test_selected_vectors_keep_all_their_rows():
     rows = np.arange(10.0).reshape(5, 2)
     chosen = Vectors(rows, np.array([0, 2, 3])).chosen([2, 0])
     assert chosen.rows.tolist() == rows[[3, 4, 0, 1]].tolist()
     assert chosen.starts.tolist() == [0, 2]
 
 
-def test_a_model_that_gives_one_vector_for_everything_says_nothing():
+def test_a_constant_model_ranks_nothing():
     same = one_row_each(np.tile(unit(np.random.default_rng(0), 1), (20, 1)))
     found = rank(same.part(0, 2), same, [np.array([2, 5]), np.array([7])], 12)
     assert [rows_of(found, query) for query in (0, 1)] == [[(0, 20, 2)], [(0, 20, 1)]]
     assert found.top[0].tolist() == list(range(12))
-    assert found.occurrences == pytest.approx(np.full(20, 1.0))  # each has half a place in each of two top tens
+    assert found.occurrences == pytest.approx(np.full(20, 1.0))  # each is half in each of two top tens
 
 
-def test_one_candidate_is_first_and_alone_on_top():
+def test_a_single_candidate_is_first():
     vector = one_row_each(unit(np.random.default_rng(0), 1))
     found = rank(vector, vector, [np.array([0])], 100)
     assert (rows_of(found, 0), found.top.tolist()) == ([(0, 1, 1)], [[0]])
     assert found.top_scores[0] == pytest.approx(1.0)
 
 
-def test_what_cannot_be_ranked_is_refused():
+def test_unrankable_input_is_refused():
     queries, candidates, relevant = with_ties()
     with pytest.raises(StageError, match="query 3 has no relevant candidate"):
         rank(queries, candidates, [*relevant[:3], np.array([], int), *relevant[4:]], 1)
@@ -126,7 +126,7 @@ def test_what_cannot_be_ranked_is_refused():
         rank(queries, candidates, relevant, 1)
 
 
-def test_occurrences_count_the_top_tens_in_which_a_candidate_is():
+def test_occurrences_count_the_top_tens_with_a_candidate():
     queries, candidates, relevant = with_ties(films=40)
     candidates.rows[:] = unit(np.random.default_rng(5), 60)
     found = rank(queries, candidates, relevant[:7] + [np.array([0])] * 33, 10)
@@ -137,7 +137,7 @@ def test_occurrences_count_the_top_tens_in_which_a_candidate_is():
     assert said["chance_never"] == pytest.approx((5 / 6) ** 40)
 
 
-def test_skewness_tells_hubs_from_none():
+def test_skewness_detects_hubs():
     even = hubness_of(np.full(50, 3.0), 15)
     assert (even["skewness"], even["never"], even["most"]) == (0.0, 0.0, 3.0)
     one_hub = np.zeros(50)

@@ -1,4 +1,4 @@
-"""The pooled figures of the published evaluation, by its formulas written out."""
+"""The pooled figures of the published evaluation against its formulas."""
 
 import math
 
@@ -11,7 +11,7 @@ from pipeline.evaluate.metrics import pooled_figures
 from pipeline.evaluate.ranks import at_random
 from tests.evaluate.trec_eval import untied
 
-PUBLISHED = {  # evaluation split: so many tracks, of so many films
+PUBLISHED = {  # test set: number of films by number of tracks
     1: 16,
     2: 13,
     3: 21,
@@ -70,11 +70,11 @@ def test_perfect_retrieval_does_not_reach_one():
     assert found["recall_at_1"] == 1 / 2
     assert found["recall_at_2"] == 5 / 6
     assert found["mrr"] == pytest.approx((3 + 2 / 2 + 1 / 3) / 6)
-    assert found["ndcg"] > 1  # each film's best places count again
+    assert found["ndcg"] > 1  # each film's best ranks count again
 
 
-def test_figures_of_the_published_candidates_are_those_that_were_found_for_its_code():
-    """Of 1,964 tracks of 207 films, ranked perfectly, and ranked by nothing."""
+def test_figures_of_the_published_candidates_match_its_code():
+    """For 1,964 tracks of 207 films, ranked perfectly and ranked at random."""
     tracks = [number for number, films in PUBLISHED.items() for _ in range(films)]
     assert (len(tracks), sum(tracks)) == (207, 1964)
     perfect = pooled_figures(untied([range(1, number + 1) for number in tracks], 1964), [1, 10])

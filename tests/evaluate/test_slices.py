@@ -1,4 +1,4 @@
-"""Films fall into the groups that their tags, years and files say."""
+"""Films are grouped by their tags, years and files."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from pipeline.evaluate.slices import decade, files, found_genres, languages, mis
         ("ไทย-language", ["ไทย"]),
     ],
 )
-def test_languages_are_those_that_tags_name(tags, expected):
+def test_languages_are_those_named_in_tags(tags, expected):
     if tags.startswith("ไทย"):
         expected = [expected[0].capitalize()]
     assert languages(tags) == expected
@@ -45,7 +45,7 @@ def test_decades_and_numbers_of_files():
     ] * 2
 
 
-def test_missing_inputs_are_those_that_a_placeholder_stands_in_for():
+def test_missing_inputs_are_those_with_a_placeholder():
     row = {"status": "ok", "reason": "", "placeholders": ["plot", "image"]}
     assert missing(row) == ["image", "plot"]
     assert missing(row | {"placeholders": []}) == ["nothing"]
@@ -56,7 +56,7 @@ def film(fid: str, year: int | None, tags: str, tracks: int = 1) -> list[dict]:
     return [{"fid": fid, "year": year, "tags": tags}] * tracks
 
 
-def test_small_groups_are_put_together_and_every_film_stays_in_sight():
+def test_small_groups_are_merged_and_no_film_is_lost():
     tracks = [
         film("AAA", 1925, "drama hindi-language"),
         film("AAB", 1926, "drama comedy", 3),
@@ -78,7 +78,7 @@ def test_small_groups_are_put_together_and_every_film_stays_in_sight():
         assert sorted(set(np.concatenate(list(values.values())).tolist())) == list(range(6))
 
 
-def test_values_stand_in_the_order_of_their_numbers():
+def test_values_are_in_numeric_order():
     tracks = [film("AAA", None, "")] + [film("AAB", 1910 + 10 * i, "", count) for i, count in enumerate((1, 3, 6, 11))]
     found = slices_of(tracks, {}, [], at_least=1)
     assert list(found["decade"]) == ["1910s", "1920s", "1930s", "1940s", "not stated"]

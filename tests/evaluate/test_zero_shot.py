@@ -1,4 +1,4 @@
-"""A joint encoder as a baseline: texts, posters and tracks read by it alone, each once for all variants."""
+"""A joint encoder as a baseline: it alone reads texts, posters and tracks, each once for all variants."""
 
 import json
 from dataclasses import replace
@@ -36,7 +36,7 @@ PLOTS = ("A dog runs.", "War begins.\n\n A dog comes home. \n", "Two thieves fal
 
 @pytest.fixture
 def world(tmp_path):
-    """A data set with sound, posters, texts and a model of plot and image."""
+    """A data set with sound, posters, texts, and a model of plot and image."""
     made = make_world(tmp_path)
     rng = np.random.default_rng(0)
     for number, row in enumerate(made.rows):
@@ -54,7 +54,7 @@ def world(tmp_path):
 
 
 def pool(world):
-    """Return the films of the evaluation split."""
+    """Return the films of the test set."""
     rows = [row for row in world.rows if row["split"] == "eval"]
     return films_of(rows, open_store(world.root / "data/features", world.inputs))
 
@@ -89,7 +89,7 @@ def by_hand(world, encoder, inputs):
 
 
 @pytest.mark.parametrize("kind", JOINT)
-def test_figures_are_those_of_the_encoders_own_vectors(world, tiny, kind, monkeypatch):
+def test_figures_equal_those_of_the_encoders_own_vectors(world, tiny, kind, monkeypatch):
     encoder = load_joint(str(tiny(kind)), CPU, 4)
     seen = []
     beside = zero_shot.figures_beside
@@ -125,14 +125,14 @@ def test_tracks_texts_and_posters_are_encoded_once_for_all_variants(world, tiny,
     assert len(read) == tracks + len(pool(world))
 
 
-def test_inputs_that_cannot_be_read_are_left_out_with_a_reason(world, tiny, caplog):
+def test_unreadable_inputs_are_left_out_with_a_reason(world, tiny, caplog):
     for inputs in (["image"], ["tags", "image"]):
         assert run(world, tiny("joint_clap"), inputs) == {}
         assert f"{tiny('joint_clap')} cannot read image" in caplog.text
     assert not (world.root / "data/features/.cache/joint").exists()
 
 
-def test_the_stage_puts_it_beside_the_other_baselines_where_it_is_named(world, tiny, monkeypatch):
+def test_the_stage_adds_it_to_the_baselines_if_it_is_named(world, tiny, monkeypatch):
     monkeypatch.setattr(stages.evaluate, "log_evaluation", lambda *arguments: None)
     found = []
     for named in (None, str(tiny("joint_gemma"))):
@@ -156,14 +156,14 @@ def test_the_stage_puts_it_beside_the_other_baselines_where_it_is_named(world, t
         (lambda path: path.write_bytes(b"other"), "is not the file that data/dataset.parquet lists"),
     ],
 )
-def test_a_track_that_is_not_there_is_named(world, tiny, change, problem):
+def test_a_missing_track_is_named(world, tiny, change, problem):
     track = pool(world)[1].tracks[0]
     change(world.root / track["path"])
     with pytest.raises(MissingFileError, match=f"{track['path']} {problem}"):
         run(world, tiny("joint_clap"), ["tags"])
 
 
-def test_a_poster_that_is_not_there_and_an_encoder_that_is_none_are_named(world, tiny):
+def test_a_missing_poster_and_an_invalid_encoder_are_named(world, tiny):
     image = pool(world)[1].tracks[0]["image"]
     (world.root / image).unlink()
     with pytest.raises(MissingFileError, match=f"{image} is missing"):

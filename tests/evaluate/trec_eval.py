@@ -1,4 +1,4 @@
-"""Metrics by trec_eval, an independent program, and every order of tied candidates counted out."""
+"""Metrics by trec_eval, an independent program, and an enumeration of the orders of tied candidates."""
 
 from collections.abc import Sequence
 from itertools import combinations, product
@@ -8,12 +8,12 @@ import pytrec_eval
 
 from pipeline.evaluate.ranks import Ranks, grouped
 
-Ordered = Sequence[bool]  # whether each candidate is relevant, from the best to the worst
-Group = tuple[int, int]  # so many candidates of equal score, so many of them relevant
+Ordered = Sequence[bool]  # relevance of each candidate, from best to worst
+Group = tuple[int, int]  # number of candidates with equal scores, and how many of them are relevant
 
 
 def trec_eval(rankings: Sequence[Ordered], ks: Sequence[int]) -> dict[str, np.ndarray]:
-    """Return the metrics of rankings without ties, by our names, float64 [rankings]."""
+    """Return the metrics of rankings without ties by our names, float64 [rankings]."""
     qrels = {str(q): {str(i): int(own) for i, own in enumerate(of_query)} for q, of_query in enumerate(rankings)}
     run = {str(q): {str(i): float(-i) for i in range(len(of_query))} for q, of_query in enumerate(rankings)}
     names = {f"hit_rate_at_{k}": f"success_{k}" for k in ks} | {f"recall_at_{k}": f"recall_{k}" for k in ks}
@@ -25,7 +25,7 @@ def trec_eval(rankings: Sequence[Ordered], ks: Sequence[int]) -> dict[str, np.nd
 
 
 def orders(groups: Sequence[Group]) -> list[list[bool]]:
-    """Return all rankings that tied groups, best first, allow; each is as likely as any other."""
+    """Return all rankings that tied groups, best first, allow; all are equally likely."""
     of_each = [
         [[place in chosen for place in range(size)] for chosen in combinations(range(size), own)]
         for size, own in groups

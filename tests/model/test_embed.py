@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def opened(world):
-    """Model, store, films of all splits and config, as the two functions below take them."""
+    """Model, store, films of all three sets and config, the arguments of the two functions below."""
     model, config = load_model(world.root / "models" / world.variant)
     store = open_store(world.root / "data/features", world.inputs)
     return model, store, films_of(world.rows, store), config
@@ -57,7 +57,7 @@ def test_a_track_is_the_mean_over_its_windows(opened):
 
 
 @torch.inference_mode()
-def test_a_film_is_the_mean_over_its_paragraphs_each_beside_its_one_image(opened):
+def test_a_film_is_the_mean_over_its_paragraphs_each_with_its_image(opened):
     model, store, films, _ = opened
     found = embedded_films(*opened, 4, CPU)
     assert {len(film.input_rows["plot"]) for film in films} == {1, 2, 3}
@@ -88,7 +88,7 @@ def test_embeddings_are_unit_vectors_and_do_not_depend_on_the_batch(opened, embe
 
 
 @pytest.mark.parametrize("embed", [embedded_tracks, embedded_films])
-def test_a_film_is_embedded_alike_in_any_company(opened, embed):
+def test_a_films_embedding_does_not_depend_on_other_films(opened, embed):
     model, store, films, config = opened
     whole, alone = embed(*opened, 4, CPU), embed(model, store, films[-1:], config, 4, CPU)
     np.testing.assert_allclose(alone, whole[-len(alone) :], atol=1e-5)
@@ -101,7 +101,7 @@ def test_a_film_is_embedded_alike_in_any_company(opened, embed):
         (embedded_films, "query_tower.head.0.bias", r"\d+ of \d+ embeddings .* AAA"),
     ],
 )
-def test_weights_that_are_not_numbers_are_refused(opened, embed, weight, name):
+def test_nan_weights_are_refused(opened, embed, weight, name):
     opened[0].get_parameter(weight).data.fill_(float("nan"))
     with pytest.raises(ModelError, match=name):
         embed(*opened, 4, CPU)
@@ -111,7 +111,7 @@ def test_weights_that_are_not_numbers_are_refused(opened, embed, weight, name):
     ("embed", "head", "name"),
     [(embedded_tracks, "audio_tower.head", r"data/audio/A/A/A/0\.mp3"), (embedded_films, "query_tower.head", "AAA")],
 )
-def test_embeddings_of_length_zero_are_refused(opened, embed, head, name):
+def test_zero_embeddings_are_refused(opened, embed, head, name):
     for weight in opened[0].get_submodule(head).parameters():
         weight.data.zero_()
     with pytest.raises(ModelError, match=name):
@@ -143,7 +143,7 @@ def test_reading_ahead_as_for_a_gpu_changes_no_bit(opened, embed, batch_size, mo
     assert np.array_equal(embed(*opened, batch_size, CPU), expected)
 
 
-def test_a_gpu_has_tracks_read_in_a_thread_of_their_own_and_computed_by_the_caller(opened, monkeypatch):
+def test_on_a_gpu_a_thread_reads_tracks_and_the_caller_computes(opened, monkeypatch):
     model, store, films, config = opened
     rows = [row for film in films for row in film.track_rows]
     readers, callers = set(), set()
@@ -157,7 +157,7 @@ def test_a_gpu_has_tracks_read_in_a_thread_of_their_own_and_computed_by_the_call
     model.encode_audio = lambda batch: callers.add(threading.get_ident()) or encode(batch)
     monkeypatch.setattr(embedding, "overlaps", lambda device: True)
     embed_tracks(model, Tracks([""] * len(rows), arrays()), config, 2, CPU)
-    assert callers == {threading.get_ident()}  # where training has set a precision
+    assert callers == {threading.get_ident()}  # with a precision set for training
     assert len(readers) == 1 and not readers & callers
 
 
@@ -175,7 +175,7 @@ def test_cuda_is_near_the_cpu_and_repeats(opened, embed):
     assert np.array_equal(embed(*opened, 4, cuda), found)
 
 
-def test_a_track_is_read_when_its_windows_are_due(opened):
+def test_a_track_is_read_only_when_needed(opened):
     model, store, films, config = opened
     rows = [row for film in films for row in film.track_rows]
     read, encoded = [], []

@@ -1,4 +1,4 @@
-"""The linear maps in closed form, on vectors that are made of known factors."""
+"""The linear maps in closed form, on vectors made of known factors."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ FACTORS, MOST = 8, 60
 
 
 def generated(films, seed=0, noise=0.3, tracks=3, width=20):
-    """Return inputs, music and the film of each track: all are mixtures of a film's factors, with noise."""
+    """Return inputs, music and the film of each track: noisy mixtures of a film's factors."""
     rng = np.random.default_rng(seed)
     mix = np.random.default_rng(99)
     factors = rng.standard_normal((films, FACTORS))
@@ -27,12 +27,12 @@ def generated(films, seed=0, noise=0.3, tracks=3, width=20):
 
 
 def joined(components, vectors):
-    """Return the components [n, r] of all inputs side by side."""
+    """Return the concatenated components [n, r] of all inputs."""
     return np.concatenate([of_input.of(vectors[name]) for name, of_input in components.items()], axis=1)
 
 
 class Fitted:
-    """Components and maps of training films."""
+    """Components and maps fitted to training films."""
 
     def __init__(self, inputs, music, whose, embed_dim=MOST):
         self.inputs = {name: components_of(rows, MOST, scaled=False) for name, rows in inputs.items()}
@@ -52,7 +52,7 @@ def recall(fitted, inputs, music, whose, k=3):
     return np.mean(whose[best] == np.arange(len(scores))[:, np.newaxis])
 
 
-def test_films_that_were_not_seen_find_their_music():
+def test_unseen_films_find_their_music():
     assert recall(Fitted(*generated(80)), *generated(40, seed=1)) > 0.75
     rng = np.random.default_rng(2)
     inputs, music, whose = generated(80)
@@ -61,7 +61,7 @@ def test_films_that_were_not_seen_find_their_music():
 
 
 def test_the_number_of_cores_does_not_change_a_bit():
-    """Also where matrices are large enough for libraries to share them among threads."""
+    """Also for matrices large enough that libraries split them among threads."""
     inputs, music, whose = generated(300, width=400)
     found = []
     for threads in (1, 2, 4):
@@ -78,8 +78,8 @@ def test_the_number_of_cores_does_not_change_a_bit():
         assert all(np.array_equal(side, alone) for side, alone in zip(sides, found[0], strict=True))
 
 
-def test_the_first_direction_is_the_one_of_the_highest_correlation(monkeypatch):
-    """Without a ridge it is canonical correlation analysis, whose solution a generalised eigenproblem gives too."""
+def test_the_first_direction_has_the_highest_correlation(monkeypatch):
+    """Without a ridge this is canonical correlation analysis, also solved by a generalised eigenproblem."""
     inputs, music, whose = generated(200, tracks=1, width=5)
     monkeypatch.setattr(linear, "RIDGES", (1e-9,))
     fitted = Fitted(inputs, music, whose)
@@ -91,7 +91,7 @@ def test_the_first_direction_is_the_one_of_the_highest_correlation(monkeypatch):
     assert np.corrcoef(x, y)[0, 1] == pytest.approx(np.sqrt(highest), abs=1e-6)
 
 
-def test_every_film_counts_the_same_however_many_tracks_it_has():
+def test_films_count_equally_whatever_their_number_of_tracks():
     inputs, music, whose = generated(12)
     again = np.concatenate([np.arange(len(whose)), np.tile(np.flatnonzero(whose == 0), 40)])
     x = joined({name: components_of(rows, MOST, scaled=False) for name, rows in inputs.items()}, inputs)
@@ -102,7 +102,7 @@ def test_every_film_counts_the_same_however_many_tracks_it_has():
         assert np.abs(np.abs(map_once.weights) - np.abs(map_often.weights)).max() < 1e-6
 
 
-def test_directions_are_as_many_as_asked_for_the_strongest_first():
+def test_the_requested_number_of_directions_strongest_first():
     inputs, music, whose = generated(60)
     few, all_of_them = Fitted(inputs, music, whose, embed_dim=3), Fitted(inputs, music, whose)
     assert few.queries(inputs).shape == (60, 3)
@@ -111,7 +111,7 @@ def test_directions_are_as_many_as_asked_for_the_strongest_first():
     )
 
 
-def test_values_of_any_scale_and_constant_ones_do_no_harm():
+def test_values_of_any_scale_and_constants_are_handled():
     inputs, music, whose = generated(60)
     fitted = Fitted(inputs, music, whose)
     larger = {name: rows * 1e4 for name, rows in inputs.items()}
@@ -121,7 +121,7 @@ def test_values_of_any_scale_and_constant_ones_do_no_harm():
     assert np.isfinite(Fitted(inputs, constant, whose).tracks(constant)).all()
 
 
-def test_ridge_is_chosen_by_what_films_left_out_find(monkeypatch):
+def test_ridge_is_chosen_on_held_out_films(monkeypatch):
     training, unseen = generated(40, noise=1.0), generated(200, seed=1, noise=1.0)
     chosen = Fitted(*training)
     assert chosen.map.ridge in RIDGES
@@ -139,7 +139,7 @@ def test_few_films():
         assert np.isfinite(fitted.queries(generated(5, seed=1)[0])).all()
 
 
-def test_components_are_those_of_the_covariance_and_of_mean_variance_one():
+def test_components_are_those_of_the_covariance_with_mean_variance_one():
     rows = generated(300)[0]["a"]
     found = components_of(rows, 5, scaled=False)
     values = found.of(rows)
@@ -154,7 +154,7 @@ def test_components_are_those_of_the_covariance_and_of_mean_variance_one():
     assert np.abs(np.abs(one) - np.abs(other)).max() < 1e-6
 
 
-def test_components_of_many_rows_are_those_of_a_sample(monkeypatch):
+def test_components_of_many_rows_come_from_a_sample(monkeypatch):
     rows = generated(300, noise=0.01)[0]["a"]
     whole = components_of(rows, FACTORS, scaled=False).of(rows)
     monkeypatch.setattr(linear, "SAMPLE", 150)

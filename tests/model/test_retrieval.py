@@ -1,4 +1,4 @@
-"""Every variant of params.yaml: builds, learns in every weight, gives unit vectors, reads its own inputs only."""
+"""Every variant of params.yaml builds, trains every weight, gives unit vectors and reads only its own inputs."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -102,13 +102,13 @@ def test_query_changes_exactly_with_the_variants_own_inputs(inputs, towers):
         assert torch.equal(changed, before) == (name not in inputs), name
 
 
-def test_audio_changes_with_the_audio_only():
+def test_track_embedding_changes_only_with_the_audio():
     model, batch = make_model(["image"]).eval(), make_batch()
     assert torch.equal(model.encode_audio({"audio": batch["audio"]}), model.encode_audio(batch))
     assert not torch.allclose(model.encode_audio({"audio": batch["audio"] + 1}), model.encode_audio(batch))
 
 
-def test_row_does_not_depend_on_its_batch():
+def test_embedding_does_not_depend_on_its_batch():
     model, batch = make_model(["tags_plot", "image"]).eval(), make_batch()
     alone = {name: value[2:3] for name, value in batch.items()}
     torch.testing.assert_close(model.encode_query(alone)[0], model.encode_query(batch)[2], atol=1e-5, rtol=0)
@@ -135,7 +135,7 @@ def test_order_of_inputs_decides_their_positions():
 
 
 @pytest.mark.parametrize(("key", "value"), [("blocks", 4), ("positions", 3)])
-def test_tower_that_does_not_fit_the_window_names_the_key(key, value):
+def test_mismatched_tower_and_window_name_the_key(key, value):
     params = replace(SMALL, audio=replace(SMALL.audio, **{key: value}))
     with pytest.raises(ModelError, match=f"model.audio.{key}"):
         make_model(["image"], params)
@@ -159,7 +159,7 @@ def fit_by_hand(tower):
         part.axes.copy_(torch.randn_like(part.axes))
 
 
-def test_linear_towers_are_the_affine_maps_that_their_parts_make():
+def test_linear_towers_are_the_affine_maps_of_their_parts():
     model, batch = make_model(["tags", "image"], replace(SMALL, towers="linear", noise=9.0)).eval(), make_batch()
     fit_by_hand(model.query_tower)
     fit_by_hand(model.audio_tower)
@@ -173,7 +173,7 @@ def test_linear_towers_are_the_affine_maps_that_their_parts_make():
     torch.testing.assert_close(model.encode_audio(batch), torch.nn.functional.normalize(expected))
 
 
-def test_noise_is_of_the_components_and_of_training_alone():
+def test_noise_is_on_components_and_only_in_training():
     params = replace(SMALL, towers="linear", noise=2.0)
     model = make_model(["tags"], params)
     model.query_tower.head = torch.nn.Identity()
@@ -184,7 +184,7 @@ def test_noise_is_of_the_components_and_of_training_alone():
 
 
 @pytest.mark.parametrize("towers", TOWERS)
-def test_an_input_left_out_says_nothing_whether_it_is_there_or_not(towers):
+def test_an_omitted_input_is_ignored_present_or_not(towers):
     model, batch = make_model(["tags", "plot", "image"], replace(SMALL, towers=towers)).eval(), make_batch()
     whole = model.encode_query(batch)
     without = model.encode_query(batch, without=["image"])
@@ -203,7 +203,7 @@ def test_training_drops_whole_inputs_as_queries_may_lack_them(towers):
     model.train()
     for module in model.query_tower.modules():
         if isinstance(module, torch.nn.BatchNorm1d):
-            module.eval()  # its statistics would mix the rows of a batch
+            module.eval()  # batch statistics would mix the rows
     drawn = model.encode_query(batch)
     model.drop_inputs = 0.0
     kinds = [
@@ -215,7 +215,7 @@ def test_training_drops_whole_inputs_as_queries_may_lack_them(towers):
 
 
 @pytest.mark.parametrize("towers", TOWERS)
-def test_a_film_that_lacks_an_input_is_read_as_one_that_left_it_out(towers):
+def test_a_missing_input_equals_an_omitted_one(towers):
     params = replace(SMALL, towers=towers)
     model = make_model(["tags", "image"], params, drop_inputs=0.5).eval()
     batch = make_batch(4)
@@ -228,7 +228,7 @@ def test_a_film_that_lacks_an_input_is_read_as_one_that_left_it_out(towers):
     assert torch.equal(model.encode_query(changed | {"present": present}), found), "what stands in is not read"
 
 
-def test_training_leaves_a_film_the_one_input_that_it_has():
+def test_training_never_drops_a_films_only_input():
     model = make_model(["tags", "image"], drop_inputs=0.9).train()
     first = torch.tensor([[True]] * 50 + [[False]] * 50)
     present = {"tags": first, "image": ~first}

@@ -1,4 +1,4 @@
-"""Films and tracks as plain vectors, read out of the tables of a small data set."""
+"""Films and tracks as plain vectors, read from the tables of a small data set."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def world(tmp_path_factory):
     return make_world(tmp_path_factory.mktemp("vectors"))
 
 
-def test_components_are_of_unit_paragraphs_means_and_of_frames_mean_and_deviation(world, monkeypatch):
+def test_components_of_mean_unit_paragraphs_and_frame_statistics(world, monkeypatch):
     store = open_store(world.root / "data/features", world.inputs)
     films = films_of(world.rows, store)
     spaces = fit_spaces(films, store, 4)
@@ -39,7 +39,7 @@ def test_tracks_know_their_film(world):
     assert film_numbers(films).tolist() == [number for number, film in enumerate(films) for _ in film.tracks]
 
 
-def test_an_input_that_a_film_lacks_counts_as_the_mean(world):
+def test_a_missing_input_counts_as_the_mean(world):
     store = open_store(world.root / "data/features", ["plot", "image"])
     whole = films_of(world.rows, store)
     lacking = films_of([row | ({"image": ""} if row["fid"] == "AAB" else {}) for row in world.rows], store)

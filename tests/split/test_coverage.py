@@ -1,4 +1,4 @@
-"""Coverage of tables made by hand, with a known funnel."""
+"""Coverage of handmade tables with a known funnel."""
 
 import dataclasses
 import gzip
@@ -18,7 +18,7 @@ SCHEMAS = {"pages": PAGES, "films": FILMS, "downloads": DOWNLOADS, "segments": S
 
 
 def row(schema, fid, status="ok", reason="", **known):
-    """Return a row whose other columns are empty or null."""
+    """Return a row with empty or null values in all other columns."""
     empty = {
         field.name: "" if field.type == pa.string() else [] if "list" in str(field.type) else None for field in schema
     }
@@ -62,12 +62,12 @@ TABLES = {
         film("AAD", "not_a_film", "a person", image="", plot="", tags=""),
         film("AAE", "no_plot", "no plot section", image="", plot="", tags=""),
         film("AAF"),
-        film("AAG"),  # meta.json gives all that its page would have
+        film("AAG"),  # meta.json gives everything that its page would have
         film("AAH"),
         film("AAI", placeholders=("image", "tags")),
         film("AAJ", "no_poster", "none", image=""),
     ],
-    "downloads": [  # AAF is asked for no recording
+    "downloads": [  # no recording of AAF is requested
         recording("AAA", 0),
         recording("AAA", 1, "gone", "video unavailable"),
         recording("AAB", 0),
@@ -91,7 +91,7 @@ TABLES = {
 
 @pytest.fixture
 def cover(tmp_path):
-    """Return a function that writes tables, reports, and gives the JSON and the text."""
+    """Return a function that writes tables, reports, and returns the JSON and the text."""
 
     def run(left_out=(), shared=(), **tables):
         for name, rows in tables.items():
@@ -107,7 +107,7 @@ def counts(losses):
     return {stage: {status: loss["count"] for status, loss in causes.items()} for stage, causes in losses.items()}
 
 
-def test_what_is_there_is_counted(cover):
+def test_available_data_are_counted(cover):
     coverage, _ = cover(**TABLES)
     assert {name: value for name, value in coverage.items() if not isinstance(value, dict | list)} == {
         "films_asked": 10,
@@ -145,7 +145,7 @@ def test_each_film_is_lost_once_at_its_first_cause(cover):
     assert coverage["films_in_data_set"] == coverage["films_asked"] - len(lost)
 
 
-def test_what_split_leaves_out_and_what_films_share(cover):
+def test_films_left_out_by_split_and_shared_music(cover):
     left_out = {"AAA": ("not_given", "why"), "AAD": ("not_a_film", "lost before")}
     coverage, text = cover(left_out=left_out, shared=[["AAG", "AAI"]], **TABLES)
     assert counts(coverage["lost_films"])["split"] == {"not_given": 1}
@@ -158,7 +158,7 @@ def test_every_loss_of_each_table_by_reason(cover):
     coverage, _ = cover(**TABLES)
     assert counts(coverage["losses"]) == {
         "scrape": {"not_found": 2, "forbidden": 1},
-        "posters": {"none": 1, "too_large": 1},  # a film without a page is no poster lost
+        "posters": {"none": 1, "too_large": 1},  # a film without a page does not count as a lost poster
         "parse": {"no_page": 2, "no_plot": 1, "no_poster": 1, "not_a_film": 1},
         "download": {"gone": 3, "blocked": 1},
         "segment": {"too_short": 2},
@@ -174,7 +174,7 @@ def test_examples_are_few_and_name_a_film_once(cover):
     assert "ABA, ABB…: removed" in text
 
 
-def test_same_tables_same_bytes(cover):
+def test_same_tables_give_the_same_bytes(cover):
     _, text = cover(**TABLES)
     first = (cover.root / "metrics/coverage.json").read_bytes()
     _, again = cover(**TABLES)
@@ -182,7 +182,7 @@ def test_same_tables_same_bytes(cover):
     assert again == text
 
 
-def test_time_of_fetching_is_not_in_it(cover):
+def test_fetching_time_is_not_included(cover):
     _, text = cover(**TABLES)
     first = (cover.root / "metrics/coverage.json").read_bytes()
     later = [page | {"fetched_at": "2031-01-01T00:00:00Z", "etag": "other"} for page in TABLES["pages"]]
@@ -199,7 +199,7 @@ def test_time_of_fetching_is_not_in_it(cover):
         (["films", "downloads", "segments"], {"pages_fetched", "posters_fetched"}),
     ],
 )
-def test_tables_that_are_not_there_yet(cover, names, absent):
+def test_tables_that_do_not_exist_yet(cover, names, absent):
     whole, _ = cover(**TABLES)
     for name in SCHEMAS.keys() - set(names):
         (cover.root / f"data/{name}.parquet").unlink()
@@ -218,7 +218,7 @@ def test_no_table_at_all(cover):
     assert "films in the list" in text
 
 
-def test_table_that_is_old_or_broken_is_left_out(cover):
+def test_old_or_broken_table_is_left_out(cover):
     coverage, _ = cover(pages=TABLES["pages"], films=TABLES["films"])
     old = pa.table({"fid": ["AAA"], "status": ["ok"]})
     pq.write_table(old, cover.root / "data/films.parquet")
@@ -240,8 +240,8 @@ def test_tables_of_two_lists_are_noted(cover):
     assert coverage["films_asked"] == 10
 
 
-def test_what_parse_fills_in_does_not_count(cover, params):
-    """The page of a film, without plot, poster or category, goes through the parse stage's own code."""
+def test_placeholders_from_parse_do_not_count(cover, params):
+    """A film's page without plot, poster or categories goes through the parse stage's own code."""
     html = '<h1 id="firstHeading">Fog</h1><table class="infobox"><tr><th>Directed by</th><td>Ann</td></tr></table>'
     path = cover.root / "data/pages/AAA.html.gz"
     path.parent.mkdir(parents=True)
@@ -260,7 +260,7 @@ def test_what_parse_fills_in_does_not_count(cover, params):
     }  # fmt: skip
 
 
-def test_text_is_aligned_and_fits(cover):
+def test_text_is_aligned_and_fits_the_width(cover):
     long = [
         TABLES["pages"][0],
         page("AAB", "not_found", "HTTP 404 \x1b[2J" + 200 * "x", poster=""),
@@ -279,7 +279,7 @@ def test_text_is_aligned_and_fits(cover):
 
 
 def test_tables_of_another_corpus_are_left_out(cover):
-    """The ids of two lists are the same: only the name of the corpus tells them apart."""
+    """Two lists have the same ids: only the corpus name distinguishes them."""
     name = cover.root / "data/downloads/corpus.txt"
     name.parent.mkdir(parents=True)
     name.write_text("data/other\n")

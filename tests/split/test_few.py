@@ -1,4 +1,4 @@
-"""Warnings about small corpora: before a run from the number of films, after `split` from the sets themselves."""
+"""Warnings about small corpora: from the number of films before a run, from the sets after `split`."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Segments that sound the same, with the segment stage's fingerprints of generated music."""
+"""Segments that sound the same, by the segment stage's fingerprints of generated music."""
 
 import numpy as np
 import pytest
@@ -32,13 +32,13 @@ def pieces():
     return [music(seed, 12.0) for seed in range(12)]
 
 
-def test_the_same_music_is_found_whatever_codec_level_and_offset(tmp_path, pieces):
+def test_the_same_music_is_found_in_any_codec_level_and_offset(tmp_path, pieces):
     rows = [row(f"AA{chr(65 + n)}", 0, piece) for n, piece in enumerate(pieces)]
     rows += [row(f"AB{chr(65 + n)}", 0, again(pieces[n][7001:], tmp_path)) for n in range(6)]
     assert set(same_sounds(rows)) == {(n, 12 + n) for n in range(6)}
 
 
-def test_segments_that_overlap_by_a_part_are_the_same_music(tmp_path, pieces):
+def test_partly_overlapping_segments_are_the_same_music(tmp_path, pieces):
     half = 6 * RATE
     rows = [row("AAA", 0, pieces[0]), row("AAB", 0, np.concatenate([pieces[0][half:], pieces[1][:half]]))]
     rows.append(row("AAC", 0, pieces[2]))
@@ -60,18 +60,18 @@ def landmarks(words, frames):
     ("frames", "match"),
     [
         ([100, 150, 300], True),  # the same distances
-        ([101, 150, 300], True),  # half a frame aside
-        ([100, 150, 340], False),  # two at one distance
+        ([101, 150, 300], True),  # off by half a frame
+        ([100, 150, 340], False),  # two at the same distance
         ([0, 5, 9], False),  # three, but within a second
     ],
 )
-def test_three_words_at_one_distance_over_a_second_are_a_match(frames, match):
+def test_three_words_at_one_distance_across_a_second_are_a_match(frames, match):
     ours = [20, 70, 220] if frames[2] > 9 else [10, 15, 19]
     rows = [row("AAA", 0, landmarks([1, 2, 3], ours)), row("AAB", 0, landmarks([1, 2, 3], frames))]
     assert list(same_sounds(rows)) == ([(0, 1)] if match else [])
 
 
-def test_a_word_that_is_everywhere_tells_nothing(monkeypatch):
+def test_a_word_that_is_everywhere_is_ignored(monkeypatch):
     rows = [row(f"AA{chr(65 + n)}", 0, landmarks([7, 8, 9], [0, 50, 100])) for n in range(5)]
     assert len(list(same_sounds(rows))) == 10
     monkeypatch.setattr(sounds, "MOST", 4)
@@ -83,7 +83,7 @@ def test_nothing_to_compare():
     assert list(same_sounds([row("AAA", 0, ""), row("AAB", 0, "")])) == []
 
 
-def test_landmarks_as_text_come_back():
+def test_landmarks_round_trip_as_text():
     words, frames = np.array([0, 2**32 - 1, 5], np.uint32), np.array([0, 65535, 65536])
     found = unpacked(packed(words, frames))
     assert [column.tolist() for column in found] == [[0, 2**32 - 1], [0, 65535]]
@@ -91,7 +91,7 @@ def test_landmarks_as_text_come_back():
         unpacked("AAAA")
 
 
-def test_films_of_the_same_music_are_one_group(tmp_path, pieces):
+def test_films_with_the_same_music_are_one_group(tmp_path, pieces):
     tracks = {
         "AAB": [row("AAB", 0, pieces[0]), row("AAB", 1, pieces[1])],
         "AAC": [row("AAC", 0, again(pieces[1][5000:], tmp_path))],

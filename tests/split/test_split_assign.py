@@ -1,4 +1,4 @@
-"""Assignment of films to splits: by the place of their group, independent of other films."""
+"""Assignment of films to sets: by the position of their group, independent of other films."""
 
 import hashlib
 from collections import Counter
@@ -17,7 +17,7 @@ def split(train=0.55, valid=0.15, evaluation=0.3, seed=0):
 
 
 def assigned(fids, settings=None, groups=(), counted=None, given=()):
-    """Return the side of each film; films are groups of their own but for `groups`."""
+    """Return the set of each film; films outside `groups` are groups of their own."""
     least = {fid: fid for fid in fids} | dict(groups)
     found = assign_splits(least, set(fids) if counted is None else counted, settings or split(), dict(given))
     sides = {fid: side for side, of_side in found.items() for fid in of_side}
@@ -30,7 +30,7 @@ def place(fid, seed=0):
     return int(hashlib.sha256(f"{seed}:{fid}".encode()).hexdigest(), 16) / 2**256
 
 
-def test_every_film_is_on_the_side_of_its_place():
+def test_every_film_is_in_the_set_of_its_position():
     sides = assigned(FIDS)
     assert sides.keys() == set(FIDS)
     for fid, side in sides.items():
@@ -50,7 +50,7 @@ def test_another_seed_is_another_split():
     assert assigned(FIDS, split(seed=1)) != assigned(FIDS)
 
 
-def test_a_group_goes_to_one_side_and_stays_there_when_it_grows():
+def test_a_group_is_in_one_set_and_stays_there_when_it_grows():
     groups = {"AAC": "AAA", "AAE": "AAA", "BBB": "AAA"}
     sides = assigned(FIDS, groups=groups)
     alone = assigned(FIDS)
@@ -60,7 +60,7 @@ def test_a_group_goes_to_one_side_and_stays_there_when_it_grows():
     }
 
 
-def test_given_sides_hold_and_take_their_groups_along():
+def test_given_sets_are_kept_and_apply_to_whole_groups():
     given = {"AAB": "valid", "AAC": "eval", "AAD": "train", "AAE": "eval", "ZZZ": "eval"}
     sides = assigned(FIDS, groups={"AAB": "AAA", "AAF": "AAA", "AAE": "AAD"}, given=given)
     assert {fid: sides[fid] for fid in given if fid in sides} == {k: v for k, v in given.items() if k != "ZZZ"}
@@ -72,15 +72,15 @@ def test_given_sides_hold_and_take_their_groups_along():
 
 @pytest.mark.parametrize("count", range(4, 12))
 @pytest.mark.parametrize("seed", range(6))
-def test_a_small_corpus_leaves_no_side_empty(count, seed):
+def test_a_small_corpus_leaves_no_set_empty(count, seed):
     fids = FIDS[:count]
     counts = Counter(assigned(fids, split(seed=seed)).values())
     assert counts["train"] >= 2 and counts["eval"] >= 1
     assert counts["valid"] >= (2 if count > 4 else 1)
 
 
-def test_nearest_groups_come_over_and_the_others_stay():
-    fids = [fid for fid in FIDS if place(fid) < 0.55][:5]  # all would train
+def test_only_the_nearest_groups_are_moved():
+    fids = [fid for fid in FIDS if place(fid) < 0.55][:5]  # all in the training set
     sides = assigned(fids)
     moved = sorted(fids, key=place)[-3:]
     assert {fid for fid, side in sides.items() if side != "train"} == set(moved)
@@ -88,7 +88,7 @@ def test_nearest_groups_come_over_and_the_others_stay():
 
 @pytest.mark.parametrize("sizes", [(1, 2, 2), (1, 4, 3), (2, 1, 5), (4, 1, 1, 2)])
 @pytest.mark.parametrize("seed", range(6))
-def test_groups_are_exchanged_for_two_validation_films(sizes, seed):
+def test_groups_are_swapped_to_get_two_validation_films(sizes, seed):
     fids = iter(FIDS)
     groups = [[next(fids) for _ in range(size)] for size in sizes]
     least = {fid: group[0] for group in groups for fid in group}
@@ -113,10 +113,10 @@ def test_too_few_films_are_an_error_with_the_counts():
         assigned(FIDS[:3])
 
 
-def test_a_side_without_a_share_may_be_empty():
+def test_a_set_without_a_share_may_be_empty():
     sides = assigned(FIDS[:4], split(0.5, 0.0, 0.5))
     assert set(sides.values()) == {"train", "eval"}
 
 
-def test_sides_are_the_known_ones():
+def test_only_known_sets_are_allowed():
     assert set(assigned(FIDS).values()) == set(SPLITS)

@@ -76,7 +76,7 @@ def test_the_reference_files(root):
         for entry in entries.values():
             assert entry["path"].startswith(f"./data/audio/{'/'.join(entry['FID'])}/")
     assert [len(fids) for fids in seen] == [2, 1, 1]
-    assert set.union(*seen) == {"AAA", "AAB", "AAC", "AAD"} and sum(map(len, seen)) == 4  # no film on two splits
+    assert set.union(*seen) == {"AAA", "AAB", "AAC", "AAD"} and sum(map(len, seen)) == 4  # no film in two sets
     assert sum(map(len, splits.values())) == 17
     assert meta(root, "fid_to_text.json") == {fid: f"1985 drama {fid.lower()}" for fid in sorted(set.union(*seen))}
     assert meta(root, "meta.json")["AAA"] == {"plot": "Né — AAA.\nThen “more”."}
@@ -84,7 +84,7 @@ def test_the_reference_files(root):
     assert (root / "data/meta/movie_all_audio_paths.pkl").read_bytes() == pickle.dumps(candidates, protocol=4)
 
 
-def test_numbers_are_ordered_as_numbers(root):
+def test_numbers_are_sorted_numerically(root):
     main(root, SPLIT)
     rows = read_table(root / "data/dataset.parquet", DATASET, "split")
     assert [row["number"] for row in rows if row["fid"] == "AAC"] == list(range(11))
@@ -146,7 +146,7 @@ def sides(root):
     return {row["fid"]: row["split"] for row in rows}
 
 
-def test_films_that_lack_an_input_serve_the_variants_that_do_not_read_it(root):
+def test_films_without_an_input_serve_variants_that_do_not_read_it(root):
     main(root, replace(SPLIT, films="all"))
     rows = read_table(root / "data/dataset.parquet", DATASET, "split")
     compared = {row["fid"]: row["compared"] for row in rows}
@@ -161,7 +161,7 @@ def test_films_that_lack_an_input_serve_the_variants_that_do_not_read_it(root):
     assert lost["split"]["not_read"]["films"] == ["AAF", "AAG"]
 
 
-def test_a_variant_that_answers_subsets_reads_what_there_is(root):
+def test_a_variant_that_answers_subsets_reads_available_inputs(root):
     variants = {"Any": Variant(["plot", "image"], drop_inputs=0.5)}
     main(root, replace(SPLIT, films="all"), variants)
     rows = read_table(root / "data/dataset.parquet", DATASET, "split")
@@ -169,7 +169,7 @@ def test_a_variant_that_answers_subsets_reads_what_there_is(root):
 
 
 @pytest.mark.parametrize("shared", ["address", "bytes", "samples"])
-def test_films_that_share_a_recording_go_to_one_side(root, shared):
+def test_films_that_share_a_recording_are_in_one_set(root, shared):
     fids = [f"A{a}{b}" for a in "BCDE" for b in "ABCDEFGH"]
     segments = [segment(fid, number) for fid in fids for number in range(2)]
     downloads = [recording(fid) for fid in fids]
@@ -204,7 +204,7 @@ def write_given(folder, **sides):
         (folder / f"{name}.json").write_text(json.dumps(entries))
 
 
-def test_a_given_split_holds(root, caplog):
+def test_a_given_split_is_kept(root, caplog):
     write_given(root / "mine", train=["AAC", "AAD"], valid=["AAB"], eval=["AAA", "ZZZ"])
     with caplog.at_level(logging.WARNING):
         main(root, replace(SPLIT, given="mine", films="all"))
@@ -229,7 +229,7 @@ def test_a_corpus_in_the_published_layout_brings_its_split(root, place):
     assert sides(root)["AAA"] == "eval"
 
 
-def test_a_given_split_that_parts_a_group_is_reported(root, caplog):
+def test_a_given_split_that_divides_a_group_is_reported(root, caplog):
     write_table(root / "data/downloads.parquet", [recording(fid, sha256="same") for fid in TRACKS], DOWNLOADS)
     write_given(root / "mine", train=["AAC", "AAD"], valid=["AAB"], eval=["AAA"])
     with caplog.at_level(logging.WARNING):
@@ -258,7 +258,7 @@ def test_a_given_split_that_parts_a_group_is_reported(root, caplog):
         ),
     ],
 )
-def test_a_given_split_that_cannot_be_used_is_an_error(root, files, message):
+def test_an_unusable_given_split_is_an_error(root, files, message):
     for name, text in files.items():
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text(text)
