@@ -12,7 +12,7 @@ BROWSER = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="there 
 
 
 def watched(browser: "sync_api.Browser", origin: str) -> "sync_api.Page":
-    """Return a page; its `wrong` has what asked another host than `origin`, was logged as an error, or is a dialog."""
+    """Return a page; its `wrong` lists requests to hosts other than `origin`, logged errors, and dialogs."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.set_default_timeout(10_000)
     wrong: list[str] = []
@@ -33,7 +33,7 @@ def heading(page, text: str) -> None:
 
 
 def forgive(page, text: str) -> None:
-    """Take the browser's own notes with `text`, which it always logs, off what was wrong; there is at least one."""
+    """Remove from `wrong` the messages with `text` that the browser always logs; there is at least one."""
     notes = [note for note in page.wrong if text in note]
     assert notes
     for note in notes:
@@ -41,13 +41,13 @@ def forgive(page, text: str) -> None:
 
 
 def search(page, tags: str = "war dog") -> None:
-    """Search, once the page can."""
+    """Search as soon as the page is ready."""
     sync_api.expect(page.locator("#ask [type=submit]")).to_be_enabled()
     page.fill("#tags", tags)
     page.press("#tags", "Enter")
 
 
 def leave_out(page) -> None:
-    """Leave the film of the first track out."""
+    """Exclude the film of the first track."""
     page.locator(".menu summary").first.click()
     page.get_by_role("button", name="Leave out this film").first.click()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def site_root(tmp_path_factory: pytest.TempPathFactory, params: Params, tiny_bert: Path, tiny_vit: Path) -> Path:
-    """A root folder with trained models, tracks and posters, and a folder of music beside it."""
+    """A root folder with trained models, tracks and posters, next to a folder of music."""
     root = tmp_path_factory.mktemp("site") / "root"
     write_world(root, params, tiny_bert, tiny_vit)
     return root
@@ -35,7 +35,7 @@ def site_recommender(site_root: Path, params: Params) -> Recommender:
 
 @pytest.fixture(scope="session")
 def client(site_root: Path, site_recommender: Recommender, params: Params) -> Iterator[Client]:
-    """A client of the server, to which a sound is soon too long."""
+    """A client of a server with a low limit on the size of audio."""
     limits = replace(params.recommend, max_sound_bytes=100_000)
     with serving(create_app(site_recommender, limits, site_root)) as origin:
         yield Client(origin, site_root)
@@ -62,7 +62,7 @@ def browser_page(browser: "Browser", client: Client) -> "Page":
 
 @pytest.fixture
 def page(browser_page: "Page", client: Client) -> Iterator["Page"]:
-    """The page as it opens, wide, all tracks of a film allowed; whatever it does wrong fails the test."""
+    """The page as it opens, wide, all tracks of a film allowed; any error on it fails the test."""
     browser_page.set_viewport_size({"width": 1280, "height": 900})
     browser_page.goto(client.origin)
     browser_page.select_option("#per-film", "")

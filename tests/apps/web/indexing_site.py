@@ -1,4 +1,4 @@
-"""A server over music that was never indexed: some files, one of them twice, one that is none."""
+"""A server over music that was never indexed: some files, one of them twice, one of them invalid."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ MUSIC = {"Dawn/storm.mp3": (1, 6.0), "Dawn/calm.mp3": (2, 6.0), "fire.mp3": (3, 
 
 @dataclass
 class World:
-    """A server with music that can be indexed, which waits for `go`."""
+    """A server with music whose indexing waits for `go`."""
 
     origin: str
     music: Path
@@ -50,7 +50,7 @@ class World:
 
 
 def train(root: Path, like: Path) -> None:
-    """Write an untrained model of spectrograms that reads texts as the one in the folder `like`."""
+    """Write an untrained model of spectrograms that reads texts like the one in the folder `like`."""
     features = json.loads((like / "config.json").read_text())["features"]
     features["audio"] = LogMel(AUDIO).spec | {"width": AUDIO.n_mels}
     config = model_config("Words", ["tags"], SMALL, features, WINDOW_STEPS)
@@ -59,7 +59,7 @@ def train(root: Path, like: Path) -> None:
 
 @contextmanager
 def indexing_site(root: Path, params: Params, like: Path) -> Iterator[World]:
-    """Serve what is made below `root`, with a model that reads texts as the one in the folder `like`."""
+    """Serve what is made below `root`, with a model that reads texts like the one in the folder `like`."""
     train(root, like)
     music = fill(root / "Music", MUSIC)
     shutil.copy(music / "fire.mp3", music / "again.mp3")

@@ -1,4 +1,4 @@
-"""Answers of the API that are made up, and what the page asked for."""
+"""Made-up answers of the API, and what the page requested."""
 
 from email import message_from_bytes
 from typing import Any
@@ -21,12 +21,12 @@ NO_FILTERS = dict.fromkeys(FILTERS) | {"keys": [], "music": []}
 
 
 def track(rank: int = 1, **known: object) -> dict[str, Any]:
-    """Return a track of an answer: the second one of a film of the data set, unless `known` says otherwise."""
+    """Return a track of an answer: the second track of a film in the data set, changed by `known`."""
     return TRACK | {"rank": rank, "place": rank, "without": None, "audio": FILM, "image": None, "number": 1} | known
 
 
 def reply(page, *tracks: dict, **model: object) -> list[dict[str, list[str]]]:
-    """Let each search be answered with `tracks` of a model; return the forms that are sent, as they come."""
+    """Answer each search with `tracks` of a model; return the forms as they are sent."""
     sent: list[dict[str, list[str]]] = []
     answer = {"model": MODEL | model, "unused": [], "library": "films", "seconds": 0.1, "tracks": list(tracks)}
 
@@ -45,7 +45,7 @@ def offer(page, **filters: object) -> None:
 
 
 def form_of(request) -> dict[str, list[str]]:
-    """Return the fields of a form that a browser sent, texts and contents of files, as multipart has them."""
+    """Return the fields of a multipart form that a browser sent: texts and the contents of files."""
     head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode()
     fields: dict[str, list[str]] = {}
     for part in message_from_bytes(head + request.post_data_buffer).get_payload():

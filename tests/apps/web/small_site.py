@@ -1,4 +1,4 @@
-"""A server over a tiny world: seven films with hostile titles, their tracks as MP3, and one's own music beside them."""
+"""A server over a tiny world: seven films with hostile titles, their tracks as MP3, and own music."""
 
 import io
 import shutil
@@ -31,14 +31,14 @@ from tests.apps.recommend.tracks import track
 VARIANTS = {"Words": ["tags"], "Still": ["image"], "Pair": ["tags", "plot"], "Whole": ["tags_plot", "image"]}
 HOSTILE = "<script>alert('title')</script> \"quoted\" & <b>"
 RATE = 22050  # Hz
-SEGMENTS = 3  # of the file of one's own
+SEGMENTS = 3  # in the own file
 OWN_INDEX = "own.parquet"
 OWN_PEAKS = bytes(range(50, 250))
 
 
 @dataclass(frozen=True)
 class Own:
-    """Music of one's own: segments of one file, of one that lies outside, of one that is gone; indexed by one model."""
+    """Own music: segments of one file, of one outside the folder, and of a missing one; indexed by one model."""
 
     folder: Path
     name: str = "own music"
@@ -52,7 +52,7 @@ class Own:
 def write_world(root: Path, params: Params, bert: Path, vit: Path) -> None:
     """Write data set, models and the audio of every track below `root`."""
     make_asked_world(root, params, ["image"], bert, vit)
-    for name in ("Asked", "ImPlo"):  # of the world itself
+    for name in ("Asked", "ImPlo"):  # written by make_asked_world
         shutil.rmtree(root / "models" / name)
     rows = read_table(root / "data/dataset.parquet", DATASET, "split")
     for row in rows:
@@ -66,7 +66,7 @@ def write_world(root: Path, params: Params, bert: Path, vit: Path) -> None:
 
 
 def write_own(folder: Path) -> Own:
-    """Write music of one's own below `folder`, and a file beside it."""
+    """Write own music below `folder`, and a file next to it."""
     write_tone(folder / "music/album/long.mp3", 2.0 * SEGMENTS)
     write_tone(folder / "outside.mp3", 2.0)
     (folder / "music/notes.txt").write_text("no music")
@@ -76,7 +76,7 @@ def write_own(folder: Path) -> Own:
 
 
 def write_own_index(path: Path) -> None:
-    """Write the index of music of one's own; the segments of the file that is there have its peaks."""
+    """Write the index of own music; the segments of the existing file have its peaks."""
     known = {"fid": "", "film": "=1+1", "year": None, "artist": "@artist\n#EXTM3U", "title": "long\r\n#EXTINF:9,x"}
     tracks = [
         track(0, **known, path="album/long.mp3", file_start_seconds=2.0 * segment, seconds=2.0)
@@ -118,7 +118,7 @@ def jpeg(width: int = 40, height: int = 50) -> bytes:
 
 
 def png_of(width: int, height: int) -> bytes:
-    """Return a small PNG file whose header says that it is so large."""
+    """Return a small PNG file whose header claims this size."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -130,13 +130,13 @@ def png_of(width: int, height: int) -> bytes:
 
 @dataclass(frozen=True)
 class Client:
-    """Asks the API."""
+    """Sends requests to the API."""
 
     origin: str
     root: Path
 
     def get(self, path: str, **options: object) -> requests.Response:
-        """Ask for `path` as it stands, dots and all."""
+        """Request `path` unchanged, including dots."""
         request = requests.Request("GET", self.origin, **options).prepare()
         request.url = self.origin + path
         with requests.Session() as session:
@@ -150,7 +150,7 @@ class Client:
         return requests.post(f"{self.origin}/api/recommend", files=files or {"k": (None, "10")}, timeout=60)
 
     def answer(self, image: bytes | None = None, **fields: object) -> dict:
-        """Return the answer to a form that is answered."""
+        """Return the answer to a form; it must succeed."""
         response = self.recommend(image, **fields)
         assert response.status_code == 200, response.text
         return response.json()
@@ -161,7 +161,7 @@ def _listed(value: object) -> list[object]:
 
 
 def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Wait until `condition` holds; fail when it does not within some time."""
+    """Wait until `condition` holds; fail after a timeout."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end

@@ -1,4 +1,4 @@
-"""The page that describes the HTTP API: all of it is there, can be tried, comes from this server, is for everybody."""
+"""The page that describes the HTTP API: complete, usable, served from here alone, and accessible."""
 
 import json
 
@@ -15,7 +15,7 @@ WIDTH = "document.documentElement.scrollWidth"
 
 @pytest.fixture
 def docs(browser_page, client):
-    """The page as it opens, wide and light; whatever it does wrong fails the test."""
+    """The page as it opens, wide and light; any error on it fails the test."""
     browser_page.set_viewport_size({"width": 1280, "height": 900})
     browser_page.goto(f"{client.origin}/docs")
     sync_api.expect(browser_page.locator(".opblock").first).to_be_visible()
@@ -27,7 +27,7 @@ def docs(browser_page, client):
 
 
 def operation(page, method, path):
-    """Return the operation, opened to be tried."""
+    """Return the operation, expanded and ready to try."""
     found = page.locator(f".opblock-{method}").filter(has=page.locator(f"[data-path='{path}']"))
     found.locator(".opblock-summary-control").click()
     found.get_by_role("button", name="Try it out").click()
@@ -35,7 +35,7 @@ def operation(page, method, path):
 
 
 def execute(found):
-    """Execute an operation; return the status, and what is shown of the answer."""
+    """Execute an operation; return the status and the displayed answer."""
     found.get_by_role("button", name="Execute").click()
     answer = found.locator(".live-responses-table tbody")
     sync_api.expect(answer).to_be_visible()
@@ -43,7 +43,7 @@ def execute(found):
 
 
 def serious(page):
-    """Return what axe-core finds seriously wrong."""
+    """Return the serious problems that axe-core finds."""
     found = axe.Axe().run(page).response["violations"]
     return [
         f"{it['id']}: {node['html']}" for it in found for node in it["nodes"] if it["impact"] in ("serious", "critical")
@@ -60,7 +60,7 @@ def test_every_operation_is_there_with_its_example(docs, client):
     assert docs.get_by_role("link", name="Search page").get_attribute("href") == "/"
 
 
-def test_a_search_is_tried_with_what_is_filled_in_alone(docs):
+def test_a_search_runs_with_the_prefilled_values(docs):
     found = operation(docs, "post", "/api/recommend")
     found.get_by_label("tags", exact=True).fill("war dog")
     with docs.expect_request("**/api/recommend") as sent:
@@ -72,7 +72,7 @@ def test_a_search_is_tried_with_what_is_filled_in_alone(docs):
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_it_is_for_everybody(docs, width, scheme):
+def test_it_is_accessible(docs, width, scheme):
     docs.set_viewport_size({"width": width, "height": 900})
     docs.emulate_media(color_scheme=scheme)
     poster = operation(docs, "get", "/api/examples/{fid}/image")

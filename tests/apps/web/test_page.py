@@ -1,4 +1,4 @@
-"""The page in a browser: what a user does with it by mouse and by keyboard, and that it asks no other host."""
+"""The page in a browser: used by mouse and by keyboard, without requests to other hosts."""
 
 import re
 from itertools import pairwise
@@ -39,7 +39,7 @@ def test_example_film_fills_the_form_and_shows_its_music(page, client):
     assert page.locator(".track", has_text="its own music").count() == len(own)
 
 
-def test_titles_are_shown_as_text_and_no_address_of_theirs_is_a_link(page):
+def test_titles_are_text_and_their_addresses_no_links(page):
     page.fill("#tags", "war dog")
     page.fill("#k", "16")
     page.press("#tags", "Enter")
@@ -67,7 +67,7 @@ def test_similar_tracks_and_back(page, client):
     heading(page, "10 tracks for Film 4")
 
 
-def test_films_are_left_out_and_brought_back(page):
+def test_films_are_excluded_and_restored(page):
     page.get_by_role("button", name="Film 7").click()
     heading(page, "10 tracks for Film 7")
     title = page.locator(".track h3 bdi").first.inner_text()
@@ -95,7 +95,7 @@ def test_list_is_saved(page, link, begins):
     assert saved.value.suggested_filename.startswith("soundtracks.")
 
 
-def test_image_tags_and_plot_of_ones_own_by_keyboard(page):
+def test_own_image_tags_and_plot_by_keyboard(page):
     page.locator("#image").set_input_files({"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": jpeg()})
     sync_api.expect(page.locator("#image-name")).to_have_text("mine.jpg")
     page.wait_for_function("() => document.querySelector('#preview').naturalWidth === 40")
@@ -112,7 +112,7 @@ def test_image_tags_and_plot_of_ones_own_by_keyboard(page):
     page.wait_for_function("() => document.querySelector('#said').textContent.includes('Not used: the synopsis.')")
 
 
-def test_what_is_wrong_is_said_in_place_and_goes_away(page):
+def test_errors_appear_in_place_and_go_away(page):
     page.locator("#image").set_input_files({"name": "x.svg", "mimeType": "image/svg+xml", "buffer": b"<svg/>"})
     page.get_by_role("button", name="Find music").click()
     alert = page.get_by_role("alert")
@@ -129,7 +129,7 @@ def test_what_is_wrong_is_said_in_place_and_goes_away(page):
     sync_api.expect(alert).to_be_hidden()
 
 
-def test_place_before_films_were_left_out_is_told(page):
+def test_place_before_exclusion_is_shown(page):
     search(page)
     heading(page, "10 tracks for your film")
     assert page.locator(".place, #places:visible").count() == 0
@@ -170,7 +170,7 @@ def test_form_is_not_sent_before_the_script_runs(page, client):
     forgive(page, "net::ERR_FAILED")
 
 
-def test_nothing_is_cut_off_on_a_phone(page, client):
+def test_nothing_is_clipped_on_a_phone(page, client):
     page.set_viewport_size({"width": 390, "height": 800})
     page.goto(client.origin)
     page.get_by_role("button", name="Film 5").click()

@@ -1,4 +1,4 @@
-"""The page for everybody: axe-core finds nothing wrong, wide and narrow, light and dark, in each of its states."""
+"""Accessibility: axe-core finds no problem on the page, wide and narrow, light and dark, in each of its states."""
 
 from itertools import pairwise
 
@@ -14,13 +14,13 @@ COUNTS = {0: "0 tracks", 1: "1 track", 200: "200 tracks"}
 
 
 def problems(page) -> list[str]:
-    """Return what axe-core finds wrong on the page as it is: its rule, how bad it is, and where."""
+    """Return the problems that axe-core finds on the page in its current state: rule, severity and place."""
     found = axe.Axe().run(page).response["violations"]
     return [f"{it['id']} ({it['impact']}): {node['html']}" for it in found for node in it["nodes"]]
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_every_state_is_usable_by_everybody(page, width, scheme):
+def test_every_state_is_accessible(page, width, scheme):
     offer(page, **FILTERS)
     page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme=scheme)

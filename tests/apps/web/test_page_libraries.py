@@ -1,4 +1,4 @@
-"""Own music on the page: indexed from there, and searched once it is; what went wrong, and what was left out."""
+"""Own music on the page: indexed there, then searched; failures, and skipped files."""
 
 import json
 import re
@@ -59,12 +59,12 @@ def test_music_is_indexed_from_the_page_and_then_searched(page, world):
     page.select_option("#library", "Music")
     search(page)
     heading(page, "3 tracks for your film")
-    with page.expect_request("**/api/recommend"):  # the rows of what is shown are other tracks now
+    with page.expect_request("**/api/recommend"):  # the displayed rows now belong to other tracks
         page.evaluate("document.dispatchEvent(new CustomEvent('indexed', { detail: 'Music' }))")
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_what_went_wrong_and_strange_names_are_text_that_fits(page, world, width):
+def test_errors_and_strange_names_are_text_that_fits(page, world, width):
     known = {"name": LONG, "folder": f"/{LONG}", "searchable": True, "reachable": True, "can_read_all": True}
     known |= {"refusal": "", "label": "", "done": 0, "total": 0, "changes": {"new": 2, "changed": 0, "removed": 1}}
     files = {"files": 3, "tracks": 1, "segments": 1, "hours": 0.1, "bytes": 5_000_000, "films": 1}
@@ -90,7 +90,7 @@ def test_what_went_wrong_and_strange_names_are_text_that_fits(page, world, width
     page.unroute_all()
 
 
-def test_a_library_that_is_being_indexed_by_somebody_else(page, world):
+def test_a_library_that_another_process_is_indexing(page, world):
     page.route("**/Music/indexing", lambda route: refused(route))
     page.reload()
     page.get_by_role("button", name="Libraries").click()

@@ -1,4 +1,4 @@
-"""The page behind a password in a browser: what opens it, and what a link or a form on another site does."""
+"""The page behind a password in a browser: how to log in, and what a link or a form on another site does."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ def origin(site_recommender, params, site_root) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def elsewhere(origin) -> Iterator[str]:
-    """The address of a page of another site with a link to the server and a form that asks it."""
+    """The address of a page on another site with a link to the server and a form that posts to it."""
     app = FastAPI()
 
     @app.get("/", response_class=HTMLResponse)
@@ -40,7 +40,7 @@ def elsewhere(origin) -> Iterator[str]:
 
 @pytest.fixture
 def page(browser) -> Iterator["sync_api.Page"]:
-    """A page of a browser that knows nothing yet."""
+    """A page of a fresh browser."""
     context = browser.new_context()
     page = context.new_page()
     page.set_default_timeout(20_000)
@@ -49,14 +49,14 @@ def page(browser) -> Iterator["sync_api.Page"]:
 
 
 def searched(page) -> None:
-    """Search, and play a track of what is found."""
+    """Search, and play one of the tracks found."""
     search(page)
     heading(page, "8 tracks for your film")
     page.locator("#tracks button.play").first.click()
     page.wait_for_function("() => [...document.querySelectorAll('audio')].some((audio) => audio.currentTime > 0.05)")
 
 
-def test_form_lets_in_who_knows_the_password(page, origin):
+def test_form_accepts_the_password(page, origin):
     assert page.goto(origin).status == 401
     sync_api.expect(page.get_by_label("Password")).to_be_focused()
     page.keyboard.type("a guess")
@@ -74,7 +74,7 @@ def test_form_lets_in_who_knows_the_password(page, origin):
     sync_api.expect(page.locator(".live-responses-table .response-col_status").last).to_have_text("200")
 
 
-def test_link_on_another_site_lets_in_and_leaves_no_password_behind(page, origin, elsewhere):
+def test_link_on_another_site_logs_in_and_leaves_no_password_behind(page, origin, elsewhere):
     page.goto(elsewhere)
     page.get_by_role("link").click()
     heading(page, "Nothing searched yet")
@@ -93,7 +93,7 @@ def test_form_of_another_site_is_refused_with_the_cookie(page, origin, elsewhere
     assert "error" in sent.value.json()
 
 
-def test_page_says_so_when_the_server_has_started_anew(page, origin):
+def test_page_says_so_when_the_server_has_restarted(page, origin):
     page.goto(f"{origin}/?token=a p%C3%A4ssword %26 more")
     sync_api.expect(page.get_by_role("button", name="Find music")).to_be_enabled()
     page.context.clear_cookies()

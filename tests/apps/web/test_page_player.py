@@ -1,4 +1,4 @@
-"""The player at the bottom of the page, by mouse, by keyboard and by thumb; and what a card says of its music."""
+"""The player at the bottom of the page, by mouse, keyboard and touch; and what a card says about its music."""
 
 import pytest
 
@@ -30,7 +30,7 @@ SMALL = """least => [...document.querySelectorAll("#dock button, .track button, 
 
 
 def films(*rows: int) -> list[dict]:
-    """Return tracks of films whose files play, 2 s each."""
+    """Return tracks of films with playable files of 2 s each."""
     return [
         track(rank, film=f"Number {rank}", path=f"{row}.mp3", audio=FILM.format(row), seconds=2.0)
         for rank, row in enumerate(rows, start=1)
@@ -38,13 +38,13 @@ def films(*rows: int) -> list[dict]:
 
 
 def plays(page, name: str) -> None:
-    """Wait until the one file that plays is that of `name`."""
+    """Wait until `name` is the only file playing."""
     sync_api.expect(page.locator("#dock-name")).to_have_text(name)
     page.wait_for_function(f"() => {PLAYING}.length === 1 && {PLAYING}[0].currentTime > 0")
 
 
 def pressed(page, kind: str) -> list[int]:
-    """Return which cards have their button of a kind pressed."""
+    """Return the cards whose button of a kind is pressed."""
     found = page.locator(f".track button.{kind}").evaluate_all(
         "buttons => buttons.map((button) => button.getAttribute('aria-pressed'))"
     )
@@ -72,11 +72,11 @@ def test_by_keyboard(page):
     page.keyboard.press("s")
     assert pressed(page, "star") == []
     page.locator(".track button.star").nth(2).focus()
-    page.keyboard.press("s")  # what is in the player, wherever the focus is
+    page.keyboard.press("s")  # the track in the player, wherever the focus is
     assert pressed(page, "star") == [0]
     page.locator("h1").click()
     page.keyboard.press(" ")
-    page.keyboard.press("ArrowRight")  # five seconds on, and so to its end
+    page.keyboard.press("ArrowRight")  # five seconds forward, to its end
     plays(page, "Number 2, track 2")
     page.fill("#tags", "")
     page.type("#tags", "j s?")
@@ -112,12 +112,12 @@ def test_by_mouse(page):
     page.mouse.down()
     page.mouse.move(box["x"] + 0.99 * box["width"], box["y"] + 20, steps=3)
     page.mouse.up()
-    plays(page, "Number 2, track 2")  # as the first one has ended
+    plays(page, "Number 2, track 2")  # since the first one has ended
     page.locator("#wave input").press("End")
     page.wait_for_function(f"() => {PLAYING}.length === 0")  # the last one
 
 
-def test_segment_of_ones_own_music(page):
+def test_segment_of_own_music(page):
     reply(page, track(1, **SEGMENT, audio=OWN.format(1), key="", tempo=None, loudness=None, vocals=None))
     search(page)
     heading(page, "1 track for your film")
@@ -173,7 +173,7 @@ def test_new_search_stops_what_plays(page):
     heading(page, "3 tracks for your film")
     assert page.evaluate(f"{PLAYING}.length") == 0
     sync_api.expect(page.locator("#dock")).to_be_visible()
-    page.keyboard.press("j")  # of the new list, in which it is not
+    page.keyboard.press("j")  # of the new list, which does not contain it
     plays(page, "Number 1, track 2")
 
 
@@ -212,7 +212,7 @@ def test_on_a_phone(page):
     assert page.evaluate(SMALL, 44) == []
 
 
-def test_what_the_music_is(page):
+def test_what_a_card_says_about_its_music(page):
     bare = {"tempo": None, "key": "", "loudness": None, "vocals": None, "music_tags": ""}
     known = {"tempo": 71.6, "key": "F# minor", "loudness": -18.24, "vocals": 0.9, "music_tags": "slow, strings"}
     reply(

@@ -1,4 +1,4 @@
-"""What the page asks: filters, weights, sounds, scenes and comparisons, and the link that brings all of it back."""
+"""Queries on the page: filters, weights, sounds, scenes and comparisons, and the link that restores them."""
 
 import csv
 
@@ -14,11 +14,11 @@ SCENES = "INT. KITCHEN\nA dog barks.\n\nTwo men fight.\n\n\nEXT. FIELD\nA dance 
 
 
 def names(page) -> list[str]:
-    """Return what the tracks on the page are called."""
+    """Return the names of the tracks on the page."""
     return page.locator(".track h3 bdi").all_inner_texts()
 
 
-def test_link_brings_back_query_and_results(page, browser, client):
+def test_link_restores_query_and_results(page, browser, client):
     page.locator("#image").set_input_files({"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": jpeg()})
     page.fill("#plot", "a dog & a war = home #1 .")
     page.fill("#k", "5")
@@ -32,7 +32,7 @@ def test_link_brings_back_query_and_results(page, browser, client):
     assert (page.input_value("#tags"), page.input_value("#k")) == ("war dog", "5")
     assert page.input_value("#plot") == "a dog & a war = home #1 ."
     assert page.inner_text("#image-name") == "mine.jpg"
-    with browser.new_context() as elsewhere:  # where nobody has the picture
+    with browser.new_context() as elsewhere:  # where the picture is unknown
         other = elsewhere.new_page()
         other.goto(address)
         sync_api.expect(other.locator("#said")).to_contain_text("mine.jpg")
@@ -40,7 +40,7 @@ def test_link_brings_back_query_and_results(page, browser, client):
         assert names(other) == found, "the link has what was found"
 
 
-def test_link_brings_back_all_of_the_form(page, client):
+def test_link_restores_the_whole_form(page, client):
     offer(page, **FILTERS)
     first, second = client.answer(tags="war", k=2, per_film=1)["tracks"]
     sent = reply(page, first, second)
@@ -90,7 +90,7 @@ def test_link_brings_back_all_of_the_form(page, client):
     assert page.input_value("#tags") == ""
 
 
-def test_address_that_anybody_could_have_written_does_no_harm(page, client):
+def test_hostile_link_does_no_harm(page, client):
     sent = reply(page, track(1))
     hostile = 'tags=<img src=x onerror=alert(1)>&poster=../../etc x&image=AA x&like=-1 x&like=["x",{}]&weight_tags=99'
     page.goto("about:blank")
@@ -177,7 +177,7 @@ def test_reference_track_is_sent(page):
     assert (sent[1]["sound"], sent[1]["tags"]) == (["RIFF"], ["sadder"])
 
 
-def test_how_sure_the_model_is_and_what_a_track_answers(page):
+def test_confidence_and_matching_passages(page):
     answers = [
         {"part": "plot", "text": "A man <b>dies</b>.", "drop": 0.1},
         {"part": "tags", "text": "war", "drop": 0.05},
@@ -193,7 +193,7 @@ def test_how_sure_the_model_is_and_what_a_track_answers(page):
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_question_fits_the_window(page, width):
+def test_form_fits_the_window(page, width):
     long = "Wv" * 150
     offer(page, **FILTERS | {"music": [{"tag": long, "tracks": 1}], "keys": [{"key": "A minor", "tracks": 10**9}]})
     reply(page, track(1, film=long))

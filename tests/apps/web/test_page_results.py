@@ -1,4 +1,4 @@
-"""The results on the page for answers that are made up: long names, reasons, times, and what a search leaves behind."""
+"""The results on the page for made-up answers: long names, reasons, times, and what a search leaves behind."""
 
 import pytest
 
@@ -56,7 +56,7 @@ def test_titles_keep_their_own_direction(page):
     assert named.locator("bdi").last.evaluate("node => getComputedStyle(node).direction") == "rtl"
 
 
-def test_a_search_that_fails_leaves_no_list_that_could_be_taken_for_its_answer(page):
+def test_a_failed_search_marks_the_old_list(page):
     search(page)
     heading(page, "10 tracks for your film")
     saved = page.locator("#exports a[href]")
@@ -131,7 +131,7 @@ def test_reasons_follow_from_the_places(page):
     assert bars.evaluate_all("bars => bars.map((bar) => bar.style.width)") == ["100%", "0%"]
 
 
-def test_people_count_tracks_from_one(page):
+def test_tracks_are_numbered_from_one(page):
     reply(page, track(1, number=0), track(2, number=1))
     search(page)
     heading(page, "2 tracks for your film")

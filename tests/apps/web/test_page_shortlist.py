@@ -1,4 +1,4 @@
-"""The shortlist on the page: what it keeps, how it is put in order and annotated, and what goes into files and back."""
+"""The shortlist on the page: what it keeps, sorting and notes, saving to files and loading them."""
 
 import csv
 import io
@@ -25,7 +25,7 @@ STORED = "soundtracks.shortlist.1"
 
 @pytest.fixture
 def kept(page):
-    """The page after a search, with nothing on the shortlist before and after."""
+    """The page after a search, with an empty shortlist before and after."""
     page.evaluate("localStorage.clear()")
     page.reload()
     page.select_option("#per-film", "")
@@ -34,7 +34,7 @@ def kept(page):
 
 
 def star(page, *places: int) -> None:
-    """Put the results in some places of a search onto the shortlist."""
+    """Add the results at some ranks of a search to the shortlist."""
     search(page)
     heading(page, "10 tracks for your film")
     for place in places:
@@ -44,12 +44,12 @@ def star(page, *places: int) -> None:
 
 
 def names(page) -> list[str]:
-    """Return what the tracks of the shortlist are called, in order."""
+    """Return the names of the tracks on the shortlist, in order."""
     return page.locator(".kept h3").all_inner_texts()
 
 
 def saved(page, button: str) -> bytes:
-    """Return the file that a button saves."""
+    """Return the file that a button downloads."""
     with page.expect_download() as download:
         page.get_by_role("button", name=button).click()
     return Path(download.value.path()).read_bytes()
@@ -60,7 +60,7 @@ def load(page, content: bytes, name: str = "list.json") -> None:
     page.locator("#shortlist-load").set_input_files({"name": name, "mimeType": "application/json", "buffer": content})
 
 
-def test_it_is_kept_put_in_order_and_annotated(kept):
+def test_it_is_kept_sorted_and_annotated(kept):
     page = kept
     star(page, 0, 1, 2)
     first, second, third = names(page)
@@ -152,14 +152,14 @@ def test_list_goes_into_a_file_and_back(kept):
 
 
 def broken(**changes: object) -> bytes:
-    """Return a file of one track, with changes."""
+    """Return a file with one track, changed."""
     known = {"path": "a.mp3", "title": "A", "seconds": 2.0}
     item = {"library": "films", "track": known, "found": {"film": "", "query": ""}, "note": ""}
     data = {"kind": "soundtracks shortlist", "version": 1, "tracks": [item]}
     return json.dumps(data | changes | {"tracks": changes.get("tracks", [item])}).encode()
 
 
-def test_files_that_are_none_change_nothing(kept):
+def test_invalid_files_change_nothing(kept):
     page = kept
     page.locator("#shortlist-open").click()
     known = {"path": "a.mp3", "title": "A"}
@@ -185,7 +185,7 @@ def test_files_that_are_none_change_nothing(kept):
     sync_api.expect(page.locator(".gone")).to_have_text("No longer in the library films.")
 
 
-def test_what_is_stored_may_be_damaged(kept):
+def test_damaged_storage(kept):
     page = kept
     page.evaluate(f"localStorage.setItem('{STORED}', '{{')")
     page.reload()
@@ -197,7 +197,7 @@ def test_what_is_stored_may_be_damaged(kept):
     sync_api.expect(page.locator("#shortlist-count")).to_have_text("1")
 
 
-def test_server_that_does_not_answer_loses_nothing(kept):
+def test_without_a_server_nothing_is_lost(kept):
     page = kept
     star(page, 0)
     page.route("**/api/export", lambda route: route.abort())

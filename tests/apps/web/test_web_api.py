@@ -1,4 +1,4 @@
-"""The API: what it answers is what the engine finds, and what nobody can answer is refused in plain words."""
+"""The API: its answers are those of the engine, and invalid queries are refused in plain words."""
 
 import io
 import re
@@ -32,13 +32,13 @@ def test_models_libraries_and_examples(client):
     }
     assert [library["name"] for library in client.get("/api/libraries").json()] == ["films", "own music"]
     examples = client.get("/api/examples").json()
-    assert [film["fid"] for film in examples] == ["AAD", "AAE", "AAF", "AAG", "AAH"]  # the evaluation split
+    assert [film["fid"] for film in examples] == ["AAD", "AAE", "AAF", "AAG", "AAH"]  # the test set
     poster = client.get(examples[1]["image"])
     assert poster.headers["content-type"] == "image/jpeg"
     assert poster.content == (client.root / "data/image/AAE.jpg").read_bytes()
 
 
-def test_answer_is_the_engines(client, site_recommender):
+def test_answers_match_the_engine(client, site_recommender):
     tags, plot, image = "war dog", "a dog runs .\na war .", jpeg()
     found = client.answer(image, tags=tags, plot="a dog runs .\r\na war .", k=4, why="true")
     query = Query(None, tags, plot, read_picture(io.BytesIO(image), MAX_PIXELS))
@@ -58,10 +58,10 @@ def test_answer_is_the_engines(client, site_recommender):
         row, fid = known["row"], known["fid"]
         beside = {"audio": f"/api/libraries/films/tracks/{row}/audio", "image": f"/api/examples/{fid}/image"}
         assert known["source_url"] == "{origin}/audio/0.mp3"
-        assert track == known | beside | {"source_url": ""}  # nobody else can open that
+        assert track == known | beside | {"source_url": ""}  # not usable elsewhere
 
 
-def test_example_film_is_asked_with_its_poster(client):
+def test_example_film_is_queried_with_its_poster(client):
     film = next(film for film in client.get("/api/examples").json() if film["fid"] == "AAF")
     whole = {"tags": film["tags"], "plot": film["plot"], "k": 3}
     by_poster = client.answer((client.root / "data/image/AAF.jpg").read_bytes(), **whole)
@@ -90,7 +90,7 @@ def test_likeness_leaves_the_track_itself_out(client):
 def test_another_library(client):
     found = client.answer(tags="war", library="own music", variant="Words", k=9)
     rows = [track["row"] for track in found["tracks"]]
-    assert len({track["path"] for track in found["tracks"]}) == len(rows) == 8  # of a file's segments one
+    assert len({track["path"] for track in found["tracks"]}) == len(rows) == 8  # one of a file's segments
     assert all(track["audio"].startswith("/api/libraries/own%20music/tracks/") for track in found["tracks"])
     assert {track["image"] for track in found["tracks"]} == {None}
     assert client.get("/api/libraries").json()[1] == {"name": "own music", "tracks": 10}
@@ -134,7 +134,7 @@ def test_form_without_files_may_be_urlencoded(client):
         ),
     ],
 )
-def test_questions_that_nobody_can_answer(client, fields, said):
+def test_invalid_queries(client, fields, said):
     response = client.recommend(**fields)
     assert response.status_code == 422
     assert list(response.json()) == ["error"]
@@ -162,7 +162,7 @@ def archive() -> bytes:
     ],
     ids=["empty", "svg", "html", "zip", "truncated", "bomb"],
 )
-def test_files_that_are_no_pictures(client, image, said):
+def test_files_that_are_not_pictures(client, image, said):
     response = client.recommend(image)
     assert response.status_code == 422
     error = response.json()["error"]
@@ -172,7 +172,7 @@ def test_files_that_are_no_pictures(client, image, said):
     assert "Error" not in error, "an exception's name is no plain word"
 
 
-def test_what_a_file_says_of_itself_is_not_believed(client):
+def test_claimed_name_and_type_of_a_file_are_ignored(client):
     out = io.BytesIO()
     Image.new("RGB", (30, 30), "red").save(out, "PNG")
     files = {"image": ("../../x.svg", out.getvalue(), "text/html")}
@@ -185,7 +185,7 @@ def test_words_of_all_kinds_are_answered(client):
         assert len(client.answer(tags=tags, k=1)["tracks"]) == 1
 
 
-def test_forms_that_are_none(client):
+def test_invalid_forms(client):
     url = f"{client.origin}/api/recommend"
     for body, kind in [
         (b"{}", "application/json"),
@@ -232,7 +232,7 @@ def test_few_pictures_are_decoded_at_once(client, monkeypatch):
     assert most == site_module.AT_ONCE
 
 
-def test_index_that_is_being_made_holds_nobody_up_who_asks_for_another(client, site_recommender, monkeypatch):
+def test_building_an_index_does_not_block_other_searches(client, site_recommender, monkeypatch):
     made, asked = threading.Event(), threading.Semaphore(0)
 
     def slow(model):
@@ -258,7 +258,7 @@ def test_index_that_is_being_made_holds_nobody_up_who_asks_for_another(client, s
     assert not asked.acquire(blocking=False), "the index was made more than once"
 
 
-def test_failure_that_nobody_foresaw(client, monkeypatch, caplog):
+def test_unexpected_failure(client, monkeypatch, caplog):
     def fail(*_):
         raise RuntimeError(f"secret {client.root}")
 
@@ -271,7 +271,7 @@ def test_failure_that_nobody_foresaw(client, monkeypatch, caplog):
     assert "content-security-policy" in response.headers
 
 
-def test_addresses_that_are_none(client):
+def test_unknown_addresses(client):
     for path in ("/nothing", "/api", "/api/nothing", "/redoc", "/static/../app.py", "/static/%2e%2e/app.py"):
         response = client.get(path)
         assert (response.status_code, list(response.json())) == (404, ["error"]), path
@@ -307,7 +307,7 @@ def test_openapi_describes_every_field_and_failure(client):
     assert VARIANTS.keys() == {model["name"] for model in client.get("/api/models").json()}
 
 
-def test_docs_load_nothing_from_elsewhere_and_are_as_guarded_as_the_page(client):
+def test_docs_load_nothing_from_elsewhere_and_are_guarded_like_the_page(client):
     docs = client.get("/docs")
     assert docs.headers["Content-Security-Policy"] == client.get("/").headers["Content-Security-Policy"]
     loaded = re.findall(r'(?:src|href)="([^"]+)"', docs.text)

@@ -1,4 +1,4 @@
-"""The command: where it listens and to whom it answers, what it says, and how it ends."""
+"""The command: where it listens, whom it answers, what it prints, and how it ends."""
 
 import os
 import shutil
@@ -46,7 +46,7 @@ def test_port_that_is_taken():
         ("127.0.0.1", -1, "--port: found -1"),
     ],
 )
-def test_addresses_that_cannot_be(host, port, said, monkeypatch):
+def test_invalid_addresses(host, port, said, monkeypatch):
     real = socket.getaddrinfo
 
     def without_look_up(name, *arguments, **options):
@@ -64,11 +64,11 @@ def without_password(monkeypatch):
 
 
 def listening(address: str, *more: int) -> SimpleNamespace:
-    """Return what looks like a socket that listens there."""
+    """Return a stand-in for a socket that listens there."""
     return SimpleNamespace(getsockname=lambda: (address, 8000, *more))
 
 
-def test_loopback_answers_to_its_names_alone_and_without_a_password():
+def test_loopback_answers_only_to_its_names_and_without_a_password():
     with listen("127.0.0.1", 0) as server:
         access, made_up = access_of(server, "127.0.0.1", False, "")
         assert (access, made_up) == (Access(), "")
@@ -77,7 +77,7 @@ def test_loopback_answers_to_its_names_alone_and_without_a_password():
         assert greeting(server, "127.0.0.1", access, "") == f"Soundtracks: http://127.0.0.1:{port} (Ctrl-C stops it)"
 
 
-def test_password_on_loopback_where_it_is_asked_for():
+def test_password_on_loopback_on_request():
     access, made_up = access_of(listening("127.0.0.1"), "localhost", True, "")
     assert access.keys.is_password(made_up.encode())
     assert (access.names, access.any_address) == ({"localhost", "127.0.0.1", "::1"}, False)
@@ -106,7 +106,7 @@ def test_beyond_loopback_there_is_always_a_password(address, host, shown):
         assert word in second
 
 
-def test_at_all_addresses_one_is_told_that_leads_there():
+def test_listening_everywhere_shows_a_reachable_address():
     with listen("0.0.0.0", 0) as server:
         access, made_up = access_of(server, "0.0.0.0", False, "")
         where = urlsplit(greeting(server, "0.0.0.0", access, made_up).split()[1])
@@ -116,7 +116,7 @@ def test_at_all_addresses_one_is_told_that_leads_there():
             pass
 
 
-def test_password_of_the_environment_is_taken_everywhere_and_not_shown(monkeypatch):
+def test_password_from_the_environment_is_used_everywhere_and_not_shown(monkeypatch):
     monkeypatch.setenv(PASSWORD, "pässword & more")
     for place in ("127.0.0.1", "192.0.2.7"):
         access, made_up = access_of(listening(place), place, False, "")
@@ -150,7 +150,7 @@ def test_address_of_a_proxy_is_told_in_its_place_and_needs_a_password(address, o
     "address",
     ["music.example", "ftp://music.example", "https://", "https://a:x", "https://a/b", "https://u:p@a", "https://[a"],
 )
-def test_addresses_of_proxies_that_are_none(address):
+def test_invalid_addresses_of_proxies(address):
     with pytest.raises(ParamsError, match=r"--address: found .* https://music\.example:8443"):
         access_of(listening("127.0.0.1"), "127.0.0.1", False, address)
 
@@ -171,7 +171,7 @@ def test_warming_up_asks_once_and_never_fails(site_recommender, caplog):
     assert "loading the networks failed" in caplog.text
 
 
-def test_starts_says_one_line_and_ends_cleanly_while_networks_load(site_root):
+def test_starts_prints_one_line_and_ends_cleanly_while_networks_load(site_root):
     shutil.copy(ROOT / "params.yaml", site_root)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", SERVE, "serve", "--port", "0"]
@@ -183,7 +183,7 @@ def test_starts_says_one_line_and_ends_cleanly_while_networks_load(site_root):
         assert line == f"Soundtracks: {address} (Ctrl-C stops it)\n"
         assert requests.get(address, timeout=30).status_code == 200
         began = time.monotonic()
-        server.send_signal(signal.SIGTERM)  # which ends it as Ctrl-C does
+        server.send_signal(signal.SIGTERM)  # which ends it like Ctrl-C
         said, failed = server.communicate(timeout=30)
     assert (server.returncode, said, failed) == (0, "", "")
     assert time.monotonic() - began < 5

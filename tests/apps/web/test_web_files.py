@@ -1,4 +1,4 @@
-"""Files: whole and in parts, those of a library and no others; lists of tracks as files."""
+"""Files: whole and in ranges, only those of a library; lists of tracks as files."""
 
 import csv
 import io
@@ -32,7 +32,7 @@ def test_the_tracks_own_file(client):
     assert client.get(OWN.format(1)).content == (client.root.parent / "music/album/long.mp3").read_bytes()
 
 
-def test_parts_of_a_file(client):
+def test_ranges_of_a_file(client):
     whole = client.get(AUDIO.format(0)).content
     size = len(whole)
     for asked, status, content in [
@@ -40,7 +40,7 @@ def test_parts_of_a_file(client):
         ("bytes=100-", 206, whole[100:]),
         ("bytes=-5", 206, whole[-5:]),
         ("bytes=0-99999999", 206, whole),
-        ("lines=1-2", 200, whole),  # as HTTP has it: a unit that is not known is no range
+        ("lines=1-2", 200, whole),  # in HTTP an unknown unit is not a range
     ]:
         response = client.get(AUDIO.format(0), headers={"Range": asked})
         assert response.status_code == status, asked
@@ -53,7 +53,7 @@ def test_parts_of_a_file(client):
     ("asked", "status"),
     [("bytes=abc", 400), ("bytes=9-2", 400), ("bytes=", 400), ("bytes", 400), ("bytes=9999999-", 416)],
 )
-def test_parts_that_cannot_be_are_refused_as_all_failures_are(client, method, asked, status):
+def test_invalid_ranges_are_refused(client, method, asked, status):
     url = client.origin + AUDIO.format(0)
     response = requests.request(method, url, headers={"Range": asked}, timeout=10)
     assert (response.status_code, response.headers["content-type"]) == (status, "application/json")
@@ -66,14 +66,14 @@ def test_parts_that_cannot_be_are_refused_as_all_failures_are(client, method, as
 @pytest.mark.parametrize(
     "row", ["-1", "16", str(10**12), str(10**40), "../0", "..%2f..%2fparams.yaml", "0.5", "%00", ""]
 )
-def test_rows_that_no_library_has(client, row):
+def test_unknown_rows(client, row):
     response = client.get(AUDIO.format(row))
     assert response.status_code == 404
     assert list(response.json()) == ["error"]
 
 
 @pytest.mark.parametrize("name", ["nothing", "..", "../films", "..%2ffilms", "films%00", "%2e%2e"])
-def test_libraries_that_are_none(client, name):
+def test_unknown_libraries(client, name):
     assert client.get(f"/api/libraries/{name}/tracks/0/audio").status_code == 404
 
 
@@ -104,7 +104,7 @@ def test_outline_of_a_file(client):
 
 
 @pytest.mark.parametrize(("path", "row"), [(OWN_TRACK, 10), (OWN_TRACK, -1), (FILM_TRACK, "x")])
-def test_outlines_of_no_track(client, path, row):
+def test_outlines_of_unknown_tracks(client, path, row):
     response = client.get(path.format(row))
     assert (response.status_code, list(response.json())) == (404, ["error"])
 
@@ -151,7 +151,7 @@ def test_path_that_would_break_a_line_is_an_address():
     assert file_entry(Path("/music/ä b.mp3")) == "/music/ä b.mp3"
 
 
-def test_playlist_for_others_names_where_the_server_listens_whatever_it_is_called(site_recommender, params, site_root):
+def test_shared_playlist_uses_the_address_of_the_server(site_recommender, params, site_root):
     app = create_app(site_recommender, params.recommend, site_root, Access(any_address=True))
     with serving(app) as origin:
         others = Client(origin, site_root)
@@ -174,7 +174,7 @@ def test_list_for_programs(client):
     ]
 
 
-def test_lists_that_cannot_be(client):
+def test_invalid_lists(client):
     for options, status in [
         ({"row": [99]}, 404),
         ({"row": [-1]}, 404),

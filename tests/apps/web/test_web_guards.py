@@ -1,4 +1,4 @@
-"""What stands before the application: headers, names of the server, whose pages may send, the length of a request; and
+"""The guards around the application: headers, names of the server, origins of forms, the length of a request; and
 paths in messages."""
 
 import http.client
@@ -54,7 +54,7 @@ def status_of(origin: str, host: str | None) -> int:
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1", "127.0.0.1:8000", "[::1]", "[::1]:99"])
-def test_own_names_are_let_in(client, host):
+def test_own_names_are_allowed(client, host):
     assert status_of(client.origin, host) == 200
 
 
@@ -91,11 +91,11 @@ def test_other_names_are_refused(client, host):
         ("", False),
     ],
 )
-def test_beyond_loopback_names_and_addresses_are_let_in(host, is_name):
+def test_beyond_loopback_names_and_addresses_are_allowed(host, is_name):
     assert Access(frozenset({"music.example"}), any_address=True).is_name(host) == is_name
 
 
-def test_refused_name_is_told_with_those_that_are_allowed(site_recommender, params, site_root):
+def test_refusal_lists_the_allowed_names(site_recommender, params, site_root):
     access = Access(frozenset({"music.example"}), any_address=True)
     with serving(create_app(site_recommender, params.recommend, site_root, access)) as origin:
         assert status_of(origin, "music.example") == 200
@@ -152,7 +152,7 @@ def test_forms_of_other_sites_are_refused(client, headers):
     assert requests.get(f"{client.origin}/api/models", headers=headers, timeout=10).status_code == 200
 
 
-def test_refused_form_is_read_so_that_the_browser_comes_to_hear_why(client):
+def test_refused_form_is_read_so_that_the_browser_gets_the_reason(client):
     answer = requests.post(
         f"{client.origin}/api/recommend", data=b"x" * 15_000_000, headers={"Origin": "null"}, timeout=30
     )
@@ -179,7 +179,7 @@ def test_address_of_a_server(host, url):
     assert url_of(host, 80) == url
 
 
-def test_body_that_says_how_long_it_is(client, params):
+def test_body_with_a_length(client, params):
     most = params.recommend.max_image_bytes
     response = requests.post(f"{client.origin}/api/recommend", data=b"x" * (most + 700_000), timeout=30)
     assert response.status_code == 413
@@ -187,7 +187,7 @@ def test_body_that_says_how_long_it_is(client, params):
     assert "content-security-policy" in response.headers
 
 
-def test_body_that_does_not(client, params):
+def test_body_without_a_length(client, params):
     sent = 0
 
     def blocks():
@@ -198,7 +198,7 @@ def test_body_that_does_not(client, params):
 
     form = {"Content-Type": "multipart/form-data; boundary=x"}
     response = requests.post(f"{client.origin}/api/recommend", data=blocks(), headers=form, timeout=30)
-    assert response.status_code in (400, 413)  # the first block is no form: either may be said first
+    assert response.status_code in (400, 413)  # the first block is not a form: either error may come first
     start = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n'
     sent = 0
     response = requests.post(

@@ -1,4 +1,4 @@
-"""Own music indexed through the API: what can be asked of whom, what comes out, and what is searched afterwards."""
+"""Own music indexed through the API: who may start it, what it produces, and what is searched afterwards."""
 
 import csv
 import io
@@ -40,7 +40,7 @@ def test_from_a_folder_to_a_library_that_is_searched(world):
     assert {track["path"] for track in answer["tracks"]} == {*MUSIC, "again.mp3"}
 
 
-def test_what_it_holds(world):
+def test_library_contents(world):
     world.until_done()
     found = world.get("libraries/Music/files").json()
     assert (found["files"], found["tracks"], found["skipped"], found["films"]) == (5, 4, 1, 1)
@@ -116,7 +116,7 @@ def test_pages_of_others_begin_nothing(world):
     assert world.begin(headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
 
 
-def test_from_elsewhere_all_files_are_not_read_again_and_no_folder_is_shown(world, params, tmp_path):
+def test_from_elsewhere_there_is_no_rescan_and_no_folder_is_shown(world, params, tmp_path):
     app = create_app(
         world.background._recommender, params.recommend, tmp_path, Access(any_address=True), background=world.background
     )

@@ -1,4 +1,4 @@
-"""The password: what is answered without it, what opens the server, and what comes of guessing."""
+"""The password: what is answered without it, how to log in, and what happens to guesses."""
 
 from collections.abc import Iterator
 
@@ -28,10 +28,10 @@ def app(site_recommender, params, site_root):
 
 @pytest.fixture
 def origin(app, monkeypatch) -> Iterator[str]:
-    """The address of a server with a password, to which nobody has given a wrong one yet."""
+    """The address of a server with a password, with no failed attempts yet."""
     attempts = Attempts()
     monkeypatch.setattr(password_module, "Attempts", lambda: attempts)
-    app.middleware_stack = None  # is made anew
+    app.middleware_stack = None  # is rebuilt
     with serving(app) as origin:
         yield origin
 
@@ -48,14 +48,14 @@ def test_nothing_is_answered_without_it(origin):
     assert requests.post(f"{origin}/api/recommend", files=picture, timeout=30).status_code == 401
 
 
-def test_browser_that_wants_a_page_gets_the_form(origin):
+def test_browser_requesting_a_page_gets_the_form(origin):
     for path in PAGES:
         answer = requests.get(origin + path, headers=HTML, timeout=10)
         assert answer.status_code == 401
         assert 'type="password"' in answer.text
         assert 'role="alert"' not in answer.text
         assert "set-cookie" not in answer.headers
-    for path in ("/static/page.css", "/static/icon.svg", LOGIN):  # what it is made of
+    for path in ("/static/page.css", "/static/icon.svg", LOGIN):  # its own files
         assert requests.get(origin + path, timeout=10).status_code == 200
 
 
@@ -67,12 +67,12 @@ def test_programs_send_it_with_each_request(origin, path):
 
 
 @pytest.mark.parametrize("value", ["", "Bearer", "Bearer ", "Basic YTpi", PASSWORD.encode(), b"Bearer \xff\xfe"])
-def test_headers_that_are_none(origin, value):
+def test_invalid_headers(origin, value):
     assert requests.get(f"{origin}/api/models", headers={"Authorization": value}, timeout=10).status_code == 401
 
 
 def entered(origin: str, way: str, password: str = PASSWORD) -> tuple[requests.Session, requests.Response]:
-    """Return what a browser would be after giving the password in a way, and the answer to that."""
+    """Return a session after giving the password by form or address, and the answer to that."""
     session = requests.Session()
     if way == "form":
         return session, session.post(origin + LOGIN, data={"password": password}, timeout=10)
@@ -96,7 +96,7 @@ def test_browser_gives_it_once(origin, way):
 
 
 @pytest.mark.parametrize("way", ["form", "address"])
-def test_wrong_password_opens_nothing_and_is_told(origin, way):
+def test_wrong_password_is_refused_with_a_message(origin, way):
     session, answer = entered(origin, way, "a guess")
     assert answer.status_code == 401
     assert "set-cookie" not in answer.headers
@@ -106,7 +106,7 @@ def test_wrong_password_opens_nothing_and_is_told(origin, way):
 
 
 @pytest.mark.parametrize("body", [b"", b"password=", b"%ff=&&&==", b"password=" + b"x" * 1_000_000, "päss".encode()])
-def test_forms_that_are_none(origin, body):
+def test_invalid_forms(origin, body):
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     assert requests.post(origin + LOGIN, data=body, headers=form, timeout=10).status_code == 401
 
@@ -120,7 +120,7 @@ def test_other_sites_are_refused_even_with_the_cookie(origin):
         assert answer.status_code == 403, "another site may not let people in"
 
 
-def test_session_of_another_start_is_none(origin):
+def test_session_ends_when_the_server_restarts(origin):
     session, _ = entered(origin, "form")
     (cookie,) = session.cookies
     for value in (Keys(PASSWORD).session, cookie.value[:-1], "", "\xff"):
@@ -152,7 +152,7 @@ def test_examples_of_the_docs_send_it(origin):
         assert text.count('curl -H "Authorization: Bearer $SOUNDTRACK_PASSWORD" http://127.0.0.1:8000/api/models') == 1
 
 
-def test_who_guesses_has_to_wait(origin, monkeypatch):
+def test_guessing_has_to_wait(origin, monkeypatch):
     now = 1000.0
     monkeypatch.setattr(password_module, "monotonic", lambda: now)
     session, _ = entered(origin, "form")
@@ -186,7 +186,7 @@ def test_others_need_not_wait_and_are_forgotten(monkeypatch):
     assert len(attempts._wrong) <= SECONDS + 1
 
 
-def test_cookie_goes_by_https_alone_behind_a_proxy_with_tls(site_recommender, params, site_root):
+def test_cookie_is_sent_only_over_https_behind_a_tls_proxy(site_recommender, params, site_root):
     access = Access(address="https://music.example", keys=Keys(PASSWORD))
     with serving(create_app(site_recommender, params.recommend, site_root, access)) as origin:
         assert "secure" in entered(origin, "form")[1].headers["set-cookie"].lower()

@@ -1,4 +1,4 @@
-"""Filters, steering, sounds and reasons by the API: what reaches the engine, and what is refused."""
+"""Filters, steering, sounds and reasons through the API: what reaches the engine, and what is refused."""
 
 from dataclasses import replace
 
@@ -36,7 +36,7 @@ def test_what_a_library_can_be_filtered_by(client):
     assert (unknown.status_code, "allowed are films, own music" in unknown.json()["error"]) == (404, True)
 
 
-def test_filters_reach_the_engine_and_tell_what_they_leave(client, site_recommender):
+def test_filters_reach_the_engine_and_report_what_is_left(client, site_recommender):
     texts = {"length": "0:10-0:20", "tempo": "..90", "loudness": "-20..", "key": "A", "vocals": "instrumental"}
     answer = client.answer(**OWN, **texts)
     request = Request(WORDS, 20, "own music", "Words", filters=parse_filters(texts))
@@ -62,7 +62,7 @@ def test_filters_reach_the_engine_and_tell_what_they_leave(client, site_recommen
         ({"less": "99"}, "less: found row 99, the library has rows 0 to 9"),
     ],
 )
-def test_what_cannot_be_filtered_or_steered_by(client, fields, said):
+def test_invalid_filters_and_weights(client, fields, said):
     response = client.recommend(**OWN, **fields)
     assert response.status_code == 422
     assert said in response.json()["error"]
@@ -81,7 +81,7 @@ def test_weights_and_less_reach_the_engine(client, site_recommender):
     assert not {3, 6} & {*rows(answer)}
 
 
-def test_reasons_come_with_why_alone(client):
+def test_reasons_come_only_with_why(client):
     query = {"tags": "war dog", "plot": "a dog runs . war begins . home .", "variant": "Pair", "k": 16}
     told = client.answer(**query, why="true")["tracks"]
     assert all(answer["part"] in ("tags", "plot") and answer["drop"] > 0 for of in told for answer in of["answers"])
@@ -89,7 +89,7 @@ def test_reasons_come_with_why_alone(client):
     assert {track["answers"] is None for track in client.answer(**query)["tracks"]} == {True}
 
 
-def test_a_sound_is_embedded_and_found_more_of(site_recommender, params, site_root):
+def test_similar_tracks_to_an_uploaded_sound(site_recommender, params, site_root):
     index = site_recommender.opened("films", site_recommender.models["Words"]).index
     heard = []
 

@@ -1,4 +1,4 @@
-"""A shortlist on the server: where its tracks are now, and the list with its notes as a file."""
+"""A shortlist on the server: the current rows of its tracks, and the list with its notes as a file."""
 
 import csv
 import io
@@ -80,19 +80,19 @@ def test_list_for_programs(client):
         {"tracks": [SEGMENT]},
     ],
 )
-def test_lists_that_cannot_be(client, data):
+def test_invalid_lists(client, data):
     response = post(client, "/api/export", **data)
     assert (response.status_code, list(response.json())) == (422, ["error"])
     assert len(response.json()["error"]) < 500
 
 
-def test_lists_that_are_no_json(client):
+def test_lists_that_are_not_json(client):
     for path in ("/api/export", "/api/tracks"):
         response = requests.post(client.origin + path, data='{"tracks": [', timeout=30)
         assert (response.status_code, list(response.json())) == (422, ["error"])
 
 
-def test_an_index_that_is_gone_has_no_outlines(client):
+def test_a_missing_index_has_no_outlines(client):
     path = client.root.parent / OWN_INDEX
     kept = path.rename(path.with_suffix(".kept"))
     try:

@@ -1,4 +1,4 @@
-"""The page and the API over a joint encoder: one model, one's own music, no data set."""
+"""The page and the API over a joint encoder: one model, own music, no data set."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.apps.web.small_site import Client, serving
 pytestmark = pytest.mark.slow
 
 
-def test_the_api_answers_for_ones_own_music_alone(tiny, params, tmp_path):
+def test_the_api_answers_for_own_music_alone(tiny, params, tmp_path):
     settings = small(params)
     recommender = open_recommender(tmp_path, settings, str(tiny("joint_gemma")))
     (name,) = add_libraries(recommender, tmp_path, settings, [fill(tmp_path / "Music", LIBRARY)])
