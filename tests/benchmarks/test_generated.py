@@ -1,4 +1,4 @@
-"""Generated films: their tables open as any others, and the exact posterior is what the docstring derives."""
+"""Generated films: their tables open like any others, and the exact posterior is the one derived in the docstring."""
 
 from dataclasses import replace
 
@@ -50,7 +50,7 @@ def test_store_opens_the_tables(world: World, store: FeatureStore):
     assert store.batch(store.read_inputs(films[0].fixed_rows), generated.CPU)["plot"].shape[1] == 40
 
 
-def test_smaller_splits_are_the_first_films_of_greater_ones(world: World, params: Params):
+def test_smaller_sets_are_the_first_films_of_larger_ones(world: World, params: Params):
     small, great = (generated.of_size(world, films, params) for films in (12, 30))
     fids = {split: list(dict.fromkeys(row["fid"] for row in world.rows[split])) for split in world.rows}
 
@@ -64,7 +64,7 @@ def test_smaller_splits_are_the_first_films_of_greater_ones(world: World, params
 
 
 def test_posterior_is_calibrated(world: World):
-    """Of factors with mean μ and precision Λ, √Λ (z − μ) is standard normal, whatever was told."""
+    """For factors with mean μ and precision Λ, √Λ (z − μ) is standard normal, whatever the inputs."""
     for inputs in (["image"], ["tags"], ["tags", "plot", "image"]):
         opened = open_store(world.root / "data/features", inputs)
         films = films_of([row for rows in world.rows.values() for row in rows], opened)
@@ -84,12 +84,12 @@ def test_tracks_stray_from_their_films_as_said(world: World, store: FeatureStore
 
 
 def log_density(values: np.ndarray, covariance: np.ndarray) -> float:
-    """Return that of a normal law with mean 0, less a constant a value."""
+    """Return that of a normal distribution with mean 0, up to a constant per value."""
     return -0.5 * float(np.linalg.slogdet(covariance)[1] + values @ np.linalg.solve(covariance, values))
 
 
 def test_products_are_log_likelihood_ratios_of_all_values(world: World):
-    """Against the joint normal law of a poster's and a track's vectors as they are, nothing reduced."""
+    """Against the joint normal distribution of a poster's and a track's full vectors."""
     store = open_store(world.root / "data/features", ["image"])
     films = films_of(world.rows["eval"], store)[:3]
     queries, tracks = generated.as_products(

@@ -1,4 +1,4 @@
-"""The first of the damaged files of `benchmarks.headers`: each ends as a row in download, segment and index."""
+"""The first damaged files of `benchmarks.headers`: each becomes a row in download, segment and index."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_the_files_are_the_same_each_time(wholes):
     assert np.mean([data != whole for data, whole in zip(one.values(), wholes.values(), strict=False)]) > 0.8
 
 
-def test_a_file_without_a_row_is_told(wholes, tmp_path, monkeypatch):
+def test_a_file_without_a_row_is_reported(wholes, tmp_path, monkeypatch):
     monkeypatch.setattr("benchmarks.headers._checked", lambda path, cutting: 1 / 0)
     _, wrong = run(tmp_path, mutated(wholes, 1, seed=0))
     assert wrong == ["download: 00000.webm: ZeroDivisionError: division by zero"]

@@ -1,4 +1,4 @@
-"""What the stages before `compare` leave, made up: films, tracks that sound, rankings of known strength."""
+"""Synthetic outputs of the stages before `compare`: films, audible tracks, rankings of known quality."""
 
 import io
 import zlib
@@ -60,7 +60,7 @@ def make_dataset(root: Path, films: int, tracks: list[int], seconds: float) -> l
 
 
 def added_keys(columns: dict[str, np.ndarray], relevant: list[int], candidates: int, chance: dict) -> dict:
-    """Return made-up figures of the other direction, of hubs and of slices, the last as averages of `columns`."""
+    """Return synthetic figures of the other direction, of hubs and of slices, the last as averages of `columns`."""
 
     def of(films: list[int]) -> dict:
         chosen = {name: values[films] for name, values in columns.items()}
@@ -70,7 +70,7 @@ def added_keys(columns: dict[str, np.ndarray], relevant: list[int], candidates: 
 
     everyone = list(range(len(relevant)))
     hits = {name: value for name, value in averages(columns).items() if not name.startswith(("recall", "map"))}
-    hits |= {"hit_rate_at_10": 1.0}  # all variants equal
+    hits |= {"hit_rate_at_10": 1.0}  # the same for all variants
     return {
         "music_to_film": {
             "queries": candidates,
@@ -91,7 +91,7 @@ def added_keys(columns: dict[str, np.ndarray], relevant: list[int], candidates: 
 
 
 def make_variant(root: Path, variant: str, rows: list[dict], strength: float) -> None:
-    """Write what training and evaluation leave of `variant`, which lifts a film's own tracks by `strength`."""
+    """Write the outputs of training and evaluation for `variant`, which raises a film's own tracks by `strength`."""
     generator = np.random.default_rng(zlib.crc32(variant.encode()))
     owners = np.array([row["fid"] for row in rows])
     rankings = []

@@ -44,7 +44,7 @@ def test_films_are_chosen_from_best_to_worst_served(inputs):
     assert len(choose_films(results, 100)) == len(served)
 
 
-def test_candidates_of_other_sides_are_known_where_the_pool_is_all(inputs):
+def test_candidates_of_other_sets_are_known_if_the_pool_is_all(inputs):
     results = read_results(inputs.root, inputs.variants, "mrr")
     asking = results[0].rankings["fid"].iloc[0]
     results = [replace(result, rankings=result.rankings.head(1)) for result in results]
@@ -73,7 +73,7 @@ def test_music_of_another_films_recording_is_marked_as_own(inputs):
 
 def test_the_excerpt_is_the_middle(tmp_path):
     time = np.arange(6 * SAMPLE_RATE) / SAMPLE_RATE
-    loud = (np.abs(time - 3.0) < 0.5) * np.sin(2 * np.pi * 440 * time) * 10_000  # sounds from 2.5 to 3.5 s
+    loud = (np.abs(time - 3.0) < 0.5) * np.sin(2 * np.pi * 440 * time) * 10_000  # audible from 2.5 to 3.5 s
     write_mp3(tmp_path / "0.mp3", loud.astype(np.int16), SAMPLE_RATE, 32000)
     for seconds, share in ((1.0, 1.0), (2.0, 0.5), (60.0, 1 / 6)):
         (tmp_path / "excerpt.mp3").write_bytes(
@@ -112,7 +112,7 @@ def test_words_for_the_pool(inputs):
     assert (counted(1, "film"), counted(0, "film")) == ("1 film", "0 films")
 
 
-def test_the_other_direction_has_hit_rates_for_recall():
+def test_the_other_direction_shows_hit_rate_for_recall():
     there = {"hit_rate_at_10": 0.1, "mrr": 0.2, "ndcg": 0.3, "median_rank": 4.0}
     assert reverse_columns("recall_at_10", there) == ["hit_rate_at_10", "mrr", "median_rank"]
     assert reverse_columns("map", there) == ["mrr", "median_rank"]

@@ -28,7 +28,7 @@ def rows_of(results, name):
     return list(csv.DictReader(plot_tables(results, "mrr")[name].splitlines()))
 
 
-def test_variants_are_sorted_with_intervals_chance_and_what_is_behind_them(inputs, results):
+def test_variants_are_sorted_with_intervals_chance_and_inputs(inputs, results):
     rows = rows_of(results, "variants")
     assert [row["variant"] for row in rows] == ["All", "Plo", "Im"]
     for row in rows:

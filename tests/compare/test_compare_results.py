@@ -13,7 +13,7 @@ from pipeline.evaluate.rankings import read_rankings, write_rankings
 
 @pytest.fixture
 def root(inputs, tmp_path):
-    """A copy of the results that a test may spoil."""
+    """A copy of the results that a test may damage."""
     for folder in ("metrics", "models"):
         shutil.copytree(inputs.root / folder, tmp_path / folder)
     return tmp_path
@@ -44,7 +44,7 @@ def test_missing_files_are_all_named_with_the_commands(root, inputs):
 
 
 @pytest.mark.parametrize("metric", ["recall", "median_rank", "queries", "best_rank"])
-def test_a_metric_that_is_not_measured_film_by_film_is_refused_with_the_allowed_ones(inputs, metric):
+def test_a_metric_not_measured_per_film_is_refused(inputs, metric):
     with pytest.raises(ParamsError, match=rf"compare\.metric: found '{metric}', allowed are hit_rate_at_1, .*mrr, map"):
         read_results(inputs.root, inputs.variants, metric)
 

@@ -11,7 +11,7 @@ from pipeline.compare.significance import (
 
 
 def test_holm_equals_an_example_by_hand():
-    # sorted 0.005·4, 0.01·3, 0.03·2, 0.04·1 → 0.02, 0.03, 0.06, 0.04, which must not fall below 0.06
+    # sorted 0.005·4, 0.01·3, 0.03·2, 0.04·1 → 0.02, 0.03, 0.06, 0.04; the last is raised to 0.06
     assert holm(np.array([0.01, 0.04, 0.03, 0.005])) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm(np.array([0.6, 0.9])) == pytest.approx([1.0, 1.0])
 
@@ -36,14 +36,14 @@ def test_noise_is_called_real_in_at_most_five_of_a_hundred_families():
         values = {name: generator.random(25) for name in "abcd"}
         false_claims += any(pair.real for pair in compare_pairs(values, 1, 400, seed))
     assert false_claims <= 20  # 10 expected at most; P(more than 20) < 0.001
-    # The test is not merely silent: single p-values of noise are uniform.
+    # The test does not just stay silent: individual p-values of noise are uniform.
     p = randomisation_test(generator.normal(size=(25, 500)), 400, generator)
     assert (p <= 0.05).mean() == pytest.approx(0.05, abs=0.03)
 
 
 def test_a_planted_difference_is_found_with_its_sign_and_only_there():
     generator = np.random.default_rng(2)
-    hard = generator.random(60)  # films differ much more than variants do: only pairing finds it
+    hard = generator.random(60)  # films differ much more than variants: only pairing finds it
     values = {"a": hard, "b": hard + generator.normal(0.0, 0.1, 60), "c": hard + generator.normal(0.1, 0.1, 60)}
     pairs = {(pair.first, pair.second): pair for pair in compare_pairs(values, 500, 2000, seed=0)}
     assert [pair for pair, found in pairs.items() if found.real] == [("a", "c"), ("b", "c")]

@@ -38,7 +38,7 @@ def test_a_slice_of_one_film_has_no_interval_and_few_films_are_small(results):
     assert data["decade"]["1930s"]["films"] == 7
 
 
-def test_figure_leaves_small_slices_out_and_shows_names_as_they_are(results):
+def test_figure_omits_small_slices_and_shows_names_unchanged(results):
     svg = re.sub(r"<!--.*?-->", "", draw_figures(results, "mrr")["slices"])
     assert "1930s (7)" in svg and "1940s" not in svg
     assert "nothing (12)" not in svg, "the only slice of its kind"

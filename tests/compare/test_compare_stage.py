@@ -36,7 +36,7 @@ def run(inputs, **compare):
 
 
 class Page(HTMLParser):
-    """The tags of a page with their attributes, and its text."""
+    """The tags of a page with their attributes, and its text content."""
 
     def __init__(self, html):
         super().__init__()
@@ -120,7 +120,7 @@ def test_csv_has_the_other_direction_and_hubs_too(inputs, outputs):
         assert row["pool"] == "eval"
 
 
-def test_a_baseline_that_some_variants_have_stands_beside_those(inputs, outputs, tmp_path, capsys):
+def test_a_baseline_is_shown_next_to_the_variants_that_have_it(inputs, outputs, tmp_path, capsys):
     shutil.copytree(inputs.root, tmp_path, dirs_exist_ok=True)
     path = tmp_path / "metrics/evaluate/Plo.json"
     metrics = json.loads(path.read_text())
@@ -136,7 +136,7 @@ def test_a_baseline_that_some_variants_have_stands_beside_those(inputs, outputs,
     assert capsys.readouterr().out.count("zero_shot") == 1
 
 
-def test_a_model_that_answers_subsets_stands_below_the_variants_of_the_same_inputs(inputs, outputs, tmp_path, capsys):
+def test_a_model_that_answers_subsets_is_below_variants_of_the_same_inputs(inputs, outputs, tmp_path, capsys):
     shutil.copytree(inputs.root, tmp_path, dirs_exist_ok=True)
     path = tmp_path / "metrics/evaluate/All.json"
     metrics = json.loads(path.read_text())
@@ -161,7 +161,7 @@ def test_a_model_that_answers_subsets_stands_below_the_variants_of_the_same_inpu
     assert capsys.readouterr().out.count("same inputs only") == 1
 
 
-def test_more_films_that_a_variant_reads_and_music_that_films_share_are_told(inputs, outputs, tmp_path, capsys):
+def test_extra_readable_films_and_shared_music_are_reported(inputs, outputs, tmp_path, capsys):
     shutil.copytree(inputs.root, tmp_path, dirs_exist_ok=True)
     path = tmp_path / "metrics/evaluate/Plo.json"
     metrics = json.loads(path.read_text())
@@ -208,8 +208,8 @@ def test_terminal_shows_all_variants_best_first_then_chance_within_100_columns(i
     assert f"{read['mrr']:.3f} {low:.3f}–{high:.3f}" in next(line for line in lines if line.split()[:1] == ["Plo"])
 
 
-def test_what_is_best_possible_is_shown_where_it_is_not_1(inputs, outputs, capsys):
-    """Films have 1, 2 or 3 tracks, so one place holds 11/18 of them on average."""
+def test_the_upper_limit_is_shown_if_it_is_not_1(inputs, outputs, capsys):
+    """Films have 1, 2 or 3 tracks, so the first rank holds 11/18 of them on average."""
     assert b"Best possible <span" not in outputs["report.html"]
     section = re.search(r'<section id="all">.*?</section>', outputs["report.html"].decode(), re.DOTALL)[0]
     cells = {
@@ -227,7 +227,7 @@ def test_what_is_best_possible_is_shown_where_it_is_not_1(inputs, outputs, capsy
 
 
 @pytest.mark.parametrize("unit", ["segment", "recording"])
-def test_figures_of_the_other_unit_stand_below_where_it_has_other_candidates(inputs, outputs, tmp_path, unit):
+def test_figures_of_the_other_unit_follow_if_its_candidates_differ(inputs, outputs, tmp_path, unit):
     assert "From a film to its recordings" not in outputs["report.html"].decode(), "each recording is a segment"
     shutil.copytree(inputs.root, tmp_path, dirs_exist_ok=True)
     other = {"segment": "recording", "recording": "segment"}[unit]
@@ -279,7 +279,7 @@ def test_report_says_what_is_real_and_marks_the_best(page):
     assert "no difference shown" in text
 
 
-def test_the_pools_size_stands_beside_every_figure_and_table(outputs):
+def test_the_pools_size_is_next_to_every_figure_and_table(outputs):
     sections = re.split(r'(?=<section id=")', outputs["report.html"].decode())[1:]
     label = "12 films, 24 tracks of the test set"
     for section in sections:
@@ -313,11 +313,11 @@ def test_report_dims_slices_of_few_films_and_has_their_intervals(inputs, outputs
     low, high = slices["decade"]["1930s"]["ci95"]["mrr"]
     assert low < high
     assert f'title="95 % interval {low:.3f}–{high:.3f}"' in section
-    assert section.count('title="95 % interval') == 4 * len(inputs.variants)  # the slice of one film has none
+    assert section.count('title="95 % interval') == 4 * len(inputs.variants)  # the slice of one film has no interval
 
 
-def test_the_heat_of_a_value_is_its_share_of_the_highest_of_large_slices(inputs):
-    main(inputs.root, {"Im": Variant(["image"])}, inputs.evaluate, inputs.compare)  # whose highest slice is a small one
+def test_heat_is_relative_to_the_highest_value_of_large_slices(inputs):
+    main(inputs.root, {"Im": Variant(["image"])}, inputs.evaluate, inputs.compare)  # its highest slice is a small one
     html = (inputs.root / "metrics/report.html").read_text()
     section = re.search(r'<section id="slices">.*?</section>', html, re.DOTALL)[0]
     large = re.sub(r'<tr class="few">.*?</tr>', "", section, flags=re.DOTALL)
@@ -327,7 +327,7 @@ def test_the_heat_of_a_value_is_its_share_of_the_highest_of_large_slices(inputs)
     assert all(int(heat) == pytest.approx(100 * float(value) / highest, abs=1.5) for heat, value in cells)
 
 
-def test_a_value_that_all_variants_have_is_not_called_the_best(outputs):
+def test_a_value_shared_by_all_variants_is_not_marked_best(outputs):
     section = re.search(r'<section id="all">.*?</section>', outputs["report.html"].decode(), re.DOTALL)[0]
     other = section[section.index("From a track to its film") :]
     rows = {name: re.search(rf">{name}</th>(.*?)</tr>", other, re.DOTALL)[1] for name in ("MRR", "Hit rate@10")}
@@ -393,7 +393,7 @@ def test_tracks_unknown_to_the_data_set_are_refused(inputs, tmp_path):
         main(tmp_path, {"Plo": Variant(["plot"])}, inputs.evaluate, inputs.compare)
 
 
-def test_a_file_that_is_missing_among_others_is_an_error_and_without_any_the_report_has_none(inputs, tmp_path):
+def test_a_single_missing_file_is_an_error_but_none_at_all_is_not(inputs, tmp_path):
     for folder in ("metrics", "models", "data"):
         shutil.copytree(inputs.root / folder, tmp_path / folder)
 

@@ -18,7 +18,7 @@ LENGTHS = {("AAA", 0): 22050, ("AAA", 1): 30001, ("AAB", 0): 500, ("AAC", 0): 22
 
 @pytest.fixture(autouse=True)
 def no_network(without_network: None) -> None:
-    """Let every connection and look-up of a name fail the test."""
+    """Fail the test on any connection or name look-up."""
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def features() -> Features:
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> list[dict[str, Any]]:
-    """Rows of data/dataset.parquet, whose files lie below `tmp_path`."""
+    """Rows of data/dataset.parquet, with their files below `tmp_path`."""
     rng = np.random.default_rng(0)
     plots = {"AAA": "A dog runs away.\nIt comes home.", "AAB": "Two thieves fall out.", "AAC": "War begins."}
     rows = []

@@ -13,7 +13,7 @@ CHORD_SECONDS = 0.75
 
 
 def clicks(tempo: float, seconds: float = 13.0, rate: int = RATE) -> np.ndarray:
-    """Return short clicks at `tempo` beats per minute, from the start on."""
+    """Return short clicks at `tempo` beats per minute, from the very start."""
     wave = np.zeros(round(seconds * rate))
     times = np.arange(round(0.03 * rate)) / rate
     click = np.exp(-times / 0.005) * np.sin(2 * np.pi * 1000 * times)
@@ -24,7 +24,7 @@ def clicks(tempo: float, seconds: float = 13.0, rate: int = RATE) -> np.ndarray:
 
 
 def chords(pitches: Sequence[Sequence[int]], each: float, rate: int = RATE) -> np.ndarray:
-    """Return chords of struck notes, of MIDI `pitches`, `each` seconds long."""
+    """Return chords of decaying notes with MIDI `pitches`, `each` seconds long."""
     times = np.arange(round(each * rate)) / rate
     notes = [sum(_note(440 * 2 ** ((pitch - 69) / 12), times) for pitch in chord) for chord in pitches]
     return scaled(np.concatenate(notes))
@@ -36,7 +36,7 @@ def cadence(tonic: int, mode: str, rate: int = RATE) -> np.ndarray:
 
 
 def scaled(wave: np.ndarray) -> np.ndarray:
-    """Return a wave as int16 with a peak of half the full scale."""
+    """Return a wave as int16 with its peak at half of full scale."""
     return np.round(wave / np.abs(wave).max() * 16384).astype(np.int16)
 
 

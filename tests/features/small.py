@@ -1,4 +1,4 @@
-"""Settings of features for small sounds, and how their table of frames is read whole."""
+"""Feature settings for short sounds, and a reader of their whole table of frames."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ WINDOWS = WindowFeatures(encoder="a folder", pooling="auto", window_seconds=0.5,
 
 
 def read_frames(path: Path) -> list[tuple[dict, np.ndarray]]:
-    """Return the key columns and the frames [frames, n_mels] of each row of a table, as Parquet has them."""
+    """Return the key columns and the frames [frames, n_mels] of each row of a table, as stored in Parquet."""
     rows = pq.read_table(path)
     found = []
     for key, vector in zip(rows.drop(["vector"]).to_pylist(), rows.to_pandas()["vector"], strict=True):

@@ -1,4 +1,4 @@
-"""The audio table as log-mel frames: rows, padding, what is computed again, and tracks that are not as stated."""
+"""The audio table as log-mel frames: rows, padding, recomputation, and tracks that differ from the data set."""
 
 import dataclasses
 from pathlib import Path
@@ -47,7 +47,7 @@ def test_one_copy_is_left(tmp_path, dataset, features, monkeypatch):
     assert kept.samefile(tmp_path / "audio.parquet")
 
 
-def test_a_row_group_holds_so_many_bytes_at_most_and_one_track_at_least(tmp_path, dataset, features, monkeypatch):
+def test_a_row_group_has_a_maximum_size_but_at_least_one_track(tmp_path, dataset, features, monkeypatch):
     write(tmp_path, dataset, features.audio)
     sizes = [frames.nbytes for _, frames in read_frames(tmp_path / "audio.parquet")]
     for most, expected in ((sizes[1] + sizes[2], [1, 2, 1]), (1, [1, 1, 1, 1]), (10**9, [4])):
@@ -114,7 +114,7 @@ def test_tracks_of_one_content_are_computed_once(tmp_path, dataset, features):
     assert np.array_equal(table.read(4), frames[0])
 
 
-def test_what_an_encoder_adds_to_a_track_is_cut(tmp_path, dataset, features):
+def test_padding_of_an_audio_codec_is_cut(tmp_path, dataset, features):
     stated = [row | {"seconds": row["seconds"] - 0.05 * (row["fid"] == "AAC")} for row in dataset]
     for name, rows in (("all", dataset), ("cut", stated)):
         write_frames(tmp_path, tmp_path / name / "audio.parquet", rows, features.audio, MACHINE)
@@ -123,7 +123,7 @@ def test_what_an_encoder_adds_to_a_track_is_cut(tmp_path, dataset, features):
 
 
 def spoil(path: Path, how: str) -> None:
-    """Damage a track of one second."""
+    """Damage a one-second track."""
     if how == "missing":
         path.unlink()
     elif how == "empty":
@@ -138,8 +138,8 @@ def spoil(path: Path, how: str) -> None:
 
 @pytest.mark.parametrize("listed", [False, True], ids=["replaced", "listed"])
 @pytest.mark.parametrize("how", ["missing", "empty", "other", "truncated", "longer"])
-def test_a_spoilt_track_names_the_file_and_the_stage(tmp_path, dataset, features, how, listed):
-    """Also where the data set lists the digest of the spoilt file."""
+def test_a_damaged_track_names_the_file_and_the_stage(tmp_path, dataset, features, how, listed):
+    """Also if the data set lists the digest of the damaged file."""
     path = tmp_path / dataset[3]["path"]
     spoil(path, how)
     if listed and how != "missing":
@@ -161,7 +161,7 @@ def test_a_track_that_was_replaced_does_not_get_into_the_cache(tmp_path, dataset
 
 
 @pytest.mark.slow
-def test_an_error_in_another_process_comes_through(tmp_path, dataset, features, monkeypatch):
+def test_an_error_in_another_process_is_raised(tmp_path, dataset, features, monkeypatch):
     monkeypatch.setattr(audio_frames, "GROUP_ROWS", 2)
     spoil(tmp_path / dataset[3]["path"], "truncated")
     with pytest.raises(MissingFileError, match=r"A/A/C/0\.mp3 .*dvc repro segment"):

@@ -1,4 +1,4 @@
-"""The audio table as it is read: stretches of tracks, out of the cache or of a table that came without one."""
+"""Reading the audio table: stretches of tracks, from the cache or from a table without one."""
 
 import dataclasses
 import shutil
@@ -20,7 +20,7 @@ from tests.small_machine import MACHINE
 
 
 def values_of(table: AudioTable, track: int, start: int, length: int) -> np.ndarray:
-    """Return steps of a track as float32; of vectors they are what they are."""
+    """Return steps of a track as float32; vectors are returned unchanged."""
     steps = np.empty((length, table.width), table.dtype)
     table.read_into(steps, track, start)
     return table.values(torch.from_numpy(steps)).numpy()
@@ -32,7 +32,7 @@ def test_any_stretch_of_any_track_can_be_read(tmp_path, dataset, features, monke
     monkeypatch.setattr(audio_frames, "GROUP_ROWS", 3)
     params = dataclasses.replace(features.audio, dtype=dtype)
     write_frames(tmp_path, tmp_path / "audio.parquet", dataset, params, MACHINE)
-    if not cached:  # as `dvc pull` leaves it
+    if not cached:  # as after `dvc pull`
         shutil.rmtree(tmp_path / ".cache")
     for _ in range(2):
         table = open_audio(tmp_path / "audio.parquet")
@@ -46,7 +46,7 @@ def test_any_stretch_of_any_track_can_be_read(tmp_path, dataset, features, monke
     assert len(list((tmp_path / ".cache/audio").iterdir())) == 1, "reading looks where writing wrote"
 
 
-def test_frames_that_came_without_a_cache_are_read_where_they_are(tmp_path, dataset, features):
+def test_frames_without_a_cache_are_read_in_place(tmp_path, dataset, features):
     write_frames(tmp_path, tmp_path / "audio.parquet", dataset, features.audio, MACHINE)
     shutil.rmtree(tmp_path / ".cache")
     table = open_audio(tmp_path / "audio.parquet")

@@ -1,4 +1,4 @@
-"""The audio table as vectors of a pretrained encoder: a row a window of a fixed grid."""
+"""The audio table as vectors of a pretrained encoder: one row per window of a fixed grid."""
 
 import dataclasses
 
@@ -22,7 +22,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def params(features, tiny) -> WindowFeatures:
-    """Windows of half a second every quarter, through a tiny wav2vec2 at 16 kHz."""
+    """Half-second windows every quarter of a second, through a tiny wav2vec2 at 16 kHz."""
     return dataclasses.replace(WINDOWS, encoder=str(tiny("wav2vec2")))
 
 

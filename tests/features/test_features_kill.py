@@ -1,4 +1,4 @@
-"""The features stage, killed at random moments and run again, leaves what an undisturbed run leaves."""
+"""The features stage, killed at random moments and run again, leaves the same files as an undisturbed run."""
 
 import os
 import random
@@ -80,7 +80,7 @@ def test_killed_at_random_moments(start, tmp_path):
         while len(shards(disturbed)) < more and process.poll() is None:
             time.sleep(0.002)
         time.sleep(dice.uniform(0.0, 0.03))
-        if process.poll() is not None:  # a busy machine woke this test up too late
+        if process.poll() is not None:  # a busy machine woke this test too late
             process.communicate()
             break
         process.kill()

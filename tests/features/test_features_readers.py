@@ -1,4 +1,4 @@
-"""The tables as users read them, by other libraries than ours."""
+"""The tables as users read them, with other libraries."""
 
 import duckdb
 import numpy as np
@@ -49,7 +49,7 @@ def test_embeddings(tmp_path, reader):
 
 
 def test_a_search_in_sql(tmp_path):
-    """The three rows nearest to a vector, by DuckDB alone."""
+    """The three rows nearest to a vector, with DuckDB alone."""
     vectors = np.random.default_rng(0).normal(size=(50, 8)).astype(np.float32)
     keys = [{"fid": "AAA", "crop": n, "sha256": "0"} for n in range(50)]
     write_features(

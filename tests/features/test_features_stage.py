@@ -1,4 +1,4 @@
-"""The stage on three films: files that fit together, byte for byte the same again."""
+"""The stage on three films: consistent files, byte for byte the same when repeated."""
 
 import dataclasses
 import logging
@@ -44,8 +44,8 @@ def test_the_tables_serve_every_input_and_repeat(tmp_path, dataset, features):
     assert store.windows([short], [0], 40, torch.device("cpu")).isfinite().all()
 
 
-def test_what_is_known_is_not_computed_again(tmp_path, dataset, features, caplog):
-    """A film more, and changed parameters of the text encoder: the rest is known, and said to be."""
+def test_known_features_are_not_computed_again(tmp_path, dataset, features, caplog):
+    """One more film and changed parameters of the text encoder: the rest is reported as known."""
 
     def computed(kind: str, rows: list[dict], changed: Features = features) -> int:
         write_table(tmp_path / "data/dataset.parquet", rows, DATASET)
@@ -73,7 +73,7 @@ def test_without_a_data_set_the_stage_says_what_to_run(tmp_path, features):
         main(tmp_path, "audio", features.audio, MACHINE)
 
 
-def test_cuda_must_be_there_when_asked_for(tmp_path, dataset, features, monkeypatch):
+def test_requested_cuda_must_be_available(tmp_path, dataset, features, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(ParamsError, match=r"device: found 'cuda'"):
         main(tmp_path, "image", features.image, dataclasses.replace(MACHINE, device="cuda"))

@@ -1,4 +1,4 @@
-"""The image table: a row a square of a film's poster."""
+"""The image table: one row per square of a film's poster."""
 
 import dataclasses
 
@@ -44,7 +44,7 @@ def test_several_squares_are_rows_and_the_first_is_the_centre(tmp_path, dataset,
     several = dataclasses.replace(params, crops=3)
     assert write_image_features(tmp_path, tmp_path / "three/image.parquet", dataset, several, MACHINE) == 3
     one, three = (open_features(tmp_path / name / "image.parquet") for name in ("one", "three"))
-    assert three.keys["fid"].tolist() == ["AAA"] * 3 + ["AAB"] * 3 + ["AAC"]  # the last poster is a square
+    assert three.keys["fid"].tolist() == ["AAA"] * 3 + ["AAB"] * 3 + ["AAC"]  # the last poster is square
     assert three.keys["crop"].tolist() == [0, 1, 2, 0, 1, 2, 0]
     assert np.abs(three.vectors[three.keys["crop"] == 0] - one.vectors).max() < 1e-5
     assert np.abs(three.vectors[0] - three.vectors[1]).max() > 1e-3
@@ -56,7 +56,7 @@ def test_only_new_and_changed_posters_are_encoded(tmp_path, dataset, params):
     assert write_image_features(tmp_path, path, dataset[:2], params, MACHINE) == 1
     assert write_image_features(tmp_path, path, dataset, params, MACHINE) == 2
     poster = tmp_path / dataset[0]["image"]
-    poster.write_bytes((tmp_path / dataset[3]["image"]).read_bytes())  # as another film's, which is known
+    poster.write_bytes((tmp_path / dataset[3]["image"]).read_bytes())  # same poster as a known film's
     assert write_image_features(tmp_path, path, dataset, params, MACHINE) == 0
     vectors = open_features(path).vectors
     assert np.array_equal(vectors[0], vectors[2])
@@ -64,7 +64,7 @@ def test_only_new_and_changed_posters_are_encoded(tmp_path, dataset, params):
 
 
 @pytest.mark.parametrize("how", ["missing", "empty", "truncated", "other"])
-def test_a_spoilt_poster_names_the_file_and_the_stage(tmp_path, dataset, how):
+def test_a_damaged_poster_names_the_file_and_the_stage(tmp_path, dataset, how):
     path = tmp_path / dataset[3]["image"]
     data = {"empty": b"", "truncated": path.read_bytes()[:9000], "other": b"GIF89a" + bytes(50)}
     path.unlink() if how == "missing" else path.write_bytes(data[how])
@@ -79,7 +79,7 @@ def test_a_film_without_poster_has_no_row(tmp_path, dataset, params):
     assert sorted(set(found)) == sorted({row["fid"] for row in dataset} - {"AAA"})
 
 
-def test_a_spoilt_or_missing_poster_stops_the_table(tmp_path, dataset, params):
+def test_a_damaged_or_missing_poster_stops_the_table(tmp_path, dataset, params):
     gone = [row | {"image": "data/image/AAD.jpg"} for row in dataset]
     (tmp_path / dataset[3]["image"]).write_bytes(b"no picture")
     for rows, film in ((dataset, "AAC"), (gone, "AAD")):

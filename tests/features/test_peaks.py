@@ -1,4 +1,4 @@
-"""The outline of a file, against its own definition."""
+"""The waveform outline of a file, against its definition."""
 
 import numpy as np
 import pytest
@@ -35,5 +35,5 @@ def test_blocks_of_any_size_give_the_same_peaks():
     assert peaks.bytes() == peaks_of(samples)
 
 
-def test_nothing_has_peaks_of_zero():
+def test_an_empty_file_has_peaks_of_zero():
     assert peaks_of(np.zeros(0, np.int16)) == bytes(COUNT)

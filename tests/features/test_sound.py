@@ -1,4 +1,4 @@
-"""Tempo and key of pieces for which they are known, and no tempo or key where there is none."""
+"""Tempo and key of pieces for which they are known, and none for music without them."""
 
 import fcntl
 from importlib.util import find_spec
@@ -30,7 +30,7 @@ def test_the_key_of_cadences(mode):
     assert [heard(cadence(tonic, mode)).key for tonic in range(12)] == [f"{tonic} {mode}" for tonic in TONICS]
 
 
-def test_the_rate_at_which_a_file_was_decoded_does_not_count():
+def test_the_decoding_rate_does_not_matter():
     for rate in (8000, 22050, 44100):
         assert heard(clicks(100, rate=rate), rate).tempo == pytest.approx(100, rel=0.01)
         assert heard(cadence(9, "minor", rate), rate).key == "A minor"
@@ -73,7 +73,7 @@ def test_of_a_long_piece_the_middle_counts():
 
 
 def test_librosa_is_imported_by_one_process_at_a_time(monkeypatch):
-    """Two first imports at once damage librosa's compiled functions, and crash every later use of them."""
+    """Two concurrent first imports damage librosa's compiled functions and crash every later use."""
     imported = {}
 
     def import_module(name):

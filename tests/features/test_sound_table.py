@@ -1,4 +1,4 @@
-"""The table of what the tracks sound like: one row per track, resumed after a kill."""
+"""The table of sound descriptors: one row per track, resumed after a kill."""
 
 import json
 
@@ -19,7 +19,7 @@ from tests.small_machine import MACHINE
 
 
 @pytest.mark.slow
-def test_rows_are_what_is_heard_in_the_files(tmp_path, dataset, monkeypatch):
+def test_rows_describe_the_sound_of_the_files(tmp_path, dataset, monkeypatch):
     monkeypatch.setattr(sound_table, "TABLE_ROWS", 3)
     path = tmp_path / "sound.parquet"
     assert write_sounds(tmp_path, path, dataset, SOUND, MACHINE) == len(dataset)

@@ -1,4 +1,4 @@
-"""The text table: a row a text, in the order of films."""
+"""The text table: one row per text, in the order of films."""
 
 import dataclasses
 import hashlib
@@ -56,7 +56,7 @@ def test_only_new_texts_are_encoded_and_one_text_once(tmp_path, dataset, params)
     assert write_text_features(path, dataset, dataclasses.replace(params, max_tokens=19), MACHINE) == 7
 
 
-def test_texts_that_another_device_encoded_less_exactly_are_encoded_again(tmp_path, dataset, params, monkeypatch):
+def test_texts_encoded_at_another_devices_precision_are_encoded_again(tmp_path, dataset, params, monkeypatch):
     path = tmp_path / "text.parquet"
     assert write_text_features(path, dataset[:1], params, MACHINE) == 3
     monkeypatch.setattr(pretrained, "supports_bfloat16", lambda device: True)
@@ -67,7 +67,7 @@ def test_texts_that_another_device_encoded_less_exactly_are_encoded_again(tmp_pa
     assert write_text_features(path, dataset[:1], params, MACHINE) == 0
 
 
-def test_blank_lines_are_no_paragraphs_and_other_separators_do_not_part_them():
+def test_blank_lines_are_not_paragraphs_and_only_newlines_separate():
     film = {"fid": "AAA", "tags": "x", "plot": "\n one\x0btwo \n\n three\u2028four\n"}
     keys = film_texts(film, ("tags", "plot", "tags_plot"))
     assert [text for key, text in keys if key["input"] == "plot"] == ["one\x0btwo", "three\u2028four"]

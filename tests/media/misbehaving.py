@@ -1,4 +1,4 @@
-"""Work that behaves in another process as decoders with hostile files; like decoders, it imports little."""
+"""Work that misbehaves in another process like decoders of hostile files; like them, it imports little."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ def hanging(path: Path, *arguments: object) -> Iterator[np.ndarray]:
 
 
 def eating(path: Path, *arguments: object) -> Iterator[np.ndarray]:
-    """Yield a block and take memory without end."""
+    """Yield a block and allocate memory endlessly."""
     yield BLOCK
     taken = []
     while True:
@@ -32,18 +32,18 @@ def eating(path: Path, *arguments: object) -> Iterator[np.ndarray]:
 
 
 def unforeseen(path: Path, *arguments: object) -> Iterator[np.ndarray]:
-    """Yield a block and raise what no decoder should."""
+    """Yield a block and raise an exception that decoders should not raise."""
     yield BLOCK
     raise KeyError("what nobody foresaw")
 
 
 def refused(path: Path, *arguments: object) -> Iterator[np.ndarray]:
-    """Raise what a disk does, before the first block."""
+    """Raise a disk error before the first block."""
     if path:
         raise PermissionError(13, "Permission denied", str(path))
     yield BLOCK
 
 
 def pid_of(path: Path, *arguments: object) -> tuple[object, ...]:
-    """Return the number of the process, and the arguments."""
+    """Return the process id and the arguments."""
     return os.getpid(), *arguments

@@ -1,4 +1,4 @@
-"""Loudness against a slow ITU-R BS.1770-4: its filter coefficients for 48 kHz, blocks and gates."""
+"""Loudness against a slow implementation of ITU-R BS.1770-4: its filters for 48 kHz, blocks and gates."""
 
 import math
 
@@ -40,7 +40,7 @@ def test_against_the_standard():
         assert loudness_lufs(samples, 48000) == pytest.approx(slow_loudness(samples), abs=0.05)
 
 
-def test_what_has_no_loudness():
+def test_samples_without_loudness():
     assert loudness_lufs(np.zeros(48000, np.int16), 48000) is None
     assert loudness_lufs(np.full(48000, 3, np.int16) * np.tile([1, -1], 24000).astype(np.int16), 48000) is None
     assert loudness_lufs(tone(997, 0.39, 48000), 48000) is None

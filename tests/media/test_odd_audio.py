@@ -1,4 +1,4 @@
-"""Odd recordings: decoded, or with a reason; normal ones are not affected."""
+"""Odd recordings are decoded or rejected with a reason; normal ones are not affected."""
 
 import os
 
@@ -12,7 +12,7 @@ from pipeline.media.audio import NotAudioError, metadata, mono, opened
 from tests.segment.sounds import CODECS, RATE, decoded, music, pitch, tone, write
 
 SECONDS = 4.0
-NOBODY = 65534  # the user without rights
+NOBODY = 65534  # the user without privileges
 
 
 def save(path, channels, suffix=".wav", layout="stereo"):
@@ -68,7 +68,7 @@ def test_ambisonics_are_heard(tmp_path):
 
 
 def repaired_page(data: bytes) -> bytes:
-    """Return an Ogg stream with the checksum of its first page (RFC 3533, 6) mended."""
+    """Return an Ogg stream with the checksum of its first page (RFC 3533, section 6) corrected."""
     end = 27 + data[26] + sum(data[27 : 27 + data[26]])
     page = bytearray(data[:end])
     page[22:26] = bytes(4)
@@ -93,9 +93,9 @@ def test_channels_in_opposite_phase_are_heard(suffix, tmp_path):
     assert np.abs(periods).max(axis=1).min() > 0.4 * 32768, "nowhere a gap"
 
 
-def test_one_channel_stands_for_the_mix_and_does_not_change(tmp_path):
+def test_the_channel_that_replaces_a_mix_never_changes(tmp_path):
     wave = tone(441, 20.0, 44100, 0.6)
-    level = np.linspace(0.9, 1.0, len(wave))  # now the left one is louder, now the right one
+    level = np.linspace(0.9, 1.0, len(wave))  # the left one is louder at times, the right one at others
     left, right = (wave * level).astype(np.int16), (-wave * level[::-1]).astype(np.int16)
     save(tmp_path / "a.wav", [left, right])
     samples = decoded(tmp_path / "a.wav", 44100)[: len(wave)]
@@ -122,11 +122,11 @@ def test_only_the_part_that_cancels_is_mixed_otherwise(tmp_path):
         (lambda wave, other: wave, lambda wave, other: other),
         (lambda wave, other: wave, lambda wave, other: 0 * wave),
         (lambda wave, other: wave, lambda wave, other: -wave // 2),
-        (lambda wave, other: wave // 2 + other // 2, lambda wave, other: other // 2 - wave // 2),  # wide
+        (lambda wave, other: wave // 2 + other // 2, lambda wave, other: other // 2 - wave // 2),  # wide stereo
         (lambda wave, other: 0 * wave, lambda wave, other: 0 * wave),
     ],
 )
-def test_what_does_not_cancel_is_ffmpegs_mix_to_the_bit(left, right, tmp_path):
+def test_channels_that_do_not_cancel_are_mixed_exactly_as_by_ffmpeg(left, right, tmp_path):
     wave, other = music(1, 12.0), music(2, 12.0)
     save(tmp_path / "a.flac", [left(wave, other), right(wave, other)], ".flac")
     resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
@@ -139,7 +139,7 @@ def test_what_does_not_cancel_is_ffmpegs_mix_to_the_bit(left, right, tmp_path):
 @pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("place", [0, 70_000, -1])
-def test_samples_that_are_no_numbers_are_no_music(subtype, value, place, tmp_path):
+def test_nan_samples_are_not_music(subtype, value, place, tmp_path):
     waves = np.stack([music(1, SECONDS), music(2, SECONDS)], axis=1) / 32768
     waves[place, 1] = value
     soundfile.write(tmp_path / "a.wav", waves, RATE, subtype=subtype)
@@ -160,7 +160,7 @@ def test_a_low_rate_does_not_make_large_blocks(rate, tmp_path):
 
 
 @pytest.mark.parametrize("tag", [0x0AC4, 0x4243, 0x1234])
-def test_a_codec_that_is_not_known_says_so(tag, tmp_path):
+def test_an_unknown_codec_is_reported(tag, tmp_path):
     soundfile.write(tmp_path / "a.wav", music(1, 1.0), RATE)
     data = bytearray((tmp_path / "a.wav").read_bytes())
     data[20:22] = tag.to_bytes(2, "little")
@@ -169,8 +169,8 @@ def test_a_codec_that_is_not_known_says_so(tag, tmp_path):
         list(mono(tmp_path / "a.wav", RATE))
 
 
-def test_a_codec_without_a_decoder_says_so(tmp_path):
-    """AC-4 in MP4: FFmpeg knows its name alone."""
+def test_a_codec_without_a_decoder_is_reported(tmp_path):
+    """AC-4 in MP4: FFmpeg knows only its name."""
     write(tmp_path / "a.flac", music(1, 2.0), RATE, ".flac", "stereo", None)
     with av.open(str(tmp_path / "a.flac")) as source, av.open(str(tmp_path / "a.mp4"), "w") as container:
         stream = container.add_stream_from_template(source.streams.audio[0])
@@ -195,7 +195,7 @@ def test_a_webm_cut_in_its_header_is_no_error_of_the_disk(size, tmp_path):
 
 
 @pytest.mark.parametrize("error", [ValueError("odd"), RuntimeError("odd"), AssertionError("odd"), MemoryError()])
-def test_an_exception_that_nobody_foresaw_is_the_files_own(error, tmp_path, monkeypatch):
+def test_an_unforeseen_exception_is_blamed_on_the_file(error, tmp_path, monkeypatch):
     write(tmp_path / "a.mp3", music(1, 2.0), RATE, ".mp3", "stereo", None)
 
     def failing(*arguments):
@@ -206,8 +206,8 @@ def test_an_exception_that_nobody_foresaw_is_the_files_own(error, tmp_path, monk
         list(mono(tmp_path / "a.mp3", RATE))
 
 
-def test_errors_of_the_disk_are_told_from_ffmpegs(tmp_path, monkeypatch):
-    """FFmpeg's EIO is the disk's only where the file cannot be read here either."""
+def test_disk_errors_are_distinguished_from_ffmpegs(tmp_path, monkeypatch):
+    """FFmpeg's EIO is a disk error only if the file cannot be read here either."""
     write(tmp_path / "a.webm", music(1, 2.0), RATE, ".webm", "stereo", None)
     (tmp_path / "a.webm").write_bytes((tmp_path / "a.webm").read_bytes()[:64])
 

@@ -30,7 +30,7 @@ def test_encodings(charset, body):
     assert page_text(body, charset).startswith("<html>")
 
 
-def test_what_cannot_be_decoded_is_replaced():
+def test_undecodable_bytes_are_replaced():
     assert page_text(b"a\xffb", "utf-8") == "a\ufffdb"
 
 

@@ -45,7 +45,7 @@ def test_grey_of_every_depth(mode):
 
 @pytest.mark.parametrize(("alpha", "level"), [(0, 255), (128, 127), (255, 0)])
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_what_is_transparent_is_on_white(mode, alpha, level):
+def test_transparent_parts_are_on_white(mode, alpha, level):
     image = Image.new("RGBA", (40, 40), (0, 0, 0, alpha)).convert(mode)
     assert is_all(read(image), (level,) * 3)
     assert is_all(as_rgb(image), (level,) * 3)
@@ -66,9 +66,9 @@ def test_first_frame_of_an_animation(kind):
 
 
 @pytest.mark.parametrize(("orientation", "size"), [(1, (60, 90)), (3, (60, 90)), (6, (90, 60)), (8, (90, 60))])
-def test_upright_as_the_camera_says(orientation, size):
+def test_orientation_of_the_camera_is_applied(orientation, size):
     image = Image.new("RGB", (60, 90), (0, 0, 255))
-    image.paste(RED, (0, 0, 60, 20))  # along the upper edge
+    image.paste(RED, (0, 0, 60, 20))  # along the top edge
     exif = image.getexif()
     exif[0x0112] = orientation
     upright = read(image, "JPEG", exif=exif)
@@ -79,7 +79,7 @@ def test_upright_as_the_camera_says(orientation, size):
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("size", [(201, 200), (12_000, 9_000), (60_000, 60_000)])  # Pillow warns of the second
+@pytest.mark.parametrize("size", [(201, 200), (12_000, 9_000), (60_000, 60_000)])  # Pillow warns about the second
 def test_a_bomb_is_refused_before_it_is_decoded(size, monkeypatch):
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -116,17 +116,17 @@ def whole(kind):
         whole("GIF")[:900],
         b"\x89PNG\r\n\x1a\nxx",
         b"RIFF0000WEBPxx",
-        whole("BMP"),  # a picture, but of no kind that posters come in
+        whole("BMP"),  # a picture, but not in a format of posters
         whole("TIFF"),
     ],
     ids=["empty", "html", "svg", "zip", "cut jpeg", "cut png", "cut gif", "no png", "no webp", "bmp", "tiff"],
 )
-def test_what_is_no_picture_says_so(data, tmp_path):
+def test_a_file_that_is_not_a_picture_is_reported(data, tmp_path):
     (tmp_path / "poster.jpg").write_bytes(data)
     with pytest.raises(BadPictureError, match="cannot be decoded"):
         read_picture(tmp_path / "poster.jpg", MAX_PIXELS)
 
 
-def test_no_file_is_no_bad_picture(tmp_path):
+def test_a_missing_file_is_not_a_bad_picture(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_picture(tmp_path / "poster.jpg", MAX_PIXELS)

@@ -1,4 +1,4 @@
-"""Decoding in another process: the same samples, and every failure concerns one file only."""
+"""Decoding in another process: the same samples, and each failure affects only one file."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ def song(tmp_path) -> Path:
 
 @pytest.fixture
 def anew(monkeypatch):
-    """Return a function that lets processes with these limits be started."""
+    """Return a function that restarts the processes with the given limits."""
 
     def anew(**limits):
         for name, value in ({"_idle": [], "SECONDS": 30.0, "SECONDS_PER_MB": 0.0} | limits).items():
@@ -67,7 +67,7 @@ def test_one_process_decodes_file_after_file(song, anew):
     blocks.close()  # in the middle
     assert sandbox.call(pid_of, song, 3)[0] in {pid for pid, _ in pids}
     assert os.getpid() not in {pid for pid, _ in pids}
-    one, other = sandbox.mono(song, RATE), sandbox.mono(song, RATE)  # at the same time: a process each
+    one, other = sandbox.mono(song, RATE), sandbox.mono(song, RATE)  # at the same time: one process each
     assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
@@ -80,7 +80,7 @@ def test_one_process_decodes_file_after_file(song, anew):
         (unforeseen, {}, r"^it cannot be decoded \(KeyError: 'what nobody foresaw'\)$"),
     ],
 )
-def test_whatever_it_does_is_said_and_the_next_file_is_decoded(work, limits, reason, song, anew):
+def test_any_failure_is_reported_and_the_next_file_is_decoded(work, limits, reason, song, anew):
     anew(**limits)
     blocks = sandbox.decoded(work, song)
     assert np.array_equal(next(blocks), BLOCK)
@@ -90,7 +90,7 @@ def test_whatever_it_does_is_said_and_the_next_file_is_decoded(work, limits, rea
     assert works(song)
 
 
-def test_a_process_that_died_while_it_waited_is_no_matter(song, anew):
+def test_a_process_that_dies_while_idle_is_replaced(song, anew):
     anew()
     pid = sandbox.call(pid_of, song)[0]
     os.kill(pid, signal.SIGKILL)
@@ -98,7 +98,7 @@ def test_a_process_that_died_while_it_waited_is_no_matter(song, anew):
     assert works(song)
 
 
-def test_closing_ends_those_that_wait(song, anew):
+def test_closing_ends_idle_processes(song, anew):
     anew()
     pid = sandbox.call(pid_of, song)[0]
     assert runs(pid)
@@ -114,14 +114,14 @@ def test_a_larger_file_may_take_longer(song, anew):
         works(song)
 
 
-def test_what_the_disk_refuses_comes_out(song, tmp_path):
+def test_disk_errors_are_raised(song, tmp_path):
     with pytest.raises(PermissionError, match=r"a\.mp3"):
         list(sandbox.decoded(refused, song))
     with pytest.raises(FileNotFoundError, match=r"gone\.mp3"):
         list(sandbox.mono(tmp_path / "gone.mp3", RATE))
 
 
-def test_a_relative_path_is_of_this_process(song, monkeypatch):
+def test_a_relative_path_is_relative_to_this_process(song, monkeypatch):
     assert works(song)
     monkeypatch.chdir(song.parent)
     assert works(Path(song.name))
@@ -142,7 +142,7 @@ def test_it_ends_with_a_killed_parent(song):
 
 
 def runs(pid: int) -> bool:
-    """Say whether the process is there and not a zombie that nobody waits for."""
+    """Return whether the process exists and is not an unreaped zombie."""
     try:
         os.kill(pid, 0)
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

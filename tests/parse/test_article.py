@@ -97,7 +97,7 @@ def test_bare_article_takes_its_year_from_the_infobox_and_its_kind_from_the_titl
         ("Fog.", None),
     ],
 )
-def test_year_of_the_first_sentence_where_nothing_else_gives_it(lead, year):
+def test_year_of_the_first_sentence_if_nothing_else_gives_it(lead, year):
     html = page(heading="Fog (film)").replace("Lead.", lead)
     assert parse_article(html, URL).year == year
     assert parse_article(page(categories=["1931 films"]).replace("Lead.", lead), URL).year == 1931
@@ -110,7 +110,7 @@ def test_year_of_the_short_description():
     assert parse_article(page(described, heading="Fog (film)"), URL).year == 1962
 
 
-def test_the_first_sentence_gives_no_year_to_what_is_no_film():
+def test_the_first_sentence_dates_only_films():
     assert parse_article(page(heading="Fog (novel)").replace("Lead.", "Fog is a 1962 film."), URL).year is None
 
 

@@ -34,7 +34,7 @@ def test_parsoid_leaves_out_those_of_templates_and_of_maintenance():
     assert shown(html) == ["1931 films", "Yōkai: a genre"]
 
 
-def test_those_of_the_script_where_the_page_shows_none():
+def test_those_of_the_script_if_the_page_shows_none():
     names = ["Articles with hCards", "1931 films", 'Films about "fog"', "Y\u014dkai films"]
     script = f'<script>RLCONF={{"wgTitle":"Fog","wgCategories":{json.dumps(names)},"a":[1]}};</script>'
     assert shown(script) == ["1931 films", 'Films about "fog"', "Yōkai films"]
@@ -42,14 +42,14 @@ def test_those_of_the_script_where_the_page_shows_none():
     assert shown('<script>"wgCategories":[broken</script>') == []
 
 
-def test_those_that_the_page_lists_as_hidden_are_left_out_of_the_scripts():
+def test_hidden_ones_are_left_out_of_the_scripts():
     script = '<script>RLCONF={"wgCategories":["Odd fog list","Articles with hCards","1931 films"]};</script>'
     hidden = HIDDEN.replace("Articles with hCards", "Odd fog list")
     assert shown(f'{script}<div id="catlinks">{hidden}</div>') == ["1931 films"]
     assert shown(script.replace("fog list", "fog films")) == ["Odd fog films", "1931 films"]
 
 
-def test_what_says_that_a_page_is_a_list_of_articles_stays():
+def test_categories_that_mark_a_list_of_articles_are_kept():
     script = '<script>RLCONF={"wgCategories":["Set index articles","Disambiguation pages","All set index articles"]};'
     assert shown(f"{script}</script>") == ["Set index articles", "Disambiguation pages"]
 

@@ -1,4 +1,4 @@
-"""Kinds of articles; the categories are those of real articles of each sort."""
+"""Kinds of articles, with categories of real articles of each kind."""
 
 import pytest
 
@@ -128,7 +128,7 @@ def test_an_undated_category_is_no_proof_of_a_film(sort):
     assert article(["1931 films", "Fog films"], "", title, lead).kind == "film"
 
 
-def test_an_undated_category_of_a_genre_is_proof_where_nothing_speaks_against_it():
+def test_an_undated_genre_category_is_proof_unless_contradicted():
     assert article(["American drama films", "Fog films"]).kind == "film"
     assert article(["American drama films"], lead="Fog is a film studio.").kind == "not_a_film"
     assert article(["Fog films"]).kind == "not_a_film"
@@ -148,7 +148,7 @@ LISTS = {
 
 
 @pytest.mark.parametrize("sort", LISTS)
-def test_a_list_is_no_film(sort):
+def test_a_list_is_not_a_film(sort):
     title, categories = LISTS[sort]
     assert article(categories, title=title, lead="Fog is a 2013 film. It won much.").kind == "not_a_film"
 
@@ -161,7 +161,7 @@ def test_a_film_may_be_named_like_a_list():
     "label", ["Original airing", "Original release", "Original run", "First aired", "Last aired", "Network"]
 )
 @pytest.mark.parametrize("categories", [[], ["Fog in fiction"], ["Canadian documentaries"]])
-def test_a_programme_that_somebody_directed_is_a_series(label, categories):
+def test_a_programme_with_a_director_is_a_series(label, categories):
     aired = box("Genre", "Written by", "Directed by", label)
     for lead in (
         "a television program series",
@@ -173,7 +173,7 @@ def test_a_programme_that_somebody_directed_is_a_series(label, categories):
     assert article(categories, aired, lead="Fog is a 2004 television film.").kind == "film"
 
 
-def test_a_programme_of_which_nothing_else_is_said_is_a_series():
+def test_a_programme_without_further_evidence_is_a_series():
     found = article(["Fog in fiction"], box("Directed by", "Original airing"))
     assert (found.kind, found.evidence) == ("series", "the infobox has a row `original airing`")
 
@@ -181,14 +181,14 @@ def test_a_programme_of_which_nothing_else_is_said_is_a_series():
 @pytest.mark.parametrize(
     "days", ["5 April 2004 – 28 May 2004", "April 5, 2004 (2004-04-05) – present", "5 – 28 April 2004", "2004–2006"]
 )
-def test_a_box_of_more_than_one_day_of_release_is_of_episodes(days):
+def test_an_infobox_with_several_release_dates_is_of_episodes(days):
     episodes = TV_FILM.replace("<th>Original release</th><td>Somebody", f"<th>Original release</th><td>{days}")
     assert article(["Fog in fiction"], episodes, lead="Fog is something.").kind == "series"
     assert article(["Fog films"], episodes, lead="Fog is a film.").kind == "series"
     assert article(["2004 films"], episodes).kind == "film"
 
 
-def test_a_box_of_one_day_of_release_is_of_a_television_film():
+def test_an_infobox_with_one_release_date_is_of_a_television_film():
     one = TV_FILM.replace("<th>Original release</th><td>Somebody", "<th>Original release</th><td>2004-04-05 (5 April)")
     assert article(["Fog films"], one, lead="Fog is something.").kind == "film"
     assert article(["Fog films"], one, lead="Fog is a sitcom.").kind == "series"

@@ -1,4 +1,4 @@
-"""Hostile pages, posters and lists: each is a row, in bounded time. The examples are fixed, not random."""
+"""Hostile pages, posters and lists each give a row in bounded time. The examples are fixed, not random."""
 
 import gzip
 import io
@@ -51,7 +51,7 @@ SMALL = settings(derandomize=True, database=None, deadline=None, max_examples=12
 
 
 def check(text):
-    """Parse `text`; its facts must be such that a table can hold them."""
+    """Parse `text`; a table must be able to hold its facts."""
     article = parse_article(text, URL)
     assert isinstance(article, Article)
     strings = [article.title, article.plot, article.evidence, *article.categories]

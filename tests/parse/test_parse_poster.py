@@ -69,10 +69,10 @@ def test_first_frame_of_an_animation(tmp_path):
     assert np.abs(result - (0, 0, 255)).max() < 12
 
 
-def test_upright_as_the_camera_says(tmp_path):
+def test_orientation_of_the_camera_is_applied(tmp_path):
     image = Image.new("RGB", (60, 90))
     exif = image.getexif()
-    exif[0x0112] = 6  # turned by a quarter
+    exif[0x0112] = 6  # rotated by 90°
     height, width, _ = saved(tmp_path, image, "JPEG", exif=exif).shape
     assert (width, height) == (48, 32)
 
@@ -86,7 +86,7 @@ def test_size_is_refused_before_decoding(tmp_path):
         (201, 200),
         (12_000, 9_000),
         (60_000, 60_000),
-    ):  # the second Pillow warns of, the third it refuses
+    ):  # Pillow warns about the second and refuses the third
         header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
         (tmp_path / "bomb").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b""))
         with pytest.raises(BadPosterError, match="40000"):
@@ -100,7 +100,7 @@ def test_a_strip_does_not_blow_up(tmp_path, size):
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_damaged_note_of_the_camera_does_not_matter(tmp_path):
+def test_damaged_camera_metadata_do_not_matter(tmp_path):
     image = Image.new("RGB", (60, 90), (10, 200, 30))
     turned = b"\x12\1\3\0\1\0\0\0\6\0\0\0"
     for note in (
@@ -132,7 +132,7 @@ def test_a_palette_with_transparent_entries(tmp_path):
     assert np.abs(saved(tmp_path, image, transparency=b"\0\xff") - (0, 0, 255)).max() <= 2
 
 
-def test_broken_files_say_so_and_leave_nothing(tmp_path):
+def test_broken_files_are_reported_and_leave_nothing(tmp_path):
     data = io.BytesIO()
     Image.effect_noise((90, 90), 90).save(data, "JPEG")
     for number, broken in enumerate((b"", b"<html>", data.getvalue()[:500], b"\x89PNG\r\n\x1a\nxx", b"RIFF0000WEBPxx")):

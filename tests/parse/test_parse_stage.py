@@ -35,7 +35,7 @@ def corpus(params):
 
 @pytest.fixture
 def parsed(tmp_path, settings, corpus):
-    """Lay down pages, run the stage, return its rows by id. A page is (html, poster there?, fields of meta.json)."""
+    """Write pages, run the stage, return its rows by id. A page is (html, has a poster?, fields of meta.json)."""
 
     def run(parse=None, machine=MACHINE, **pages):
         rows, meta = [], {}
@@ -121,7 +121,7 @@ def test_a_film(parsed, tmp_path):
         ((HTML, "broken", {}), "bad_poster", "data/posters/AAB.png: cannot be decoded"),
     ],
 )
-def test_what_is_missing_is_a_row_with_the_rest(parsed, tmp_path, page, status, reason):
+def test_a_film_with_missing_data_is_a_row_with_the_rest(parsed, tmp_path, page, status, reason):
     rows = parsed(AAA=GOOD, AAB=page)
     assert rows["AAB"]["status"] == status
     assert reason in rows["AAB"]["reason"]
@@ -207,7 +207,7 @@ def test_tags_by_phrases(parsed, settings):
     assert row["AAB"]["tags"] == "dark"
 
 
-def test_twice_is_the_same_and_what_is_old_goes(parsed, tmp_path):
+def test_repeating_is_the_same_and_removes_old_files(parsed, tmp_path):
     parsed(AAA=GOOD, AAB=GOOD)
     first = {path: path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file()}
     (tmp_path / "data/image/.part-killed.jpg").write_bytes(b"x")

@@ -68,7 +68,7 @@ def test_words_of_the_heading(words):
 
 
 @pytest.mark.parametrize("words", ["Cast", "Plot and themes", "Subplot", "History", "Critical summary", "Contents"])
-def test_other_headings_are_no_plot(words):
+def test_other_headings_are_not_a_plot(words):
     assert plot_of(f"<h2 id='Plot'>{words}</h2>{PLOT}") == ""
 
 
@@ -100,7 +100,7 @@ def test_a_teaser_gives_way_to_the_full_plot(teaser, full):
     assert longer.startswith("The plot goes on.")
 
 
-def test_of_two_teasers_and_of_two_full_ones_the_one_that_is_called_plot_counts():
+def test_of_two_teasers_or_two_full_ones_the_one_called_plot_counts():
     assert plot_of(f"<h2>Synopsis</h2>{TEASER}<h2>Plot summary</h2><p>One.</p>") == "One."
     assert plot_of(f"<h2>Synopsis</h2>{TEASER}{TEASER}<h2>Plot</h2>{PLOT}") == "One.\nTwo."
 
@@ -115,7 +115,7 @@ def test_headings_that_may_mean_something_else_do_not_win_over_plot(words, level
 
 @pytest.mark.parametrize("above", ["Production", "Reception", "Soundtrack", "Themes and analysis", "Cast"])
 @pytest.mark.parametrize("words", ["Overview", "Content", "Story", "Summary", "Outline"])
-def test_a_word_with_two_meanings_below_another_matter_is_no_plot(above, words):
+def test_an_ambiguous_word_below_another_topic_is_not_a_plot(above, words):
     assert plot_of(f"<h2>{above}</h2><p>No.</p><h3>{words}</h3>{PLOT}") == ""
 
 
@@ -211,7 +211,7 @@ def test_bare_text_in_the_box_of_its_heading():
         "<ul></ul> · | ",
     ],
 )
-def test_what_else_stands_in_a_section_is_left_out(box):
+def test_other_content_of_a_section_is_left_out(box):
     assert plot_of(f"<h2>Plot</h2>{box}<p>One.</p>{box}<ul><li>Two.</li></ul>{box}") == "One.\nTwo."
     assert plot_of(f"<h2>Plot</h2>{box}<h2>Synopsis</h2>{PLOT}") == "One.\nTwo."
 

@@ -47,13 +47,13 @@ def test_every_field(name):
 
 
 @pytest.mark.parametrize("name", NOT_FILMS)
-def test_what_is_no_film(name):
+def test_pages_that_are_not_films(name):
     text = page_text((FOLDER / name).read_bytes(), "")
     assert parse_article(text, "https://en.wikipedia.org/wiki/X").kind == NOT_FILMS[name]
 
 
 def test_through_the_stage(tmp_path, params):
-    """One of the pages has neither heading nor categories: its URL alone gives the title, and it lacks tags."""
+    """One of the pages has neither heading nor categories: only its URL gives the title, and it has no tags."""
     (tmp_path / "data/pages").mkdir(parents=True)
     films, pages = [], []
     for number, (name, expected) in enumerate(EXPECTED.items()):

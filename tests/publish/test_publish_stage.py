@@ -1,4 +1,4 @@
-"""What is published is enough to recommend, and its figures are those of the evaluation."""
+"""The published folder is enough to recommend, and its figures are those of the evaluation."""
 
 import json
 from dataclasses import replace
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def evaluated(world, monkeypatch) -> World:
-    """The small world with its variant evaluated."""
+    """The small world after evaluation of its variant."""
     monkeypatch.setattr(stages.evaluate, "log_evaluation", lambda *arguments: None)
     monkeypatch.setattr(stages.publish, "register_published", lambda *arguments: None)
     stages.evaluate.main(world.root, world.variant, {world.variant: Variant(world.inputs)}, EVALUATE, [], MACHINE)
@@ -49,7 +49,7 @@ def test_headline_holds_the_main_figures_of_the_evaluation(evaluated):
     headline = json.loads((evaluated.root / "metrics/retrieval.json").read_text(encoding="utf-8"))
     metrics = json.loads((evaluated.root / "metrics/evaluate/ImPlo.json").read_text(encoding="utf-8"))
     names = ["variant", "pool", "queries", "candidates", "recall_at_5", "mrr", "median_rank"]
-    assert headline == {name: metrics[name] for name in names}  # of ks 1, 5, 100 the nearest to 10
+    assert headline == {name: metrics[name] for name in names}  # the nearest to 10 of ks 1, 5, 100
     assert list(headline) == names
 
 
@@ -73,7 +73,7 @@ def test_published_folder_alone_recommends_the_tracks_of_the_evaluation(evaluate
 
 
 @pytest.mark.parametrize("group_rows", [3, 8192])
-def test_index_has_every_track_of_every_side_with_what_a_listener_needs(evaluated, monkeypatch, group_rows):
+def test_index_has_the_tracks_of_all_sets_with_details_for_listeners(evaluated, monkeypatch, group_rows):
     monkeypatch.setattr(index_module, "GROUP_ROWS", group_rows)
     publish(evaluated)
     path = evaluated.root / "models/published/tracks.parquet"

@@ -1,4 +1,4 @@
-"""Published models in MLflow's registry: one version a model, and the alias on the one that is published."""
+"""Published models in MLflow's registry: one version per model, and an alias for the published one."""
 
 import base64
 import json
@@ -30,7 +30,7 @@ HEADLINE = {"variant": "Im", "queries": 3, "recall_at_10": 0.25, "mrr": 0.5}
 
 @pytest.fixture
 def published(tmp_path: Path) -> Path:
-    """A published model's folder, of files that nobody can load."""
+    """The folder of a published model, with files that cannot be loaded."""
     folder = tmp_path / "models/published"
     folder.mkdir(parents=True)
     for name in ("model.safetensors", "config.json", "tracks.parquet"):
@@ -52,7 +52,7 @@ def numbers(root: Path) -> list[str]:
     return sorted(str(v.version) for v in client_of(root).search_model_versions("name = 'soundtrack-retrieval'"))
 
 
-def test_version_belongs_to_the_training_run_and_says_what_it_is(tmp_path, published, params):
+def test_version_belongs_to_the_training_run_and_has_a_description(tmp_path, published, params):
     with training_run(tmp_path, "Im", asdict(params), "d1") as run:
         run.log_model(published)  # the same weights
     register_published(tmp_path, published, HEADLINE)
@@ -92,7 +92,7 @@ def test_copy_of_the_repository_registers_nothing(tmp_path, published, monkeypat
     assert list(main.iterdir()) == []
 
 
-def test_store_that_fails_warns_and_stops_nothing(tmp_path, published, caplog):
+def test_failing_store_only_warns(tmp_path, published, caplog):
     (tmp_path / "mlflow.db").write_bytes(b"this is not a database" * 100)
     with caplog.at_level(logging.WARNING):
         register_published(tmp_path, published, HEADLINE)
@@ -111,7 +111,7 @@ def test_published_model_answers_with_the_tracks_of_its_index(tmp_path, params, 
         served = mlflow.pyfunc.load_model("models:/soundtrack-retrieval@published")
     finally:
         mlflow.set_tracking_uri(None)
-    films = film_rows(world.rows)[:4]  # one of them of an unknown year
+    films = film_rows(world.rows)[:4]  # the year of one of them is unknown
     asked = pandas.DataFrame(
         [
             {name: film[name] for name in ("title", "tags", "plot")}

@@ -1,4 +1,4 @@
-"""A server that misbehaves, a clock that does not wait, and the stage on a corpus of a few films."""
+"""A misbehaving server, a clock that does not wait, and the stage on a corpus of a few films."""
 
 import io
 import json
@@ -22,7 +22,7 @@ CORPUS = Corpus(folder="corpus", serve=None, contact=None, search="ytsearch1:{ti
 
 
 class Clock:
-    """A time that passes only by sleeping."""
+    """A clock that advances only by sleeping."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -38,18 +38,18 @@ class Clock:
 
 
 class Films:
-    """Runs the stage below `root`; `picture` and `article` make what a site would send."""
+    """Runs the stage below `root`; `picture` and `article` create responses of a site."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def __call__(self, scrape: Scrape, corpus: Corpus = CORPUS, **entries: Any) -> dict[str, dict[str, Any]]:
-        """Write meta.json, an entry a film or only the URL of its page, run the stage, and return its table by id."""
+        """Write meta.json from entries of films or just URLs of pages, run the stage, and return its table by id."""
         self.start(scrape, corpus, **entries)
         return self.rows()
 
     def start(self, scrape: Scrape, corpus: Corpus = CORPUS, **entries: Any) -> None:
-        """Do the same, but leave the table unread."""
+        """Do the same without reading the table."""
         meta = {
             fid: {"soundtrack": []} | ({"wikipedia": entry} if isinstance(entry, str) else entry)
             for fid, entry in entries.items()
@@ -60,11 +60,11 @@ class Films:
         main(self.root, corpus, scrape)
 
     def rows(self) -> dict[str, dict[str, Any]]:
-        """Return the table that the last run left, by id."""
+        """Return the table of the last run, by id."""
         return {row["fid"]: row for row in read_table(self.root / "data/pages.parquet", PAGES, "scrape")}
 
     def files(self) -> dict[str, bytes]:
-        """Return what lies below data/, by path."""
+        """Return the files below data/, by path."""
         paths = sorted(path for path in (self.root / "data").rglob("*") if path.is_file())
         return {str(path.relative_to(self.root)): path.read_bytes() for path in paths}
 
@@ -91,14 +91,14 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def server() -> Iterator[FaultServer]:
-    """A server whose answers the test names."""
+    """A server with answers set by the test."""
     with FaultServer() as server:
         yield server
 
 
 @pytest.fixture
 def remote(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
-    """Return a function from a host's name to an origin at which `server` answers, so that it is not on loopback."""
+    """Return a function from a host name to an origin that `server` answers, so that it does not count as loopback."""
     create = urllib3.util.connection.create_connection
 
     def to_loopback(address: tuple[str, int], *rest: Any, **options: Any) -> Any:

@@ -42,13 +42,13 @@ def test_validators_that_cannot_be_sent_back_are_not_kept(client, server, etag):
 @pytest.mark.parametrize(
     ("code", "word"), [(404, "not_found"), (410, "not_found"), (401, "http_error"), (304, "http_error")]
 )
-def test_lasting_failures_are_asked_once(client, server, clock, code, word):
+def test_permanent_failures_are_requested_once(client, server, clock, code, word):
     assert failed(client, server.put("/a", status(code))).status == word
     assert len(server.requests) == 1 and clock.slept == []
 
 
 @pytest.mark.parametrize(("code", "word"), BUSY)
-def test_passing_failures_are_tried_with_growing_pauses(client, server, clock, code, word):
+def test_transient_failures_are_retried_with_growing_pauses(client, server, clock, code, word):
     assert failed(client, server.put("/a", status(code))).status == word
     assert len(server.requests) == 3 and clock.slept == [1.0, 2.0]
 
@@ -91,7 +91,7 @@ def test_retry_after_in_seconds_and_as_a_date(client, server, clock):
     "value",
     ["soon", "", "-5", "1e9", "Mon, 99 Jan 2026 00:00:00 GMT", pytest.param(http_date(-60), id="a minute ago"), "²"],
 )
-def test_a_retry_after_that_says_nothing_is_passed_over(client, server, clock, value):
+def test_a_meaningless_retry_after_is_ignored(client, server, clock, value):
     url = server.put("/a", in_turn(status(429, headers={"Retry-After": value}), ok(b"now")))
     assert client.get(url, 1000).data == b"now"
     assert clock.slept == [1.0]
@@ -126,7 +126,7 @@ def test_a_403_ends_the_run_at_once_with_what_the_host_says(client, server, cloc
     assert server.paths() == ["/a"] and clock.slept == []
 
 
-def test_a_403_without_words(client, server):
+def test_a_403_without_a_message(client, server):
     assert failed(client, server.put("/a", status(403))).reason == "HTTP 403 Forbidden"
 
 
@@ -154,7 +154,7 @@ def test_a_missing_page_ends_a_row_of_failures(client, remote, server):
     assert client.stopped is None
 
 
-def test_loopback_is_asked_for_every_film(client, server):
+def test_loopback_is_requested_for_every_film(client, server):
     for _ in range(MAX_FAILURES + 2):
         assert failed(client, "http://127.0.0.1:1/").status == "unreachable"
     assert client.stopped is None
@@ -184,7 +184,7 @@ def test_redirects_are_followed_within_the_site(client, server):
         "http://ex\x7f\u00e9mple.org/" + "x" * 1000,
     ],
 )
-def test_redirects_leave_the_site_never(client, server, target):
+def test_redirects_never_leave_the_site(client, server, target):
     error = failed(client, server.put("/a", redirect(target, 302)))
     assert error.status == "bad_redirect"
     assert target[:7] in error.reason
@@ -197,7 +197,7 @@ def test_the_caller_says_where_redirects_may_lead(client, remote, server):
     assert client.get(server.origin + "/a", 1000, lambda url: "b.example" in url).data == b"end"
 
 
-def test_redirects_in_a_circle_or_without_end(client, server):
+def test_circular_and_endless_redirects(client, server):
     server.put("/self", redirect("/self"))
     server.put("/ping", redirect("/pong"))
     server.put("/pong", redirect("/ping"))
@@ -235,18 +235,18 @@ def test_too_large_by_header_by_body_and_unpacked(client, server):
 
 
 @pytest.mark.parametrize("packing", ["br", "zstd", "deflate", "gzip, gzip", "gzip"])
-def test_a_body_that_cannot_be_unpacked(client, server, packing):
+def test_a_body_that_cannot_be_decompressed(client, server, packing):
     assert failed(client, server.put("/a", ok(b"junk", headers={"Content-Encoding": packing}))).status == "http_error"
 
 
-def test_packed_in_parts_of_any_size(client, server):
+def test_compressed_in_parts_of_any_size(client, server):
     body = b"".join(gzip.compress(b"%d" % number * size) for number, size in enumerate((0, 1, 65536, 200_000, 0)))
     data = client.get(server.put("/a", ok(body, headers={"Content-Encoding": "x-gzip"})), 300_000).data
     assert data == b"1" + b"2" * 65536 + b"3" * 200_000
 
 
 @pytest.mark.parametrize("kept", [0, 5, 10, 500, -4])
-def test_a_packing_that_breaks_off_is_no_body(client, server, kept):
+def test_a_truncated_compressed_body_is_rejected(client, server, kept):
     body = gzip.compress(random.Random(0).randbytes(900))[:kept]
     error = failed(client, server.put("/a", ok(body, headers={"Content-Encoding": "gzip"})))
     assert (error.status, len(server.requests)) == ("unreachable", 3)
@@ -269,7 +269,7 @@ def test_a_conditional_request(client, server):
     "url",
     ["ftp://example.org/x", "data:image/png;base64,AAAA", "http://[", "/relative", "", "http://a@b/", "http://é/"],
 )
-def test_urls_that_are_not_asked_for(client, url):
+def test_urls_that_are_not_requested(client, url):
     assert failed(client, url).status == "bad_url"
 
 
@@ -287,13 +287,13 @@ def test_no_cookie_is_sent_back(client, server):
     assert "Cookie" not in server.requests[1].headers
 
 
-def test_a_connection_that_breaks_is_made_anew(client, server):
+def test_a_broken_connection_is_reopened(client, server):
     assert (
         client.get(server.put("/a", in_turn(reset(b"x" * 900, 0), reset(b"x" * 900, 9), ok(b"y"))), 1000).data == b"y"
     )
 
 
-def test_pace_is_one_for_all_hosts_and_spares_loopback(clock):
+def test_pace_is_shared_by_all_hosts_except_loopback(clock):
     pace = Pace({"request": 2.0}, clock, clock.sleep)
     for host in ("a.example", "b.example", "a.example"):
         pace.wait("request", f"https://{host}/")
@@ -315,7 +315,7 @@ def test_pace_postpones_one_host(clock):
     assert clock.slept == [30.0]
 
 
-def test_requests_keep_the_pace_over_hosts(scrape, clock, remote, server):
+def test_requests_keep_the_pace_across_hosts(scrape, clock, remote, server):
     server.put("/a", ok(b""))
     with Client(replace(scrape, requests_per_minute=20.0), None, clock, clock.sleep) as client:
         for host in ("a.example", "b.example", "c.example"):
@@ -323,7 +323,7 @@ def test_requests_keep_the_pace_over_hosts(scrape, clock, remote, server):
     assert clock.slept == [3.0, 3.0]
 
 
-def test_wikimedia_is_not_asked_without_contact(scrape):
+def test_wikimedia_is_not_contacted_without_contact(scrape):
     for host in ("en.wikipedia.org", "upload.wikimedia.org", "wikipedia.org"):
         assert needs_contact(host)
         with Client(scrape, None) as client, pytest.raises(FetchError, match="SOUNDTRACK_CONTACT") as caught:

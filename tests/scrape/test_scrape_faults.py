@@ -40,7 +40,7 @@ def garbage(handler):
     handler.send(b"\x00\x01 this is not HTTP\r\n\r\n")
 
 
-FAULTS = {  # the answer, the row's status, what its reason says, how often the page is asked for in two attempts
+FAULTS = {  # answer, status and reason of the row, number of requests for the page in two attempts
     "301 chain": (redirect("/hop/8"), "ok", "", 1),
     "long 301 chain": (redirect("/hop/0"), "too_many_redirects", "more than 10", 1),
     "301 loop": (redirect("/bad"), "too_many_redirects", "in a circle", 1),
@@ -80,7 +80,7 @@ SILENT = ("stall", "stall in the body", "trickle")
 
 @pytest.fixture
 def hasty(scrape, monkeypatch, request):
-    """Parameters of two attempts, under which a silent server costs little time."""
+    """Parameters with two attempts and a short time-out for silent servers."""
     monkeypatch.setattr(client_module, "BODY_TIMEOUTS", 1)
     silent = any(f"[{name}]" in request.node.name for name in SILENT)
     return replace(scrape, timeout_seconds=0.3 if silent else 10.0, attempts=2)
@@ -124,7 +124,7 @@ POSTER_FAULTS = {
     "redirect to file": (redirect("file:///etc/passwd"), "bad_redirect", "file:///etc/passwd"),
     "redirect to another host": (redirect("https://example.org/p.png"), "bad_redirect", "example.org"),
     "redirect loop": (redirect("/bad"), "too_many_redirects", "circle"),
-    "image bomb": (ok(image_bomb(20_000, 5_000), "image/png"), "ok", ""),  # parse looks inside
+    "image bomb": (ok(image_bomb(20_000, 5_000), "image/png"), "ok", ""),  # parse checks the content
     "redirect": (redirect("/poster"), "ok", ""),
 }
 
@@ -154,7 +154,7 @@ def test_memory_stays_near_the_limit(films, server, hasty, fault, target):
     else:
         url = server.put("/bad", recoded(fault, 403 if target == "refusal" else 301))
     scrape = replace(hasty, max_page_bytes=MEGABYTE, max_poster_bytes=MEGABYTE)
-    films(scrape, AAA=server.put("/fine", ok(PAGE)))  # loads what is loaded once
+    films(scrape, AAA=server.put("/fine", ok(PAGE)))  # loads everything that is loaded once
     tracemalloc.start()
     try:
         if target == "refusal":
@@ -170,7 +170,7 @@ def test_memory_stays_near_the_limit(films, server, hasty, fault, target):
 
 
 def recoded(answer, code):
-    """Let `answer` have another status, and lead to itself."""
+    """Return `answer` with another status and a redirect to itself."""
 
     def changed(handler):
         start = handler.start

@@ -78,7 +78,7 @@ def test_a_poster_of_the_articles_own_host(films, server, remote, scrape):
 
 
 @pytest.mark.parametrize("source", ["ftp://127.0.0.1/p.png", "file:///etc/passwd", "http://a@upload.wikimedia.org/p"])
-def test_a_poster_that_is_not_of_the_web(films, server, scrape, source):
+def test_a_poster_that_is_not_on_the_web(films, server, scrape, source):
     row = films(scrape, AAA=server.put("/A", ok(article(source))))["AAA"]
     assert row["poster_status"] == "bad_url" and source in row["poster_reason"]
 

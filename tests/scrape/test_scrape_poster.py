@@ -120,7 +120,7 @@ def test_no_page_takes_long(page):
     assert time.process_time() - start < 3
 
 
-def test_extension_of_other_bytes_is_none():
+def test_other_bytes_have_no_extension():
     for data in (b"", b"<svg", b"BM12", b"RIFF1234WAVE", b"\xff\xd8"):
         assert image_extension(data) is None
 

@@ -1,4 +1,4 @@
-"""`scrape.refresh: true`: fetched files are revalidated, and never lost."""
+"""`scrape.refresh: true`: fetched files are revalidated and never lost."""
 
 import gzip
 import hashlib
@@ -69,7 +69,7 @@ def test_another_poster_is_shown_now(films, server, scrape, refresh, url):
         (ok(b"hello", "text/plain"), "not refreshed (not_"),
     ],
 )
-def test_a_failure_keeps_what_is_here(films, server, scrape, refresh, url, fault, reason):
+def test_a_failure_keeps_the_files(films, server, scrape, refresh, url, fault, reason):
     films(scrape, AAA=url)
     first = films.files()
     server.put("/A", fault)
@@ -86,7 +86,7 @@ def test_a_failure_keeps_what_is_here(films, server, scrape, refresh, url, fault
     assert films.files() == first
 
 
-def test_a_403_keeps_what_is_here_and_stops(films, server, scrape, refresh, url):
+def test_a_403_keeps_the_files_and_stops(films, server, scrape, refresh, url):
     films(scrape, AAA=url, AAB=url, AAC=url)
     server.put("/A", status(403))
     server.forget()
@@ -108,7 +108,7 @@ def test_without_an_etag_the_date_is_sent(films, server, scrape, refresh):
     assert films.files() == first
 
 
-def test_without_validators_it_is_asked_for_plainly(films, server, scrape, refresh):
+def test_without_validators_the_request_is_unconditional(films, server, scrape, refresh):
     url = server.put("/A", ok(article()))
     films(scrape, AAA=url)
     first = films.files()
@@ -116,15 +116,15 @@ def test_without_validators_it_is_asked_for_plainly(films, server, scrape, refre
     films(refresh, AAA=url)
     assert server.paths() == ["/A", "/poster"]
     assert sent(server, "If-Modified-Since") == sent(server, "If-None-Match") == [None, None]
-    assert films.files() == first  # the same bytes: the row, and when it was fetched, stay
+    assert films.files() == first  # the same bytes: the row and its fetching time are unchanged
 
 
-def test_what_is_missing_is_fetched_as_ever(films, server, refresh, url):
+def test_missing_files_are_fetched_as_usual(films, server, refresh, url):
     assert films(refresh, AAA=url)["AAA"]["status"] == "ok"
     assert sent(server, "If-None-Match") == [None, None]
 
 
-def test_what_the_corpus_serves_is_compared_on_the_disk(films, refresh, tmp_path, monkeypatch):
+def test_files_served_by_the_corpus_are_compared_on_disk(films, refresh, tmp_path, monkeypatch):
     wiki = tmp_path / "corpus/site/wiki"
     wiki.mkdir(parents=True)
     (wiki / "One.html").write_text(article(""))

@@ -15,7 +15,7 @@ from tests.scrape.conftest import CORPUS, article, picture
 SERVED = replace(CORPUS, serve="site")
 
 
-def test_a_row_and_files_a_film(films, server, scrape):
+def test_one_row_and_files_per_film(films, server, scrape):
     server.put("/wiki/One", ok(article(), headers={"ETag": '"1"', "Last-Modified": "Mon, 06 Jul 2026 10:00:00 GMT"}))
     server.put("/poster", ok(picture(), "image/png", {"ETag": '"p"'}))
     server.put("/wiki/Old", redirect("/wiki/Older"))
@@ -103,7 +103,7 @@ def test_revision(films, server, scrape, script, revision):
     assert films(scrape, AAA=server.put("/a", ok(f"<html>{script}")))["AAA"]["revision"] == revision
 
 
-def test_second_run_asks_for_nothing(films, server, scrape):
+def test_second_run_requests_nothing(films, server, scrape):
     server.put("/wiki/One", ok(article()))
     server.put("/wiki/Bare", ok("<html>no poster</html>"))
     server.put("/wiki/Odd", ok(article("/odd")))
@@ -118,7 +118,7 @@ def test_second_run_asks_for_nothing(films, server, scrape):
     assert films.files() == before
 
 
-def test_a_run_asks_for_what_is_missing_changed_or_may_pass(films, server, scrape, tmp_path):
+def test_a_run_requests_missing_changed_and_transiently_failed(films, server, scrape, tmp_path):
     scrape = replace(scrape, attempts=1)
     for name in "ABCD":
         server.put(f"/{name}", ok(article(f"/poster?{name}")))
@@ -141,7 +141,7 @@ def test_a_run_asks_for_what_is_missing_changed_or_may_pass(films, server, scrap
     assert "data/posters/AAD.gif" in films.files()
 
 
-def test_what_the_parameters_refused_is_asked_again_when_they_change(films, server, scrape):
+def test_refusals_by_parameters_are_retried_when_these_change(films, server, scrape):
     server.put("/long", ok(article() + " " * 30_000))
     server.put("/poster", ok(picture() + b" " * 30_000))
     urls = {"AAA": server.origin + "/long", "AAB": server.put("/short", ok(article()))}
@@ -200,7 +200,7 @@ def test_a_damaged_row_is_fetched_again(films, server, scrape, tmp_path, damage)
     assert server.paths().count("/A") == 2
 
 
-def test_films_that_left_take_their_files_along(films, server, scrape, tmp_path):
+def test_files_of_removed_films_are_deleted(films, server, scrape, tmp_path):
     url = server.put("/A", ok(article()))
     films(scrape, AAA=url, AAB=url)
     (tmp_path / "data/pages/notes.txt").write_text("mine")
@@ -209,7 +209,7 @@ def test_films_that_left_take_their_files_along(films, server, scrape, tmp_path)
     assert "data/pages/notes.txt" in films.files()
 
 
-def test_a_url_that_no_longer_works_takes_the_old_page_along(films, server, scrape):
+def test_the_old_page_of_a_broken_url_is_deleted(films, server, scrape):
     url = server.put("/A", ok(article()))
     films(scrape, AAA=url, AAB=url)
     rows = films(scrape, AAA=server.origin + "/gone", AAB=url)
@@ -242,7 +242,7 @@ def test_the_corpus_serves_its_own_site(films, scrape, tmp_path, monkeypatch):
     assert (row["poster_status"], row["poster_page"]) == ("ok", "{origin}/wiki/File:P.png")
     first = films.files()
     with monkeypatch.context() as patch:
-        patch.setattr("requests.Session.get", None)  # nothing is asked for
+        patch.setattr("requests.Session.get", None)  # nothing is requested
         films(scrape, SERVED, AAA="{origin}/wiki/One")
     assert films.files() == first
 
@@ -298,7 +298,7 @@ def test_counts_are_reported(films, server, scrape, tmp_path, caplog):
     caplog.set_level("INFO")
     films(scrape, AAA=server.put("/A", ok(article())), AAB=server.origin + "/gone")
     assert "1 ok, 1 not_found" in caplog.text
-    assert not (tmp_path / "metrics").exists()  # which `split` alone writes
+    assert not (tmp_path / "metrics").exists()  # only `split` writes it
 
 
 def test_stops_with_advice(films, server, scrape, caplog):
@@ -317,7 +317,7 @@ def test_stops_with_advice(films, server, scrape, caplog):
     assert "not_found" in caplog.text
 
 
-def test_a_question_mark_of_a_title_is_asked_for(films, server, scrape):
+def test_a_question_mark_in_a_title_is_requested(films, server, scrape):
     server.put("/wiki/Doc", ok(article(text="Another article")))
     server.put("/wiki/Doc%3F_(film)", ok(article(text="The film")))
     server.put("/wiki/Doc?oldid=12", ok(article(text="Of old")))
@@ -335,7 +335,7 @@ def test_a_question_mark_of_a_title_is_asked_for(films, server, scrape):
     assert server.paths() == []
 
 
-def test_a_page_that_was_asked_for_without_the_rest_of_its_title_is_asked_for_again(films, server, scrape):
+def test_a_page_requested_by_a_truncated_title_is_requested_again(films, server, scrape):
     server.put("/wiki/Doc%3F_(film)", ok(article(text="The film")))
     url = server.origin + "/wiki/Doc?_(film)"
     films(scrape, AAA=url)

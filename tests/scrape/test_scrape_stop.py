@@ -1,4 +1,4 @@
-"""Reasons for stopping a run, its files, and resuming it."""
+"""Reasons for stopping a run, its files, and resuming."""
 
 from dataclasses import replace
 
@@ -106,8 +106,8 @@ def test_loopback_never_counts_as_down(films, server, scrape):
     assert statuses(rows) == ["server_error"] * 8 + ["ok"]
 
 
-def test_another_corpus_and_back_asks_for_nothing_twice(films, server, scrape, urls):
-    """Ids are unique within a list only: AAA is another film in the second one."""
+def test_another_corpus_and_back_requests_nothing_twice(films, server, scrape, urls):
+    """Ids are unique only within a list: AAA is another film in the second one."""
     first = films(scrape, **urls)
     other = films(scrape, replace(CORPUS, folder="other"), AAA=urls["AAE"])
     assert [row["url"] for row in other.values()] == [urls["AAE"]]

@@ -1,4 +1,4 @@
-"""The cache: arrays by content, whole shards only, read a stretch at a time."""
+"""The cache: arrays by content, complete shards only, read in stretches."""
 
 import json
 import os
@@ -61,7 +61,7 @@ def test_a_shard_that_was_cut_short_is_removed_and_the_others_stay(tmp_path):
     assert list(cache.folder.glob("*.safetensors")) == [whole]
 
 
-def test_what_a_killed_run_left_is_removed_and_what_is_being_written_stays(tmp_path):
+def test_remains_of_a_killed_run_are_removed_but_not_files_being_written(tmp_path):
     cache = open_cache(tmp_path, "text", ABOUT)
     left, current = (cache.folder / f".part-{name}-1.safetensors" for name in ("left", "current"))
     for path in (left, current):
@@ -86,7 +86,7 @@ def test_processes_and_threads_may_write_the_same_keys_at_once(tmp_path):
     assert np.array_equal(FeatureCache(tmp_path).read("b"), given["b"])
 
 
-def test_a_copy_that_dvc_works_in_uses_the_main_repositorys(tmp_path, monkeypatch):
+def test_a_dvc_copy_uses_the_main_repositorys_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path / "main"))
     cache = open_cache(tmp_path / "copy/data/features", "audio", ABOUT)
     assert cache.folder.is_relative_to(tmp_path / "main/data/features/.cache/audio")
@@ -111,11 +111,11 @@ def table_of(path, tracks: dict[str, np.ndarray]):
 
 
 def files(cache: FeatureCache) -> set[str]:
-    """Return the suffixes of its files."""
+    """Return the suffixes of the cache's files."""
     return {path.suffix for path in cache.folder.iterdir() if path.name != "about.json"}
 
 
-def test_a_table_takes_the_place_of_what_it_holds(tmp_path):
+def test_a_table_replaces_the_shards_of_its_arrays(tmp_path):
     given, cache = arrays(a=5, b=1, c=2, d=3), open_cache(tmp_path, "audio", ABOUT)
     for keys in ("ab", "cd"):
         cache.add(write_shard(cache.folder, {key: given[key] for key in keys}))
@@ -134,10 +134,10 @@ def test_a_table_takes_the_place_of_what_it_holds(tmp_path):
     assert all(np.array_equal(other.read(key), given[key]) for key in given)
 
 
-def test_the_copy_that_dvc_made_takes_the_place_of_the_table_written(tmp_path):
+def test_dvcs_copy_replaces_the_written_table(tmp_path):
     given, cache = arrays(a=5, b=1), open_cache(tmp_path, "audio", ABOUT)
     table, kept = table_of(tmp_path / "audio.parquet", given), tmp_path / "dvc"
-    for _ in range(2):  # a stage that runs again writes the same
+    for _ in range(2):  # a repeated stage writes the same
         cache.take_in(table)
         kept.exists() or kept.write_bytes(table.read_bytes())
         table.unlink()
@@ -150,8 +150,8 @@ def test_the_copy_that_dvc_made_takes_the_place_of_the_table_written(tmp_path):
     assert link.exists(), "it takes no room"
 
 
-def test_what_a_table_lacks_is_kept(tmp_path):
-    """Copied where it is the less, else its file stays."""
+def test_arrays_missing_from_a_table_are_kept(tmp_path):
+    """They are copied if they are the smaller part; otherwise their file stays."""
     given, cache = arrays(a=5, b=1, c=2, d=3, e=1), open_cache(tmp_path, "audio", ABOUT)
     cache.take_in(table_of(tmp_path / "audio.parquet", given))
     cache.take_in(table_of(tmp_path / "audio.parquet", {key: given[key] for key in "abc"}))
@@ -187,7 +187,7 @@ def test_a_table_that_is_damaged_is_not_taken_in(tmp_path):
     with pytest.raises(MissingFileError, match="damaged"):
         cache.take_in(table)
     assert shard.exists() and files(cache) == {".safetensors"}
-    (cache.folder / "1-1.parquet").write_bytes(bytes(data[:700]))  # a link to what a power cut cut short
+    (cache.folder / "1-1.parquet").write_bytes(bytes(data[:700]))  # a link to a file truncated by a power cut
     assert open_cache(tmp_path, "audio", ABOUT).missing("a") == []
     assert not (cache.folder / "1-1.parquet").exists()
 

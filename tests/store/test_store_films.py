@@ -25,7 +25,7 @@ CROPS = [("AAB", 0), ("AAB", 1), ("AAA", 0), ("AAA", 1)]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Tables whose values tell their place: frame l of a track holds l in both bands."""
+    """Tables whose values encode their position: frame l of a track holds l in both bands."""
     track = np.repeat(np.arange(MAX_FRAMES, dtype=np.float16)[:, np.newaxis], MELS, axis=1)
     keys = [{"fid": f, "number": n, "frames": frames, "sha256": f"{f}{n}"} for (f, n), frames in FRAMES.items()]
     spec = {"encoder": "log-mel", "sample_rate": 100, "hop_length": 10, "n_mels": MELS}
@@ -125,7 +125,7 @@ def test_seconds_become_frames_of_the_table(store):
         (22050, 220, 9.92, 995),  # 994.3 hops: the published method
     ],
 )
-def test_window_has_the_frames_that_are_centred_within_it(store, rate, hop, seconds, window):
+def test_window_has_the_frames_centred_within_it(store, rate, hop, seconds, window):
     audio = replace(store.audio, about={"spec": store.audio.spec | {"sample_rate": rate, "hop_length": hop}})
     assert replace(store, audio=audio).window_steps(seconds) == window
 
@@ -162,7 +162,7 @@ def test_a_pretrained_encoders_vector_is_a_window(folder):
     assert store.specs()["audio"] == {"encoder": "ear", "window_hop_seconds": 5.0, "width": 6}
 
 
-def test_specs_tell_what_a_model_must_be_given_again(store):
+def test_specs_must_match_those_of_the_model(store):
     specs = store.specs()
     assert specs["audio"]["n_mels"] == specs["audio"]["width"] == MELS
     assert specs["plot"] == {"encoder": "pen", "width": 4}
@@ -180,7 +180,7 @@ def test_precision_of_features_may_differ_from_that_of_training(store):
         require_specs(trained, found, "models/All")
 
 
-def test_a_film_has_the_inputs_that_the_data_set_knows_of_it(store):
+def test_a_film_has_its_inputs_in_the_data_set(store):
     films = films_of([row | ({"plot": " "} if row["fid"] == "AAA" else {}) for row in DATASET], store)
     assert [film.input_rows for film in films] == [{"image": (2, 3)}, {"plot": (1,), "image": (0, 1)}]
     assert [film.has(["plot", "image"]) for film in films] == [False, True]
@@ -190,7 +190,7 @@ def test_a_film_has_the_inputs_that_the_data_set_knows_of_it(store):
     assert readable(nothing, ["plot", "image"], answers_subsets=True) == []
 
 
-def test_a_row_that_is_absent_is_marked(store):
+def test_an_absent_row_is_marked(store):
     batch = store.batch(store.read_inputs({"plot": [1, ABSENT, 4], "image": [0, 1, 2]}), CPU)
     assert {name: mask.tolist() for name, mask in batch["present"].items()} == {
         "plot": [[True], [False], [True]], "image": [[True], [True], [True]],

@@ -1,4 +1,4 @@
-"""The table of frames: what is written is found at its place; damage is named."""
+"""The table of frames: written values are read back by position; damage is reported."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ ABOUT = {"spec": {"encoder": "log-mel", "n_mels": BANDS}, "versions": {}}
 
 
 def write(path: Path, dtype: str = "float16", groups: tuple[tuple[int, ...], ...] = ((5, 1), (40_000,), (2, 2, 7))):
-    """Write a table of tracks of so many frames, a group each, and return the tracks by key."""
+    """Write a table of tracks with the given numbers of frames by row group, and return the tracks by key."""
     rng = np.random.default_rng(0)
     tracks = {}
     rows = []
@@ -72,7 +72,7 @@ def test_pages_that_another_program_wrote_are_refused(tmp_path, options):
         check_frames(path)
 
 
-def test_what_is_cut_short_is_named(tmp_path):
+def test_a_truncated_file_is_named(tmp_path):
     path = tmp_path / "audio.parquet"
     write(path)
     whole = path.read_bytes()

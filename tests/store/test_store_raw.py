@@ -1,4 +1,4 @@
-"""Texts as tokens and posters as pixels: rows as the feature tables have them, and what is missing."""
+"""Texts as tokens and posters as pixels: the same rows as in feature tables, and missing data."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ SIZES = {"AAA": (32, 60), "AAB": (32, 32)}  # px
 
 @pytest.fixture
 def settings(tiny_bert, tiny_vit, tmp_path):
-    """The settings of tiny encoders, three squares a poster; the posters lie below `tmp_path`."""
+    """The settings of tiny encoders, three squares per poster; the posters are below `tmp_path`."""
     text, image = TextFeatures(str(tiny_bert), "auto", 8), ImageFeatures(str(tiny_vit), "auto", 3)
     rng = np.random.default_rng(0)
     for fid, size in SIZES.items():
@@ -28,7 +28,7 @@ def settings(tiny_bert, tiny_vit, tmp_path):
     return load_tuned(["text", "image"], text, image, marks=False)[1]
 
 
-def test_texts_are_rows_of_the_inputs_that_are_read(settings, tmp_path):
+def test_texts_are_rows_of_the_requested_inputs(settings, tmp_path):
     table = raw_tables(tmp_path, FILMS, ["plot", "tags"], {"text": settings["text"]})["text"]
     found = list(zip(*(table.keys[name].tolist() for name in ("fid", "input", "paragraph")), strict=True))
     texts = [("AAA", "tags", 0), ("AAA", "plot", 0), ("AAA", "plot", 1), ("AAB", "tags", 0), ("AAB", "plot", 0)]
@@ -53,7 +53,7 @@ def test_tokens_are_padded_to_the_longest_of_a_batch_and_cut(settings, tmp_path,
     )
 
 
-def test_posters_have_a_row_a_square_and_a_square_poster_one_square(settings, tmp_path):
+def test_posters_have_one_row_per_square(settings, tmp_path):
     table = raw_tables(tmp_path, FILMS, ["image"], {"image": settings["image"]})["image"]
     assert table.keys["fid"].tolist() == ["AAA"] * 3 + ["AAB"] * 3
     assert table.keys["crop"].tolist() == [0, 1, 2] * 2
@@ -66,7 +66,7 @@ def test_posters_have_a_row_a_square_and_a_square_poster_one_square(settings, tm
     assert table.values(squares).shape == (6, 3, 32, 32)
 
 
-def test_only_what_the_model_has_an_encoder_of_is_opened(settings, tmp_path):
+def test_only_inputs_with_an_encoder_in_the_model_are_opened(settings, tmp_path):
     assert raw_tables(tmp_path, FILMS, ["plot", "image"], {}) == {}
     assert set(raw_tables(tmp_path, FILMS, ["image"], {"image": settings["image"]})) == {"image"}
 
@@ -80,7 +80,7 @@ def test_film_that_lacks_an_input_has_no_row(settings, tmp_path):
     assert found == [("AAA", "tags"), ("AAA", "plot"), ("AAA", "plot"), ("AAB", "plot")]
 
 
-def test_poster_that_is_gone_is_named(settings, tmp_path):
+def test_missing_poster_is_named(settings, tmp_path):
     table = raw_tables(tmp_path, FILMS, ["image"], {"image": settings["image"]})["image"]
     (tmp_path / "AAB.png").unlink()
     with pytest.raises(MissingFileError, match=r"AAB\.png is missing: run `dvc repro parse`"):

@@ -1,4 +1,4 @@
-"""Feature tables: what is written is read again, a group of rows at a time; damage is named."""
+"""Feature tables: written values are read back, one row group at a time; damage is reported."""
 
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def test_the_digest_covers_keys_vectors_and_settings(tmp_path):
     assert digest() in found
 
 
-def test_values_that_are_not_finite_are_refused_and_nothing_is_left(tmp_path):
+def test_non_finite_values_are_refused_and_leave_no_file(tmp_path):
     groups = [([image("AAA")], np.zeros((1, 2))), ([image("AAB")], np.array([[np.nan, 0.0]]))]
     with pytest.raises(ValueError, match="AAB"):
         write_features(tmp_path / "image.parquet", IMAGE_KEYS, groups, 2, np.float32, {})
@@ -114,7 +114,7 @@ def test_one_wrong_bit_is_noticed(tmp_path):
     group = pq.ParquetFile(path).metadata.row_group(0)
     vector = group.column(group.num_columns - 1)
     end = vector.data_page_offset + vector.total_compressed_size
-    for place in range(end - vector.total_compressed_size // 2, end, 97):  # behind the page's header
+    for place in range(end - vector.total_compressed_size // 2, end, 97):  # after the page's header
         data[place] ^= 1
         path.write_bytes(data)
         with pytest.raises(MissingFileError, match=r"damaged .*dvc repro features@audio"):

@@ -1,4 +1,4 @@
-"""What is known of the embedded corpus's music: of files that are there."""
+"""The record of the embedded corpus's music: it refers to existing files."""
 
 import csv
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The oracle of the embedded corpus: its chances are those of the casting, its casting is that of the corpus."""
+"""The oracle of the embedded corpus: its probabilities are those of the casting, and its casting that of the corpus."""
 
 import sys
 from collections import Counter
@@ -31,7 +31,7 @@ def tool():
 
 
 def shares(names: list[str], drawn: list[str]) -> np.ndarray:
-    """Return how often each of `names` is among `drawn`."""
+    """Return the share of each of `names` in `drawn`."""
     counts = Counter(drawn)
     return np.array([counts[name] / len(drawn) for name in names])
 
@@ -48,7 +48,7 @@ def test_chances_are_those_of_the_casting(tool):
 
 
 def castings(tool, number: int, rng: np.random.Generator) -> dict:
-    """Return films of random moods and countries, cast by the rules."""
+    """Return films with random moods and countries, cast by the rules."""
     found = {}
     for film in range(number):
         mood, *scenes = rng.choice(tool.MOODS, 5).tolist()
@@ -69,7 +69,7 @@ def castings(tool, number: int, rng: np.random.Generator) -> dict:
         (["tags", "plot", "image"], True, True),
     ],
 )
-def test_odds_follow_what_the_inputs_tell(tool, company, inputs, of_mood, of_band):
+def test_odds_follow_from_the_inputs(tool, company, inputs, of_mood, of_band):
     rng = np.random.default_rng(1)
     cast = castings(tool, 400, rng)
     odds = tool.odds_of("AAA", inputs, cast, company)
@@ -84,7 +84,7 @@ def test_odds_follow_what_the_inputs_tell(tool, company, inputs, of_mood, of_ban
     assert not of_band or tool.BANDS[best[1]] == sys.modules["casting"].usual_band(own.film)
 
 
-def test_of_all_that_is_known_the_odds_are_those_of_the_rules(tool):
+def test_with_full_knowledge_the_odds_are_those_of_the_rules(tool):
     cast = castings(tool, 30, np.random.default_rng(2))
     others = [casting.film for fid, casting in cast.items() if fid != "AAC"]
     band = sys.modules["casting"].usual_band
@@ -95,13 +95,13 @@ def test_of_all_that_is_known_the_odds_are_those_of_the_rules(tool):
     assert tool.odds_of("AAC", ["tags", "plot", "image"], cast, True) == pytest.approx(expected)
 
 
-def test_company_tells_what_the_rules_do_not(tool):
+def test_other_films_add_to_the_rules(tool):
     def film(mood: str, country: str):
         record = {"mood": mood, "scenes": [mood], "countries": [country], "genres": ["war"]}
         return tool.Casting(record, mood, [(mood, "winds")])
 
     cast = dict(enumerate([*[film("comic", "France")] * 5, *[film("battle", "Italy")] * 5]))
-    alike = 4 / (4 + 5 * tool.UNLIKE)  # share of what the other films like film 0 count
+    alike = 4 / (4 + 5 * tool.UNLIKE)  # weight of films like film 0 among the others
     winds, brass = (tool.band_chances(band) for band in ("winds", "brass"))
     comic, battle = (cast[number].moods for number in (0, 9))
 
@@ -140,7 +140,7 @@ def test_more_inputs_find_more(tool, params: Params):
 
 
 def rows_of(cast: dict) -> tuple[list[dict], list[tuple[str, str]]]:
-    """Return rows of a data set of the films' cues, and the cues."""
+    """Return data set rows of the films' cues, and the cues."""
     rows = [
         {"fid": fid, "split": "eval", "number": n, "path": f"{fid}/{n}", "source_url": f"{fid}{n}", "title": fid}
         | {"year": 1924, "tags": "", "compared": True, "recording": f"{fid}{n}", "sound": f"{fid}{n}"}

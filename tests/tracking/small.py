@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def make_model(root: Path, variant: str = "Im") -> Path:
-    """Make the folder of a model with files that nobody can load, which logging must not try."""
+    """Create a model's folder with files that cannot be loaded, as logging must not try to."""
     folder = root / "models" / variant
     folder.mkdir(parents=True)
     (folder / "model.safetensors").write_text(f"weights of {variant}")
@@ -17,7 +17,7 @@ def make_model(root: Path, variant: str = "Im") -> Path:
 
 
 def ended_process() -> str:
-    """Return a process of this machine that is there no more, as a run's tag names it."""
+    """Return the tag of a run whose process on this machine has ended."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return f"{platform.node()} {process.pid}"

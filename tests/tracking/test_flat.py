@@ -24,7 +24,7 @@ METRICS = {
 }
 
 
-def test_averages_keep_their_names_and_all_else_gets_a_prefix():
+def test_averages_keep_their_names_and_others_get_a_prefix():
     assert flat_metrics(METRICS) == {
         "queries": 3.0,
         "recall_at_10": 0.5,
@@ -45,7 +45,7 @@ def test_averages_keep_their_names_and_all_else_gets_a_prefix():
     }
 
 
-def test_an_evaluation_with_fewer_parts_is_no_trouble():
+def test_an_evaluation_may_have_fewer_parts():
     assert flat_metrics({"mrr": 0.5}) == {"mrr": 0.5}
 
 

@@ -42,7 +42,7 @@ def as_base64(path: Path) -> str:
 
 
 def logged(root: Path, folder: Path, params):
-    """Return the run of a training that led to the model of `folder`, and its logged model."""
+    """Return the training run of the model in `folder`, and its logged model."""
     from mlflow import MlflowClient
 
     with training_run(root, "Im", asdict(params), "00") as run:
@@ -70,7 +70,7 @@ def test_model_is_files_without_a_pickle_with_signature_and_example(tmp_path, mo
     assert (folder / "requirements.txt").read_text().count("==") == len(REQUIREMENTS)
 
 
-def test_code_that_goes_along_is_what_the_model_reaches(tmp_path, model, params):
+def test_included_code_is_what_the_model_imports(tmp_path, model, params):
     _, found = logged(tmp_path, model, params)
     copied = Path(found.artifact_location.removeprefix("file://")) / "code/pipeline"
     reached = {path.relative_to(PIPELINE) for path in reached_from(SERVED)}
@@ -93,7 +93,7 @@ def test_logged_model_answers_far_from_the_repository(tmp_path, params, tiny_ber
 
 
 @pytest.mark.usefixtures("path_of_imports")
-def test_a_question_without_what_the_model_needs_is_refused_by_name(tmp_path, params, tiny_bert, tiny_vit):
+def test_a_query_without_a_required_input_is_refused_by_name(tmp_path, params, tiny_bert, tiny_vit):
     import mlflow
     from mlflow.exceptions import MlflowException
 
@@ -104,7 +104,7 @@ def test_a_question_without_what_the_model_needs_is_refused_by_name(tmp_path, pa
         served.predict(pandas.DataFrame([{"title": "Dawn", "tags": None}]))
 
 
-def test_tracks_come_without_addresses_that_nobody_else_can_open():
+def test_tracks_come_without_private_addresses():
     from pipeline.apps.recommend.served import Served
 
     addresses = [(f"{ORIGIN}/wiki/One", "https://x.org/1.mp3"), ("https://x.org/wiki/Two", f"{ORIGIN}/audio/2.mp3")]

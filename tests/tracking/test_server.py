@@ -43,13 +43,13 @@ def wait_for(process: subprocess.Popen, is_up) -> None:
 
 @contextmanager
 def postgresql() -> Iterator[str]:
-    """Yield the address of a new database; skip the test where none can be made."""
+    """Yield the address of a new database; skip the test if none can be created."""
     initdb = shutil.which("initdb") or next(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), None)
     account = next((entry.pw_name for entry in pwd.getpwall() if entry.pw_name == "postgres"), None)
     driver = next(filter(find_spec, ("psycopg", "psycopg2")), None)
     if initdb is None or driver is None or (os.geteuid() == 0 and account is None):
         pytest.skip("there is no PostgreSQL, or no driver for it")
-    as_other = {"user": account} if os.geteuid() == 0 else {}  # it refuses to run as root
+    as_other = {"user": account} if os.geteuid() == 0 else {}  # PostgreSQL refuses to run as root
     port = free_port()
     with tempfile.TemporaryDirectory() as name:
         if as_other:
@@ -68,7 +68,7 @@ def postgresql() -> Iterator[str]:
 
 @contextmanager
 def mlflow_server(folder: Path, store: str) -> Iterator[str]:
-    """Yield the address of a server that keeps runs in `store`, and artifacts below `folder`."""
+    """Yield the address of a server with runs in `store` and artifacts below `folder`."""
     port = free_port()
     options = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     options += ["--backend-store-uri", store, "--artifacts-destination", str(folder / "artifacts")]

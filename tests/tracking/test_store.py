@@ -22,7 +22,7 @@ NAMES = ("model.safetensors", "config.json")
 
 
 def train(root: Path, params) -> str:
-    """Log a training, and return the id of its run."""
+    """Log a training and return its run's id."""
     with training_run(root, "Im", asdict(params), "00") as run:
         run.log_epoch({"epoch": 1, "train_loss": 2.0})
         run.log_model(root / "models/Im")
@@ -31,7 +31,7 @@ def train(root: Path, params) -> str:
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory, params) -> Path:
-    """A repository with a run, its model and a registered one; its path is odd."""
+    """A repository at an odd path with a run, its model and a registered model."""
     home = tmp_path_factory.mktemp("stores") / ODD / "repository"
     published = make_model(home)
     (published / "tracks.parquet").write_bytes(b"tracks")
@@ -42,14 +42,14 @@ def template(tmp_path_factory, params) -> Path:
 
 @pytest.fixture
 def original(template, tmp_path) -> Path:
-    """A copy of the template that knows its place."""
+    """A copy of the template, adapted to its location."""
     home = shutil.copytree(template, tmp_path / "original")
     connected(home)
     return home
 
 
 def locations(home: Path) -> set[str]:
-    """Return all the places that the store names."""
+    """Return all locations in the store."""
     with sqlite3.connect(home / "mlflow.db") as database:
         found = database.execute(
             "SELECT artifact_location FROM experiments WHERE name = ? UNION SELECT artifact_uri FROM runs "
@@ -90,7 +90,7 @@ def test_moved_repository_finds_its_artifacts_and_leaves_the_old_place_alone(ori
 def test_copy_does_not_write_into_the_original(original, params):
     copy = shutil.copytree(original, original.with_name("copy"))
     before = weights_of(original)
-    (original / "mlartifacts").rename(original / "kept")  # no help from there
+    (original / "mlartifacts").rename(original / "kept")  # the original cannot help
     published_weights(copy)
     (original / "kept").rename(original / "mlartifacts")
     train(copy, params)
@@ -112,7 +112,7 @@ def test_copy_without_artifacts_reads_the_originals_until_it_has_them(original, 
 
 
 @pytest.mark.parametrize("place", ["s3://bucket/mlartifacts", "file:///big/disk/artifacts", "mlflow-artifacts:/1"])
-def test_places_of_the_users_own_choice_stay(original, place):
+def test_locations_chosen_by_the_user_are_kept(original, place):
     with sqlite3.connect(original / "mlflow.db") as database:
         database.execute("UPDATE experiments SET artifact_location = ? WHERE name = ?", [place, EXPERIMENT])
     assert place in locations(original)
@@ -144,7 +144,7 @@ def test_store_that_cannot_be_opened_is_given_up_at_once(tmp_path, params, caplo
 
 @pytest.fixture(params=["refuses", "never answers"])
 def silent_server(request, monkeypatch):
-    """The address of a server out of reach; it has a password."""
+    """The address of an unreachable server, with a password."""
     monkeypatch.setattr(store, "FIRST", {store.TIMEOUT: "1", store.RETRIES: "0"})
     for name in store.LATER:
         monkeypatch.delenv(name, raising=False)
@@ -158,7 +158,7 @@ def silent_server(request, monkeypatch):
 
 
 @pytest.mark.usefixtures("silent_server")
-def test_server_out_of_reach_is_called_once_and_the_training_told_what_logs_it(tmp_path, params, caplog):
+def test_unreachable_server_is_called_once_with_advice_for_logging(tmp_path, params, caplog):
     make_model(tmp_path)
     with caplog.at_level(logging.WARNING, logger="pipeline"):
         train(tmp_path, params)
@@ -168,7 +168,7 @@ def test_server_out_of_reach_is_called_once_and_the_training_told_what_logs_it(t
     assert "secret" not in record.message
 
 
-def test_server_that_stops_answering_is_called_no_more(monkeypatch):
+def test_server_that_stops_answering_is_not_called_again(monkeypatch):
     from mlflow.exceptions import MlflowException
     from requests.exceptions import ConnectTimeout
 
@@ -181,7 +181,7 @@ def test_server_that_stops_answering_is_called_no_more(monkeypatch):
             raise MlflowException("API request failed") from error
         return "logged"
 
-    monkeypatch.setenv(store.TIMEOUT, "30")  # and what giving up sets is undone
+    monkeypatch.setenv(store.TIMEOUT, "30")  # and the settings of giving up are undone
     monkeypatch.setenv(store.RETRIES, "1")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     assert (log_something(ValueError()), log_something(None)) == (None, "logged")
@@ -192,7 +192,7 @@ def test_server_that_stops_answering_is_called_no_more(monkeypatch):
 
 
 @pytest.mark.usefixtures("silent_server")
-def test_command_names_the_server_out_of_reach(tmp_path):
+def test_command_names_the_unreachable_server(tmp_path):
     with pytest.raises(store.PipelineError, match="cannot be reached") as raised, explained():
         connected(tmp_path)
     assert "secret" not in str(raised.value)

@@ -74,11 +74,11 @@ def test_run_holds_parameters_tags_curves_and_evaluation(tmp_path, model, params
     assert len(client.search_runs([run.info.experiment_id])) == 1
 
 
-def test_evaluation_in_another_way_has_a_run_of_its_own_below_the_trainings(tmp_path, model, params, monkeypatch):
+def test_another_kind_of_evaluation_is_a_child_run_of_the_training(tmp_path, model, params, monkeypatch):
     trained = train_once(tmp_path, model, params)
     log_evaluation(tmp_path, model, METRICS)
     monkeypatch.setenv("DVC_EXP_NAME", "hazy-tune")
-    for mrr in (0.3, 0.25):  # the second time with other figures, on the same run
+    for mrr in (0.3, 0.25):  # the second time with other figures in the same run
         log_evaluation(tmp_path, model, METRICS | {"pool": "all", "mrr": mrr})
     from mlflow import MlflowClient
 
@@ -124,7 +124,7 @@ def test_failed_training_is_marked_as_failed(tmp_path, params):
     assert stored_run(tmp_path, runs[0]).info.status == "FAILED"
 
 
-def test_store_that_fails_warns_and_stops_nothing(tmp_path, model, params, caplog):
+def test_failing_store_only_warns(tmp_path, model, params, caplog):
     (tmp_path / "mlflow.db").write_bytes(b"this is not a database" * 100)
     with caplog.at_level(logging.WARNING):
         train_once(tmp_path, model, params)
@@ -141,7 +141,7 @@ def test_evaluation_of_a_model_without_a_run_warns(tmp_path, model, params, capl
 
 
 def killed_run(root, params, process):
-    """Return the id of a run that was never ended, begun by `process`."""
+    """Return the id of an unfinished run started by `process`."""
     import mlflow
 
     run = TrainingRun(root, "Im", asdict(params), "00", logs=True, gpu=False)
@@ -162,7 +162,7 @@ def ended() -> str:
     return ended_process()
 
 
-def test_killed_training_goes_on_in_its_own_run(tmp_path, params, ended):
+def test_killed_training_resumes_its_own_run(tmp_path, params, ended):
     from mlflow import MlflowClient
 
     first = killed_run(tmp_path, params, ended)
@@ -184,14 +184,14 @@ def test_run_of_a_process_that_may_be_alive_is_left_alone(tmp_path, params, proc
     assert stored_run(tmp_path, first).info.status == "RUNNING"
 
 
-def test_other_trainings_do_not_go_on_in_a_killed_run(tmp_path, params, ended):
+def test_other_trainings_do_not_resume_a_killed_run(tmp_path, params, ended):
     first = killed_run(tmp_path, params, ended)
     other = dataclasses.replace(params, train=dataclasses.replace(params.train, seed=7))
     assert begun_again(tmp_path, other) != first
     assert begun_again(tmp_path, params, digest="01") != first
 
 
-def test_processes_beside_the_first_log_nothing(tmp_path, params, model):
+def test_processes_other_than_the_first_log_nothing(tmp_path, params, model):
     with training_run(tmp_path, "Im", asdict(params), "00", logs=False) as run:
         run.log_epoch({"epoch": 1, "train_loss": 2.0})
         run.log_model(model)

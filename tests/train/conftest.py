@@ -1,4 +1,4 @@
-"""A small set of feature tables whose music follows from the film."""
+"""A small set of feature tables whose music is determined by the film."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ MELS, MAX_FRAMES, TRACKS = 8, 20, 3
 
 
 def dataset_rows(splits: dict[str, int]) -> list[dict]:
-    """Return rows of data/dataset.parquet: `splits` films a split, TRACKS tracks a film."""
+    """Return rows of data/dataset.parquet: `splits` films per set, TRACKS tracks per film."""
     rows, film = [], 0
     for split, count in splits.items():
         for _ in range(count):
@@ -31,7 +31,7 @@ def dataset() -> list[dict]:
 
 @pytest.fixture
 def features(tmp_path: Path, dataset: list[dict]) -> Path:
-    """The folder of feature tables for `dataset`: a film's number shows in its image, texts and spectra."""
+    """The folder of feature tables for `dataset`: image, texts and spectra depend on a film's number."""
     rng = np.random.default_rng(0)
     fids = sorted({row["fid"] for row in dataset})
     folder = tmp_path / "data/features"

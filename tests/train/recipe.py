@@ -76,7 +76,7 @@ def train(
     row: Variant | None = None,
     on_epoch=None,
 ) -> tuple[FeatureStore, list[dict[str, float]]]:
-    """Train on the tables in `features`, or below `root`; return the store and what was reported of each epoch."""
+    """Train on the tables in `features`, or below `root`; return the store and the report of each epoch."""
     records: list[dict[str, float]] = []
     store = open_store(features or root / "data/features", inputs)
 

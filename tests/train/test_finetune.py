@@ -1,4 +1,4 @@
-"""Fine-tuning on the same path: from the frozen encoders' vectors on, through training, saving and evaluating."""
+"""Fine-tuning in the same code: starting from the frozen encoders' vectors, through training, saving and evaluation."""
 
 import dataclasses
 import json
@@ -45,7 +45,7 @@ def world(features, dataset, tmp_path, params, tiny_bert, tiny_vit):
 
 
 def trained(world, params=FINETUNE, inputs=INPUTS):
-    """Train and return the model of the folder, its config, and what was reported."""
+    """Train; return the saved model, its config, and the reports."""
     root, rows, features = world
     records = []
     material = open_material(root, rows, Variant(list(inputs)), features.text, features.image, params)
@@ -59,7 +59,7 @@ def assert_learned(records):
 
 
 def embeddings(world, model, config):
-    """Return the embeddings of the films and the tracks of all splits."""
+    """Return the embeddings of the films and tracks of all sets."""
     root, rows, _ = world
     store = open_for_model(root, rows, "All", INPUTS, config)
     films = films_of(rows, store)
@@ -91,7 +91,7 @@ def test_untrained_model_gives_what_frozen_features_give(world):
     assert np.abs(found[0] - found[0][0]).max() > 0.01
 
 
-def test_encoders_learn_and_come_back_with_the_model(world):
+def test_encoders_learn_and_are_loaded_with_the_model(world):
     root, rows, features = world
     before = open_material(root, rows, Variant(INPUTS), features.text, features.image, FINETUNE).networks
     model, config, records = trained(world)
@@ -109,7 +109,7 @@ def test_encoders_learn_and_come_back_with_the_model(world):
     assert np.array_equal(again[0], films)
 
 
-def test_rates_of_encoders_are_their_own(world):
+def test_encoders_have_their_own_learning_rate(world):
     root, rows, features = world
     before = open_material(root, rows, Variant(INPUTS), features.text, features.image, FINETUNE).networks
     model, _, _ = trained(world, replace(FINETUNE, encoder_learning_rate=1e-12, weight_decay=0.0))
@@ -127,7 +127,7 @@ def test_two_runs_agree_and_micro_batches_train(world):
     assert_learned(trained(world, replace(FINETUNE, micro_batch_size=4, epochs=20))[2])
 
 
-def test_config_says_what_the_encoders_are_and_needs_no_folder(world, tiny_bert):
+def test_config_describes_the_encoders_and_needs_no_folder(world, tiny_bert):
     _, config, _ = trained(world)
     assert config["encoders"]["text"]["encoder"] == str(tiny_bert)
     assert json.loads(config["encoders"]["text"]["tokenizer"])["version"]

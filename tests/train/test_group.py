@@ -1,4 +1,4 @@
-"""Several processes train as one: the same gradients and statistics, also where shares differ in size."""
+"""Several processes train as one: the same gradients and statistics, even with shares of different size."""
 
 import contextlib
 import itertools
@@ -32,7 +32,7 @@ from tests.train.recipe import ALONE, MODEL, TRAIN, train
 pytestmark = pytest.mark.slow
 CPU = torch.device("cpu")
 TWO = replace(MACHINE, train_processes=2)
-EXAMPLES = 11  # which two and three processes cannot share evenly
+EXAMPLES = 11  # not divisible among two or three processes
 
 
 def gradients(
@@ -40,15 +40,15 @@ def gradients(
 ) -> dict[str, torch.Tensor]:
     """Return gradients and running statistics after one step of this process's share of a batch, in float64.
 
-    `torch.Tensor.float` must be `double`. In several parts batch normalisation takes its running statistics, as a
-    part is of other examples where there are other processes.
+    `torch.Tensor.float` must be `double`. With several parts, batch normalisation uses its running statistics, as a
+    part has different examples if there are other processes.
     """
     store = open_store(features, ["tags_plot", "image"])
     films = films_of(dataset, store)
     steps = store.window_steps(0.8)
     numbers = np.array([*range(examples - 1), min(3, examples - 1)])
     plan = draw(films, numbers, None, store, steps, np.random.default_rng(0))
-    torch.manual_seed(group.rank)  # the first process's weights are those of all
+    torch.manual_seed(group.rank)  # all processes get the first one's weights
     model = group.prepare(build_model(model_config("x", store.inputs, MODEL, store.specs(), steps)).double().train())
     if parts > 1:
         for module in model.modules():
@@ -103,7 +103,7 @@ def whole_training(rank: int, size: int, port: int, features: Path, dataset: lis
 
 
 def validated(features: Path, dataset: list[dict], group: Group, micro: int, films: int) -> dict[str, float]:
-    """Return the figures of a fresh model on the first `films`, and how many windows were encoded here for them."""
+    """Return the figures of a fresh model on the first `films`, and the number of windows encoded here for them."""
     store = open_store(features, ["tags_plot", "image"])
     config = model_config("x", store.inputs, MODEL, store.specs(), store.window_steps(0.8))
     torch.manual_seed(0)
@@ -134,14 +134,14 @@ def free_port() -> int:
     [
         (2, "masked", EXAMPLES, 1),
         (3, "positives", EXAMPLES, 1),
-        (2, "masked", 3, 1),  # of which one process has one alone
+        (2, "masked", 3, 1),  # one of the processes has a single one
         (2, "masked", EXAMPLES, 3),
     ],
 )
 def test_processes_give_the_gradients_of_one(
     features, dataset, tmp_path, size, same_film, examples, parts, monkeypatch
 ):
-    monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)  # so that what differs is no rounding
+    monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)  # so that differences are not due to rounding
     expected = gradients(features, dataset, ALONE, same_film, examples, parts)
     mp.spawn(worker, (size, free_port(), features, dataset, tmp_path, same_film, examples, parts), nprocs=size)
     for rank in range(size):
@@ -161,9 +161,7 @@ def test_processes_train_as_one_and_the_first_alone_writes(features, dataset, tm
     ]
     assert len(histories[0]) == len(histories[1]) == params.epochs
     first = [history["train_loss"][0] for history in histories]
-    assert first[0] == pytest.approx(
-        first[1], rel=0.2
-    )  # batch normalisation takes two examples of each process at once
+    assert first[0] == pytest.approx(first[1], rel=0.2)  # batch normalisation has two examples per process
     assert all(history["train_loss"][-1] < 0.8 * history["train_loss"][0] for history in histories)
 
 
@@ -186,7 +184,7 @@ def test_processes_resume_from_what_the_first_one_finds(features, dataset, tmp_p
     assert history["epoch"].tolist() == [*range(1, params.epochs + 1)]
 
 
-@pytest.mark.parametrize(("size", "micro", "films"), [(2, 4, 12), (3, 4, 2)])  # of two films one process has none
+@pytest.mark.parametrize(("size", "micro", "films"), [(2, 4, 12), (3, 4, 2)])  # with two films, one process has none
 def test_validation_is_shared_and_gives_the_figures_of_one_process(features, dataset, tmp_path, size, micro, films):
     expected = validated(features, dataset, ALONE, micro, films)
     mp.spawn(validate, (size, free_port(), tmp_path, features, dataset, micro, films), nprocs=size)
@@ -198,7 +196,7 @@ def test_validation_is_shared_and_gives_the_figures_of_one_process(features, dat
     assert max(figures["windows"] for figures in found) < expected["windows"]
 
 
-def test_shares_are_all_of_a_batch_and_differ_by_one_at_most():
+def test_shares_cover_a_batch_and_differ_by_at_most_one():
     for size in (1, 2, 3, 8):
         for count in (8, 9, 31, 512):
             edges = [Group(rank, size, CPU).share(count) for rank in range(size)]
@@ -217,7 +215,7 @@ def test_one_process_needs_no_group(monkeypatch):
     assert start_processes(MACHINE, "stages.train", []) is None
 
 
-def test_gpu_is_chosen_by_the_place_on_the_node(monkeypatch):
+def test_gpu_is_chosen_by_local_rank(monkeypatch):
     for name, value in {"WORLD_SIZE": "16", "RANK": "11", "LOCAL_RANK": "3"}.items():
         monkeypatch.setenv(name, value)
     chosen = []

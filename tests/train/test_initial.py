@@ -1,4 +1,4 @@
-"""What a training starts from: whitening of the training films, and the closed form as the heads of linear towers."""
+"""Initial weights: whitening of the training films, and the closed form as the heads of linear towers."""
 
 from dataclasses import replace
 
@@ -85,7 +85,7 @@ def test_a_linear_variant_is_fitted_and_not_trained(tmp_path, features, dataset)
         torch.testing.assert_close(model.state_dict()[name], value)
 
 
-def test_contrastive_training_goes_on_from_the_closed_form(tmp_path, features, dataset):
+def test_contrastive_training_starts_from_the_closed_form(tmp_path, features, dataset):
     train(
         tmp_path,
         dataset,
@@ -114,7 +114,7 @@ def test_an_input_may_be_dropped_as_the_row_says(tmp_path, features, dataset):
     assert model.drop_inputs == config["drop_inputs"] == 0.5
 
 
-def test_too_few_films_and_settings_that_do_not_go_together(tmp_path, features, dataset):
+def test_too_few_films_and_conflicting_settings(tmp_path, features, dataset):
     store, films = training_films(features, dataset)
     with pytest.raises(StageError, match="1 film"):
         made(store, films[:1])

@@ -14,7 +14,7 @@ WAYS = ["masked", "positives", "negatives"]
 
 
 def oracle(query, audio, scale, films, same_film) -> float:
-    """Return the loss by loops over examples."""
+    """Return the loss, computed with loops over examples."""
     n, total = len(query), 0.0
     for one, other in ((query, audio), (audio, query)):
         for i in range(n):
@@ -39,7 +39,7 @@ def test_loss_equals_the_oracle(films, same_film):
     assert found.item() == pytest.approx(oracle(query, audio, 5.0, films, same_film), abs=1e-12)
 
 
-def test_ways_agree_where_no_film_comes_twice_and_differ_where_one_does():
+def test_ways_differ_only_if_a_film_occurs_twice():
     query, audio, scale = unit(5, 0), unit(5, 1), torch.tensor(5.0)
     once = {contrastive_loss(query, audio, scale, torch.arange(5), way).item() for way in WAYS}
     twice = {contrastive_loss(query, audio, scale, torch.tensor([0, 1, 1, 2, 3]), way).item() for way in WAYS}

@@ -1,4 +1,4 @@
-"""Products in TF32 where a training allows it, and nowhere else; settings of the process are left as they were."""
+"""TF32 products only in trainings that allow it; settings of the process are restored."""
 
 import os
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ def test_deterministic_algorithms_for_the_training_alone(monkeypatch, workspace)
     assert os.environ.get(WORKSPACE) == workspace
 
 
-def test_settings_come_back_after_an_error(before):
+def test_settings_are_restored_after_an_error(before):
     with pytest.raises(ValueError, match="wrong"), numerics(TRAIN, CUDA), full_float32(CPU):
         raise ValueError("wrong")
     assert settings() == before

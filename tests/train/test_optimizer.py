@@ -1,4 +1,4 @@
-"""Which weights decay, and which learn at which rate."""
+"""Which weights decay, and the learning rate of each."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Gradients are summed bucket by bucket while others are still computed, whichever a process has."""
+"""Gradients are summed bucket by bucket while others are still computed, even if a process lacks some."""
 
 import os
 
@@ -18,7 +18,7 @@ LAYERS = 4
 
 
 class Done:
-    """What a communication that has ended is."""
+    """A completed communication."""
 
     def wait(self):
         pass
@@ -26,9 +26,9 @@ class Done:
 
 @pytest.fixture
 def network(monkeypatch):
-    """Layers of 3 × 3 weights in buckets of one, and what was summed: sizes, and how many gradients there were then.
+    """Layers of 3 × 3 weights in buckets of one, and the sums: their sizes, and the number of gradients at the time.
 
-    Sums are those of two processes that have the same gradients.
+    Sums are those of two processes with the same gradients.
     """
     torch.manual_seed(0)
     layers = nn.Sequential(*(nn.Linear(3, 3, bias=False) for _ in range(LAYERS)))
@@ -92,7 +92,7 @@ def test_parameters_that_learn_nothing_are_left_alone(network):
     assert len(sent) == LAYERS - 1, "processes cannot know what others have"
 
 
-def test_failure_in_the_block_waits_for_nobody(network):
+def test_failure_in_the_block_does_not_wait(network):
     layers, sent = network
     with pytest.raises(ZeroDivisionError), summed(layers.parameters(), None):
         raise ZeroDivisionError
@@ -102,7 +102,7 @@ def test_failure_in_the_block_waits_for_nobody(network):
 
 
 def differing(rank: int, port: int, folder) -> None:
-    """Take a step with four weights, of which `only` is reached by the first process alone; save the gradients."""
+    """Take a step with four weights, `only` being used by the first process alone; save the gradients."""
     torch.set_num_threads(1)
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     reduction.BUCKET_BYTES = 1
@@ -117,6 +117,6 @@ def differing(rank: int, port: int, folder) -> None:
 @pytest.mark.slow
 def test_weights_that_only_some_processes_reach_are_summed_and_nothing_hangs(tmp_path):
     mp.spawn(differing, (free_port(), tmp_path), nprocs=2)
-    for rank in range(2):  # the losses are 6 · 5 · 3 and 6 · 5, the 6 being 2 · 1 + 2 · 2
+    for rank in range(2):  # the losses are 6 · 5 · 3 and 6 · 5, where 6 = 2 · 1 + 2 · 2
         found = torch.load(tmp_path / f"{rank}.pt")
         assert found == [None, (5.0 * 3 + 5) * (1 + 2), 6.0 * 3 + 6, 6.0 * 5]

@@ -1,4 +1,4 @@
-"""A training killed at any moment and begun again leaves what an undisturbed one leaves; only the same one goes on."""
+"""A training killed at any moment and restarted gives the same files as an undisturbed one; no other resumes it."""
 
 import json
 import logging
@@ -28,16 +28,16 @@ LONG = replace(TRAIN, batch_size=3, epochs=10, patience=4, learning_rate=0.1, sc
 
 @pytest.fixture(autouse=True)
 def every_epoch(monkeypatch):
-    """Save the state of every epoch, whatever that takes."""
+    """Save the state of every epoch, however long it takes."""
     monkeypatch.setattr(resume, "SHARE", 1.0)
 
 
 class Killed(BaseException):
-    """What stops a process between two of its statements."""
+    """Stops a process between two statements."""
 
 
 def killed_at(epoch: int, *given, **settings) -> None:
-    """Train as `train` does, and kill it when `epoch` is done but its state is not yet written."""
+    """Train as `train` does, killed when `epoch` is done but its state not yet written."""
 
     def on_epoch(record):
         if record["epoch"] == epoch:
@@ -67,7 +67,7 @@ def test_interrupted_training_ends_as_an_undisturbed_one(features, dataset, tmp_
 
 
 def test_states_saved_seldom_lead_to_the_same_result(features, dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr(resume, "SHARE", 0.0)  # that of the first epoch alone
+    monkeypatch.setattr(resume, "SHARE", 0.0)  # only that of the first epoch
     train(tmp_path / "whole", dataset, LONG, model=DROPPED, features=features)
     killed_at(5, tmp_path / "parts", dataset, LONG, model=DROPPED, features=features)
     _, records = train(tmp_path / "parts", dataset, LONG, model=DROPPED, features=features)
@@ -76,7 +76,7 @@ def test_states_saved_seldom_lead_to_the_same_result(features, dataset, tmp_path
 
 
 @pytest.mark.parametrize("patience", [None, 4])
-def test_loss_that_is_not_finite_keeps_what_was_resumed_from(features, dataset, tmp_path, monkeypatch, patience):
+def test_non_finite_loss_keeps_the_state_resumed_from(features, dataset, tmp_path, monkeypatch, patience):
     params = replace(LONG, patience=patience)
     killed_at(3, tmp_path, dataset, params, features=features)
 
@@ -107,7 +107,7 @@ train(root, json.loads(dataset.read_text()), LONG, model=DROPPED, features=featu
 """
 
 
-def test_killed_process_goes_on_to_the_same_result(features, dataset, tmp_path):
+def test_killed_process_resumes_to_the_same_result(features, dataset, tmp_path):
     (tmp_path / "dataset.json").write_text(json.dumps(dataset))
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
@@ -140,7 +140,7 @@ def test_killed_process_goes_on_to_the_same_result(features, dataset, tmp_path):
     ],
     ids=lambda other: next(iter(other)),
 )
-def test_another_training_does_not_go_on_from_it(features, dataset, tmp_path, other):
+def test_another_training_does_not_resume_from_it(features, dataset, tmp_path, other):
     given = {"params": LONG, "model": DROPPED}
     for arguments in (given, given | other):
         killed_at(2, tmp_path, dataset, features=features, **arguments)
@@ -159,7 +159,7 @@ def test_other_tracks_are_another_training(features, dataset, tmp_path, number):
 
 def test_compiling_does_not_make_another_training(features, dataset, tmp_path, monkeypatch):
     compiled = []
-    monkeypatch.setattr(torch.nn.Module, "compile", lambda module, **_: compiled.append(module))  # which needs minutes
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda module, **_: compiled.append(module))  # as it takes minutes
 
     killed_at(3, tmp_path, dataset, LONG, features=features)
     _, records = train(tmp_path, dataset, LONG, features=features, compiled=True)
@@ -167,7 +167,7 @@ def test_compiling_does_not_make_another_training(features, dataset, tmp_path, m
     assert compiled
 
 
-def test_copy_that_dvc_works_in_keeps_it_in_the_main_repository(features, dataset, tmp_path, monkeypatch):
+def test_state_of_a_dvc_copy_is_kept_in_the_main_repository(features, dataset, tmp_path, monkeypatch):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path / "main"))
 
     killed_at(3, tmp_path / "copy", dataset, LONG, features=features)
@@ -176,7 +176,7 @@ def test_copy_that_dvc_works_in_keeps_it_in_the_main_repository(features, datase
     assert load_model(tmp_path / "another copy/models/All")
 
 
-def test_going_on_is_said(features, dataset, tmp_path, caplog):
+def test_resuming_is_logged(features, dataset, tmp_path, caplog):
     killed_at(3, tmp_path, dataset, LONG, features=features)
     with caplog.at_level(logging.INFO):
         train(tmp_path, dataset, LONG, features=features)

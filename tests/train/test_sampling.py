@@ -1,4 +1,4 @@
-"""Batches: every film or track once an epoch, everything random from the seed, read ahead in order."""
+"""Batches: every film or track once per epoch, all randomness from the seed, read ahead in order."""
 
 import threading
 from dataclasses import replace
@@ -31,7 +31,7 @@ def planned(films, store, seed=0, **changes):
 
 @pytest.mark.parametrize("batch_size", [2, 5, 8, 11, 100])
 @pytest.mark.parametrize("sampler", ["films", "tracks"])
-def test_epoch_holds_everything_once_in_batches_that_batch_norm_can_bear(films, store, sampler, batch_size):
+def test_epoch_has_everything_once_in_batches_fit_for_batch_norm(films, store, sampler, batch_size):
     plans = planned(films, store, sampler=sampler, batch_size=batch_size)
     numbers = np.concatenate([plan.films for plan in plans]).tolist()
     if sampler == "films":
@@ -55,14 +55,14 @@ def test_rest_of_one_example_joins_another_batch(films, store, sampler):
     assert sorted(map(len, plans)) == [2] * (len(plans) - 1) + [3]
 
 
-def test_batches_are_as_many_as_their_size_asks_for():
+def test_number_of_batches_follows_from_their_size():
     for examples in range(2, 60):
         for batch_size in range(3, 20):
             assert batch_count(examples, batch_size) == -(-examples // batch_size)
     assert [batch_count(examples, 2) for examples in (1, 2, 3, 4, 5)] == [1, 1, 1, 2, 2]
 
 
-def test_no_film_comes_twice_into_a_batch_of_films(films, store):
+def test_no_film_occurs_twice_in_a_batch_of_films(films, store):
     assert all(len(set(plan.films)) == len(plan) for plan in planned(films, store, batch_size=5))
 
 

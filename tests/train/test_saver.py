@@ -1,4 +1,4 @@
-"""States are saved in the background, one at a time, as they were when offered, and at little of the time's expense."""
+"""States are saved in the background, one at a time, as they were when offered, in a small share of the time."""
 
 import itertools
 import threading
@@ -12,7 +12,7 @@ EPOCH_SECONDS = 1.0
 
 
 class World:
-    """A clock that stands still but for what is done, and a file that takes `cost` seconds to write."""
+    """A clock that advances only with work, and a file that takes `cost` seconds to write."""
 
     def __init__(self, path, cost):
         self.now, self.cost, self.resume = 100.0, cost, Resume(path)
@@ -25,7 +25,7 @@ class World:
         return self.resume.load()
 
     def saved(self, epochs):
-        """Return the epochs after which a state was saved, and the seconds of all of it."""
+        """Return the epochs after which a state was saved, and the total time in seconds."""
         begin, saved = self.now, []
         with Saver(self, lambda: self.now) as saver:
             for epoch in range(1, epochs + 1):
@@ -44,7 +44,7 @@ def test_cheap_states_are_saved_every_epoch(path):
     assert World(path, SHARE / 2 * EPOCH_SECONDS).saved(10)[0] == list(range(1, 11))
 
 
-def test_dear_states_are_saved_seldom_but_the_first_at_once(path):
+def test_expensive_states_are_saved_rarely_but_the_first_at_once(path):
     world = World(path, 3.0)
     saved, seconds = world.saved(400)
     assert saved[0] == 1
@@ -76,7 +76,7 @@ def test_no_state_is_made_while_one_is_written(path, monkeypatch):
     assert world.load() == {"epoch": 1}
 
 
-def test_what_is_saved_is_what_was_there_when_it_was_offered(path, monkeypatch):
+def test_state_is_saved_as_it_was_when_offered(path, monkeypatch):
     released, world = threading.Event(), World(path, 0.0)
     monkeypatch.setattr(world, "save", lambda state: released.wait(60) and world.resume.save(state))
     weight, history = torch.ones(3), [{"epoch": 1}]
@@ -108,7 +108,7 @@ def test_failure_to_write_is_raised(path, monkeypatch, offers):
     assert done == [0]
 
 
-def test_failure_of_the_training_is_not_hidden_by_one_to_write_and_the_last_state_is_written(path, monkeypatch):
+def test_failed_training_is_not_hidden_by_a_failed_write(path, monkeypatch):
     world = World(path, 0.0)
     with pytest.raises(ZeroDivisionError), Saver(world, lambda: world.now) as saver:
         saver.offer(lambda: {"epoch": 7})

@@ -1,4 +1,4 @@
-"""Learning rates: warm-up, cosine, plateaus in the right direction and in the reference's."""
+"""Learning rates: warm-up, cosine, plateaus in the right direction and in that of the reference."""
 
 import math
 from dataclasses import replace
@@ -57,7 +57,7 @@ def test_plateau_of_a_falling_loss_keeps_the_rate_and_reversed_lowers_it():
         assert ours.share(60) == expected
 
 
-def test_schedule_goes_on_where_it_was():
+def test_schedule_resumes_where_it_was():
     params = replace(PLATEAU, plateau_epochs=2)
     whole, half = Schedule(params, 100), Schedule(params, 100)
     for figure in FIGURES[:8]:

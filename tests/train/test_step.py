@@ -1,4 +1,4 @@
-"""A step's gradients: the same however the batch is parted, with dropout, and running statistics taken once."""
+"""A step's gradients: the same for any division into micro-batches, with dropout; statistics are updated once."""
 
 import contextlib
 import itertools
@@ -28,7 +28,7 @@ DROPPED = replace(
 
 @pytest.fixture
 def setting(features, dataset):
-    """The model's config, the store, and a batch of twelve examples, two of them of one film."""
+    """The model's config, the store, and a batch of twelve examples, two of the same film."""
     store = open_store(features, ["plot", "image"])
     films = films_of(dataset, store)
     numbers = np.array([*range(11), 3])
@@ -37,7 +37,7 @@ def setting(features, dataset):
 
 
 def made(store, params=MODEL, whole_statistics=True):
-    """Return a model in training mode; its batch normalisation does not depend on the batch when asked."""
+    """Return a model in training mode, optionally with batch normalisation independent of the batch."""
     torch.manual_seed(0)
     model = build_model(model_config("x", store.inputs, params, store.specs(), store.window_steps(0.8))).train()
     if not whole_statistics:
@@ -48,7 +48,7 @@ def made(store, params=MODEL, whole_statistics=True):
 
 
 def gradients(model, store, plan, edges, same_film="masked"):
-    """Return the loss and the gradients by name of a batch encoded in parts between `edges`."""
+    """Return the loss, and the gradients by name, of a batch encoded in parts between `edges`."""
     torch.manual_seed(5)
     stored = [plan.part(*pair).read(store, store.window_steps(0.8)) for pair in itertools.pairwise(edges)]
     parts = [partial(store.batch, part, CPU) for part in stored]
@@ -103,7 +103,7 @@ def test_second_pass_draws_the_same_dropout(setting, monkeypatch):
     assert not torch.allclose(seen[0], seen[1])
 
 
-def test_running_statistics_are_taken_once_a_part(setting):
+def test_running_statistics_are_updated_once_per_part(setting):
     store, plan = setting
     model, plain = made(store), made(store)
     edges = [0, 4, 12]

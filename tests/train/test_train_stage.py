@@ -1,4 +1,4 @@
-"""The stage as it is run: in one process or two, with MLflow, without it, and without the packages of experiments."""
+"""The stage in one process or two, with and without MLflow, and without the packages for experiments."""
 
 import json
 import os
@@ -48,7 +48,7 @@ train_variant(Path(), "Bare", row, Material(store), dataset, *given, Group(0, 1,
 
 @pytest.fixture
 def root(tmp_path, features, dataset, monkeypatch):
-    """A repository's root with data set, features and a short recipe; nothing of the caller's environment counts."""
+    """A repository root with data set, features and a short recipe, isolated from the caller's environment."""
     for name in list(os.environ):
         if name.startswith(("DVC_", "MLFLOW_")) or name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
             monkeypatch.delenv(name)
@@ -79,7 +79,7 @@ def run(root, *command):
 
 
 def two_nodes(first, second, *command):
-    """Run a process in each of the folders as torchrun does on a node each; return what they said."""
+    """Run a process in each folder, as torchrun does on several nodes; return their output."""
     launcher = [
         *(sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1"),
         *("--master-addr=127.0.0.1", f"--master-port={free_port()}"),
@@ -91,7 +91,7 @@ def two_nodes(first, second, *command):
         )
         for rank, folder in enumerate((first, second))
     ]
-    with ThreadPoolExecutor(2) as pool:  # each reads until its node has ended
+    with ThreadPoolExecutor(2) as pool:  # each reads until its node has finished
         ended = list(pool.map(lambda node: node.communicate()[1], nodes))
     assert [node.returncode for node in nodes] == [0, 0], ended
     return ended
@@ -113,9 +113,9 @@ def test_stage_trains_and_tracks_each_epoch(root):
         assert [point.step for point in client.get_metric_history(found.info.run_id, name)] == [1, 2, 3]
 
 
-def test_two_processes_and_two_nodes_write_the_same_model_and_a_run_each(root):
+def test_two_processes_and_two_nodes_each_write_the_same_model_and_one_run(root):
     changed(root, "machine", train_processes=2)
-    other = root / "other"  # of the second node, that shares no disk with the first one
+    other = root / "other"  # the second node shares no disk with the first one
     shutil.copytree(root / "data", other / "data")
     shutil.copy(root / "params.yaml", other)
     done = run(root, "-m", "stages.train", "--variant", "Im")
@@ -131,7 +131,7 @@ def test_two_processes_and_two_nodes_write_the_same_model_and_a_run_each(root):
     assert len(runs(root)[1]) == 2
 
 
-def test_what_is_wrong_in_several_processes_is_said_and_is_the_exit_status(root):
+def test_errors_in_several_processes_are_reported_with_exit_status(root):
     changed(root, "machine", train_processes=2)
     changed(root, "train", batch_size=2)
     (root / "data/features/image.parquet").unlink()
@@ -140,7 +140,7 @@ def test_what_is_wrong_in_several_processes_is_said_and_is_the_exit_status(root)
     assert "image.parquet is missing: run `dvc repro features@image`" in done.stderr
 
 
-def test_mlflow_that_is_not_installed_stops_nothing(root, monkeypatch, caplog):
+def test_missing_mlflow_stops_nothing(root, monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "mlflow", None)
     stages.train.main(root, "Im", *load_sections(root / "params.yaml", stages.train.SECTIONS))
     assert (root / "models/Im/model.safetensors").is_file()

@@ -1,4 +1,4 @@
-"""A whole training on small features: it learns, repeats, keeps its best epoch, and says what is wrong."""
+"""A whole training on small features: it learns, repeats, keeps its best epoch, and reports problems."""
 
 import contextlib
 import csv
@@ -34,7 +34,7 @@ def root(tmp_path, features):
 
 
 def figures_of(root, store, dataset, params=TRAIN, variant="All"):
-    """Return the figures of a trained model on the validation split."""
+    """Return the figures of a trained model on the validation set."""
     model, config = load_model(root / "models" / variant)
     films = films_of((row for row in dataset if row["split"] == "valid"), store)
     return Validation(films, store, config, params, make_loss(params), ALONE)(model, torch.no_grad)
@@ -62,7 +62,7 @@ def test_temperature_stops_at_its_cap_and_comes_back_from_it(root, dataset):
     assert records[0]["logit_scale"] < 99.9, "similarities of fresh weights call for a higher temperature"
 
 
-def test_every_epoch_draws_anew(root, dataset, monkeypatch):
+def test_every_epoch_draws_new_batches(root, dataset, monkeypatch):
     plans, true_plans = [], loop.epoch_plans
 
     def kept(*given):
@@ -110,8 +110,8 @@ def test_training_computes_as_its_parameters_set(root, dataset, monkeypatch):
 
 
 @pytest.mark.parametrize("monitor", ["loss", "recall_at_10"])
-def test_best_epoch_by_the_figure_that_params_name_is_kept(root, dataset, monitor, monkeypatch):
-    monkeypatch.setattr(validation, "CUT", 4)  # of 12 tracks, so that the recall is no whole number
+def test_best_epoch_by_the_monitored_figure_is_kept(root, dataset, monitor, monkeypatch):
+    monkeypatch.setattr(validation, "CUT", 4)  # of 12 tracks, so that recalls are fractions
     params = replace(TRAIN, learning_rate=0.3, monitor=monitor)
     store, records = train(root, dataset, params)
     name, sign = {"loss": ("valid_loss", 1), "recall_at_10": ("valid_recall_at_10", -1)}[monitor]
@@ -144,7 +144,7 @@ def test_history_is_what_was_reported(root, dataset):
     assert all(record["examples_per_second"] > 0 and 0 <= record["input_wait"] <= 1 for record in records)
 
 
-def test_learning_rates_of_an_epoch_are_told(root, dataset):
+def test_learning_rates_are_recorded(root, dataset):
     _, records = train(root, dataset, replace(TRAIN, epochs=10, batch_size=2, warmup=0.4))
     rates = [record["learning_rate"] for record in records]
     assert rates.index(max(rates)) == 4
@@ -159,14 +159,14 @@ def test_weights_are_those_of_the_variant_alone(root, dataset):
 
 
 @pytest.mark.parametrize("split", ["train", "valid"])
-def test_side_with_one_film_is_refused_by_name(root, dataset, split):
+def test_a_set_of_one_film_is_refused_by_name(root, dataset, split):
     films = sorted({row["fid"] for row in dataset if row["split"] == split})
     short = [row for row in dataset if row["fid"] not in films[1:]]
     with pytest.raises(StageError, match=rf"split\.{split}.*1 film"):
         train(root, short)
 
 
-def test_side_with_fewer_films_than_a_batch_is_said_and_trains(root, dataset, caplog):
+def test_a_set_smaller_than_a_batch_warns_and_trains(root, dataset, caplog):
     with caplog.at_level(logging.WARNING):
         train(root, dataset, replace(TRAIN, batch_size=64))
     assert "train.batch_size: found 64, but the training set has 8 examples" in caplog.text
@@ -183,14 +183,14 @@ def test_more_processes_than_examples_are_refused(root, dataset):
         train(root, dataset, group=Group(0, 9, torch.device("cpu")))
 
 
-def test_loss_that_is_not_finite_at_once_writes_no_model(root, dataset):
+def test_non_finite_first_loss_writes_no_model(root, dataset):
     with pytest.raises(ModelError, match=r"epoch 1, step 2 of 4: lower train\.learning_rate .*no epoch was completed"):
         train(root, dataset, replace(TRAIN, batch_size=2, learning_rate=1e30, max_grad_norm=None, warmup=0.0))
     assert not (root / "models/All").exists()
 
 
 @pytest.mark.parametrize("patience", [None, 12])
-def test_loss_that_is_not_finite_later_keeps_the_last_good_epoch(root, dataset, monkeypatch, patience):
+def test_later_non_finite_loss_keeps_the_last_good_epoch(root, dataset, monkeypatch, patience):
     calls, true_loss = [], loop.backward
 
     def broken(model, *rest):
@@ -212,7 +212,7 @@ def test_loss_that_is_not_finite_later_keeps_the_last_good_epoch(root, dataset, 
     assert all(weight.isfinite().all() for weight in model.state_dict().values())
 
 
-def test_lack_of_memory_names_the_parameters_to_lower(root, dataset, monkeypatch):
+def test_out_of_memory_names_the_parameters_to_lower(root, dataset, monkeypatch):
     def exhausted(*_):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore")
 

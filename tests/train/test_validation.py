@@ -1,4 +1,4 @@
-"""What training is watched by: the same at every call, and the recall that evaluation means."""
+"""Validation during training: the same at every call, with the recall of evaluation."""
 
 import contextlib
 from dataclasses import replace
@@ -31,7 +31,7 @@ def test_recall_is_that_of_the_evaluation():
         assert 0 < found < 1
 
 
-def test_model_that_tells_nothing_apart_finds_nothing():
+def test_constant_model_finds_nothing():
     assert recall_at(10, torch.zeros(3, 30), torch.arange(30) % 3) == 0.0
 
 
