@@ -179,7 +179,7 @@ def note(pitch: int, seconds: float) -> np.ndarray:
 
 
 def mixed(sounds: Sequence[tuple[float, np.ndarray]], seconds: float) -> np.ndarray:
-    """Return sounds by their starts in seconds as int16 with a peak of half the full scale."""
+    """Return sounds by their starts in seconds as int16 with their peak at half of full scale."""
     wave = np.zeros(round(seconds * RATE))
     for start, sound in sounds:
         part = wave[round(start * RATE) :][: len(sound)]

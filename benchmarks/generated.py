@@ -125,7 +125,7 @@ class World:
 
 
 def main(variants: Sequence[str], params: Params, sizes: Sizes, seeds: int) -> list[Row]:
-    """Print and return the figures of `variants`, a line for each size of the training split."""
+    """Print and return the figures of `variants`, a line for each size of the training set."""
     lines = []
     with tempfile.TemporaryDirectory() as folder:
         world = generate(Path(folder), sizes, seed=0)

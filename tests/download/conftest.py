@@ -1,4 +1,4 @@
-"""Tones of known length in any container, a misbehaving web server, and a run without pauses."""
+"""Tones of known length in any container, a misbehaving web server, and runs without pauses."""
 
 import dataclasses
 from collections import Counter
@@ -33,7 +33,7 @@ CODECS = {
 
 
 class QuickBreaker(CircuitBreaker):
-    """A breaker whose pauses take no time; `pauses` are the seconds asked for."""
+    """A breaker whose pauses take no time; `pauses` are the requested seconds."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class QuickBreaker(CircuitBreaker):
 
 
 class Fetch:
-    """Fetches the soundtrack of film AAA below `root`; each call is a run of its own."""
+    """Fetches the soundtrack of film AAA below `root`; each call is a separate run."""
 
     def __init__(self, root: Path, settings: Download) -> None:
         self.root = root
@@ -65,7 +65,7 @@ class Fetch:
 
 @pytest.fixture
 def fetch(root: Path, settings: Download, monkeypatch: pytest.MonkeyPatch) -> Fetch:
-    """Return a `Fetch`; of yt-dlp's 1,700 extractors only those for any site, as making them takes 0.1 s a worker."""
+    """Return a `Fetch` with only yt-dlp's generic extractors, as creating all 1,700 takes 0.1 s per worker."""
 
     def add_two(ydl: YoutubeDL) -> None:
         for extractor in (HTML5MediaEmbedIE, GenericIE):
@@ -83,7 +83,7 @@ def server() -> Iterator[FaultServer]:
 
 
 class Web:
-    """What yt-dlp finds by URL, instead of the web; `asked` counts the URLs."""
+    """yt-dlp's results by URL, instead of the web; `asked` counts the URLs."""
 
     def __init__(self, server: FaultServer, song: bytes) -> None:
         self.found: dict[str, dict | Exception] = {}
@@ -92,7 +92,7 @@ class Web:
         self._song = song
 
     def recording(self, identity: str, **changes: object) -> str:
-        """Let a video of YouTube be there; return its URL. It is transferred from loopback."""
+        """Add a YouTube video, transferred from loopback; return its URL."""
         url = self._server.put(f"/{identity}", ok(self._song, "audio/webm"))
         info = {"id": identity, "title": f"Video {identity}", "webpage_url": WATCH + identity, "ext": "webm"}
         info |= {"url": url, "protocol": "https", "format_id": "251", "extractor": "youtube", "duration": 1}
@@ -100,7 +100,7 @@ class Web:
         return WATCH + identity
 
     def says(self, identity: str, message: str, expected: bool = True) -> str:
-        """Let YouTube say this of a video, as yt-dlp raises it; return its URL."""
+        """Add a YouTube video for which yt-dlp raises this message; return its URL."""
         error = ExtractorError(message, expected=expected, video_id=identity, ie="youtube")
         self.found[WATCH + identity] = DownloadError(f"ERROR: {error}", (ExtractorError, error, None))
         return WATCH + identity
@@ -108,7 +108,7 @@ class Web:
 
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch, server: FaultServer, tone: Callable[..., bytes]) -> Web:
-    """A `Web` in place of the real one."""
+    """A `Web` that replaces the real one."""
     result = Web(server, tone(".webm", 1.0))
 
     def extract_info(downloader: YoutubeDL, url: str, download: bool) -> dict:
@@ -125,7 +125,7 @@ def web(monkeypatch: pytest.MonkeyPatch, server: FaultServer, tone: Callable[...
 
 @pytest.fixture
 def asked(server: FaultServer) -> Callable[[], Counter[str]]:
-    """Return a function that gives how often each path was asked since its last call."""
+    """Return a function that returns the number of requests by path since its last call."""
 
     def take() -> Counter[str]:
         paths = Counter(server.paths())
@@ -137,7 +137,7 @@ def asked(server: FaultServer) -> Callable[[], Counter[str]]:
 
 @pytest.fixture(scope="session")
 def tone(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., bytes]:
-    """Return a function that gives the bytes of a tone of `seconds` in the container of `suffix`."""
+    """Return a function that returns the bytes of a tone of `seconds` in the container of `suffix`."""
     folder = tmp_path_factory.mktemp("tones")
 
     def make(suffix: str, seconds: float, hertz: float = 440.0, bit_rate: int = 128_000, **muxer: str) -> bytes:
@@ -160,7 +160,7 @@ def tone(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., bytes]:
 
 @pytest.fixture
 def settings() -> Download:
-    """Parameters whose pauses would show as a test that hangs, were loopback not exempt."""
+    """Parameters with pauses so long that tests would hang if loopback were not exempt."""
     return Download(
         workers=1,
         attempts=2,

@@ -1,4 +1,4 @@
-"""Requests to other hosts, and stopping; loopback only."""
+"""Requests to other hosts, and stopping, on loopback only."""
 
 import socket
 import threading
@@ -15,7 +15,7 @@ from tests.faults import in_turn, ok, redirect, status
 
 @pytest.fixture
 def answers(server, tone):
-    """Return the answers of a server by a letter each: ok, blocked, gone, skipped (a page) and transient."""
+    """Return server answers by first letter: ok, blocked, gone, skipped (a page) and transient."""
     return {
         "o": ok(tone(".mp3", 1.0), "audio/mpeg"),
         "b": status(429),
@@ -25,7 +25,7 @@ def answers(server, tone):
     }
 
 
-def test_three_refusals_in_a_row_stop_the_run_and_the_next_one_goes_on(server, answers, fetch, asked):
+def test_three_refusals_in_a_row_stop_the_run_and_the_next_one_resumes(server, answers, fetch, asked):
     urls = [server.put(f"/{n}", answers[letter]) for n, letter in enumerate("obbbooo")]
     outcome = fetch.run(*urls, workers=1)
     assert set(asked()) == {"/0", "/1", "/2", "/3"}
@@ -57,7 +57,7 @@ def test_three_refusals_in_a_row_stop_the_run_and_the_next_one_goes_on(server, a
         ("tttt", False),
     ],
 )
-def test_what_counts_as_a_row(letters, stops, server, answers, fetch):
+def test_what_counts_as_in_a_row(letters, stops, server, answers, fetch):
     urls = [server.put(f"/{n}", answers[letter]) for n, letter in enumerate(letters)]
     assert (fetch.run(*urls, workers=1, attempts=1).stop is not None) is stops
 
@@ -65,12 +65,12 @@ def test_what_counts_as_a_row(letters, stops, server, answers, fetch):
 def test_workers_stop_together(server, fetch, asked):
     urls = [server.put(f"/{n}", status(403)) for n in range(40)]
     outcome = fetch.run(*urls, workers=4)
-    assert len(asked()) <= 3 + 3  # what the other workers had begun
+    assert len(asked()) <= 3 + 3  # requests that the other workers had started
     assert [row["status"] for row in outcome.rows] == ["blocked"] * 40
 
 
 def test_a_failure_is_not_tried_again_once_the_web_refuses(server, answers, fetch, asked, monkeypatch):
-    """One worker backs off after a 503 while the other is refused three times: its own failure is its row."""
+    """One worker backs off after a 503 while the other is refused three times: its row has its own failure."""
     refused = threading.Event()
 
     def pause(breaker, seconds):
@@ -151,7 +151,7 @@ def test_transfers_end_when_the_run_is_interrupted_and_are_completed_when_the_we
 
 @pytest.fixture
 def pace(settings):
-    """Return a function that makes a pace of 1 and 12 s by a clock that its pauses move."""
+    """Return a function that creates a pace of 1 and 12 s with a clock advanced by its pauses."""
 
     def make(breaker):
         now = [100.0]
@@ -172,7 +172,7 @@ def test_requests_and_recordings_have_a_rate_each(pace):
     ours = pace(breaker)
     for kind in ("recording", "request", "request", "recording", "recording", "request"):
         ours.wait(kind, "https://www.youtube.com/watch?v=x")
-    assert breaker.pauses == [1.0, 11.0, 12.0]  # the last request comes long after the one before it
+    assert breaker.pauses == [1.0, 11.0, 12.0]  # the last request comes long after the previous one
 
 
 def test_loopback_is_not_kept_waiting(pace):
@@ -183,17 +183,17 @@ def test_loopback_is_not_kept_waiting(pace):
     assert breaker.pauses == [1.0]
 
 
-def test_each_request_of_a_look_keeps_the_pace_and_a_transfer_does_not(server, tone, fetch, monkeypatch):
+def test_probing_requests_keep_the_pace_and_transfers_do_not(server, tone, fetch, monkeypatch):
     monkeypatch.setattr("pipeline.core.web.is_loopback", lambda url: False)
     target = server.put("/a.mp3", ok(tone(".mp3", 1.0), "audio/mpeg"))
     row = fetch(server.put("/moved", redirect(target)), request_pause_seconds=7.0, video_pause_seconds=0.0)[0]
     assert row["status"] == "ok"
-    assert server.paths() == ["/moved", "/a.mp3", "/a.mp3", "/a.mp3"]  # and on, the look at it, the transfer
+    assert server.paths() == ["/moved", "/a.mp3", "/a.mp3", "/a.mp3"]  # then the redirect, the probe, the transfer
     assert fetch.breaker.pauses == [pytest.approx(7.0, abs=2.0)]
 
 
 def test_workers_share_the_pauses(settings):
-    """Four workers that come at the same time are let through one after the other."""
+    """Four workers that arrive at the same time pass one after the other."""
     breaker = QuickBreaker()
     ours = Pace(intervals_of(settings), lambda: 0.0, breaker.wait)
     threads = [
@@ -213,7 +213,7 @@ def test_workers_share_the_pauses(settings):
     assert sorted(breaker.pauses) == [60.0, 120.0, 180.0]
 
 
-def test_who_waits_is_woken_when_the_web_refuses(settings):
+def test_waiting_workers_are_woken_when_the_web_refuses(settings):
     breaker = CircuitBreaker()
     ours = Pace(intervals_of(settings), lambda: 0.0, breaker.wait)
     ours.wait("recording", "https://example.org/")
@@ -231,7 +231,7 @@ def test_who_waits_is_woken_when_the_web_refuses(settings):
         ("http://[::1]/a", True),
         ("http://localhost/a", True),
         ("https://127.0.0.1.example/a", False),
-        ("http://192.168.0.1/a", False),  # another machine of the same network
+        ("http://192.168.0.1/a", False),  # another machine on the same network
         ("https://www.youtube.com/watch?v=x", False),
         ("ytsearch1:a title", False),
         ("http://[broken/", False),

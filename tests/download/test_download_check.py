@@ -43,7 +43,7 @@ def test_a_file_without_its_end_is_not_whole(suffix, share, tone, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".m4a", ".ogg", ".wav"])
-def test_what_stands_behind_a_whole_file_is_no_matter(suffix, tone, tmp_path):
+def test_data_after_a_complete_file_are_ignored(suffix, tone, tmp_path):
     (tmp_path / "a").write_bytes(tone(suffix, 2.0) + b"TAG" + bytes(125))
     assert not check(tmp_path / "a", None, 60.0).truncated
 
@@ -80,7 +80,7 @@ def test_a_wav_that_was_streamed_states_no_length(tone, tmp_path):
         (b"<html>", False),
     ],
 )
-def test_the_end_of_a_header_alone(body, expected, tmp_path):
+def test_truncated_headers(body, expected, tmp_path):
     (tmp_path / "a").write_bytes(body)
     assert is_cut_off(tmp_path / "a") is expected
 
@@ -91,8 +91,8 @@ def test_decoding_stops_soon_after_the_limit(tone, tmp_path):
     assert 2.0 < check(path, None, 2.0).decoded_seconds < 2.5
 
 
-def test_a_length_that_is_only_estimated_is_no_evidence(tone, tmp_path):
-    """Without its Xing header, an MP3's length is guessed from its first bit rate: here by far too long."""
+def test_an_estimated_length_is_not_evidence(tone, tmp_path):
+    """Without its Xing header, an MP3's length is guessed from its first bit rate: here much too long."""
     path = tmp_path / "a"
     quiet, loud = (tone(".mp3", 3.0, bit_rate=rate, write_xing="0") for rate in (32_000, 320_000))
     path.write_bytes(quiet + loud)
@@ -109,7 +109,7 @@ def test_damage_in_the_middle_costs_only_what_is_damaged(tone, tmp_path):
 
 
 @pytest.mark.parametrize("body", [b"", b"<html></html>", b"ffconcat version 1.0\nfile /etc/passwd\n", b"RIFF"])
-def test_what_is_no_audio(body, tmp_path):
+def test_files_that_are_not_audio(body, tmp_path):
     (tmp_path / "a.mp3").write_bytes(body)
     with pytest.raises(NotAudioError):
         check(tmp_path / "a.mp3", None, 60.0)
@@ -125,7 +125,7 @@ def test_a_webm_cut_in_its_header_is_cut_off(size, tone, tmp_path):
 
 
 @pytest.mark.parametrize(("work", "reason"), [(crashing, r"crashed \(SIGSEGV\)"), (hanging, "more than 1 s")])
-def test_a_decoder_that_does_not_return_is_a_reason(work, reason, tone, tmp_path, monkeypatch):
+def test_a_hanging_decoder_is_a_reason(work, reason, tone, tmp_path, monkeypatch):
     (tmp_path / "a").write_bytes(tone(".mp3", 1.0))
     monkeypatch.setattr(sandbox, "SECONDS", 1.0)
     monkeypatch.setattr(sandbox, "SECONDS_PER_MB", 0.0)
@@ -144,9 +144,9 @@ def test_many_channels_are_a_recording(channels, tmp_path):
     assert check(tmp_path / "a.wav", None, 60.0).decoded_seconds == pytest.approx(1.0)
 
 
-def test_a_codec_that_is_not_known_is_a_reason(tone, tmp_path):
+def test_an_unknown_codec_is_a_reason(tone, tmp_path):
     body = bytearray(tone(".wav", 1.0))
-    body[20:22] = b"\xc4\x0a"  # of AC-4, of which FFmpeg has no decoder
+    body[20:22] = b"\xc4\x0a"  # AC-4, for which FFmpeg has no decoder
     (tmp_path / "a").write_bytes(body)
     with pytest.raises(NotAudioError):
         check(tmp_path / "a", None, 60.0)

@@ -64,7 +64,7 @@ def test_each_worker_has_a_jar_of_its_own(settings):
         (HEAD.encode(), "no cookies;"),
     ],
 )
-def test_what_is_no_cookie_file_stops_before_anything_is_asked(content, problem, server, fetch, root):
+def test_an_invalid_cookie_file_stops_before_any_request(content, problem, server, fetch, root):
     if content is not None:
         (root / "cookies.txt").write_bytes(content)
     url = server.put("/a.mp3", ok(b"", "audio/mpeg"))
@@ -73,6 +73,6 @@ def test_what_is_no_cookie_file_stops_before_anything_is_asked(content, problem,
     assert not server.paths()
 
 
-def test_a_folder_is_no_cookie_file(root):
+def test_a_folder_is_not_a_cookie_file(root):
     with pytest.raises(ParamsError, match=r"download\.cookies"):
         read_cookies(root, "")

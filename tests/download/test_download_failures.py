@@ -72,7 +72,7 @@ def test_an_error_without_a_cause_keeps_its_text():
     assert (found.status, found.reason) == ("transient", "something odd")
 
 
-def test_what_an_extractor_did_not_expect_is_unknown_whatever_it_says():
+def test_unexpected_extractor_errors_are_unknown_whatever_the_text():
     error = ExtractorError("Video not available, status code 404", expected=False)
     assert isinstance(meaning(error), UnknownFailure)
 
@@ -83,7 +83,7 @@ def test_a_channel_that_is_not_live():
 
 
 @pytest.mark.parametrize(("code", "unknown"), [(400, True), (418, True), (500, False), (503, False)])
-def test_answers_that_say_nothing_we_know(code, unknown):
+def test_unrecognised_answers(code, unknown):
     response = Response(io.BytesIO(), "https://example.org/", {}, status=code)
     found = meaning(HTTPError(response))
     assert found.status == "transient" and isinstance(found, UnknownFailure) is unknown
@@ -93,7 +93,7 @@ def test_a_country():
     assert meaning(GeoRestrictedError("no", countries=["DE"])).status == "gone"
 
 
-def test_a_full_disk_is_no_trouble_with_one_recording():
+def test_a_full_disk_is_not_a_failure_of_one_recording():
     error = DownloadError("unable to write data")
     error.__context__ = OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(StageError, match=r"No space left on device.*dvc repro download"):
@@ -126,7 +126,7 @@ def test_whatever_an_extractor_raises_is_a_row(client, monkeypatch):
 
 
 @pytest.mark.parametrize("protocol", ["file", "rtmp", "rtsp", "websocket_frag", "mhtml", None])
-def test_only_the_web_is_downloaded_from(protocol, client, tmp_path):
+def test_only_web_addresses_are_downloaded(protocol, client, tmp_path):
     (tmp_path / "secret.mp3").write_bytes(b"secret")
     with pytest.raises(FetchError) as caught:
         client.save({"protocol": protocol, "url": (tmp_path / "secret.mp3").as_uri()}, tmp_path / "a")
@@ -146,7 +146,7 @@ def test_no_plugin_is_loaded(client):
 
 
 def test_no_program_is_called(server, client, tmp_path, monkeypatch):
-    """yt-dlp hands HLS that it cannot decode itself to ffmpeg, which opens whatever the manifest names."""
+    """yt-dlp passes HLS that it cannot decode itself to ffmpeg, which opens anything named in the manifest."""
     called = tmp_path / "called"
     (tmp_path / "bin").mkdir()
     for name in ("ffmpeg", "ffprobe"):

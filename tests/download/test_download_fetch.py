@@ -56,7 +56,7 @@ def test_any_container_is_fetched_whole_and_named_by_content(suffix, server, ton
         (redirect("/a.mp3", 302), "transient", "302"),
     ],
 )  # fmt: skip
-def test_trouble_is_a_row(answer, outcome, reason, server, fetch, root):
+def test_each_failure_is_a_row(answer, outcome, reason, server, fetch, root):
     row = fetch(server.put("/a.mp3", answer), timeout_seconds=0.3)[0]
     assert row["status"] == outcome
     assert reason in row["reason"] and "0x" not in row["reason"]
@@ -68,10 +68,10 @@ def test_trouble_is_a_row(answer, outcome, reason, server, fetch, root):
     ("answer", "reason"),
     [
         (ok(b"<html>" + b" " * 400_000), "a page of more than 300000 bytes"),
-        (gzip_bomb(30_000_000), "max_bytes"),  # the look asks for no packing: what comes packed is taken for a file
+        (gzip_bomb(30_000_000), "max_bytes"),  # the probe requests no compression: this is taken for a file
     ],
 )
-def test_what_has_no_end_is_not_read_into_memory(answer, reason, server, fetch, monkeypatch):
+def test_endless_answers_are_not_read_into_memory(answer, reason, server, fetch, monkeypatch):
     monkeypatch.setattr("pipeline.download.client.MAX_ANSWER_BYTES", 300_000)
     row = fetch(server.put("/a", answer))[0]
     assert row["status"] == "skipped" and reason in row["reason"]
@@ -105,20 +105,20 @@ def test_a_truncated_file_is_refused_though_it_decodes(suffix, server, tone, fet
 def test_a_truncated_file_is_fetched_again(suffix, server, tone, fetch, asked):
     body = tone(suffix, 8.0)
     half, whole = ok(body[: len(body) // 2], MP3), ok(body, MP3)
-    url = server.put("/a", in_turn(half, half, whole))  # a look, a transfer; again
+    url = server.put("/a", in_turn(half, half, whole))  # probe and transfer, twice
     row = fetch(url)[0]
     assert row["status"] == "ok" and row["bytes"] == len(body)
     assert asked()["/a"] == 4
 
 
-def test_a_transfer_that_breaks_off_is_tried_again_and_then_a_row(server, tone, fetch, asked, root):
+def test_an_interrupted_transfer_is_retried_and_then_a_row(server, tone, fetch, asked, root):
     body = tone(".mp3", 2.0)
     url = server.put("/a.mp3", truncated(body, len(body) // 2, MP3))
     row = fetch(url, attempts=3)[0]
     assert row["status"] == "transient"
-    assert asked()["/a.mp3"] == 6  # a look and a transfer, three times
+    assert asked()["/a.mp3"] == 6  # probe and transfer, three times
     remove_others(root, [row])
-    assert list((root / FOLDER / "AAA").glob("*.part"))  # the next run goes on with it
+    assert list((root / FOLDER / "AAA").glob("*.part"))  # the next run resumes it
     server.put("/a.mp3", ok(body, MP3))
     row = fetch(url)[0]
     assert row["status"] == "ok" and (root / row["path"]).read_bytes() == body
@@ -146,13 +146,13 @@ def test_loopback_is_kept_waiting_for_moments_only(server, fetch):
     assert len(fetch.breaker.pauses) == 3 and sum(fetch.breaker.pauses) < 1.0
 
 
-def test_a_failure_that_passes_is_a_success(server, tone, fetch):
+def test_a_transient_failure_ends_in_success(server, tone, fetch):
     body = ok(tone(".mp3", 1.0), MP3)
     assert fetch(server.put("/a.mp3", in_turn(status(503), body)))[0]["status"] == "ok"
 
 
 @pytest.mark.parametrize("answer", [status(403), status(429), status(404), ok(HTML)])
-def test_what_does_not_pass_is_not_tried_again_at_once(answer, server, fetch, asked):
+def test_permanent_failures_are_not_retried_at_once(answer, server, fetch, asked):
     fetch(server.put("/a.mp3", answer), attempts=5)
     assert asked()["/a.mp3"] == 1
 
@@ -195,7 +195,7 @@ def test_rows_keep_the_order_of_the_requests(server, tone, fetch):
     assert [row["status"] for row in rows] == ["gone", "ok", "ok"] * 3
 
 
-def test_a_second_run_asks_only_for_what_may_have_changed(server, tone, fetch, root, asked):
+def test_a_second_run_requests_only_what_may_have_changed(server, tone, fetch, root, asked):
     body = ok(tone(".mp3", 1.0), MP3)
     names = {"/a.mp3": body, "/b.mp3": body, "/c.mp3": status(503), "/d.mp3": status(404), "/e": ok(HTML)}
     urls = [server.put(path, answer) for path, answer in (names | {"/f.mp3": status(403)}).items()]
@@ -212,7 +212,7 @@ def test_a_second_run_asks_only_for_what_may_have_changed(server, tone, fetch, r
     assert set(asked()) == {"/a.mp3", "/other.mp3", "/c.mp3", "/f.mp3"}
 
 
-def test_what_was_refused_is_asked_last(server, fetch):
+def test_refused_recordings_are_requested_last(server, fetch):
     urls = [server.put(f"/{n}", status(403 if n < 2 else 503)) for n in range(4)]
     fetch(*urls, workers=1, attempts=1)
     server.forget()
@@ -231,24 +231,24 @@ def test_a_damaged_row_or_file_is_fetched_again(server, tone, fetch, root):
     assert (root / before[0]["path"]).stat().st_size == before[0]["bytes"]
 
 
-def test_a_killed_transfer_goes_on_only_for_the_same_url_and_format(server, tone, fetch, root, asked):
+def test_a_killed_transfer_resumes_only_for_the_same_url_and_format(server, tone, fetch, root, asked):
     body = tone(".mp3", 2.0)
     url = server.put("/a.mp3", ok(body, MP3))
     request = Request("AAA", 0, url, None, url, "")
-    part = root / request.part("mpeg None")  # yt-dlp's name of the format, and a size that is not known
+    part = root / request.part("mpeg None")  # yt-dlp's name of the format, and an unknown size
     others = [Request("AAA", 0, "u", None, "http://elsewhere/a.mp3", "").part("mpeg None"), request.part("251 9")]
     part.parent.mkdir(parents=True)
     for other in others:
         assert root / other != part
         (root / other).with_suffix(".part").write_bytes(b"rubbish")
-    part.write_bytes(body)  # complete, but the run was killed before it was checked
+    part.write_bytes(body)  # complete, but killed before the check
     row = fetch(url)[0]
     assert row["status"] == "ok"
     assert (root / row["path"]).read_bytes() == body
-    assert asked()["/a.mp3"] == 1  # the look only
+    assert asked()["/a.mp3"] == 1  # probe only
 
 
-def test_what_left_the_corpus_is_removed(server, tone, fetch, root):
+def test_recordings_removed_from_the_corpus_are_deleted(server, tone, fetch, root):
     body = ok(tone(".mp3", 1.0), MP3)
     rows = fetch(server.put("/a.mp3", body), server.put("/b.mp3", body))
     (root / FOLDER / "AAB").mkdir()

@@ -1,4 +1,4 @@
-"""Failures that do not concern single recordings: the run stops, nothing is final, and `download.retry` retries."""
+"""Failures beyond single recordings: the run stops, nothing is final, and `download.retry` retries."""
 
 import json
 import logging
@@ -48,13 +48,13 @@ def test_an_outdated_yt_dlp_stops_the_run_and_nothing_is_gone(message, web, quic
 
 
 @pytest.mark.parametrize("count", [3, 4])
-def test_a_run_too_short_to_be_stopped_believes_nothing_either(count, web, quick, caplog):
+def test_a_run_too_short_to_be_stopped_is_not_trusted_either(count, web, quick, caplog):
     urls = [web.says(identity, UNAVAILABLE) for identity in ids(count)]
     outcome = quick(*urls)
     assert [row["status"] for row in outcome.rows] == ["transient"] * count
     with pytest.raises(StageError, match=r"pip install -U yt-dlp"):
         require_answers(outcome)
-    assert [row["status"] for row in quick(*urls).rows] == ["gone"] * count  # said twice
+    assert [row["status"] for row in quick(*urls).rows] == ["gone"] * count  # reported twice
     quick(*urls)
     assert set(web.asked.values()) == {2}
 
@@ -68,7 +68,7 @@ def test_new_recordings_that_are_all_gone_do_not_fail_a_run_with_others(web, qui
     assert "3 recordings failed for one reason" in caplog.text and "pip install -U yt-dlp" in caplog.text
 
 
-def test_searches_that_are_answered_do_not_hide_it(web, quick):
+def test_successful_searches_do_not_hide_it(web, quick):
     items = []
     for number, identity in enumerate(ids(30)):
         entry = {"_type": "url", "ie_key": "Youtube", "id": identity, "url": web.says(identity, UNAVAILABLE)}
@@ -78,8 +78,8 @@ def test_searches_that_are_answered_do_not_hide_it(web, quick):
     assert len(web.asked) <= 12
 
 
-def test_a_few_that_come_through_do_not_hide_it(web, quick):
-    """The first comes through, and one of ten later."""
+def test_a_few_successes_do_not_hide_it(web, quick):
+    """The first succeeds, and one in ten later."""
     urls = [web.recording(i) if n % 15 == 0 else web.says(i, UNAVAILABLE) for n, i in enumerate(ids(60))]
     outcome = quick(*urls)
     assert outcome.stop is not None and len(web.asked) <= 20
@@ -93,7 +93,7 @@ def test_dead_links_among_others_are_gone_at_once(web, quick):
     assert [row["status"] for row in outcome.rows] == ["ok", "gone", "gone"] * 10
 
 
-def test_what_stopped_a_run_is_believed_by_the_next_which_goes_on(web, quick):
+def test_the_reason_of_a_stop_is_accepted_by_the_next_run(web, quick):
     dead = [web.says(identity, UNAVAILABLE) for identity in ids(7)]
     assert quick(*dead).stop is not None
     outcome = quick(*dead, *(web.recording(identity) for identity in ids(4, "g")))
@@ -131,14 +131,14 @@ def test_reasons_of_an_outdated_yt_dlp(reason, expected):
     assert may_be_outdated(reason) is expected
 
 
-def test_numbers_in_a_reason_make_no_other_reason():
+def test_reasons_that_differ_in_numbers_are_the_same():
     breaker = CircuitBreaker()
     for number in range(5):
         breaker.note("transient", f"truncated: only {number}.5 of 10.0 s can be decoded", f"http://x/{number}")
     assert breaker.stop is not None
 
 
-def test_an_unknown_failure_is_asked_again_in_a_few_runs_and_then_given_up(web, quick):
+def test_an_unknown_failure_is_retried_in_a_few_runs_then_given_up(web, quick):
     url = web.says("v", "Fooled by the moon", expected=False)
     statuses = [quick(url).rows[0] for _ in range(MAX_RUNS + 2)]
     assert [row["status"] for row in statuses] == ["transient"] * (MAX_RUNS - 1) + ["given_up"] * 3
@@ -167,7 +167,7 @@ def test_retry_asks_again_for_its_status_alone(kind, server, quick, tone):
     ]
 
 
-def test_retry_is_not_stopped_by_what_is_gone_as_before(web, quick):
+def test_retry_is_not_stopped_by_recordings_that_are_still_gone(web, quick):
     dead = [web.says(identity, UNAVAILABLE) for identity in ids(8)]
     quick(*dead, *(web.recording(identity) for identity in ids(2, "g")))
     quick(*dead)

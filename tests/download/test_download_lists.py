@@ -18,7 +18,7 @@ from tests.faults import in_turn, ok, status
 
 
 def feed(*urls):
-    """Return an answer with a feed of recordings, which yt-dlp takes for a playlist."""
+    """Return an answer with a feed of recordings, which yt-dlp treats as a playlist."""
     items = "".join(f"<item><title>Title {n}</title><link>{url}</link></item>" for n, url in enumerate(urls))
     return ok(f'<?xml version="1.0"?><rss version="2.0"><channel>{items}</channel></rss>', "application/rss+xml")
 
@@ -42,7 +42,7 @@ def songs(server, tone):
     return [server.put(f"/{n}.mp3", ok(tone(".mp3", 1.0 + n / 10), "audio/mpeg")) for n in range(5)]
 
 
-def test_a_playlist_is_a_row_a_recording(server, songs, fetch, root):
+def test_a_playlist_is_one_row_per_recording(server, songs, fetch, root):
     album = server.put("/album", feed(*songs[:2], f"{server.origin}/none.mp3"))
     rows = fetch(songs[4], album, songs[3])
     assert [(row["number"], row["entry"], row["status"], row["path"][-10:]) for row in rows] == [
@@ -62,18 +62,18 @@ def test_a_playlist_is_a_row_a_recording(server, songs, fetch, root):
     assert json.loads((root / "data/downloads/AAA/001-01.json").read_text()) == rows[2]
 
 
-def test_what_a_playlist_led_to_is_written(server, songs, fetch, root):
+def test_the_recordings_of_a_playlist_are_saved(server, songs, fetch, root):
     albums = [server.put("/z", feed(songs[0])), server.put("/a", feed(songs[1]))]
     before = datetime.now(UTC).date().isoformat()
     fetch(*albums, songs[2])
     after = datetime.now(UTC).date().isoformat()
     lock = json.loads((root / WRITTEN).read_text())
-    assert list(lock) == sorted(albums)  # the recording needs none
+    assert list(lock) == sorted(albums)  # the recording needs no entry
     assert before <= lock[albums[0]]["resolved_at"] <= after
     assert lock[albums[0]]["entries"] == [{"url": songs[0], "title": "Title 0", "seconds": None}]
 
 
-def test_the_lock_is_reused_for_ever(server, songs, fetch, root, asked):
+def test_the_lock_is_always_reused(server, songs, fetch, root, asked):
     album = server.put("/album", feed(*songs[:2]))
     before = fetch(album)
     lock = (root / WRITTEN).read_bytes()
@@ -89,7 +89,7 @@ def test_the_lock_is_reused_for_ever(server, songs, fetch, root, asked):
     assert (root / WRITTEN).read_bytes() == lock
 
 
-def test_without_the_lock_the_list_is_resolved_anew_and_what_is_here_is_kept(server, songs, fetch, root, asked):
+def test_without_the_lock_the_list_is_resolved_again_and_files_are_kept(server, songs, fetch, root, asked):
     album = server.put("/album", feed(*songs[:3]))
     before = fetch(album)
     (root / WRITTEN).unlink()
@@ -101,7 +101,7 @@ def test_without_the_lock_the_list_is_resolved_anew_and_what_is_here_is_kept(ser
     assert after[1]["video_url"] == songs[3] and after[1]["sha256"] != before[1]["sha256"]
 
 
-def test_a_list_that_cannot_be_resolved_is_one_row_and_costs_nothing_that_is_here(server, songs, fetch, root):
+def test_an_unresolvable_list_is_one_row_and_files_are_kept(server, songs, fetch, root):
     album = server.put("/album", feed(*songs[:2]))
     good = fetch(album)
     (root / WRITTEN).unlink()
@@ -111,7 +111,7 @@ def test_a_list_that_cannot_be_resolved_is_one_row_and_costs_nothing_that_is_her
     assert not (root / WRITTEN).exists()
     remove_others(root, rows)
     server.put("/album", feed(*songs[:2]))
-    server.put("/0.mp3", status(404))  # it is not needed any more
+    server.put("/0.mp3", status(404))  # it is no longer needed
     assert fetch(album) == good
     remove_others(root, good)
     assert not (root / "data/downloads/AAA/000.json").exists()
@@ -243,7 +243,7 @@ def test_a_search_that_finds_nothing(answer, web, fetch, root):
     assert not (root / WRITTEN).exists()
 
 
-def test_what_cookies_would_open_is_asked_again_with_cookies(web, fetch, root):
+def test_recordings_that_need_cookies_are_requested_again_with_cookies(web, fetch, root):
     url = WATCH + "aaaaaaaaaaa"
     web.found[url] = Exception("ERROR: [youtube] aaa: Sign in to confirm your age")
     (root / "cookies.txt").write_text("# Netscape HTTP Cookie File\n.youtube.com\tTRUE\t/\tTRUE\t0\tA\tb\n")
@@ -263,7 +263,7 @@ def test_a_live_stream_is_asked_again_by_the_next_run(web, fetch):
     assert fetch(url)[0]["status"] == "ok"
 
 
-def test_a_recording_whose_file_is_stated_too_large_is_not_begun(web, fetch, asked):
+def test_a_recording_with_too_large_a_stated_size_is_not_started(web, fetch, asked):
     web.recording("aaaaaaaaaaa", filesize=1_000_001)
     row = fetch(WATCH + "aaaaaaaaaaa")[0]
     assert row["status"] == "skipped" and "max_bytes" in row["reason"]
@@ -328,7 +328,7 @@ def test_chapters(chapters, expected):
 
 
 def test_a_flat_playlist_entry_in_full():
-    """With the keys that yt-dlp 2025.08 gives one: most are null, and the list's own page is among them."""
+    """With the keys of yt-dlp 2025.08: most are null, and they include the list's own page."""
     page = "https://www.youtube.com/playlist?list=PLbF1amD14adXEDu"
     nothing = ("description", "timestamp", "release_timestamp", "availability", "live_status", "n_entries")
     entry = dict.fromkeys(nothing) | {
@@ -344,7 +344,7 @@ def test_a_flat_playlist_entry_in_full():
 
 
 def test_chapters_of_a_recording_in_full():
-    """The last of them ends after the file that was fetched, as the chapters of long streams do."""
+    """The last one ends after the end of the fetched file, as chapters of long streams do."""
     chapters = [
         {"start_time": 0.0, "title": "Intro", "end_time": 31.0},
         {"start_time": 31.0, "title": "Ferry & Fog - 夜 (Extended\u00a0Mix)", "end_time": 329.5},
@@ -414,7 +414,7 @@ def test_a_lock_of_another_shape_is_an_error_of_the_corpus(text, path, root):
 
 
 def test_a_playlist_can_come_and_go(server, songs, fetch, root):
-    """The same address is a list at first, then, without the lock, a recording."""
+    """The same address is first a list and then, without the lock, a recording."""
     url = server.put("/a", in_turn(feed(*songs[:2]), ok(b"", "audio/mpeg")))
     rows = fetch(url)
     assert [row["entry"] for row in rows] == [0, 1]

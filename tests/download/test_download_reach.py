@@ -1,4 +1,4 @@
-"""Allowed addresses of connections; loopback only, as the address to refuse."""
+"""Allowed addresses of connections, tested on loopback only, which is the address to refuse."""
 
 import socket
 
@@ -47,7 +47,7 @@ def other():
 
 @pytest.fixture
 def names(monkeypatch):
-    """Let names of hosts lead to addresses as `names` says, by turns; what is not in it is resolved as usual."""
+    """Resolve host names to the addresses in `names`, in turn; resolve other names as usual."""
     found: dict[str, list[str]] = {}
     resolve = socket.getaddrinfo
 
@@ -59,7 +59,7 @@ def names(monkeypatch):
     return found
 
 
-def test_a_firewall_costs_seconds_and_the_other_family_of_addresses_is_tried(monkeypatch):
+def test_a_firewall_costs_seconds_and_the_other_address_family_is_tried(monkeypatch):
     tried, timeouts = [], []
     found = ["2606:4700::1", "2606:4700::2", "2606:4700::3", "8.8.8.8", "8.8.4.4"]
     ours, theirs = socket.socketpair()
@@ -97,7 +97,7 @@ def test_public_addresses_are_reached(by_user):
         reach.require("example.org", 443, address)
 
 
-def test_an_item_of_the_user_reaches_his_own_network_and_never_the_link():
+def test_a_users_item_reaches_the_own_network_but_never_link_local():
     reach = Reach()
     reach.of("http://nas.local/a.mp3", by_user=True)
     for address in NOT_PUBLIC:
@@ -108,8 +108,8 @@ def test_an_item_of_the_user_reaches_his_own_network_and_never_the_link():
             reach.require("nas.local", 80, address)
 
 
-def test_an_item_of_the_user_is_not_led_from_the_web_into_his_network():
-    """By a redirect, by what a page embeds, by the pieces that a manifest names."""
+def test_a_users_item_does_not_lead_from_the_web_into_the_own_network():
+    """By a redirect, an embedded address, or the fragments of a manifest."""
     reach = Reach()
     reach.of("https://example.org/a.mp3", by_user=True)
     reach.require("example.org", 443, PUBLIC[0])
@@ -127,11 +127,11 @@ def test_an_item_of_the_user_is_not_led_from_the_web_into_his_network():
         ("http://192.168.1.1/list.xspf", "192.168.1.1", 80, True),
         ("http://192.168.1.1/list.xspf", "192.168.1.1", 81, False),
         ("http://192.168.1.1/list.xspf", "192.168.1.2", 80, False),
-        ("http://evil.example/list.xspf", "evil.example", 80, False),  # whose owner lets it lead anywhere
+        ("http://evil.example/list.xspf", "evil.example", 80, False),  # its owner can point it anywhere
         ("ytsearch1:x", "192.168.1.1", 80, False),
     ],
 )
-def test_an_entry_may_be_where_its_playlist_is_in_the_users_own_network(item, host, port, allowed):
+def test_an_entry_may_be_on_its_playlists_host_in_the_own_network(item, host, port, allowed):
     reach = Reach()
     reach.of(item, by_user=False)
     if allowed:
@@ -142,7 +142,7 @@ def test_an_entry_may_be_where_its_playlist_is_in_the_users_own_network(item, ho
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "0.0.0.0"])
-def test_entries_of_a_playlist_on_this_machine_are_rows_and_not_asked(host, server, other, song, fetch):
+def test_playlist_entries_on_this_machine_are_rows_without_requests(host, server, other, song, fetch):
     other.put("/a.mp3", song)
     url = other.origin.replace("127.0.0.1", host) + "/a.mp3"
     own = server.put("/own.mp3", song)
@@ -161,8 +161,8 @@ def test_entries_are_not_redirected_there(target, server, other, song, fetch):
     assert other.paths() == []
 
 
-def test_a_name_is_judged_by_the_address_that_is_connected_to(server, other, song, fetch, names):
-    """Its first look-up gives a public address, each further one loopback: no time lies between judging and asking."""
+def test_a_name_is_judged_by_the_connected_address(server, other, song, fetch, names):
+    """The first look-up gives a public address, later ones loopback: there is no time between check and use."""
     other.put("/a.mp3", song)
     names["rebinding.example"] = ["127.0.0.1"]
     port = other.origin.rpartition(":")[2]
@@ -172,7 +172,7 @@ def test_a_name_is_judged_by_the_address_that_is_connected_to(server, other, son
 
 
 def test_a_kept_connection_is_judged_again(server, other, song, fetch):
-    """The user's own item opens a connection to his network; an entry of a stranger's playlist does not get it."""
+    """The user's own item opens a connection to their network; an entry of a stranger's playlist cannot reuse it."""
     own = other.put("/own.mp3", song)
     other.put("/secret.mp3", song)
     album = server.put("/album", feed(f"{other.origin}/secret.mp3"))
@@ -181,13 +181,13 @@ def test_a_kept_connection_is_judged_again(server, other, song, fetch):
     assert "/secret.mp3" not in other.paths()
 
 
-def test_a_page_of_the_web_does_not_embed_what_is_in_the_users_network(server, other, song, fetch, monkeypatch):
+def test_a_web_page_cannot_embed_addresses_of_the_own_network(server, other, song, fetch, monkeypatch):
     from pipeline.download import reach
 
     public = server.origin.rpartition(":")[2]
     judge = reach.Reach.require
 
-    def require(ours, host, port, address):  # the first server counts as one of the web
+    def require(ours, host, port, address):  # the first server counts as public
         judge(ours, host, port, PUBLIC[0] if str(port) == public else address)
 
     monkeypatch.setattr(reach.Reach, "require", require)
@@ -204,7 +204,7 @@ def test_items_of_the_user_on_this_machine_are_fetched(server, other, song, fetc
 
 
 def test_behind_a_proxy_addresses_are_judged_all_the_same(server, other, song, fetch, monkeypatch):
-    """The proxy connects, so this is all that can be told here."""
+    """The proxy connects, so only this can be tested here."""
     proxy = FaultServer()
     with proxy:
         proxy.put("http://169.254.169.254/a.mp3", song)

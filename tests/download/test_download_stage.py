@@ -53,7 +53,7 @@ def test_a_served_corpus(corpus, root, settings, caplog):
     assert {path: path.stat().st_mtime_ns for path in (root / "data/downloads").rglob("*.*")} == first
 
 
-def test_audio_that_the_corpus_makes_anew_is_fetched_anew(corpus, root, settings, tone):
+def test_changed_audio_of_the_corpus_is_fetched_again(corpus, root, settings, tone):
     corpus(AAA=["{origin}/audio/a.webm", "{origin}/audio/b.m4a", "{origin}/audio/new.webm"])
     main(root, CORPUS, settings)
     before = rows(root)
@@ -69,7 +69,7 @@ def test_audio_that_the_corpus_makes_anew_is_fetched_anew(corpus, root, settings
     assert {path.name for path in (root / "data/downloads/AAA").iterdir()} == names
 
 
-def test_films_that_leave_the_corpus_leave_the_folder(corpus, root, settings):
+def test_recordings_of_removed_films_are_deleted(corpus, root, settings):
     corpus(AAA=["{origin}/audio/a.webm"], AAB=["{origin}/audio/b.m4a"])
     main(root, CORPUS, settings)
     corpus(AAB=["{origin}/audio/b.m4a"])
@@ -99,7 +99,7 @@ def test_another_corpus_and_back_keeps_the_recordings_of_both(corpus, root, sett
     assert (root / "data/segments.parquet").read_bytes() == b"table"
 
 
-def test_a_list_among_the_corpus_s_own_files_is_no_recording(corpus, root, settings):
+def test_a_list_among_the_corpus_s_own_files_is_not_a_recording(corpus, root, settings):
     corpus(AAA=["{origin}/audio/album.xspf", "{origin}/audio/a.webm"])
     (root / "data/sample/site/audio/album.xspf").write_text(
         '<?xml version="1.0"?><playlist version="1" xmlns="http://xspf.org/ns/0/"><trackList>'
@@ -110,7 +110,7 @@ def test_a_list_among_the_corpus_s_own_files_is_no_recording(corpus, root, setti
     assert json.loads((root / "data/soundtrack.lock.json").read_text()) == {}
 
 
-def test_what_a_playlist_led_to_is_an_output(corpus, root, settings, server, tone):
+def test_the_resolved_playlist_is_an_output(corpus, root, settings, server, tone):
     song = server.put("/song.mp3", ok(tone(".mp3", 1.0), "audio/mpeg"))
     item = f"<item><title>Song</title><link>{song}</link></item>"
     album = server.put("/album", ok(f'<?xml version="1.0"?><rss><channel>{item}</channel></rss>'))
@@ -121,7 +121,7 @@ def test_what_a_playlist_led_to_is_an_output(corpus, root, settings, server, ton
     assert not (root / "data/sample/soundtrack.lock.json").exists()
 
 
-def test_a_lock_that_is_given_is_read_and_left_alone(corpus, root, settings, server, tone):
+def test_a_given_lock_is_read_and_left_unchanged(corpus, root, settings, server, tone):
     songs = [server.put(f"/{n}.mp3", ok(tone(".mp3", 1.0 + n / 10), "audio/mpeg")) for n in range(2)]
     items = [f"<item><title>Song</title><link>{song}</link></item>" for song in songs]
     albums = [server.put(f"/{n}", ok(f'<?xml version="1.0"?><rss><channel>{items[0]}</channel></rss>')) for n in "ab"]
@@ -170,7 +170,7 @@ def test_an_origin_without_a_server_is_an_error_of_the_corpus(corpus, root, sett
         main(root, Corpus(folder="data/sample", serve=None, contact=None, search=CORPUS.search, fields={}), settings)
 
 
-def test_a_broken_lock_is_named_before_anything_is_asked(corpus, root, settings):
+def test_a_broken_lock_is_named_before_any_request(corpus, root, settings):
     corpus(AAA=["{origin}/audio/a.webm"])
     (root / "data/sample/soundtrack.lock.json").write_text("{")
     with pytest.raises(CorpusError, match=r"soundtrack\.lock\.json is not JSON"):

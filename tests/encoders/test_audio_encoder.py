@@ -1,4 +1,4 @@
-"""Audio encoders: tiny ones of each family, windows of every length, and what cannot be used."""
+"""Audio encoders: tiny ones of each family, windows of every length, and unusable models."""
 
 import json
 import shutil
@@ -32,7 +32,7 @@ def sounds(*lengths):
 
 
 def outputs(kind, folder, window):
-    """Return vectors by their pooling of one window, through transformers' own classes alone."""
+    """Return a window's vectors by pooling, using only transformers' own classes."""
     from transformers import AutoFeatureExtractor, AutoModel
 
     model, extractor = AutoModel.from_pretrained(folder).eval(), AutoFeatureExtractor.from_pretrained(folder)
@@ -85,7 +85,7 @@ def test_a_window_alone_equals_it_among_others_in_any_order(tiny, kind):
     assert np.isfinite(together).all()
     np.random.seed(1)
     assert np.array_equal(encoder.encode(windows), together)
-    np.random.seed(2)  # which CLAP's feature extractor draws from
+    np.random.seed(2)  # CLAP's feature extractor draws from it
     assert np.array_equal(encoder.encode(windows), together)
     assert np.abs(encoder.encode(windows[::-1])[::-1] - together).max() < 1e-5
     assert np.abs(np.concatenate([encoder.encode([window]) for window in windows]) - together).max() < 1e-5
@@ -117,13 +117,13 @@ def test_a_window_that_would_be_cut_is_refused(tiny, kind, longest):
 
 
 @pytest.mark.parametrize("kind", AUDIO)
-def test_silence_and_full_scale_give_numbers(tiny, kind):
+def test_silence_and_full_scale_give_finite_values(tiny, kind):
     length = RATES[kind] // 2
     square = np.where(np.arange(length) % 100 < 50, 1, -1).astype(np.float32)
     assert np.isfinite(load(tiny(kind)).encode([np.zeros(length, np.float32), square])).all()
 
 
-def test_only_the_tower_for_audio_is_held_and_needed(tiny, tmp_path):
+def test_only_the_audio_tower_is_loaded_and_needed(tiny, tmp_path):
     encoder = load(tiny("clap"))
     tower, _ = load_model(tiny("clap"), TOWERS)
     assert not [name for name in tower.state_dict() if "text" in name]
@@ -142,13 +142,13 @@ def test_a_projection_that_the_checkpoint_lacks_is_never_used(tiny, tmp_path):
         load(folder, "pooler")
 
 
-def test_what_only_training_reads_may_be_missing(tiny, tmp_path):
+def test_weights_used_only_in_training_may_be_missing(tiny, tmp_path):
     folder = without_weights(tiny("wav2vec2"), tmp_path / "model", "masked_spec_embed")
     assert load(folder).spec == load(folder).spec == load(tiny("wav2vec2")).spec | {"encoder": str(folder)}
 
 
 @pytest.mark.parametrize("kind", AUDIO)
-def test_spec_is_json_and_says_what_values_depend_on(tiny, tmp_path, kind):
+def test_spec_is_json_with_everything_that_affects_values(tiny, tmp_path, kind):
     from safetensors.torch import load_file, save_file
 
     spec = load(tiny(kind)).spec

@@ -1,4 +1,4 @@
-"""BERT without transformers: the same vectors, and nothing opened that it would compute otherwise."""
+"""BERT without transformers: the same vectors, and no model that it would compute differently."""
 
 import json
 import shutil
@@ -36,7 +36,7 @@ def of_features(pooling="auto", max_tokens=64):
 
 @pytest.fixture(scope="module")
 def spec():
-    """Of the packaged encoder's vectors."""
+    """The spec of the packaged encoder's vectors."""
     return of_features().spec
 
 
@@ -75,12 +75,12 @@ def test_states_and_pooled_output_are_those_of_transformers(tiny_bert):
 
 
 @pytest.mark.parametrize("digest", ["weights", "tokenizer"])
-def test_one_that_is_not_what_the_model_was_trained_on_goes_the_way_of_transformers(spec, digest):
+def test_an_encoder_not_used_in_training_is_left_to_transformers(spec, digest):
     assert isinstance(load_query_encoder(spec, CPU, 4).model, Bert)
     assert not isinstance(load_query_encoder(spec | {digest: "another"}, CPU, 4).model, Bert)
 
 
-def test_one_that_is_not_packaged_goes_the_way_of_transformers(tiny_bert):
+def test_an_encoder_that_is_not_packaged_is_left_to_transformers(tiny_bert):
     features = load_text_encoder(TextFeatures(str(tiny_bert), "auto", 20), CPU, 4)
     assert not isinstance(load_query_encoder(features.spec, CPU, 4).model, Bert)
 
@@ -118,7 +118,7 @@ def test_a_damaged_packaged_encoder_is_an_error_that_names_it(spec, monkeypatch,
         load_query_encoder(spec, CPU, 4)
 
 
-def test_what_a_tokenizers_file_says_of_lengths_is_not_followed():
+def test_length_settings_in_a_tokenizer_file_are_ignored():
     found = WordPieces(packaged_path(*text.PACKAGED[PACKAGED]) / "tokenizer.json", 512)
     short, long = found(["war", "war " * 200])["input_ids"]
     assert (len(short), len(long)) == (3, 202)

@@ -1,4 +1,4 @@
-"""Groups of items through an encoder: order, memory, and what threads do."""
+"""Groups of items through an encoder: order, memory and threads."""
 
 import threading
 from itertools import count
@@ -22,7 +22,7 @@ GROUPS = [[5.0, 3.0, 4.0], [1.0], [9.0, 8.0, 7.0, 6.0], [2.0, 0.0]]
 
 
 def plan(group):
-    """Yield batches of two, the items sorted."""
+    """Yield batches of two sorted items."""
     for rows in batches(sorted(range(len(group)), key=group.__getitem__), 2):
         yield Batch(rows, lambda rows=rows: torch.tensor([group[row] for row in rows]))
 
@@ -33,7 +33,7 @@ def compute(values):
 
 @pytest.fixture(params=[False, True], ids=["cpu", "as a gpu"])
 def device(request, monkeypatch):
-    """The CPU, by itself, and used with all the threads that a GPU has."""
+    """The CPU, on its own and with all the threads used for a GPU."""
     if request.param:
         monkeypatch.setattr(groups, "overlaps", lambda device: True)
         monkeypatch.setattr(groups, "preparers", lambda device: 4)
@@ -46,7 +46,7 @@ def test_each_group_has_its_vectors_in_order(device):
     assert {vectors.dtype for vectors in found} == {np.dtype(np.float32)}
 
 
-def test_groups_without_end_are_drawn_a_few_ahead(device):
+def test_endless_groups_are_read_a_few_ahead(device):
     drawn = []
     endless = (drawn.append(number) or [float(number)] for number in count())
     vectors = encode_groups(endless, plan, compute, 2, device)
@@ -56,7 +56,7 @@ def test_groups_without_end_are_drawn_a_few_ahead(device):
 
 
 @pytest.mark.parametrize("where", ["groups", "prepare", "compute"])
-def test_what_is_raised_anywhere_comes_out(device, where):
+def test_exceptions_from_anywhere_are_raised(device, where):
     def failing(number):
         if number == where:
             raise OSError("gone")
@@ -109,7 +109,7 @@ def test_every_kind_of_encoder_gives_the_same_bits_with_a_gpus_threads(kind, tin
     monkeypatch.setattr(groups, "preparers", lambda device: 4)
     if kind == "text":
         found = encoder.encode_groups([items, items[:3]])
-    elif kind == "image":  # which on a CPU has a way of its own, as has music
+    elif kind == "image":  # on a CPU text and music have their own code paths
         found = encode_groups([items, items[:3]], encoder._plan, encoder._vectors, encoder.width, CPU)
     else:
         found = encode_groups([items, items[:3]], encoder.plan, encoder.vectors, encoder.columns, CPU)

@@ -1,4 +1,4 @@
-"""Image encoders: the packaged one, tiny ones of each family, how pictures are prepared, and what cannot be used."""
+"""Image encoders: the packaged one, tiny ones of each family, preparation of pictures, and unusable models."""
 
 import json
 import shutil
@@ -40,7 +40,7 @@ def values_of(preparation, image):
 
 
 def outputs(kind, folder, image):
-    """Return vectors by their pooling of a square picture, through transformers' own classes alone."""
+    """Return a square picture's vectors by pooling, using only transformers' own classes."""
     from transformers import AutoImageProcessor, AutoModel
 
     model = AutoModel.from_pretrained(folder).eval()
@@ -103,7 +103,7 @@ def test_poolings_of_each_family(tiny, kind, pooling):
         assert np.abs(vector - expected[encoder.spec["pooling"]]).max() < 1e-5
         others = [other for name, other in expected.items() if name != encoder.spec["pooling"]]
         assert all(other.shape != vector.shape or np.abs(vector - other).max() > 1e-4 for other in others) or (
-            kind == "dinov2" and encoder.spec["pooling"] != "mean"  # whose pooled output is its class token
+            kind == "dinov2" and encoder.spec["pooling"] != "mean"  # its pooled output is the class token
         )
 
 
@@ -114,7 +114,7 @@ def test_efficientnet_has_one_way(pooling):
     assert load("efficientnet-lite0", "mean").spec["pooling"] == "mean"
 
 
-def test_only_the_tower_for_pictures_is_held_and_needed(tiny, tmp_path):
+def test_only_the_image_tower_is_loaded_and_needed(tiny, tmp_path):
     for kind in ("clip", "siglip"):
         encoder = load(tiny(kind))
         assert not [name for name in encoder.model.state_dict() if "text" in name]
@@ -152,7 +152,7 @@ def test_a_head_that_the_checkpoint_lacks_is_never_used(tiny, tmp_path, kind, he
 
 
 @pytest.mark.parametrize("kind", IMAGE)
-def test_spec_is_json_and_says_what_values_depend_on(tiny, tmp_path, kind):
+def test_spec_is_json_with_everything_that_affects_values(tiny, tmp_path, kind):
     from safetensors.torch import load_file, save_file
 
     spec = load(tiny(kind)).spec
@@ -249,7 +249,7 @@ def test_a_short_picture_has_fewer_squares():
     assert len(PLAIN.squares(Image.new("L", (5000, 50)), 9)) == 9
 
 
-@pytest.mark.parametrize("encoder", ["efficientnet-lite0", "dinov2"])  # dinov2 cuts its pixels out of a larger square
+@pytest.mark.parametrize("encoder", ["efficientnet-lite0", "dinov2"])  # dinov2 crops its pixels from a larger square
 def test_square_0_gives_the_picture_s_own_vector(tiny, encoder):
     loaded = load(tiny(encoder) if encoder in IMAGE else encoder)
     [image] = noise((301, 224))
@@ -290,7 +290,7 @@ def test_a_folder_comes_before_a_package(tiny_vit, tmp_path, monkeypatch):
     assert load("efficientnet-lite0").spec["revision"] == "local"
 
 
-def test_loading_says_nothing(tmp_path, capfd):
+def test_loading_prints_nothing(tmp_path, capfd):
     folder = save_tiny("clip", tmp_path / "model")
     capfd.readouterr()
     load(folder)

@@ -1,4 +1,4 @@
-"""Joint encoders: tiny ones of both families through the real loading code, and models that cannot be used."""
+"""Joint encoders: tiny ones of both families through the real loading code, and unusable models."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ def load(folder, batch_size=2):
 
 
 def tones(rate, *pitches):
-    """Return a second of each pitch in Hz, float32."""
+    """Return one second of each pitch in Hz, float32."""
     return [(0.3 * np.sin(2 * np.pi * pitch * np.arange(rate) / rate)).astype(np.float32) for pitch in pitches]
 
 
@@ -41,7 +41,7 @@ def unit(vector):
 
 
 def by_transformers(folder, prompt=""):
-    """Return functions of a text, a window and a picture, written with transformers' own classes alone."""
+    """Return functions of a text, a window and a picture that use only transformers' own classes."""
     from transformers import AutoFeatureExtractor, AutoImageProcessor, AutoModel, AutoTokenizer
     from transformers.models.embedding_gemma2.processing_embedding_gemma2 import EmbeddingGemma2Processor
 
@@ -58,7 +58,7 @@ def by_transformers(folder, prompt=""):
 
         return text, audio, None
     images = AutoImageProcessor.from_pretrained(folder, backend="pil")
-    processor = EmbeddingGemma2Processor.__new__(EmbeddingGemma2Processor)  # the whole needs torchvision
+    processor = EmbeddingGemma2Processor.__new__(EmbeddingGemma2Processor)  # the complete processor needs torchvision
     names = ("boi", "image", "eoi", "boa", "audio")
     tokens = {f"{name}_token": getattr(model.config, f"{name}_token_id") for name in names}
     tokens["eoa_token"] = model.config.eoa_token_index
@@ -81,7 +81,7 @@ def by_transformers(folder, prompt=""):
 
 
 @pytest.mark.parametrize("kind", JOINT)
-def test_every_side_gives_what_the_models_own_classes_give_at_unit_norm(tiny, kind):
+def test_every_tower_equals_the_models_own_classes_at_unit_norm(tiny, kind):
     encoder = load(tiny(kind))
     windows = tones(RATES[kind], 200, 900, 3000)
     assert encoder.audio.sample_rate == RATES[kind]
@@ -116,7 +116,7 @@ def test_a_window_or_text_alone_equals_it_among_others(tiny, kind):
 
 
 @pytest.mark.parametrize("kind", JOINT)
-def test_a_long_text_loses_its_end_and_a_window_is_no_longer_than_the_extractor_takes(tiny, kind):
+def test_long_texts_are_truncated_and_windows_fit_the_extractor(tiny, kind):
     encoder = load(tiny(kind))
     longest = encoder.text.spec["max_tokens"]
     assert longest == {"joint_clap": 40, "joint_gemma": 64}[kind]
@@ -126,7 +126,7 @@ def test_a_long_text_loses_its_end_and_a_window_is_no_longer_than_the_extractor_
 
 
 @pytest.mark.parametrize("kind", JOINT)
-def test_the_digest_is_of_what_is_computed_not_of_the_name(tiny, kind, tmp_path, monkeypatch):
+def test_the_digest_depends_on_the_computation_not_on_the_name(tiny, kind, tmp_path, monkeypatch):
     from safetensors.torch import load_file, save_file
 
     encoder = load(tiny(kind))
@@ -147,7 +147,7 @@ def test_text_vectors_that_are_nearly_constant_are_refused(tiny, tmp_path):
 
     folder = shutil.copytree(tiny("joint_clap"), tmp_path / "constant")
     weights = load_file(folder / "model.safetensors")
-    weights["text_projection.linear2.weight"] *= 1e-4  # what is left is its bias
+    weights["text_projection.linear2.weight"] *= 1e-4  # only its bias is left
     weights["text_projection.linear2.bias"] += 1.0
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(
@@ -185,7 +185,7 @@ def test_a_checkpoint_without_constants_is_the_same_model(tiny, tmp_path):
     assert np.array_equal(found.text.encode(TEXTS), whole.text.encode(TEXTS))
 
 
-def test_a_model_of_text_and_pictures_alone_is_refused_and_one_without_pictures_reads_none(tiny, tmp_path):
+def test_audio_is_required_and_pictures_are_optional(tiny, tmp_path):
     for side, part in (("audio", "audio"), ("vision", "vision")):
         folder = without_weights(tiny("joint_gemma"), tmp_path / side, f"{part}_tower", f"embed_{part}")
         config = json.loads((folder / "config.json").read_text())
@@ -197,7 +197,7 @@ def test_a_model_of_text_and_pictures_alone_is_refused_and_one_without_pictures_
     assert np.array_equal(blind.text.encode(TEXTS), whole.text.encode(TEXTS))
 
 
-def test_what_is_nowhere_is_named_with_what_can_be_had(monkeypatch):
+def test_a_missing_model_is_named_with_available_ones(monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(ModelError, match=r"zero_shot: 'no/such-model' cannot be used: .*\nName a folder"):
         load("no/such-model")

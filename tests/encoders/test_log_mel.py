@@ -1,4 +1,4 @@
-"""The log-mel spectrogram against a slow one in float64, and on sounds of known content."""
+"""The log-mel spectrogram against a slow one in float64, and on sounds with known content."""
 
 import dataclasses
 import json
@@ -15,12 +15,12 @@ from pipeline.encoders.section import LogMelFeatures
 RATE = 22050
 DEFAULT = log_mel_settings()
 SETTINGS = dataclasses.replace(DEFAULT, n_fft=512, hop_length=200, n_mels=32, f_min=50.0, f_max=10000.0)
-PINNED = [-12.445, -10.015, -8.418, -9.198, 5.096, 16.147]  # dB of six bands in frame 50
+PINNED = [-12.445, -10.015, -8.418, -9.198, 5.096, 16.147]  # dB in six bands of frame 50
 PAPER = dataclasses.replace(DEFAULT, n_fft=1024, hop_length=220, n_mels=128)
 
 
 def slow_log_mel(samples: np.ndarray, params: LogMelFeatures) -> np.ndarray:
-    """Return dB [l, m], frame by frame and band by band, with a DFT written out."""
+    """Return dB [l, m], frame by frame and band by band, with an explicit DFT."""
     n = np.arange(params.n_fft)
     window = 0.5 - 0.5 * np.cos(2 * np.pi * n / params.n_fft)
     bins = np.arange(params.n_fft // 2 + 1)
@@ -53,7 +53,7 @@ def test_equals_the_slow_computation(length):
 
 @pytest.mark.parametrize("params", [DEFAULT, PAPER, SETTINGS], ids=["default", "paper", "other"])
 def test_equals_librosa(params):
-    """On thirty seconds with loud and quiet parts, a tone, noise and digital silence."""
+    """On 30 s with loud and quiet parts, a tone, noise and digital silence."""
     rng, t = np.random.default_rng(1), np.arange(30 * RATE) / RATE
     noise = rng.standard_normal(len(t)) * np.where(t > 8, 0.2, 0.01)
     samples = 0.3 * np.sin(2 * np.pi * 440 * t) * (t < 12) + noise
@@ -65,7 +65,7 @@ def test_equals_librosa(params):
 
 
 def test_values_are_pinned_to_the_version():
-    """The cache is keyed by VERSION: other values for the same sound need another one, then other numbers here."""
+    """The cache is keyed by VERSION: if values for the same sound change, increase it and update the numbers here."""
     t = np.arange(RATE) / RATE
     chirp = (0.5 * np.sin(2 * np.pi * (20 * t + 5000 * t**2)) + 0.1 * np.sin(1e6 * t**3)).astype(np.float32)
     found = LogMel(PAPER)(chirp)
@@ -74,7 +74,7 @@ def test_values_are_pinned_to_the_version():
 
 
 @pytest.mark.parametrize("params", [DEFAULT, PAPER])
-def test_codes_of_one_byte_are_near_and_hold_the_loudest_sound(params):
+def test_one_byte_codes_are_close_and_cover_the_loudest_sound(params):
     coded = LogMel(dataclasses.replace(params, dtype="uint8"))
     spec = json.loads(json.dumps(coded.spec))
     rng = np.random.default_rng(0)
@@ -99,7 +99,7 @@ def test_a_tone_peaks_in_its_band_whatever_its_phase(hertz, phase):
     params = dataclasses.replace(SETTINGS, n_fft=2048, hop_length=1024, n_mels=64, f_min=0.0, f_max=11025.0)
     tone = 0.5 * np.cos(2 * np.pi * hertz * np.arange(RATE) / RATE + phase).astype(np.float32)
     frames = LogMel(params)(tone)[2:-2]
-    step = 2595 * np.log10(1 + 11025 / 700) / 65  # mel between centres
+    step = 2595 * np.log10(1 + 11025 / 700) / 65  # mel between band centres
     expected = 2595 * np.log10(1 + hertz / 700) / step - 1
     assert np.abs(frames.argmax(1) - expected).max() <= 0.75
     assert np.ptp(frames.max(1)) < 0.1, "the power of a steady tone is steady: both parts of the DFT count"
@@ -111,7 +111,7 @@ def test_silence_is_the_floor():
 
 
 @pytest.mark.parametrize("length", [0, 1, 256])
-def test_less_than_half_a_window_is_followed_by_silence(length):
+def test_less_than_half_a_window_is_padded_with_silence(length):
     log_mel = LogMel(SETTINGS)
     samples = np.full(length, 0.5, np.float32)
     expected = log_mel(np.concatenate([samples, np.zeros(257 - length, np.float32)]))

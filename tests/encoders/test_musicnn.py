@@ -1,4 +1,4 @@
-"""MusiCNN out of its package against the published code in TensorFlow; checkpoints and their damage."""
+"""MusiCNN from its package against the published code in TensorFlow; intact and damaged checkpoints."""
 
 import contextlib
 import struct
@@ -17,8 +17,8 @@ from pipeline.encoders.tensor_bundle import read_bundle
 from pipeline.features.sound import import_librosa
 
 CPU = torch.device("cpu")
-# Of the sounds below, by the published code in TensorFlow 2.21: values 0, 203, 204, 408, 560, 561 and 700 of the first
-# one's pools and 0, 5 and 49 of its other outputs, then the sum over the second one's.
+# For the sounds below, from the published code in TensorFlow 2.21: values 0, 203, 204, 408, 560, 561, 700 of the first
+# sound's pools and 0, 5 and 49 of its other outputs, then the sum over those of the second.
 POOLED, OTHERS = [0, 203, 204, 408, 560, 561, 700], [0, 5, 49]
 GOLDEN = {
     "MTT_musicnn": {
@@ -38,7 +38,7 @@ GOLDEN = {
 
 @pytest.fixture(scope="module")
 def sounds() -> np.ndarray:
-    """Two plucked notes; noise over a pulsing bass: 3 s each."""
+    """Two plucked notes, and noise over a pulsing bass: 3 s each."""
     rng, t = np.random.default_rng(0), np.arange(3 * SAMPLE_RATE) / SAMPLE_RATE
 
     def plucked(hertz, decay):
@@ -86,7 +86,7 @@ def test_poolings(sounds):
         load("cls")
 
 
-def test_what_is_heard_in_words(sounds):
+def test_words_for_the_sound(sounds):
     encoder = load()
     assert encoder.tags == TAGS["MTT_musicnn"] + TAGS["MSD_musicnn"]
     assert encoder.tags == tags_of("musicnn") != tags_of("log-mel") == ()
@@ -96,7 +96,7 @@ def test_what_is_heard_in_words(sounds):
     assert pulse.split(", ")[:3] == ["techno", "fast", "electronic"]
 
 
-def test_a_tag_of_both_networks_counts_once_and_unlikely_ones_are_not_shown():
+def test_a_tag_of_both_networks_counts_once_and_unlikely_tags_are_hidden():
     names = ("rock", "House", "sad", "house", "slow", "a", "b", "c")
     found = by_name(names, np.array([0.2, 0.3, 0.05, 0.7, 0.7, 0.1, 0.12, 0.11]))
     assert list(found.items())[:4] == [("rock", 0.2), ("house", 0.7), ("sad", 0.05), ("slow", 0.7)]
@@ -139,7 +139,7 @@ def varint(number):
 
 
 def block(entries, compression=0):
-    """Return a block of a sorted-string table, its keys sharing their beginnings."""
+    """Return a block of a sorted-string table with prefix-compressed keys."""
     body, before = b"", b""
     for key, value in entries:
         shared = next((i for i, (a, b) in enumerate(zip(key, before)) if a != b), min(len(key), len(before)))  # noqa: B905
@@ -149,7 +149,7 @@ def block(entries, compression=0):
 
 
 def write_bundle(folder, tensors, kind=1, compression=0, shift=0):
-    """Write tensors as TensorFlow does, by hand; return the paths of index and data."""
+    """Write tensors in TensorFlow's format without TensorFlow; return the paths of index and data."""
     data, entries = b"", [(b"", b"\x08\x01")]
     for name, value in sorted(tensors.items()):
         shape = b"".join(b"\x12" + varint(len(d)) + d for d in (b"\x08" + varint(n) for n in value.shape))
@@ -201,7 +201,7 @@ def test_damaged_bundles_are_refused(tmp_path, tensors):
         with pytest.raises(ValueError, match=r"x\.index"):
             read_bundle(index, data, lambda name: True)
     rng = np.random.default_rng(0)
-    for _ in range(300):  # whatever a byte becomes: tensors of some kind, or a ValueError
+    for _ in range(300):  # for any changed byte: tensors of some kind, or a ValueError
         changed = bytearray(whole)
         changed[rng.integers(len(whole))] = rng.integers(256)
         index.write_bytes(changed)

@@ -1,4 +1,4 @@
-"""Where models are found: folders, packages, the hub's cache, and a hub on loopback."""
+"""Sources of models: folders, packages, the hub's cache, and a hub on loopback."""
 
 import shutil
 import socket
@@ -28,12 +28,12 @@ def load(encoder):
 
 @pytest.fixture(autouse=True)
 def no_network(no_hub):
-    """Loopback alone, where no hub answers."""
+    """Only loopback, on which no hub answers."""
 
 
 @pytest.fixture
 def commit(hub, tiny_bert):
-    """The commit of a model of the hub, which has a file that nothing reads."""
+    """The commit of a model on the hub that includes a file nothing reads."""
     files = {path.name: path.read_bytes() for path in tiny_bert.iterdir()}
     return hub.add(NAME, files | {"pytorch_model.bin": b"not asked for"})
 
@@ -51,7 +51,7 @@ def test_a_model_of_the_hub_is_fetched_once_and_pinned(hub, commit, monkeypatch,
     assert load(NAME).spec == encoder.spec, "no hub, but the cache"
 
 
-def test_weights_of_pytorch_are_fetched_where_there_are_no_safetensors(hub, tmp_path, tiny_bert):
+def test_pytorch_weights_are_fetched_if_there_are_no_safetensors(hub, tmp_path, tiny_bert):
     from safetensors.torch import load_file
 
     folder = shutil.copytree(tiny_bert, tmp_path / "model")
@@ -61,7 +61,7 @@ def test_weights_of_pytorch_are_fetched_where_there_are_no_safetensors(hub, tmp_
     assert np.array_equal(load(NAME).encode(["a dog"]), load(tiny_bert).encode(["a dog"]))
 
 
-def test_settings_are_fetched_without_weights_where_those_are_not_wanted(hub, commit):
+def test_settings_can_be_fetched_without_weights(hub, commit):
     folder = locate(NAME, {}, weights=False).path
     assert (folder / "config.json").exists()
     assert (folder / "tokenizer.json").exists()
@@ -99,7 +99,7 @@ def test_a_hub_that_is_not_reached_is_explained(monkeypatch, offline, reason):
         load(NAME)
 
 
-def test_a_silent_hub_is_not_waited_for_for_ever(monkeypatch):
+def test_a_silent_hub_times_out(monkeypatch):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -128,7 +128,7 @@ def test_a_folder_comes_before_a_package(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["a/b/c", "no such name!"])
-def test_what_can_be_no_name_of_the_hub_is_not_asked_for(hub, name):
+def test_invalid_hub_names_are_not_requested(hub, name):
     with pytest.raises((OSError, ValueError)):
         locate(name, {})
     assert hub.asked == []

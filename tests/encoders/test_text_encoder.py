@@ -1,4 +1,4 @@
-"""Text encoders: the packaged one, tiny ones of each family, and those that cannot be used."""
+"""Text encoders: the packaged one, tiny ones of each family, and unusable ones."""
 
 import json
 import pickle
@@ -29,7 +29,7 @@ def load(encoder, pooling="auto", max_tokens=20, device=CPU):
 
 
 def outputs(folder, text):
-    """Return the last states [tokens, f] and the pooled output [f] of a text by itself."""
+    """Return the last states [tokens, f] and the pooled output [f] of a single text."""
     from transformers import AutoModel, AutoTokenizer
 
     model = AutoModel.from_pretrained(folder).eval()
@@ -58,8 +58,8 @@ def test_packaged_encoder_averages_its_tokens_as_its_package_says(minilm):
     assert np.abs(minilm.encode(["A puppy barks."])[0] - mean / np.linalg.norm(mean)).max() < 1e-6
 
 
-def test_a_text_loses_its_end_at_max_tokens(minilm):
-    words = "word " * 62  # one token each, with the two special ones 64
+def test_a_text_is_truncated_at_max_tokens(minilm):
+    words = "word " * 62  # one token each, 64 with the two special ones
     full, longer, shorter = minilm.encode([words, words + "tail " * 500, words[:-5]])
     assert np.abs(full - longer).max() < 1e-5
     assert np.abs(full - shorter).max() > 1e-4
@@ -104,7 +104,7 @@ def test_a_sentence_model_is_pooled_as_its_files_say(tiny_bert, tmp_path, settin
     assert np.abs(other.encode(TEXTS) - encoder.encode(TEXTS)).max() > 1e-3
 
 
-def test_a_sentence_model_says_where_texts_are_cut_and_whether_case_matters(tiny_bert, tmp_path):
+def test_a_sentence_model_decides_on_truncation_and_case(tiny_bert, tmp_path):
     model = save_sentence(tiny_bert, tmp_path / "model", MEAN, max_seq_length=5, do_lower_case=True)
     from transformers import AutoTokenizer
 
@@ -137,7 +137,7 @@ def test_a_sentence_model_that_asks_for_more_is_refused(tiny_bert, tmp_path, set
 
 @pytest.fixture
 def deep(tiny_bert, tmp_path):
-    """Return a function that saves a sentence model with two dense layers and a norm, and gives it and the layers."""
+    """Return a function that saves a sentence model with two dense layers and a norm, and returns it and the layers."""
 
     def make(pickled=False):
         torch.manual_seed(0)
@@ -245,7 +245,7 @@ def test_prompt_that_cannot_be_used_is_refused(tiny_bert, tmp_path):
         load(folder)
 
 
-def test_spec_is_json_and_says_what_values_depend_on(tiny_bert, tmp_path):
+def test_spec_is_json_with_everything_that_affects_values(tiny_bert, tmp_path):
     from transformers import BertModel, BertTokenizerFast
 
     spec = load(tiny_bert).spec
@@ -310,7 +310,7 @@ def test_an_unusable_encoder_is_explained(tmp_path, tiny_vit, tiny_bert):
 
 
 class Ran:
-    """Leaves a file behind where it is unpickled."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -319,7 +319,7 @@ class Ran:
         return Path.touch, (self.path,)
 
 
-def test_weights_of_pytorch_serve_where_there_are_no_safetensors(tiny_bert, tmp_path):
+def test_pytorch_weights_are_used_if_there_are_no_safetensors(tiny_bert, tmp_path):
     from transformers import BertModel
 
     folder = shutil.copytree(tiny_bert, tmp_path / "model")

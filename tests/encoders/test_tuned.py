@@ -1,4 +1,4 @@
-"""Encoders that are trained: at first they give what the frozen ones give, and settings alone build them again."""
+"""Encoders that are trained: they start from the frozen ones' vectors and can be rebuilt from settings alone."""
 
 import dataclasses
 import json
@@ -26,7 +26,7 @@ FILM = {"fid": "AAA", "tags": TAGS, "plot": "\n".join(PARAGRAPHS), "image": "pos
 
 @pytest.fixture
 def features_of(params):
-    """Return a function that gives the section with other encoders."""
+    """Return a function that returns the section with other encoders."""
 
     def make(text="all-MiniLM-L6-v2", image="efficientnet-lite0", pooling="auto", max_tokens=20, crops=1) -> Features:
         return dataclasses.replace(
@@ -47,7 +47,7 @@ def tokens_of(settings, inputs=("plot",)) -> TokenTable:
 
 
 @pytest.mark.parametrize("kind", [*TEXT, "packaged"])
-def test_texts_begin_at_the_frozen_encoders_vectors(tiny, features_of, kind):
+def test_text_vectors_start_as_the_frozen_encoders(tiny, features_of, kind):
     features = features_of(text="all-MiniLM-L6-v2" if kind == "packaged" else tiny(kind))
     networks, settings = load_tuned(["text"], features.text, features.image, marks=False)
     expected = load_text_encoder(features.text, CPU, 2).encode(PARAGRAPHS)
@@ -90,7 +90,7 @@ def test_sentence_models_keep_their_prompt_and_dense_layers(tiny_bert, features_
 
 @pytest.mark.parametrize("pooling", ["auto", "mean"])
 @pytest.mark.parametrize("kind", [*IMAGE, "packaged"])
-def test_pictures_begin_at_the_frozen_encoders_vectors(tiny, features_of, tmp_path, kind, pooling):
+def test_image_vectors_start_as_the_frozen_encoders(tiny, features_of, tmp_path, kind, pooling):
     features = features_of(image="efficientnet-lite0" if kind == "packaged" else tiny(kind), pooling=pooling)
     networks, settings = load_tuned(["image"], features.text, features.image, marks=False)
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 50, 3), dtype=np.uint8))
@@ -103,7 +103,7 @@ def test_pictures_begin_at_the_frozen_encoders_vectors(tiny, features_of, tmp_pa
 
 
 @pytest.mark.parametrize("kind", [*TEXT, *IMAGE, "packaged text", "packaged image"])
-def test_settings_that_went_through_json_build_the_network_again(tiny, features_of, kind):
+def test_networks_are_rebuilt_from_settings_in_json(tiny, features_of, kind):
     part = "text" if kind in TEXT or kind == "packaged text" else "image"
     features = features_of() if kind.startswith("packaged") else features_of(**{part: tiny(kind)})
     networks, settings = load_tuned([part], features.text, features.image, marks=part == "text")
@@ -116,7 +116,7 @@ def test_settings_that_went_through_json_build_the_network_again(tiny, features_
         torch.testing.assert_close(again.eval()(given), networks[part].eval()(given))
 
 
-def test_networks_train_in_every_weight_that_their_vector_is_made_of(tiny_bert, tiny_vit, features_of):
+def test_networks_train_all_weights_used_for_their_vector(tiny_bert, tiny_vit, features_of):
     networks, settings = load_tuned(["text", "image"], *sections(features_of(tiny_bert, tiny_vit)), marks=False)
     assert all(module.training for network in networks.values() for module in network.modules())
     networks["text"](tokens_of(settings["text"]).read([0, 1])).square().sum().backward()
@@ -126,7 +126,7 @@ def test_networks_train_in_every_weight_that_their_vector_is_made_of(tiny_bert, 
 
 
 @pytest.mark.parametrize("kind", TEXT)
-def test_marks_become_words_with_vectors_to_be_learned(tiny, features_of, kind):
+def test_marks_become_tokens_with_learned_vectors(tiny, features_of, kind):
     plain, _ = load_tuned(["text"], *sections(features_of(text=tiny(kind))), marks=False)
     networks, settings = load_tuned(["text"], *sections(features_of(text=tiny(kind))), marks=True)
     before, after = (n["text"].network.get_input_embeddings().weight for n in (plain, networks))

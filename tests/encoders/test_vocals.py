@@ -1,4 +1,4 @@
-"""Whether somebody sings, by what a tagger gives."""
+"""Presence of vocals from a tagger's output."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Tiny random models of transformers, saved to folders as save_pretrained writes them, so that real code loads them."""
+"""Tiny random transformers models, saved to folders by save_pretrained, so that the real code loads them."""
 
 import json
 import shutil
@@ -10,18 +10,18 @@ import torch
 SIZES: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 WORDS = ["a", "dog", "runs", "home", "war", "begins", "."]
 BERT_SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-ROBERTA_SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]  # padding is number 1
+ROBERTA_SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]  # padding has id 1
 SIZE, PATCH = 32, 8  # px
 TEXT = ("bert", "roberta", "mpnet")
 IMAGE = ("vit", "clip", "siglip", "dinov2")
 AUDIO = ("clap", "clap_fusion", "ast", "wav2vec2", "hubert")
-JOINT = ("joint_clap", "joint_gemma")  # text and audio in one space
-MARKS = ["<|image>", "<|image|>", "<image|>", "<|audio>", "<|audio|>", "<audio|>", "<|video|>"]  # of what is no text
-JOINT_SPREAD = 8.0  # times the usual deviation of a text side's fresh weights: else all texts are alike
+JOINT = ("joint_clap", "joint_gemma")  # text and audio in a shared space
+MARKS = ["<|image>", "<|image|>", "<image|>", "<|audio>", "<|audio|>", "<audio|>", "<|video|>"]  # of non-text inputs
+JOINT_SPREAD = 8.0  # factor on the usual deviation of a text tower's initial weights: else all texts are alike
 
 
 def save_tiny(kind: str, folder: Path) -> Path:
-    """Save a model of one of the kinds above with what prepares its input; return the folder."""
+    """Save a model of one of the kinds above with its input preparation; return the folder."""
     torch.manual_seed(0)
     for kinds, save in ((TEXT, _save_text), (IMAGE, _save_image), (AUDIO, _save_audio), (JOINT, _save_joint)):
         if kind in kinds:
@@ -30,7 +30,7 @@ def save_tiny(kind: str, folder: Path) -> Path:
 
 
 def save_sentence(bert: Path, folder: Path, pooling: dict[str, Any], *steps: str, **settings: Any) -> Path:
-    """Save a BertModel as sentence-transformers does: transformer, pooling, and further steps; with its settings."""
+    """Save a BertModel as sentence-transformers does: transformer, pooling, further steps, and settings."""
     shutil.copytree(bert, folder)
     kinds = ["Transformer", "Pooling", *steps]
     modules = [
@@ -74,7 +74,7 @@ def save_prompt(model: Path, prompts: dict[str, str], default: str | None) -> No
 
 
 def without_weights(source: Path, folder: Path, *prefixes: str) -> Path:
-    """Copy a folder, leaving weights out whose names contain one of `prefixes`."""
+    """Copy a folder without the weights whose names contain one of `prefixes`."""
     from safetensors.torch import load_file, save_file
 
     shutil.copytree(source, folder)
@@ -193,7 +193,7 @@ def _save_audio(kind: str, folder: Path) -> None:
 
 
 def _save_joint(kind: str, folder: Path) -> None:
-    """Save a model of text and windows of 1 s (CLAP), or of text, windows and pictures, and what prepares them."""
+    """Save a model of text and windows of 1 s (CLAP), or of text, windows and pictures, with its input preparation."""
     (_save_joint_clap if kind == "joint_clap" else _save_joint_gemma)(folder)
 
 
@@ -259,7 +259,7 @@ def _save_joint_gemma(folder: Path) -> None:
 
 
 def _spread(model: Any, parts: str | tuple[str, ...]) -> Any:
-    """Return `model` with larger weights in those whose names begin with one of `parts`."""
+    """Return `model` with larger values in weights whose names begin with one of `parts`."""
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if name.startswith(parts) and weight.ndim == 2:
@@ -268,7 +268,7 @@ def _spread(model: Any, parts: str | tuple[str, ...]) -> Any:
 
 
 def _letter_tokenizer(special: list[str], begin: str, end: str) -> Any:
-    """Return a tokenizer with a token a letter, so that no two texts are the same."""
+    """Return a tokenizer with one token per letter, so that different texts stay different."""
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
     vocabulary = {token: number for number, token in enumerate([*special, *map(chr, range(32, 127))])}

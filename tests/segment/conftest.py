@@ -11,7 +11,7 @@ from tests.segment.sounds import CODECS, RATE, tone, write
 
 @pytest.fixture
 def settings() -> Segment:
-    """Pieces of 2 s."""
+    """Settings for pieces of 2 s."""
     return Segment(
         seconds=2.0,
         hop_seconds=2.0,
@@ -29,7 +29,7 @@ def settings() -> Segment:
 
 @pytest.fixture
 def film_rows(tmp_path):
-    """Return a function that cuts the recordings of a film and gives its rows."""
+    """Return a function that cuts the recordings of a film and returns its rows."""
 
     def rows(settings, recordings, before=None):
         film = FilmRecordings(recordings[0]["fid"], recordings, before or FilmState())
@@ -40,9 +40,9 @@ def film_rows(tmp_path):
 
 @pytest.fixture
 def record(tmp_path):
-    """Return a function that writes a recording and gives its row of the downloads table.
+    """Return a function that writes a recording and returns its row of the downloads table.
 
-    It is a tone a second (hertz), or, by `record.samples`, any int16 samples [t] of 22,050 Hz.
+    It has one tone per second (hertz), or, with `record.samples`, any int16 samples [t] of 22,050 Hz.
     """
 
     def tones(fid, number, hertz, suffix=".flac", layout="mono"):

@@ -36,7 +36,7 @@ CODECS = {
 
 
 def music(seed: int, seconds: float, semitones: int = 0, tempo: float = 1.0) -> np.ndarray:
-    """Return int16 samples [t] of 22,050 Hz: notes drawn by `seed`, with overtones and a beat."""
+    """Return int16 samples [t] of 22,050 Hz: notes drawn with `seed`, with overtones and a beat."""
     dice = np.random.default_rng(seed)
     beat = round(0.25 * RATE / tempo)
     t = np.arange(4 * beat) / RATE

@@ -30,14 +30,14 @@ def test_any_container_is_read(suffix, tmp_path):
     ],
 )
 @pytest.mark.parametrize("suffix", [".m3u8", ".ffconcat", ".mpd", ".wav"])
-def test_nothing_that_points_to_other_files_is_opened(text, suffix, tmp_path):
+def test_files_that_refer_to_other_files_are_not_opened(text, suffix, tmp_path):
     write(tmp_path / "a.wav", tone(330, 1), RATE, ".wav", "mono", None)
     (tmp_path / f"list{suffix}").write_text(text.format(file=tmp_path / "a.wav"))
     with pytest.raises(NotAudioError):
         decoded(tmp_path / f"list{suffix}")
 
 
-def test_tags_that_are_no_utf8_are_no_trouble(tmp_path):
+def test_tags_may_be_invalid_utf8(tmp_path):
     path = tmp_path / "old.mp3"
     write_mp3(path, music(1, 1.0), RATE, 96000)
     path.write_bytes(path.read_bytes() + b"TAG" + b"Caf\xe9".ljust(125, b"\0"))  # ID3v1 in Latin-1
@@ -45,7 +45,7 @@ def test_tags_that_are_no_utf8_are_no_trouble(tmp_path):
 
 
 def test_a_mix_is_the_mean_of_its_channels(tmp_path):
-    """A single one is heard at half its level, whatever the codec's sample format; of opposite ones one alone."""
+    """A single channel is halved, whatever the codec's sample format; of opposite channels only one is used."""
     for suffix, codec in ((".flac", "flac"), (".mp3", "libmp3lame")):
         wave = tone(441, 1, 44100, 0.8)
         for right, level in ((0 * wave, 0.4), (-wave, 0.8), (wave, 0.8)):
@@ -60,7 +60,7 @@ def test_a_mix_is_the_mean_of_its_channels(tmp_path):
 
 
 def test_a_change_of_rate_and_channels_within_a_recording(tmp_path):
-    """Two MPEG streams after one another, as radio recordings have them."""
+    """Two consecutive MPEG streams, as in radio recordings."""
     parts = []
     for rate, layout in ((44100, "stereo"), (32000, "mono")):
         frame = av.AudioFrame.from_ndarray(tone(440, 2, rate)[np.newaxis], format="s16", layout="mono")
@@ -86,7 +86,7 @@ def test_a_damaged_packet_costs_itself_only(tmp_path):
 
 
 def test_blocks_are_those_of_one_resampler_at_its_own_pace(tmp_path):
-    """Gathering frames changes no sample: the same as frame by frame."""
+    """Gathering frames changes no sample compared with frame by frame."""
     write(tmp_path / "a.m4a", music(1, 12), RATE, ".m4a", "stereo", None)
     resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
     with av.open(str(tmp_path / "a.m4a")) as container:

@@ -1,4 +1,4 @@
-"""Start and end of segments, with samples that encode their position."""
+"""Start and end of segments, tested with samples that encode their position."""
 
 import dataclasses
 import tracemalloc
@@ -13,7 +13,7 @@ RATE = 16000  # Hz
 
 @pytest.fixture
 def grid(settings):
-    """Return a function that gives the pieces, in seconds: (track, start, end, is_rest)."""
+    """Return a function that returns the pieces in seconds: (track, start, end, is_rest)."""
 
     def pieces(total, chapters=(), **changed):
         known = {"sample_rate": RATE, "seconds": 30.0, "hop_seconds": 30.0, "min_seconds": 5.0} | changed
@@ -48,7 +48,7 @@ def rests(pieces):
         (94, {}, [(0, 30), (30, 60), (60, 90)], [(90, 94)]),
         (94, {"rest": "join"}, [(0, 30), (30, 60), (60, 94)], []),
         (95, {"rest": "join"}, [(0, 30), (30, 60), (60, 90), (90, 95)], []),
-        (90.09, {}, [(0, 30), (30, 60), (60, 90)], []),  # what a codec appends
+        (90.09, {}, [(0, 30), (30, 60), (60, 90)], []),  # padding appended by a codec
         (90.09, {"rest": "join"}, [(0, 30), (30, 60), (60, 90)], []),
         (4, {}, [], [(0, 4)]),
         (4, {"rest": "join"}, [], [(0, 4)]),  # nothing to join it to
@@ -77,7 +77,7 @@ def test_the_grid(grid, seconds, changed, expected, expected_rests):
 
 @pytest.mark.parametrize("seed", range(40))
 def test_against_a_slow_rule(grid, seed):
-    """All material is covered once by full pieces, a last piece, a joined or a dropped rest."""
+    """All material is covered once by full pieces, a last piece, or a rest that is joined or dropped."""
     dice = np.random.default_rng(seed)
     length, total = float(dice.integers(1, 8)), float(dice.integers(0, 40))
     hop, least = float(dice.integers(1, 8)), float(dice.integers(1, length + 1))
@@ -117,10 +117,10 @@ def test_chapters_are_cut_to_the_sample(grid):
         ([("a", 0, 50), ("b", 20, 60)], [("a", 0, 20), ("b", 20, 50), ("b", 50, 60)]),  # overlapping
         ([("b", 20, 60), ("a", 0, 20)], [("a", 0, 20), ("b", 20, 50), ("b", 50, 60)]),  # out of order
         ([("a", 0, 10), ("b", 30, 60)], [("a", 0, 30), ("b", 30, 60)]),  # with a gap
-        ([("a", 0, 10), ("b", 0, 30), ("c", 30, 60)], [("b", 0, 30), ("c", 30, 60)]),  # of one start
+        ([("a", 0, 10), ("b", 0, 30), ("c", 30, 60)], [("b", 0, 30), ("c", 30, 60)]),  # with the same start
         ([("a", 0, 30), ("b", 30, 60), ("c", 61, 90)], [("a", 0, 30), ("b", 30, 60)]),  # beyond the end
         ([("a", -3, 30), ("", 30, 60)], [("a", 0, 30), ("whole", 30, 60)]),  # negative; without a title
-        ([("a", 0, 30), ("b", 30, 30.05), ("c", 30.05, 60)], [("a", 0, 30), ("c", 30.05, 60)]),  # next to nothing
+        ([("a", 0, 30), ("b", 30, 30.05), ("c", 30.05, 60)], [("a", 0, 30), ("c", 30.05, 60)]),  # extremely short
     ],
 )
 def test_odd_chapters(grid, chapters, expected):

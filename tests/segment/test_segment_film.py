@@ -83,7 +83,7 @@ def test_chapters_name_the_tracks(record, settings, film_rows):
     ]  # fmt: skip
 
 
-def test_numbers_go_on_over_recordings_and_skip_what_failed(record, settings, film_rows, tmp_path):
+def test_numbers_continue_across_recordings_and_skip_failures(record, settings, film_rows, tmp_path):
     folder = tmp_path / "data/downloads/AAA"
     folder.mkdir(parents=True)
     (folder / "001.webm").write_bytes(b"<html>")
@@ -106,7 +106,7 @@ def test_numbers_go_on_over_recordings_and_skip_what_failed(record, settings, fi
     assert sorted(path.name for path in (tmp_path / "data/audio/A/A/A").iterdir()) == ["0.mp3", "1.mp3", "2.mp3"]
 
 
-def test_a_truncated_recording_gives_what_is_there(record, settings, film_rows, tmp_path):
+def test_a_truncated_recording_is_cut_as_far_as_it_goes(record, settings, film_rows, tmp_path):
     recordings = [
         record.samples("AAA", number, music(number, 9), suffix) for number, suffix in ((0, ".mp3"), (1, ".m4a"))
     ]
@@ -175,22 +175,22 @@ def test_exact_duplicates_are_dropped_wherever_they_are(record, settings, film_r
 
 
 def test_the_same_recording_uploaded_twice(record, pieces_of_4, film_rows):
-    """Shifted, at half the level, in another codec: its pieces straddle those of the first upload."""
+    """Shifted, at half the level, in another codec: its pieces overlap two of the first upload."""
     samples = music(1, 20)
     other = np.concatenate([music(9, 5.03), samples // 2, music(8, 6)])
     recordings = [record.samples("AAA", 0, samples, ".m4a"), record.samples("AAA", 1, other, ".mp3", bit_rate=64000)]
     rows = film_rows(pieces_of_4, recordings)
     assert [row["status"] for row in rows[:5]] == ["ok"] * 5
-    # The second's pieces: 4 s of an intro; 1 s of it and 3 of the music; the music; 1 s of it and 3 of an end; the end.
+    # Pieces of the second: 4 s of intro; 1 s of it and 3 of music; music; 1 s of it and 3 of the ending; the ending.
     assert [row["status"] for row in rows[5:]] == ["ok", "ok", *["duplicate"] * 4, "ok", "ok"]
     assert rows[7]["reason"].startswith("data/downloads/AAA/000.m4a from 3.0 s sounds the same: 0.")
     assert rows[7]["reason"].endswith("of the bits differ, segment.duplicate_bit_errors is 0.25")
     assert [row["number"] for row in rows if row["status"] == "ok"] == list(range(9))
 
 
-def test_what_is_shorter_than_a_print_needs_is_no_duplicate(record, settings, film_rows):
+def test_pieces_too_short_for_a_print_are_not_duplicates(record, settings, film_rows):
     recordings = [record.samples("AAA", 0, music(1, 8)), record.samples("AAA", 1, music(1, 8) // 2, ".mp3")]
-    assert {row["status"] for row in film_rows(settings, recordings)} == {"ok"}  # of 2 s
+    assert {row["status"] for row in film_rows(settings, recordings)} == {"ok"}  # pieces of 2 s
 
 
 def test_a_clip_of_an_album(record, pieces_of_4, film_rows):
@@ -204,13 +204,13 @@ def test_a_clip_of_an_album(record, pieces_of_4, film_rows):
     assert [row["status"] for row in rows] == ["ok"] * 18
 
 
-def test_what_is_no_duplicate(record, pieces_of_4, film_rows):
+def test_different_music_is_not_a_duplicate(record, pieces_of_4, film_rows):
     noise = np.random.default_rng(0).normal(0, 3000, (2, 8 * RATE)).astype(np.int16)
     waves = [music(1, 12), music(2, 12), music(1, 12, semitones=2), music(1, 12, tempo=1.2), *noise]
     waves += [tone(400, 8), tone(500, 8)]
     recordings = [record.samples("AAA", number, wave) for number, wave in enumerate(waves)]
     rows = film_rows(pieces_of_4, recordings)
-    # Only the tones, which consist of equal pieces, repeat themselves.
+    # Only the tones repeat themselves: they consist of equal pieces.
     assert {row["source"][-7:-4] for row in rows if row["status"] != "ok"} <= {"006", "007"}
     assert {row["reason"][:16] for row in rows if row["status"] != "ok"} <= {"the same samples"}
 
@@ -222,7 +222,7 @@ def test_a_theme_may_come_back_within_a_recording(record, pieces_of_4, film_rows
     assert {row["status"] for row in rows} == {"ok"}
 
 
-def test_the_most_of_a_film_are_shared_by_its_recordings(record, settings, film_rows, tmp_path, monkeypatch):
+def test_a_films_recordings_share_its_maximum(record, settings, film_rows, tmp_path, monkeypatch):
     recordings = [record.samples("AAA", 0, music(1, 14)), record.samples("AAA", 1, music(2, 6))]
     everything = film_rows(settings, recordings)
     assert len(everything) == 10
@@ -240,7 +240,7 @@ def test_the_most_of_a_film_are_shared_by_its_recordings(record, settings, film_
     ]
     assert {row["file_sha256"] for row in rows if row["number"] is None} == {""}
     assert sorted(path.name for path in (tmp_path / "data/audio/A/A/A").iterdir()) == ["0.mp3", "1.mp3", "2.mp3"]
-    assert len(written) == 6  # the first three, and of the chosen those that came later
+    assert len(written) == 6  # the first three, then the selected ones that came later
     rows = film_rows(dataclasses.replace(settings, max_per_film=10), recordings)
     assert outcomes(rows) == [(number, "ok") for number in range(10)]
 
@@ -261,13 +261,13 @@ def test_a_piece_that_cannot_be_encoded_is_a_row(record, settings, film_rows, tm
     assert outcomes(rows) == [(0, "ok"), (None, "not_encoded"), (1, "ok"), (2, "ok")]
     assert rows[1]["reason"] == "cannot be encoded as mp3: no"
     three = dataclasses.replace(settings, max_per_film=3)
-    assert outcomes(film_rows(three, recordings)) == outcomes(rows)  # it takes no room from others
+    assert outcomes(film_rows(three, recordings)) == outcomes(rows)  # it does not take the place of others
     assert sorted(path.name for path in (tmp_path / "data/audio/A/A/A").iterdir()) == ["0.mp3", "1.mp3", "2.mp3"]
 
 
 def test_a_full_disk_ends_the_run(record, settings, film_rows, monkeypatch):
     def full(path, *rest):
-        raise av.error.PermissionError(28, "No space left")  # one of FFmpeg's errors and of the system's
+        raise av.error.PermissionError(28, "No space left")  # both an FFmpeg error and a system error
 
     monkeypatch.setattr(film, "write_audio", full)
     with pytest.raises(StageError, match=r"^segment: .*/A/A/A/\.part-0\.mp3: No space left; "):
@@ -294,7 +294,7 @@ def test_numbers_are_stable_when_a_source_is_added(record, settings, tmp_path):
     assert {row["sha256"]: row["number"] for row in at_end.rows}.items() <= {
         row["sha256"]: row["number"] for row in in_front.rows
     }.items()
-    for path, stat in files.items():  # not even written again
+    for path, stat in files.items():  # not even rewritten
         assert (tmp_path / path).stat().st_ino == stat.st_ino
         assert (tmp_path / path).stat().st_mtime_ns == stat.st_mtime_ns
     gone = segment_film(tmp_path, settings, "", FilmRecordings("AAA", [other, new], in_front))
@@ -303,8 +303,8 @@ def test_numbers_are_stable_when_a_source_is_added(record, settings, tmp_path):
     assert [row["number"] for row in back.rows] == [5, 6, 0, 1, 2, 3, 4]
 
 
-def test_numbers_are_stable_when_a_recording_takes_room_from_others(record, settings, tmp_path):
-    """What is still kept keeps its number and is not written again; new segments take numbers that are free."""
+def test_numbers_are_stable_when_a_recording_displaces_others(record, settings, tmp_path):
+    """Kept segments keep their numbers and are not rewritten; new segments take free numbers."""
     settings = dataclasses.replace(settings, max_per_film=6)
     old, new = record.samples("AAA", 0, music(1, 16)), record.samples("AAA", 1, music(2, 16))
     alone = segment_film(tmp_path, settings, "", FilmRecordings("AAA", [old], FilmState()))
@@ -317,7 +317,7 @@ def test_numbers_are_stable_when_a_recording_takes_room_from_others(record, sett
     assert [file.stat().st_ino for file in files] == before
 
 
-def test_files_that_are_not_trusted_are_written_again_under_their_numbers(record, settings, tmp_path):
+def test_untrusted_files_are_rewritten_under_their_numbers(record, settings, tmp_path):
     old = record.samples("AAA", 0, music(1, 6))
     first = segment_film(tmp_path, settings, "", FilmRecordings("AAA", [old], FilmState()))
     (tmp_path / first.rows[1]["path"]).write_bytes(b"of another piece")
@@ -342,7 +342,7 @@ def test_equal_pieces_and_a_file_that_is_gone(record, settings, tmp_path):
 
 @pytest.mark.parametrize("recordings", [1, 2])
 def test_memory_does_not_grow_with_the_recording(recordings, record, settings, tmp_path, monkeypatch):
-    """With prints (of two recordings) as without."""
+    """With prints (of two recordings) and without."""
     monkeypatch.setattr(film, "write_audio", lambda path, *samples: path.write_bytes(b""))
     settings = dataclasses.replace(settings, seconds=10.0, hop_seconds=10.0, max_per_film=2)
 

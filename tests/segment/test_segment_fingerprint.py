@@ -1,4 +1,4 @@
-"""The same music is found again in any codec, at any level and offset; other music is not."""
+"""The same music is recognised in any codec, at any level and offset; other music is not."""
 
 import tracemalloc
 
@@ -21,7 +21,7 @@ def recorded(samples, rate=RATE, block=5003):
 
 
 def errors(samples, other, start=0.0, seconds=None, kept=None, near=None, limit=0.5):
-    """Return the bit errors of a part of `samples` where it fits best in `other`; None where it fits nowhere."""
+    """Return the bit errors of a part of `samples` at its best match in `other`, or None if there is no match."""
     a, b = recorded(samples), recorded(other)
     end = len(samples) if seconds is None else round((start + seconds) * RATE)
     span = a.span(round(start * RATE), end)
@@ -50,7 +50,7 @@ def test_the_print_does_not_depend_on_the_blocks():
     signs, counts = recorded(samples).print()
     for block in (1009, 70000, len(samples)):
         recorder = recorded(samples, block=block)
-        recorder.print()  # may be asked for in between
+        recorder.print()  # may be requested in between
         again = recorder.print()
         assert np.array_equal(again[0], signs) and np.array_equal(again[1], counts)
     halves = Recorder(RATE)
@@ -81,7 +81,7 @@ def test_other_music(again):
     assert errors(samples, noise[0], 0, 20) > 0.4
 
 
-def test_what_says_nothing_matches_nothing():
+def test_uninformative_samples_match_nothing():
     assert errors(tone(300, 10), tone(470, 10)) is None
     assert errors(0 * tone(300, 10), 0 * tone(300, 10)) is None
     assert errors(music(3, 10), music(3, 10)[:100]) is None
@@ -89,11 +89,11 @@ def test_what_says_nothing_matches_nothing():
 
 def test_most_of_a_piece_must_lie_on_what_was_kept():
     samples = music(3, 40)
-    frames = RATE / recorded(samples).hop  # a second
+    frames = RATE / recorded(samples).hop  # one second
     assert errors(samples, samples, 5, 10, [slice(0, int(12.5 * frames))], limit=0.25) is None
     assert errors(samples, samples, 5, 10, [slice(0, int(13.5 * frames))]) == 0
     assert errors(samples, samples, 5, 10, [slice(0, int(8 * frames)), slice(int(9 * frames), int(20 * frames))]) == 0
-    assert errors(samples[5 * RATE :], samples[: 14 * RATE], 0, 10) < 0.1  # it juts out
+    assert errors(samples[5 * RATE :], samples[: 14 * RATE], 0, 10) < 0.1  # it extends beyond the end
     assert errors(samples[5 * RATE :], samples[: 12 * RATE], 0, 10, limit=0.25) is None
 
 
@@ -118,7 +118,7 @@ def test_memory_does_not_grow_with_the_recording():
 
 @pytest.mark.parametrize("rate", [16000, 24000, 32000, 44100, 48000])
 def test_at_every_rate(rate):
-    samples = music(7, 20)  # heard faster or slower
+    samples = music(7, 20)  # played faster or slower
     a, b = recorded(samples, rate), recorded(samples[12345:], rate)
     span = b.span(0, len(samples) - 12345)
     found = Reference(a.print(), EVERYTHING).match(tuple(word[span] for word in b.print()), None, 0.25)

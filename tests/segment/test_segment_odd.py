@@ -1,4 +1,4 @@
-"""Odd recordings among good ones: each is one row, and the others are cut as without it."""
+"""Odd recordings among good ones: each gives one row, and the others are cut as without it."""
 
 import dataclasses
 
@@ -17,7 +17,7 @@ GOOD, ODD, LAST = 0, 1, 2  # numbers of recordings
 
 @pytest.fixture
 def three(record):
-    """Rows of three recordings; the one in the middle is to be replaced."""
+    """Rows of three recordings; tests replace the middle one."""
     return [record.samples("AAA", number, music(1 + number, 6.0)) for number in (GOOD, ODD, LAST)]
 
 
@@ -29,7 +29,7 @@ OTHERS_OK = [("000", "ok"), ("000", "ok"), ("000", "ok"), ("002", "ok"), ("002",
 
 
 def alone(rows):
-    """Return the row of the odd recording, after the others were found cut."""
+    """Check that the other recordings are cut, and return the row of the odd one."""
     assert [found for found in outcomes(rows) if found[0] != "001"] == OTHERS_OK
     assert [row["number"] for row in rows if row["status"] == "ok"] == list(range(6))
     (row,) = [row for row in rows if row["source"].endswith("001.wav")]
@@ -52,7 +52,7 @@ def test_opposite_channels_are_heard(three, settings, film_rows, tmp_path):
 
 
 @pytest.mark.parametrize("place", [0, 5.5])
-def test_a_recording_with_samples_that_are_no_numbers_is_corrupt_as_a_whole(
+def test_a_recording_with_nan_samples_is_corrupt_as_a_whole(
     place, three, settings, film_rows, tmp_path
 ):
     wave = music(9, 6.0) / 32768
@@ -64,7 +64,7 @@ def test_a_recording_with_samples_that_are_no_numbers_is_corrupt_as_a_whole(
 
 
 @pytest.mark.parametrize("work", [crashing, hanging, eating])
-def test_a_decoder_that_does_not_return_costs_one_recording(work, three, settings, film_rows, monkeypatch):
+def test_a_hanging_decoder_loses_one_recording(work, three, settings, film_rows, monkeypatch):
     monkeypatch.setattr(sandbox, "_idle", [])
     monkeypatch.setattr(sandbox, "MEMORY_BYTES", 1 << 29)
     monkeypatch.setattr(sandbox, "SECONDS", 2.0 if work is hanging else 30.0)
@@ -78,8 +78,8 @@ def test_a_decoder_that_does_not_return_costs_one_recording(work, three, setting
     assert row["status"] == "corrupt" and row["reason"]
 
 
-def test_what_was_taken_from_a_corrupt_recording_makes_no_other_a_duplicate(three, settings, film_rows, tmp_path):
-    """It holds the music of the last one, up to where it breaks."""
+def test_nothing_is_a_duplicate_of_a_corrupt_recording(three, settings, film_rows, tmp_path):
+    """It has the music of the last recording, up to the damage."""
     wave = np.concatenate([music(1 + LAST, 6.0), music(9, 2.0)]) / 32768
     wave[-1] = np.inf
     soundfile.write(tmp_path / three[ODD]["path"], wave, RATE, subtype="DOUBLE")
@@ -87,7 +87,7 @@ def test_what_was_taken_from_a_corrupt_recording_makes_no_other_a_duplicate(thre
 
 
 def test_a_recording_that_breaks_the_second_time_is_corrupt(three, settings, film_rows, monkeypatch):
-    """Segments that were chosen, and not yet encoded, are decoded again."""
+    """Segments that were selected but not yet encoded are decoded again."""
     mono, begun = film.mono, []
 
     def once(path, rate):
@@ -101,7 +101,7 @@ def test_a_recording_that_breaks_the_second_time_is_corrupt(three, settings, fil
     assert [row["number"] for row in rows if row["status"] == "ok"] == [0, 1]
 
 
-def test_a_disk_that_refuses_is_an_error_that_names_the_file(three, settings, tmp_path, monkeypatch):
+def test_a_disk_error_names_the_file(three, settings, tmp_path, monkeypatch):
     def refused(path, rate):
         raise PermissionError(13, "Permission denied", str(path))
 

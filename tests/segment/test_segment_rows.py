@@ -7,7 +7,7 @@ def test_paths_are_nested_letter_by_letter():
     assert segment_path("NUX", 24, "mp3").as_posix() == "data/audio/N/U/X/24.mp3"
 
 
-def test_what_is_kept_is_spread_over_all():
+def test_kept_segments_are_spread_evenly():
     assert spread(3, None) == spread(3, 3) == spread(3, 4) == [0, 1, 2]
     assert spread(10, 1) == [5]
     assert spread(10, 5) == [1, 3, 5, 7, 9]
@@ -25,12 +25,12 @@ def test_each_recording_keeps_its_fair_share():
     assert fair_shares([2, 100, 2, 2, *[50] * 6], 60) == [2, 8, 2, 2, 7, 8, 8, 8, 7, 8]
     assert fair_shares([40, 40], 60) == [30, 30]
     assert fair_shares([50, 5], 60) == fair_shares([50, 5], None) == [50, 5]
-    assert fair_shares([1] * 10, 5) == [0, 1] * 5  # as evenly as can be
+    assert fair_shares([1] * 10, 5) == [0, 1] * 5  # as evenly as possible
     assert fair_shares([], 5) == []
     for totals in product(range(1, 6), repeat=3):
         for most in range(1, 16):
             shares = fair_shares(totals, most)
-            one_by_one = [0] * 3  # what is left goes to one that has least
+            one_by_one = [0] * 3  # each next one goes to a recording with the fewest
             for _ in range(min(most, sum(totals))):
                 open_ones = [index for index in range(3) if one_by_one[index] < totals[index]]
                 one_by_one[min(open_ones, key=lambda index: one_by_one[index])] += 1
@@ -38,7 +38,7 @@ def test_each_recording_keeps_its_fair_share():
 
 
 def test_a_recordings_share_is_spread_over_it():
-    """An album that was cut into 96 segments and three songs of 2 to 3: the songs are kept whole."""
+    """An album cut into 96 segments and three songs of 2 or 3: all segments of the songs are kept."""
     recordings = ["song 1"] * 2 + ["album"] * 96 + ["song 2"] * 3 + ["song 3"] * 2
     found = spread_over_recordings(recordings, 60)
     album = [position for position in found if recordings[position] == "album"]

@@ -41,7 +41,7 @@ def files(root):
 
 
 def marks(root):
-    """Return what changes when a file is written again."""
+    """Return a mark of each file that changes when it is rewritten."""
     return {name: ((root / name).stat().st_ino, (root / name).stat().st_mtime_ns) for name in files(root)}
 
 
@@ -50,7 +50,7 @@ def outcomes(root):
 
 
 def left(root):
-    """Return all that a run leaves."""
+    """Return all outputs of a run."""
     return files(root), rows(root), pq.read_schema(root / "data/segments.parquet").metadata
 
 
@@ -129,7 +129,7 @@ def test_a_film_is_cut_anew_when_its_download_changed(changed, three, stage, tmp
         {"sample_rate": 16000}, {"format": "flac"}, {"bit_rate": 32000},
     ],
 )  # fmt: skip
-def test_other_settings_cut_anew(changed, three, stage, tmp_path):
+def test_other_settings_cut_again(changed, three, stage, tmp_path):
     stage(three)
     first = files(tmp_path)
     stage(three, **changed)
@@ -137,7 +137,7 @@ def test_other_settings_cut_anew(changed, three, stage, tmp_path):
     for name in again[0]:
         (tmp_path / name).unlink()
     stage(three, **changed)
-    assert left(tmp_path) == again  # as if cut for the first time, with the numbers of the history
+    assert left(tmp_path) == again  # as if cut for the first time, with numbers from the history
     if "bit_rate" in changed:
         assert again[0].keys() == first.keys() and not set(again[0].values()) & set(first.values())
     if "format" in changed:
@@ -146,7 +146,7 @@ def test_other_settings_cut_anew(changed, three, stage, tmp_path):
         assert len(again[0]) == 3 and set(again[0].values()) < set(first.values())
 
 
-def test_what_is_missing_is_made_again(three, stage, tmp_path):
+def test_missing_files_are_rebuilt(three, stage, tmp_path):
     stage(three)
     before, untouched = left(tmp_path), marks(tmp_path)
     (tmp_path / "data/audio/A/A/A/1.mp3").unlink()
@@ -168,7 +168,7 @@ def test_a_recording_that_was_missing_is_looked_for_again(three, stage, tmp_path
     assert ("AAB", 1, "ok") in outcomes(tmp_path) and len(outcomes(tmp_path)) == 7
 
 
-def test_nothing_stays_of_films_that_left(three, stage, tmp_path):
+def test_nothing_remains_of_removed_films(three, stage, tmp_path):
     stage(three)
     (tmp_path / "data/audio/A/A/A/.part-0.mp3").write_bytes(b"of a killed run")
     (tmp_path / "data/audio/notes.txt").write_bytes(b"stray")
@@ -194,11 +194,11 @@ def test_files_of_the_cache_are_never_written_to(three, stage, tmp_path):
 
 
 class Killed(BaseException):
-    """Stands for the end of the process."""
+    """Stands in for the end of the process."""
 
 
-def test_a_killed_run_is_gone_on_with(three, record, stage, tmp_path, monkeypatch):
-    """Ended before each renaming, removal and file that is begun in turn; all pieces have the same size."""
+def test_a_killed_run_resumes(three, record, stage, tmp_path, monkeypatch):
+    """The run is killed before each rename, removal and new file in turn; all pieces have the same size."""
     now = [*three[:2], record.samples("AAA", 1, music(8, 4))]
     changed = {"hop_seconds": 1.0, "max_per_film": 4}
     stage(three[:2])
@@ -232,7 +232,7 @@ def test_a_killed_run_is_gone_on_with(three, record, stage, tmp_path, monkeypatc
         assert left(tmp_path) == expected, moment
         shutil.rmtree(tmp_path / "data")
         (tmp_path / "killed").rename(tmp_path / "data")
-        stage(three[:2])  # as it was before: what was replaced meanwhile is not believed
+        stage(three[:2])  # as before: files replaced in between are not trusted
         digests = {name: hashlib.sha256(content).hexdigest() for name, content in files(tmp_path).items()}
         assert digests == {row["path"]: row["file_sha256"] for row in rows(tmp_path)}, moment
         assert not (tmp_path / "data/.segments").exists()
@@ -263,8 +263,8 @@ def test_finished_films_of_a_killed_run_are_not_cut_again(three, stage, tmp_path
     assert before.items() <= marks(tmp_path).items() and len(outcomes(tmp_path)) == 7
 
 
-def test_a_journal_that_belongs_to_another_table_is_not_believed(three, stage, tmp_path):
-    """Another version was checked out after a run was killed: files of the same size, but not those of the journal."""
+def test_a_journal_of_another_table_is_not_trusted(three, stage, tmp_path):
+    """Another version was checked out after a killed run: files of the same size, but not those of the journal."""
     stage(three)
     expected, old = left(tmp_path), (tmp_path / "data/segments.parquet").read_bytes()
     journal = load(tmp_path)[0]["AAB"]
@@ -276,14 +276,14 @@ def test_a_journal_that_belongs_to_another_table_is_not_believed(three, stage, t
     entries, base = load(tmp_path)
     assert [entries[fid].trusted for fid in ("AAA", "AAB", "AAC")] == [True, False, True]
     assert [path.name for path in (tmp_path / "data/.segments").iterdir()] == ["AAB.json"]
-    assert load(tmp_path) == (entries, base)  # still, when this run is killed too
+    assert load(tmp_path) == (entries, base)  # still the same if this run is killed, too
     assert json.loads((tmp_path / "data/.segments/AAB.json").read_text())["base"] == base
     stage(three)
     assert left(tmp_path) == expected and (tmp_path / "data/segments.parquet").read_bytes() == old
 
 
 @pytest.mark.parametrize("table", ["damaged", "of other columns", "without entries", "gone"])
-def test_without_a_history_all_is_made_anew(table, three, stage, tmp_path):
+def test_without_a_history_everything_is_rebuilt(table, three, stage, tmp_path):
     stage(three)
     expected, path = left(tmp_path), tmp_path / "data/segments.parquet"
     if table == "damaged":
@@ -303,7 +303,7 @@ def test_too_few_recordings_stop_the_stage(record, stage, tmp_path):
     lost = [record.row("AAA", n, f"data/downloads/AAA/00{n}.mp3") for n in range(2)]
     with pytest.raises(StageError, match=r"segment: 1 of 3 recordings succeeded \(1 ok, 2 missing\)"):
         stage([*lost, record("AAB", 0, [300, 300, 300])])
-    assert len(outcomes(tmp_path)) == 4  # the table is there all the same
+    assert len(outcomes(tmp_path)) == 4  # the table is written nevertheless
 
 
 def test_a_recording_counts_when_it_could_be_cut():
@@ -326,7 +326,7 @@ def dies_at_aab(root, settings, base, film):
     return segment_film(root, settings, base, film)
 
 
-def test_a_film_on_which_processes_die_is_rows_and_is_tried_again(three, stage, tmp_path, monkeypatch):
+def test_a_film_that_kills_processes_becomes_rows_and_is_retried(three, stage, tmp_path, monkeypatch):
     stage(three)
     expected = left(tmp_path)
     shutil.rmtree(tmp_path / "data/audio")
