@@ -81,7 +81,7 @@ def test_invalid_preset_leaves_params_as_they_were(root, text):
 
 
 @pytest.mark.parametrize("name", preset_names(ROOT))
-def test_preset_writes_like_dvc(root, name):
+def test_preset_writes_as_dvc_does(root, name):
     changes = apply_preset(root, name)
     once = (root / "params.yaml").read_bytes()
     apply_overrides(root / "params.yaml", [])

@@ -1,6 +1,6 @@
-"""What `import-reference --evaluate` does with models that have been imported, in a repository with DVC.
+"""`import-reference --evaluate` on imported models in a repository with DVC.
 
-Reading checkpoints has its tests in tests/apps/checkpoint; the towers of a published one take minutes for a few films.
+Tests of reading checkpoints are in tests/apps/checkpoint; published towers take minutes for a few films.
 """
 
 import json
@@ -15,7 +15,7 @@ from pipeline.params import load_params
 from tests.small_repository import Repository
 
 ROOT = Path(__file__).parents[2]
-PRESET = "evaluate: {bootstrap_samples: 40}\n"  # of a model that is no published one
+PRESET = "evaluate: {bootstrap_samples: 40}\n"  # of an unpublished model
 EVALUATE = """
 from pathlib import Path
 from pipeline.apps.checkpoint.evaluating import evaluate_imported
@@ -26,7 +26,7 @@ FIGURES = {"recall_at_10": 0.25, "mrr": 0.125, "median_rank": 9.5}
 
 @pytest.fixture(scope="module")
 def repository(small_repository, tmp_path_factory) -> Repository:
-    """A copy of the built repository in which the model of Im is another than was trained."""
+    """A copy of the built repository in which the model of Im is not the trained one."""
     folder = tmp_path_factory.mktemp("imported") / "repository"
     left_out = shutil.ignore_patterns("mlflow.db*", "mlartifacts", "runs")
     shutil.copytree(small_repository.folder, folder, symlinks=True, ignore=left_out)

@@ -37,7 +37,7 @@ def metrics_of(variant: str, recall: float, **others) -> dict:
 
 @pytest.fixture
 def root(tmp_path, monkeypatch) -> Path:
-    """A folder with figures of two variants, and no store."""
+    """A folder with metrics of two variants and no store."""
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "params.yaml", tmp_path)
@@ -47,7 +47,7 @@ def root(tmp_path, monkeypatch) -> Path:
 
 
 def experiment(root, monkeypatch, variant: str, name: str, weights: bytes, metrics: dict | None) -> None:
-    """Log the run of an experiment with a learning rate of its own."""
+    """Log the run of an experiment with another learning rate."""
     params = load_params(root / "params.yaml")
     evaluate = replace(params.evaluate, pool=metrics["pool"] if metrics else "eval")
     params = replace(params, train=replace(params.train, learning_rate=0.0005), evaluate=evaluate)
@@ -64,7 +64,7 @@ def experiment(root, monkeypatch, variant: str, name: str, weights: bytes, metri
 
 def rows(text: str) -> list[str]:
     """Return the first two words of each row of the tables."""
-    found = [line.split() for line in text.splitlines() if line[:1] == " " != line[1:2]]  # no continued ones
+    found = [line.split() for line in text.splitlines() if line[:1] == " " != line[1:2]]  # without continuation lines
     return [" ".join(words[:2]) for words in found if words and words[0] != "variant" and words[0][0] != "─"]
 
 
@@ -79,7 +79,7 @@ def test_without_a_store_the_files_are_shown_best_first(root, capsys):
     assert not (root / "mlflow.db").exists()
 
 
-def test_a_rank_is_the_better_the_lower_it_is(root, capsys):
+def test_a_lower_rank_is_better(root, capsys):
     main(["leaderboard", "--metric", "median_rank"])
     assert rows(capsys.readouterr().out)[:2] == ["Ta workspace", "Im workspace"]
     main(["leaderboard", "--metric", "mrr"])
@@ -120,7 +120,7 @@ def test_model_of_the_workspace_evaluated_in_another_way_stands_apart(root, caps
 
 
 def test_figures_of_recordings_stand_apart(root, capsys):
-    """Even where as many recordings as segments are ranked; files that name no unit ranked segments."""
+    """Even if as many recordings as segments are ranked; files without a unit ranked segments."""
     write_json(root / "metrics/evaluate/All.json", metrics_of("All", 0.6, unit="recording"))
     write_json(root / "metrics/evaluate/Plo.json", metrics_of("Plo", 0.3, unit="segment"))
     main(["leaderboard"])

@@ -1,4 +1,4 @@
-"""`python -m pipeline`: one file per command, all in the help, which loads nothing heavy."""
+"""`python -m pipeline`: one file per command, all listed in the help, which imports nothing heavy."""
 
 import itertools
 import json
@@ -23,7 +23,7 @@ except SystemExit as ended:
 
 
 def word_of(command) -> str:
-    """Return the name of a command by its file."""
+    """Return the name of a command from its file name."""
     return command.__name__.rpartition(".")[2].replace("_", "-")
 
 

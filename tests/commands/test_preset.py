@@ -1,4 +1,4 @@
-"""`preset`: prints each change, and names the presets that there are."""
+"""`preset`: prints each change, and names the available presets."""
 
 import shutil
 from pathlib import Path

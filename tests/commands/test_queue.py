@@ -108,8 +108,8 @@ def test_plots_have_the_variants_and_the_learning_curves(repository, tmp_path):
         assert name in drawn
 
 
-def test_what_dvc_restores_is_made_visible_in_mlflow_once(repository):
-    """The store begins without the runs of the first `dvc repro`: they are logged from the files."""
+def test_what_dvc_restores_appears_in_mlflow_once(repository):
+    """The store starts without the runs of the first `dvc repro`: they are logged from the files."""
     before = {run.info.run_id for run in runs(repository)}
     output = repository.succeed("python", "-m", "pipeline", "sync-mlflow")
     new = [run for run in runs(repository) if run.info.run_id not in before]

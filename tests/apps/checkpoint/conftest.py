@@ -17,14 +17,14 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(autouse=True)
 def no_network(request: pytest.FixtureRequest) -> None:
-    """Let every connection and look-up of a name fail a test that has no hub on loopback."""
+    """Make every connection and name look-up fail a test without a hub on loopback."""
     if "hub" not in request.fixturenames:
         request.getfixturevalue("without_network")
 
 
 @pytest.fixture(scope="session")
 def state_of() -> Callable[..., dict[str, torch.Tensor]]:
-    """Return a function that gives the state dict of a query of some kinds, made once; it must not be changed."""
+    """Return a cached function that returns the state dict for a query of some kinds; it must not be changed."""
     return cache(random_state)
 
 
@@ -37,7 +37,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     write_config(tmp_path / "image", IMAGE_CONFIG)
     monkeypatch.chdir(tmp_path)
     yield tmp_path
-    shutil.rmtree(tmp_path)  # tens of megabytes a test
+    shutil.rmtree(tmp_path)  # tens of megabytes per test
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def import_file(path: Path, variant: str, *options: Any) -> int:
 
 @pytest.fixture
 def refused(import_state: Callable[..., int], capsys: pytest.CaptureFixture) -> Iterator[Callable[..., str]]:
-    """Return a function that imports a state dict, which must fail and write nothing, and gives the message."""
+    """Return a function that returns the error of importing a state dict, which must write nothing."""
 
     def run(state: dict[str, torch.Tensor], variant: str, *options: str) -> str:
         assert import_state(state, variant, *options) == 1

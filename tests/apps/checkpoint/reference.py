@@ -1,6 +1,6 @@
-"""The reference's forward pass in evaluation mode, restated in plain functions over a state dict by its names.
+"""The reference's forward pass in evaluation mode, written as plain functions over a state dict by name.
 
-Written from its description, independently of the project's own classes: what is imported must give the same numbers.
+Written from its description, independently of the project's own classes: imported models must give the same numbers.
 Weights and inputs come from numpy's `RandomState`, whose numbers never change. `golden.json` holds what this module
 computes from them; to write it again:
 
@@ -82,7 +82,7 @@ def random_inputs() -> dict[str, Tensor]:
 
 
 def compute_golden() -> dict[str, Any]:
-    """Return what the functions of this module compute from `random_state` and `random_inputs`, as `GOLDEN` has it."""
+    """Return the results of this module for `random_state` and `random_inputs`, in the form of `GOLDEN`."""
     inputs = random_inputs()
     decibels = log_mel(inputs["samples"])  # [n, m, l]
     audio = theta_audio(random_state(("text",)), decibels)  # the same for every query
@@ -102,7 +102,7 @@ def compute_golden() -> dict[str, Any]:
 
 
 def _noise(name: str, *shape: int) -> Tensor:
-    """Return float32 numbers of the normal distribution that depend on `name` alone."""
+    """Return normally distributed float32 numbers that depend only on `name`."""
     noise = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape)
     return torch.from_numpy(np.asarray(noise, np.float32))
 
@@ -148,7 +148,7 @@ def theta_audio(state: State, decibels: Tensor) -> Tensor:
 
 
 def theta_query(state: State, batch: dict[str, Any], fused: bool = True) -> Tensor:
-    """Return [n, 64] of `ids` and `mask` of texts and `pixels` of images, whichever are there."""
+    """Return [n, 64] of `ids` and `mask` of texts and `pixels` of images, whichever are given."""
     vectors = {}
     if "ids" in batch:
         vectors["text"] = _bert(state, batch["ids"], batch["mask"])

@@ -1,4 +1,4 @@
-"""Several checkpoints at once: which variant each is, and what becomes of those that cannot be recognised or read."""
+"""Several checkpoints at once: which variant each is, and what happens to those that cannot be recognised or read."""
 
 import io
 import json
@@ -21,7 +21,7 @@ from tests.apps.checkpoint.conftest import ROOT
 pytestmark = pytest.mark.slow
 
 VARIANTS = load_params(ROOT / "params.yaml").variants
-KINDS = {  # encoders, and words in the vocabulary: two more than the configuration has, for the marks of tags_plot
+KINDS = {  # encoders and size of the vocabulary: two more than in the configuration for the marks of tags_plot
     "Im": (("image",), 12),
     "Ta": (("text",), 12),
     "Plo": (("text",), 12),
@@ -35,7 +35,7 @@ ENCODERS = ("--text", "text", "--image", "image")
 
 @pytest.fixture
 def checkpoint(state_of):
-    """Return a function that gives the bytes of a variant's checkpoint."""
+    """Return a function that returns the bytes of a variant's checkpoint."""
 
     def saved(variant: str) -> bytes:
         file = io.BytesIO()
@@ -59,7 +59,7 @@ def imported() -> dict[str, str]:
 
 
 def rows(out: str) -> dict[str, str]:
-    """Return the lines of the printed table by the file that each begins with."""
+    """Return the lines of the printed table by file name."""
     return {line.split()[0]: " ".join(line.split()) for line in out.splitlines() if line.strip()}
 
 
@@ -81,7 +81,7 @@ def rows(out: str) -> dict[str, str]:
         ("pytorch_model.bin", "", ""),
     ],
 )
-def test_variant_that_a_name_gives(path, variant, by):
+def test_variant_from_a_name(path, variant, by):
     assert variant_in_path(path, VARIANTS) == (variant, by)
 
 
@@ -187,7 +187,7 @@ def test_sources_without_a_checkpoint_are_refused(folder, hub, capsys):
 
 
 class Decided:
-    """Decides on a folder's files, which hold what a variant's checkpoint does."""
+    """Writes checkpoints of variants to a folder and decides on its files."""
 
     def __init__(self, folder: Path, checkpoint) -> None:
         self.folder, self.checkpoint = folder, checkpoint
@@ -208,7 +208,7 @@ def decided(folder, checkpoint) -> Decided:
     return Decided(folder, checkpoint)
 
 
-def test_of_several_files_of_one_variant_the_surer_one_is_taken(decided):
+def test_of_several_files_of_one_variant_the_most_certain_is_taken(decided):
     found = decided({"All/best.pth": "All", "M-All.pth": "All", "x.pth": "All"})
     assert found["M-All.pth"] == ("All", NAME, "")
     assert found["All/best.pth"] == ("All", FOLDER, f"All is M-All.pth, by {NAME}")
@@ -236,7 +236,7 @@ def test_files_that_are_too_large_are_not_read(decided, monkeypatch):
     assert decided({"M-Im.pth": "Im"})["M-Im.pth"][2].endswith("allowed are at most 0 GB")
 
 
-def test_marks_that_a_variant_does_not_read_are_warned_of(folder, checkpoint, caplog):
+def test_unused_marks_in_a_vocabulary_give_a_warning(folder, checkpoint, caplog):
     (folder / "M-Ta.pth").write_bytes(checkpoint("TaPlo"))
     assert main(["import-reference", "saved", *ENCODERS]) == 0
     assert set(imported()) == {"Ta"}

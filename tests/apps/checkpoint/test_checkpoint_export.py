@@ -1,4 +1,4 @@
-"""Checkpoints in the published form: what was imported comes out bit by bit, and what does not fit is explained."""
+"""Checkpoints in the published form: an imported model is exported bit by bit, and mismatches are explained."""
 
 import json
 import os
@@ -40,14 +40,14 @@ def assert_same(found: dict, state: dict) -> None:
     for name, value in state.items():
         assert (found[name].dtype, found[name].shape) == (value.dtype, value.shape), name
         assert found[name].is_contiguous()
-        if not name.startswith("audio_encoder.audio_representation."):  # of which the last digits are the machine's
+        if not name.startswith("audio_encoder.audio_representation."):  # its last digits depend on the machine
             assert torch.equal(found[name], value), name
         torch.testing.assert_close(found[name], value, atol=1e-4, rtol=0)
 
 
 @pytest.fixture(autouse=True)
 def small_encoders(monkeypatch):
-    """Let the reference's encoders be as wide as those of these tests."""
+    """Set the width of the reference's encoders to that of these tests."""
     monkeypatch.setattr(exporting, "ENCODER_WIDTH", WIDTH)
 
 
@@ -71,7 +71,7 @@ def test_a_scale_of_single_precision_stays_so(import_state, state_of):
 
 @pytest.fixture(scope="module")
 def trained_once(state_of, tmp_path_factory):
-    """A model's folder as training leaves it: other weights than those of a checkpoint, and a history."""
+    """A model's folder after training: weights that differ from the checkpoint's, and a history."""
     made = tmp_path_factory.mktemp("trained")
     torch.save(state_of(("text", "image")), made / "saved.pth")
     for kind, config in (("text", TEXT_CONFIG), ("image", IMAGE_CONFIG)):
@@ -97,7 +97,7 @@ def trained(trained_once, work):
 
 
 def write(folder: Path, config: dict) -> None:
-    """Write another config beside the same weights."""
+    """Write another config next to the same weights."""
     (folder / "config.json").unlink()
     (folder / "config.json").write_text(json.dumps(config))
 
@@ -155,7 +155,7 @@ def test_a_model_of_other_widths_and_frozen_encoders_is_refused_with_all_reasons
         ({"prompt": "query: "}, "features.text.encoder (text).prompt: found 'query: ', the reference has ''"),
     ],
 )
-def test_an_encoder_that_is_read_otherwise_is_refused(trained, capsys, change, message):
+def test_an_encoder_with_other_settings_is_refused(trained, capsys, change, message):
     folder, config = trained
     config["encoders"]["text"] |= change
     write(folder, config)
@@ -183,7 +183,7 @@ def test_an_encoder_of_another_kind_and_width_is_refused(trained, capsys, tiny):
     assert "features.image.encoder (image).hidden_size: found 16, the reference has 48" in message
 
 
-def test_encoders_of_the_published_width_are_wanted(trained, capsys, monkeypatch):
+def test_encoders_must_have_the_published_width(trained, capsys, monkeypatch):
     monkeypatch.setattr(exporting, "ENCODER_WIDTH", published.ENCODER_WIDTH)
     assert main(["export-reference", str(trained[0]), "--out", "out.pth"]) == 1
     message = re.findall(

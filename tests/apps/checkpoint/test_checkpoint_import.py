@@ -1,4 +1,4 @@
-"""Published checkpoints: what is imported gives the reference's numbers, and what does not fit is refused in full."""
+"""Published checkpoints: imported models give the reference's numbers, and all mismatches are reported."""
 
 import json
 import math
@@ -54,7 +54,7 @@ def make_batch() -> dict[str, torch.Tensor]:
 
 
 def embed(variant: str, folder: str = "") -> dict[str, torch.Tensor]:
-    """Return what an imported model makes of `make_batch`: `query` and `audio` before the last norm, and after it."""
+    """Return an imported model's outputs for `make_batch`: `query` and `audio` before and after the last norm."""
     model, config = load_model(Path(folder or f"models/{variant}"))
     batch, raw = make_batch(), {}
     model.query_tower.head.register_forward_hook(lambda _, __, output: raw.update(query=output))
@@ -234,7 +234,7 @@ def test_unknown_variant_and_one_of_two_texts_are_refused(refused, state_of, wor
 
 
 class Opened:
-    """What a harmful checkpoint holds: reading it without restrictions makes a folder."""
+    """What a harmful checkpoint holds: reading it without restrictions creates a folder."""
 
     def __reduce__(self):
         return os.mkdir, ("opened",)
@@ -254,7 +254,7 @@ def test_numbers_of_numpy_are_read(state_of, work):
     whole = {"epoch": numpy.int64(3), "best_loss": numpy.float32(1.5), "loss_details": [numpy.float64(2.0)]}
     torch.save(whole | {"state_dict": state_of(("image",))}, work / "new.pth")
     with zipfile.ZipFile(work / "new.pth") as new, zipfile.ZipFile(work / "old.pth", "w") as old:
-        for name in new.namelist():  # as NumPy 1 writes it
+        for name in new.namelist():  # as written by NumPy 1
             old.writestr(name, new.read(name).replace(b"numpy._core.", b"numpy.core."))
     for name in ("new", "old"):
         assert import_file(work / f"{name}.pth", IMAGE, "--out", name) == 0
@@ -262,7 +262,7 @@ def test_numbers_of_numpy_are_read(state_of, work):
         assert (imported["epoch"], imported["best_loss"]) == (3, 1.5)
 
 
-def test_files_that_are_no_checkpoint_are_refused(state_of, work, capsys):
+def test_files_that_are_not_checkpoints_are_refused(state_of, work, capsys):
     torch.save({"state_dict": state_of(("image",))}, work / "whole.pth")
     data = (work / "whole.pth").read_bytes()
     contents = {"cut.pth": data[: len(data) // 2], "empty.pth": b"", "page.pth": b"<html>Not found</html>"}

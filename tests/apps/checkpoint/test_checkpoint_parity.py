@@ -1,4 +1,4 @@
-"""What a second implementation computes from checkpoints of fixed numbers: its stored results, which do not move."""
+"""Results of a second implementation for checkpoints of fixed numbers: the stored values do not change."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def frames_of(samples: torch.Tensor) -> torch.Tensor:
 
 
 def embed(folder: Path) -> dict[str, Any]:
-    """Return what the model of `folder` computes from `random_inputs`, before and after the last norm."""
+    """Return the outputs of the model in `folder` for `random_inputs`, before and after the last norm."""
     (model, config), inputs, raw = load_model(folder), random_inputs(), {}
     model.query_tower.head.register_forward_hook(lambda _, __, output: raw.update(query=output))
     model.audio_tower.head.register_forward_hook(lambda _, __, output: raw.update(audio=output))

@@ -40,7 +40,7 @@ def test_where_titles_lead(api, wiki):
     assert found["Category:Films"].namespace == 14
 
 
-def test_titles_reach_the_wiki_unchanged(api, wiki):
+def test_titles_reach_the_wiki_whole(api, wiki):
     titles = ["Fast & Furious", "Romeo + Juliet", "50% #?=/", "Amélie", "霧", "A\u200cB", "🎬", "Face/Off", "\"'<>"]
     wiki.pages = {title: WikiPage() for title in titles}
     found = told(api, *titles)
@@ -94,7 +94,7 @@ def test_an_overloaded_wiki_is_retried_after_a_pause(api, wiki, pauses):
     assert pauses == [7.5] and len(wiki.asked) == 2
 
 
-def test_a_wiki_that_stays_overloaded(api, wiki, pauses, params):
+def test_a_wiki_that_stays_under_load(api, wiki, pauses, params):
     wiki.first = [(200, OK, LAG)] * 10
     with pytest.raises(ApiError, match=r"maxlag.*7\.5 seconds lagged"):
         told(api, "Fog")

@@ -87,7 +87,7 @@ def test_import_from_standard_input(corpus, monkeypatch):
 
 
 @pytest.mark.parametrize("data", [b"", b"# nothing\n", b"\xff\xfe\x00", None])
-def test_import_of_an_empty_list(corpus, data):
+def test_import_of_nothing(corpus, data):
     if data is not None:
         Path("list.txt").write_bytes(data)
     status, _, error = corpus("import", "list.txt")

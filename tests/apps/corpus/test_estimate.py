@@ -20,7 +20,7 @@ def test_nothing_is_fetched_for_what_the_corpus_serves(params):
     assert (need.pages, need.posters, need.recordings, need.bytes, need.seconds) == (0, 0, 0, 0, 0.0)
 
 
-def test_counts(params):
+def test_things_are_counted(params):
     download = replace(params.download, max_entries=5)
     films = [
         Film("AAA", PAGE, (VIDEO, f"{VIDEO}&list=y", "https://youtu.be/x", "https://example.org/a.mp3", "{origin}/a")),

@@ -125,7 +125,7 @@ def test_missing_site(doctor, change):
 
 
 @pytest.mark.parametrize(("share", "state"), [(0.9, "missing"), (1.5, "warning"), (2.5, "ok")])
-def test_disk_space(doctor, monkeypatch, params, share, state):
+def test_room_on_the_disk(doctor, monkeypatch, params, share, state):
     from pipeline.apps.doctor.corpus import needed_bytes
     from pipeline.corpus import load_films
 
@@ -204,7 +204,7 @@ def test_packages_against_requirements(tmp_path):
 @pytest.mark.parametrize(
     ("version", "state"), [("2026.07.03", "warning"), ("2026.07.04", "ok"), ("2026.10.26.1", "ok")]
 )
-def test_oldest_yt_dlp(doctor, monkeypatch, version, state):
+def test_floor_of_yt_dlp(doctor, monkeypatch, version, state):
     import yt_dlp.version
 
     monkeypatch.setattr(yt_dlp.version, "__version__", version)

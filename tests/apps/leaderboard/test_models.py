@@ -19,7 +19,7 @@ def run_of(digest: str, **values):
     return SimpleNamespace(data=data, info=SimpleNamespace(run_id="0123456789abcdef"))
 
 
-def test_a_model_is_listed_once_and_the_workspaces_are_left_out(params):
+def test_a_model_is_listed_once_without_those_of_the_workspace(params):
     runs = [run_of("x", name="latest"), run_of("x", name="earlier"), run_of("mine"), run_of("y")]
     models, without = from_runs(runs, params, {"mine"})
     assert [model.run for model in models] == ["latest", "01234567"]

@@ -34,7 +34,7 @@ def music_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def indexed_once(tmp_path_factory: pytest.TempPathFactory, models_made: Path, music_made: Path, settings: Params):
-    """The library of that folder, made undisturbed."""
+    """The library of that folder, from an uninterrupted run."""
     out = tmp_path_factory.mktemp("out") / "library"
     update_library(models_made, settings, music_made, out, None)
     return out
@@ -48,13 +48,13 @@ def root(models_made: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folder(music_made: Path, tmp_path: Path) -> Path:
-    """A copy of the music, with the times of its files."""
+    """A copy of the music that keeps the file times."""
     return shutil.copytree(music_made, tmp_path / "Music")
 
 
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the files that are decoded from here on."""
+    """The names of the files decoded from now on."""
     names: list[str] = []
     mono = segments.mono
     monkeypatch.setattr(segments, "mono", lambda path, rate: names.append(path.name) or mono(path, rate))

@@ -1,4 +1,4 @@
-"""Libraries indexed while a server answers: their states, one at a time, what is searched meanwhile, what is new."""
+"""Libraries indexed while a server answers: their states, one at a time, what is searched meanwhile, changed files."""
 
 import os
 import threading
@@ -15,7 +15,7 @@ from pipeline.apps.library.table import write_files
 from pipeline.apps.library.walk import walk
 from pipeline.core.errors import ModelError, StageError
 
-TIMEOUT = 5  # seconds, after which a test fails
+TIMEOUT = 5  # seconds until a test fails
 DIGESTS = {"Words": "1", "Story": "2"}
 
 
@@ -24,7 +24,7 @@ def model(name: str, digest: str) -> SimpleNamespace:
 
 
 class World:
-    """A server's libraries, with an indexing that goes on when the test lets it."""
+    """A server's libraries, with indexing that waits for the test."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -98,11 +98,11 @@ def test_what_is_indexed_opens_at_once_and_is_left_alone(world, music, tmp_path)
     background.begin_missing()
     assert [*world.recommender.libraries] == ["made", "Music", "films"]
     assert {background.progress(name).state for name in ("made", "Music")} == {"idle"}
-    until(lambda: background.changes("made", look=False) is not None)  # what has changed is looked for at once
+    until(lambda: background.changes("made", look=False) is not None)  # changes are looked for at once
 
 
 @pytest.mark.parametrize("made", [{}, {"Words": "1"}, DIGESTS | {"Story": "other weights"}])
-def test_what_a_killed_run_left_or_other_weights_made_is_indexed_again(world, music, made):
+def test_incomplete_and_outdated_libraries_are_indexed_again(world, music, made):
     (source,) = sources_of(world.recommender, world.root, [music]).values()
     index(source.place, music, made)
     background = world.open(music)
@@ -138,7 +138,7 @@ def test_one_at_a_time(world, music, tmp_path):
     ("wrong", "reason"),
     [(StageError("none of 2 files can be used"), "none of 2 files can be used"), (ZeroDivisionError(), UNFORESEEN)],
 )
-def test_one_that_failed_says_why_and_can_be_tried_again(world, music, wrong, reason):
+def test_a_failure_is_explained_and_can_be_retried(world, music, wrong, reason):
     background = world.open(music)
     world.wrong = wrong
     world.go.release()
@@ -153,7 +153,7 @@ def test_one_that_failed_says_why_and_can_be_tried_again(world, music, wrong, re
     assert "Music" in world.recommender.libraries
 
 
-def test_what_has_changed_is_found_without_reading_files(world, music, tmp_path):
+def test_changes_are_found_without_reading_files(world, music, tmp_path):
     background = world.open(index(tmp_path / "made", music))
 
     def changes():
@@ -173,7 +173,7 @@ def test_what_has_changed_is_found_without_reading_files(world, music, tmp_path)
     assert (found.new, found.changed, found.removed) == (1, 1, 1)
 
 
-def test_of_a_folder_that_is_not_there_nothing_is_known(world, music, tmp_path):
+def test_changes_of_a_missing_folder_are_unknown(world, music, tmp_path):
     background = world.open(index(tmp_path / "made", music))
     music.rename(tmp_path / "elsewhere")
     background.changes("made", look=True)
@@ -190,7 +190,7 @@ def test_indexes_by_other_models_are_not_replaced_from_here(world, music, tmp_pa
     assert world.open(place, published=model("Story", "2")).sources["made 2"].refusal == ""
 
 
-def test_a_library_keeps_the_models_that_it_was_made_by(world, music, tmp_path):
+def test_a_library_keeps_the_models_that_indexed_it(world, music, tmp_path):
     place = index(tmp_path / "made", music, {"Story": "2"})
     sources = sources_of(world.recommender, world.root, [place, music])
     assert sources["made"].variants == ("Story",)

@@ -1,4 +1,4 @@
-"""`python -m pipeline index`, and what it says."""
+"""`python -m pipeline index` and its output."""
 
 import argparse
 import shutil
@@ -29,7 +29,7 @@ def options(*arguments: str) -> argparse.Namespace:
 
 @pytest.fixture
 def here(root, folder, monkeypatch) -> Path:
-    """The root folder as the working directory, with parameters and the music beside it."""
+    """The root folder as the working directory, with parameters and the music."""
     params = YAML().load((ROOT / "params.yaml").read_text())
     params["machine"] |= {"processes": 1, "device": "cpu"}
     with (root / "params.yaml").open("w") as file:
@@ -39,7 +39,7 @@ def here(root, folder, monkeypatch) -> Path:
     return root
 
 
-def test_the_command_indexes_and_says_what_came_out(here, capsys):
+def test_the_command_indexes_and_prints_a_summary(here, capsys):
     (here / "Music/bad.mp3").write_text("no music")
     given = options("Music", "--out", "my music", "--variants", "Words, Story")
     assert given.run(given) == 0
@@ -60,7 +60,7 @@ def test_the_command_indexes_and_says_what_came_out(here, capsys):
     assert "  since the last run: 0 new, 0 changed, 5 unchanged, 0 removed" in capsys.readouterr().out.splitlines()
 
 
-def test_somebodys_model_indexes_without_any_that_was_trained_here(here, capsys, monkeypatch):
+def test_a_downloaded_model_indexes_without_trained_ones(here, capsys, monkeypatch):
     model = replace(trained_models(here)["Words"], folder=here / "theirs", option="--model hf://them/theirs")
     shutil.move(here / "models/Words", here / "theirs")
     shutil.rmtree(here / "models")
@@ -74,7 +74,7 @@ def test_somebodys_model_indexes_without_any_that_was_trained_here(here, capsys,
     assert read_contents(here / "own").variants == {"Words": model.digest}
 
 
-def test_folder_and_out_are_asked_for(capsys):
+def test_folder_and_out_are_required(capsys):
     for wrong in ([], ["Music"], ["--out", "x"]):
         with pytest.raises(SystemExit):
             options(*wrong)

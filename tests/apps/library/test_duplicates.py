@@ -1,4 +1,4 @@
-"""Files with the same music: by their bytes, by their sound; those that only look alike are left apart."""
+"""Files with the same music, by bytes and by sound; files that are merely similar are not grouped."""
 
 import numpy as np
 import pytest
@@ -16,13 +16,13 @@ def row(name: str, seconds: float, sha256: str = "") -> dict:
 
 
 def landmarks(samples: np.ndarray) -> list[str]:
-    """Return those of segments of 5 s."""
+    """Return the landmarks of segments of 5 s."""
     return [landmarks_of(part, RATE) for part in np.split(samples, range(5 * RATE, len(samples), 5 * RATE))]
 
 
 @pytest.fixture(scope="module")
 def known(tmp_path_factory) -> dict[str, list[str]]:
-    """Landmarks by digest: pieces of 15 s, one of them encoded again, one that begins as another."""
+    """Landmarks by digest: pieces of 15 s, one of them re-encoded, one with the same beginning as another."""
     path = tmp_path_factory.mktemp("again") / "again.mp3"
     pieces = [music(seed, 15.0) for seed in range(4)]
     write_mp3(path, pieces[0] // 2, RATE, 48000)
@@ -32,13 +32,13 @@ def known(tmp_path_factory) -> dict[str, list[str]]:
     return found | {"0.mp3": landmarks(again), "begins.mp3": landmarks(begins)}
 
 
-def test_a_recording_that_was_encoded_again_is_found_and_no_other(known):
+def test_only_a_re_encoded_recording_is_found(known):
     rows = [row(name, 15.0) for name in known]
     assert duplicates_of(rows, known.__getitem__) == [Group("recording", ["0.flac", "0.mp3"])]
 
 
 @pytest.mark.parametrize(("length", "count"), [(15.0, 1), (15.9, 1), (16.0, 1), (14.0, 1), (16.1, 0), (13.9, 0)])
-def test_they_are_as_long_within_a_second(known, length, count):
+def test_lengths_differ_by_at_most_a_second(known, length, count):
     rows = [row("0.flac", 15.0), row("0.mp3", length)]
     assert len(duplicates_of(rows, known.__getitem__)) == count
 
@@ -50,7 +50,7 @@ def test_the_same_bytes_are_found_without_listening(known):
     assert duplicates_of(rows, known.__getitem__) == [Group("recording", ["0.flac", "0.mp3", "z.mp3"])]
 
 
-def test_they_are_looked_for_again_where_files_have_changed(known, tmp_path, monkeypatch):
+def test_changed_files_are_compared_again(known, tmp_path, monkeypatch):
     rows = [row(name, 15.0) for name in known]
     found = write_duplicates(tmp_path, rows, {}, known.__getitem__)
     assert found.repeats == 1

@@ -1,4 +1,4 @@
-"""Vectors of one's own music beside those of the data set: one rule."""
+"""Vectors of own music and of the data set follow the same rules."""
 
 import json
 import shutil
@@ -40,7 +40,7 @@ def test_the_data_sets_own_files_get_the_data_sets_own_vectors(tmp_path, params,
     rows = make_heard_world(root, audio)
     index_films(root, tmp_path / "films.parquet", "Heard", ["tags"], 4, CPU)
     films = open_index(tmp_path / "films.parquet", "")
-    # Today's settings are other ones: those of the model count.
+    # The current settings differ: those of the model count.
     settings = small(params, replace(AUDIO, n_mels=20))
     update_library(root, replace(settings, segment=params.segment), root / "data/audio", out, ["Heard"])
     own = open_index(out / "tracks/Heard.parquet", "")
@@ -54,7 +54,7 @@ def test_the_data_sets_own_files_get_the_data_sets_own_vectors(tmp_path, params,
 
 
 def assert_same_sounds(films, own, order, tagged):
-    """Assert that both indexes say the same of each file; at the rate of `features.sound` bit by bit."""
+    """Assert that both indexes agree on each file; exactly where the rate is that of `features.sound`."""
     assert (films.about.get("music_tags") is not None) == (films.probabilities is not None) == tagged
     for row, place in enumerate(order):
         assert read_peaks(own.path, place) is not None
@@ -73,9 +73,7 @@ def assert_same_sounds(films, own, order, tagged):
         np.testing.assert_allclose(films.probabilities, own.probabilities[order].astype(int), atol=1)
 
 
-def test_model_that_was_trained_on_a_gpu_hears_on_a_cpu_and_what_each_computes_is_kept_apart(
-    tmp_path, params, tiny, monkeypatch
-):
+def test_model_trained_on_a_gpu_runs_on_a_cpu_with_separate_caches(tmp_path, params, tiny, monkeypatch):
     rows = make_heard_world(tmp_path, replace(WINDOWS, encoder=str(tiny("wav2vec2"))))
     path = tmp_path / "models/Heard/config.json"
     config = json.loads(path.read_text())
@@ -90,7 +88,7 @@ def test_model_that_was_trained_on_a_gpu_hears_on_a_cpu_and_what_each_computes_i
     assert here.about != there.about
 
 
-def test_a_segment_has_the_vector_of_a_file_of_its_own(root, settings, tmp_path):
+def test_a_segment_has_the_vector_of_the_same_music_in_a_file(root, settings, tmp_path):
     wave = music(1, 12.0)
     (tmp_path / "Music").mkdir()
     soundfile.write(tmp_path / "Music/all.wav", wave, RATE)
@@ -103,9 +101,7 @@ def test_a_segment_has_the_vector_of_a_file_of_its_own(root, settings, tmp_path)
     assert not np.allclose(index.vectors[0], index.vectors[1], atol=1e-4)
 
 
-def test_on_a_cpu_a_file_has_the_same_vectors_to_the_last_bit_in_any_company(
-    indexed_once, root, music_made, settings, tmp_path
-):
+def test_on_a_cpu_vectors_do_not_depend_on_other_files(indexed_once, root, music_made, settings, tmp_path):
     together = open_index(indexed_once / "tracks/Words.parquet", "")
     for name in ("Dawn/02 calm.mp3", "Dusk/fire.mp3"):
         folder, out = tmp_path / "alone" / Path(name).stem, tmp_path / "out" / Path(name).stem
@@ -117,7 +113,7 @@ def test_on_a_cpu_a_file_has_the_same_vectors_to_the_last_bit_in_any_company(
         assert np.array_equal(alone.vectors, together.vectors[together.find(name)])
 
 
-def test_on_a_gpu_files_are_embedded_together_and_the_vectors_are_the_same_but_for_rounding(
+def test_on_a_gpu_files_share_batches_and_vectors_differ_only_by_rounding(
     indexed_once, root, folder, settings, tmp_path, monkeypatch
 ):
     calls = []

@@ -1,4 +1,4 @@
-"""Libraries as recommending opens them, and what is not to be trusted in them."""
+"""Libraries as opened for recommendations, and the parts of them that are not trusted."""
 
 import json
 import shutil
@@ -148,7 +148,7 @@ def test_a_path_is_resolved_below_a_folder_that_is_a_link(tmp_path):
     assert file_of(tmp_path / "link", "a.mp3") == tmp_path / "music/a.mp3"
 
 
-def test_folders_have_places_of_their_own(tmp_path):
+def test_each_folder_has_its_own_place(tmp_path):
     folders = [tmp_path / name for name in ("Music", "other/Music", "M ü/../x: y\n", "y" * 200)]
     places = [index_place(tmp_path / "c", folder) for folder in folders]
     assert len(set(places)) == len(places)
@@ -164,7 +164,7 @@ def test_the_command_can_be_pasted():
 
 
 def test_a_foreign_table_under_the_right_digest_is_only_a_table(place, models_made):
-    """Paths that lead out are read as text; who opens one asks `file_of`."""
+    """Paths outside the folder are read as text; they are opened through `file_of`."""
     model = trained_models(models_made)["Words"]
     index = open_library(place).index(model)
     rows = [row | {"path": "/etc/passwd"} for row in index.rows(range(len(index)))]

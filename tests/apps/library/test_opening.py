@@ -1,4 +1,4 @@
-"""Libraries beside the data set: under names of their own, folders of music indexed first."""
+"""Libraries next to the data set: under unique names, folders of music indexed first."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +12,7 @@ from pipeline.apps.recommend.trained import trained_models
 from pipeline.core.errors import MissingFileError, ModelError
 
 
-def test_libraries_stand_before_the_data_set_under_names_of_their_own(tmp_path, params):
+def test_libraries_come_before_the_data_set_under_unique_names(tmp_path, params):
     places = [tmp_path / name for name in ("a/music", "b/music", "films")]
     for place in places:
         place.mkdir(parents=True)
@@ -38,7 +38,7 @@ def test_folder_of_music_is_indexed_first(tmp_path, params, monkeypatch):
 
 
 @pytest.mark.slow
-def test_somebodys_model_alone_indexes_a_folder_in_a_place_of_its_own(root, settings, music_made):
+def test_a_downloaded_model_indexes_a_folder_in_a_separate_place(root, settings, music_made):
     model = trained_models(root)["Words"]
     recommender = SimpleNamespace(libraries={}, zero_shot=None)
     add_libraries(recommender, root, settings, [music_made], model)

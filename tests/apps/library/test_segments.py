@@ -1,4 +1,4 @@
-"""Files cut into segments, and files that give none."""
+"""Files cut into segments, and files without any."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -57,7 +57,7 @@ def test_every_format(tmp_path, cutting, suffix):
     assert seconds == pytest.approx(6.0, abs=0.15)
 
 
-def test_a_file_that_is_too_short_for_a_segment_is_one_all_the_same(tmp_path, cutting):
+def test_a_short_file_is_one_segment(tmp_path, cutting):
     write_mp3(tmp_path / "a.mp3", music(1, 1.5), RATE, 96000)
     found, _ = heard(tmp_path / "a.mp3", cutting)
     assert [(start, len(samples)) for start, samples in found] == [(0, round(1.5 * RATE))]
@@ -83,7 +83,7 @@ def test_silence_is_left_out(tmp_path, cutting):
     assert reason(tmp_path / "a.wav", cutting)[0] == "silent"
 
 
-def test_a_file_that_is_too_long_is_left_in_the_middle(lossless, cutting, monkeypatch):
+def test_decoding_stops_at_the_maximum_length(lossless, cutting, monkeypatch):
     read = []
     mono = segments.mono
 
@@ -134,7 +134,7 @@ def test_what_is_no_audio_says_so(tmp_path, cutting, suffix, content):
 
 @pytest.mark.parametrize("suffix", sorted(CODECS))
 @pytest.mark.parametrize("share", [0.02, 0.5])
-def test_a_file_cut_short_is_heard_as_far_as_it_goes_or_is_a_reason(tmp_path, cutting, suffix, share):
+def test_a_truncated_file_is_used_or_refused_with_a_reason(tmp_path, cutting, suffix, share):
     path = tmp_path / f"a{suffix}"
     write(path, music(2, 4.0), RATE, suffix, "mono", None)
     path.write_bytes(path.read_bytes()[: round(path.stat().st_size * share)])
@@ -155,6 +155,6 @@ def test_a_name_like_a_protocol_is_a_name(tmp_path, cutting, monkeypatch):
     assert heard(Path("concat:b.mp3"), cutting)[1] == 3.0
 
 
-def test_any_rate_even_one_that_no_mp3_has(lossless, settings):
+def test_any_rate_even_one_unknown_to_mp3(lossless, settings):
     found, seconds = heard(lossless, cutting_of(settings.segment, 11025, 60.0))
     assert (found[0][0], len(found[0][1])) == (0, 5 * 11025) and seconds == SECONDS

@@ -1,4 +1,4 @@
-"""What a file without tags is called."""
+"""Names of files without tags."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""What files say of themselves, friendly and hostile."""
+"""Tags of files, friendly and hostile."""
 
 import unicodedata
 from pathlib import Path
@@ -12,7 +12,7 @@ from pipeline.media.audio import write_mp3
 from tests.apps.library.world import music
 from tests.segment.sounds import CODECS, RATE
 
-TAGGED = (".mp3", ".flac", ".ogg", ".m4a", ".webm", ".wav", ".wma", ".avi", ".caf", ".wv")  # of those that hold tags
+TAGGED = (".mp3", ".flac", ".ogg", ".m4a", ".webm", ".wav", ".wma", ".avi", ".caf", ".wv")  # formats with tags
 
 
 def write(path: Path, **tags: str) -> Path:
@@ -30,7 +30,7 @@ def write(path: Path, **tags: str) -> Path:
 @pytest.mark.parametrize("suffix", TAGGED)
 def test_tags_of_every_format(tmp_path, suffix):
     path = write(tmp_path / f"a{suffix}", title="Tïtle", artist="Ärtist", album="Älbum", date="1997-03-02")
-    if suffix == ".avi":  # has no name for albums that is written back
+    if suffix == ".avi":  # its tag for albums is not written back
         assert tags_of(path).items() >= {"title": "Tïtle", "artist": "Ärtist", "year": 1997}.items()
     else:
         assert tags_of(path) == {"title": "Tïtle", "artist": "Ärtist", "album": "Älbum", "year": 1997}
@@ -69,7 +69,7 @@ def test_hostile_tags_are_made_harmless(tmp_path):
         ("12345678, 2001", 2001),
     ],
 )
-def test_the_year_is_the_first_number_of_four_digits_or_that_of_a_date_without_marks(tmp_path, date, year):
+def test_the_year_is_the_first_number_of_four_digits_or_from_a_compact_date(tmp_path, date, year):
     assert tags_of(write(tmp_path / "a.flac", date=date)).get("year") == year
 
 
@@ -79,7 +79,7 @@ def test_a_date_as_yt_dlp_writes_it(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("name", ["TDOR", "TORY", "originalyear", "ORIGINALDATE"])
-def test_the_year_of_the_original_where_there_is_no_other(tmp_path, name):
+def test_the_original_year_is_used_only_without_another(tmp_path, name):
     assert tags_of(write(tmp_path / "a.mp3", **{name: "1977"})) == {"year": 1977}
     assert tags_of(write(tmp_path / "a.mp3", **{name: "1977", "date": "2003"})) == {"year": 2003}
 
@@ -102,7 +102,7 @@ def test_clean_leaves_one_printable_line():
     assert clean("abc", 3) == "abc" and clean("abcd", 3) == "ab…"
 
 
-def test_tags_of_old_mp3s_are_no_utf8(tmp_path):
+def test_tags_of_old_mp3s_are_not_utf8(tmp_path):
     path = tmp_path / "old.mp3"
     write_mp3(path, music(1, 1.0), RATE, 96000)
     fields = ((b"Caf\xe9", 30), (b"Bj\xf6rk \x96 live", 30), (b"", 30), (b"1997", 4), (b"", 30))

@@ -1,4 +1,4 @@
-"""A library made, brought up to date, and made by a run that was killed."""
+"""A library built, updated, and completed after a killed run."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def out(tmp_path) -> Path:
 
 @pytest.fixture
 def update(root, settings, folder, out):
-    """Return a function that brings the library of `folder` up to date."""
+    """Return a function that updates the library of `folder`."""
 
     def update(variants: list[str] | None = None, **changes) -> Summary:
         return update_library(root, replace(settings, **changes), folder, out, variants)
@@ -48,18 +48,18 @@ def update(root, settings, folder, out):
 
 @pytest.fixture
 def known(indexed_once, folder, out) -> Path:
-    """The library of `folder` as a first run left it."""
+    """The library of `folder` after a first run."""
     shutil.copytree(indexed_once, out)
     write_json(out / "library.json", json.loads((out / "library.json").read_text()) | {"folder": str(folder)})
     rows = read_table(out / "files.parquet", table.FILES, "")
-    rows = [row | {"changed_ns": (folder / row["path"]).stat().st_ctime_ns} for row in rows]  # no copy keeps it
+    rows = [row | {"changed_ns": (folder / row["path"]).stat().st_ctime_ns} for row in rows]  # lost by copying
     write_table(out / "files.parquet", rows, table.FILES)
     return out
 
 
 @pytest.fixture
 def read(monkeypatch) -> list[str]:
-    """The names of the files whose digests are taken from here on."""
+    """The names of the files whose digests are computed from now on."""
     names: list[str] = []
     sha256_of = identify.sha256_of
     monkeypatch.setattr(identify, "sha256_of", lambda path: names.append(path.name) or sha256_of(path))
@@ -75,13 +75,13 @@ def files(out: Path) -> dict[str, dict]:
 
 
 def tables(out: Path) -> dict[str, bytes]:
-    """Return what a library holds beside its cache."""
+    """Return the files of a library without its cache."""
     found = (path for path in out.rglob("*") if path.is_file() and ".cache" not in path.relative_to(out).parts)
     return {str(path.relative_to(out)): path.read_bytes() for path in found}
 
 
 def stripped(out: Path) -> dict[str, object]:
-    """Return `tables` without what names the folder, and the files' rows without what differs in copies of it."""
+    """Return `tables` without the name of the folder, and rows of files without what differs between copies."""
     rows = [row | {"changed_ns": None} for row in files(out).values()]
     return {name: data for name, data in tables(out).items() if name != "library.json"} | {"files.parquet": rows}
 
@@ -148,7 +148,7 @@ def test_new_changed_renamed_touched_and_removed_files(update, known, folder, he
     assert heard == []
 
 
-def test_an_update_is_what_a_first_run_would_have_made(update, known, root, settings, folder, tmp_path):
+def test_an_update_equals_a_first_run(update, known, root, settings, folder, tmp_path):
     fill(folder, {"new.mp3": (9, 2.5)})
     (folder / "single.mp3").unlink()
     update()
@@ -156,7 +156,7 @@ def test_an_update_is_what_a_first_run_would_have_made(update, known, root, sett
     assert tables(known) == tables(tmp_path / "anew")
 
 
-def test_a_file_that_comes_back_and_a_copy_are_not_heard_again(update, known, folder, heard):
+def test_a_restored_file_and_a_copy_are_not_decoded_again(update, known, folder, heard):
     (folder / "single.mp3").rename(folder / "aside")
     update()
     (folder / "aside").rename(folder / "Dusk/single.mp3")
@@ -167,7 +167,7 @@ def test_a_file_that_comes_back_and_a_copy_are_not_heard_again(update, known, fo
     assert np.array_equal(found["copy.mp3", 0], found["Dusk/single.mp3", 0])
 
 
-def test_a_model_that_was_trained_again_is_embedded_again_and_nothing_is_heard(update, known, root, heard):
+def test_a_retrained_model_embeds_again_without_decoding(update, known, root, heard):
     before = stripped(known)
     train(root, "Words", ["tags"], seed=7)
     update()
@@ -203,7 +203,7 @@ def test_only_the_variants_that_are_asked_for(update, out, heard):
 
 
 def test_models_of_other_features_have_their_own(update, root, settings, folder, out, heard):
-    """Each model's vectors are those that it gives alone."""
+    """Each model's vectors are the same as without other models."""
     other = replace(AUDIO, sample_rate=16000, n_mels=12, f_max=8000.0, dtype="uint8")
     train(root, "Other", ["tags"], audio=other)
     update()
@@ -216,7 +216,7 @@ def test_models_of_other_features_have_their_own(update, root, settings, folder,
         }
 
 
-def test_settings_that_cut_otherwise_are_heard_again(update, known, settings, heard):
+def test_changed_segment_settings_decode_again(update, known, settings, heard):
     update(segment=replace(settings.segment, seconds=4.0, hop_seconds=4.0, bit_rate=64000))
     assert len(heard) == len(LIBRARY)
     assert [segment["start_seconds"] for segment in segments(known)] == [0.0, 4.0, 0.0, 4.0, 8.0, 0.0, 0.0]
@@ -224,7 +224,7 @@ def test_settings_that_cut_otherwise_are_heard_again(update, known, settings, he
     assert len(heard) == len(LIBRARY), "going back computes nothing"
 
 
-def test_broken_files_are_rows_each_time_and_are_heard_once(update, folder, out, heard):
+def test_broken_files_are_always_listed_and_decoded_once(update, folder, out, heard):
     (folder / "empty.mp3").write_bytes(b"")
     (folder / "text.ogg").write_text("no music " * 1000)
     write_mp3(folder / "silent.mp3", np.zeros(6 * RATE, np.int16), RATE, 96000)
@@ -301,8 +301,8 @@ def test_what_the_disk_cannot_read_is_tried_again(update, folder, out, monkeypat
     assert files(out)["new.mp3"]["status"] == "ok"
 
 
-def test_what_ffmpeg_calls_an_error_of_reading_is_the_files_own(update, folder, out, heard):
-    """So it calls a WebM that ends within its header."""
+def test_a_read_error_of_ffmpeg_is_an_error_of_the_file(update, folder, out, heard):
+    """A WebM that ends within its header is such a file."""
     write(folder / "cut.webm", music(1, 2.0), RATE, ".webm", "mono", None)
     (folder / "cut.webm").write_bytes((folder / "cut.webm").read_bytes()[:64])
     for _ in range(2):
@@ -388,10 +388,10 @@ def test_a_disk_that_refuses_is_an_error_in_one_line(update, folder, out, monkey
 
 
 class Killed(BaseException):
-    """In the place of a signal."""
+    """Stands for a signal."""
 
 
-KILLS = [  # where a run dies, and at which call
+KILLS = [  # where a run is killed, and at which call
     *((decode, "write_shard", number) for number in (0, 1, 3)),
     *((embed, "write_shard", number) for number in (0, 1, 5)),
     (indexing, "decode_files", 0),
@@ -404,7 +404,7 @@ KILLS = [  # where a run dies, and at which call
 
 
 @pytest.mark.parametrize(("module", "name", "number"), KILLS, ids=[f"{m.__name__}.{n}.{i}" for m, n, i in KILLS])
-def test_a_killed_run_goes_on_and_ends_as_an_undisturbed_one(
+def test_a_killed_run_resumes_with_the_same_result(
     update, out, folder, indexed_once, monkeypatch, heard, module, name, number
 ):
     calls, work = [], getattr(module, name)
@@ -430,7 +430,7 @@ def test_a_killed_run_goes_on_and_ends_as_an_undisturbed_one(
     assert not list(out.glob(".part-*")) and not list(out.glob("tracks/.part-*"))
 
 
-def test_a_killed_run_need_not_read_again_what_it_had_read(update, out, monkeypatch, read):
+def test_a_killed_run_resumes_without_reading_files_again(update, out, monkeypatch, read):
     def deadly(*arguments):
         raise Killed
 
@@ -451,7 +451,7 @@ def test_a_cache_that_was_deleted_is_filled_again(update, known, heard, indexed_
     assert stripped(known) == stripped(indexed_once)
 
 
-def test_damaged_tables_are_made_again(update, known, indexed_once, heard, read):
+def test_damaged_tables_are_rebuilt(update, known, indexed_once, heard, read):
     (known / "files.parquet").write_bytes(b"PAR1")
     (known / "tracks/Words.parquet").write_bytes((known / "tracks/Words.parquet").read_bytes()[:-20])
     (known / "tracks/Story.parquet").unlink()
@@ -460,8 +460,8 @@ def test_damaged_tables_are_made_again(update, known, indexed_once, heard, read)
     assert heard == [] and len(read) == len(LIBRARY)
 
 
-def test_several_processes_make_the_same(root, settings, folder, out, indexed_once, monkeypatch):
-    """What goes to a process and comes back is packed here as it is there."""
+def test_several_processes_give_the_same_result(root, settings, folder, out, indexed_once, monkeypatch):
+    """Arguments and results are pickled here as they are between processes."""
     asked = []
 
     def packed(value):
@@ -480,13 +480,11 @@ def test_several_processes_make_the_same(root, settings, folder, out, indexed_on
     assert stripped(out) == stripped(indexed_once)
 
 
-def test_a_file_on_which_processes_die_is_a_row_and_the_next_run_tries_again(
-    update, out, indexed_once, monkeypatch, heard
-):
+def test_a_file_that_kills_processes_is_listed_and_retried(update, out, indexed_once, monkeypatch, heard):
     deadly = []
 
     def map_in_order(work, items, processes, max_chunk, on_death, folders):
-        """Do as if the processes died of each group that holds one file."""
+        """Act as if processes died of every group that contains one of the files."""
         for group in items:
             deadly[:] = deadly or [group[0]["sha256"]]
             yield on_death(group) if group[0]["sha256"] in deadly else work(group)

@@ -1,4 +1,4 @@
-"""Which files are taken for music, and what becomes of those that will not be read."""
+"""Which files count as music, and what happens to those that are not read."""
 
 import os
 from pathlib import Path
@@ -53,10 +53,10 @@ def test_a_row_has_size_and_time(tmp_path):
 
 
 @pytest.mark.parametrize(("year", "kept"), [(2400, 2**63 - 1), (1600, 1 - 2**63)])
-def test_a_time_that_no_table_holds_is_the_nearest_one(tmp_path, year, kept):
+def test_a_time_out_of_range_becomes_the_nearest(tmp_path, year, kept):
     path = touch(tmp_path / "a.mp3")
     seconds = (year - 1970) * 31_556_952
-    found = SimpleNamespace(st_size=5, st_mtime_ns=seconds * 10**9, st_ctime_ns=0)  # few file systems hold it either
+    found = SimpleNamespace(st_size=5, st_mtime_ns=seconds * 10**9, st_ctime_ns=0)  # few file systems store it either
     assert stamp(found) == {"bytes": 5, "modified_ns": kept, "changed_ns": 0}
     os.utime(path, (0, max(seconds, -(2**31))))
     rows = walk(tmp_path, tmp_path / "out")
@@ -91,7 +91,7 @@ def test_links_that_lead_out_are_rows_and_are_not_followed(tmp_path):
     }
 
 
-def test_what_is_no_file_is_a_row(tmp_path):
+def test_what_is_not_a_file_is_a_row(tmp_path):
     os.mkfifo(tmp_path / "pipe.mp3")
     [row] = walk(tmp_path, tmp_path / "out")
     assert (row["status"], row["bytes"]) == ("no_file", None)

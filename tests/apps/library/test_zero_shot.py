@@ -1,4 +1,4 @@
-"""One's own music indexed and asked for by a joint encoder: with no corpus, no trained model and no data set."""
+"""Own music indexed and searched with a joint encoder, without a corpus, a trained model or a data set."""
 
 import json
 import shutil
@@ -34,7 +34,7 @@ TAGS, PLOT = "noir, 1950s, revenge", "A dog runs.\n\nWar begins at home."
 
 @pytest.fixture(autouse=True)
 def no_network(without_network: None) -> None:
-    """Let every connection and look-up of a name fail the test."""
+    """Make every connection and name look-up fail the test."""
 
 
 @pytest.fixture(params=JOINT)
@@ -54,7 +54,7 @@ def here(request, tiny, music_made, tmp_path, monkeypatch) -> Path:
 
 
 def only(kind):
-    """Run a test with the joint encoder of one kind."""
+    """Run a test with one kind of joint encoder only."""
     return pytest.mark.parametrize("here", [kind], indirect=True)
 
 
@@ -72,7 +72,7 @@ def ask(capsys, *given: str, library: str = "own") -> dict:
 
 
 def refusal(capsys, *given: str) -> str:
-    """Return why a command ends without an answer."""
+    """Return the error of a command that must fail."""
     capsys.readouterr()
     with pytest.raises(SystemExit) as ended:
         raise SystemExit(main([*given]))
@@ -140,7 +140,7 @@ def test_tracks_come_by_their_cosine_with_what_is_known_of_the_film(here, capsys
         assert list(answer["tracks"][0])[: len(KEYS)] == KEYS
 
 
-def test_what_is_here_is_not_decoded_again(here, heard, capsys):
+def test_known_files_are_not_decoded_again(here, heard, capsys):
     index()
     assert len(heard) == 4
     index()
@@ -173,7 +173,7 @@ def test_why_leaves_out_each_part_that_is_given(here, capsys):
 
 
 @only("joint_clap")
-def test_an_image_is_not_used_beside_a_text_and_refused_alone_where_no_side_reads_it(here, capsys):
+def test_without_an_image_encoder_images_are_unused_or_refused(here, capsys):
     index()
     assert ask(capsys, "--tags", TAGS, "--image", "poster.png")["unused"] == ["image"]
     asked = ("recommend", "--zero-shot", "encoder", "--library", "own", "--image", "poster.png")
@@ -200,7 +200,7 @@ def test_libraries_of_other_models_are_refused_with_what_to_run(here, tiny, mode
 
 
 @only("joint_clap")
-def test_it_needs_music_to_search_and_no_trained_variant_beside_it(here, capsys):
+def test_it_needs_music_and_excludes_trained_variants(here, capsys):
     assert "--library" in refusal(capsys, "recommend", "--zero-shot", "encoder", "--tags", "war")
     assert "--library" in refusal(capsys, "serve", "--zero-shot", "encoder", "--port", "0")
     for command in (["index", "Music", "--out", "own", "--variants"], ["recommend", "--tags", "war", "--variant"]):
@@ -215,7 +215,7 @@ def test_the_recommender_knows_one_model_and_no_data_set(here):
     assert (model.figures_of(("tags",)), "not trained" in why) == (None, True)
 
 
-def test_parts_are_left_out_of_many_queries_as_of_each_alone(here):
+def test_leaving_parts_out_of_many_queries_or_one_is_the_same(here):
     model = open_recommender(here, load_params(here / "params.yaml"), "encoder").zero_shot
     picture = Image.new("RGB", (20, 30), (200, 30, 30))
     queries = [Query(None, tags, plot, picture) for tags, plot in (("war", "a dog .\nhome ."), ("home", "a dog ."))]

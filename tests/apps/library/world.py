@@ -30,7 +30,7 @@ CPU = torch.device("cpu")
 SMALL = replace(MODEL, audio=replace(MODEL.audio, positions=64))
 WINDOW_STEPS = 1 + int(0.8 * RATE / 512)
 VARIANTS = {"Words": ["tags"], "Story": ["plot"]}
-LIBRARY = {  # of a folder of music, and what each file holds: a seed, seconds
+LIBRARY = {  # files of a folder of music, and the seed and seconds of each
     "Dawn/01 storm.mp3": (1, 6.0),
     "Dawn/02 calm.mp3": (2, 13.0),
     "Dusk/fire.mp3": (3, 5.5),

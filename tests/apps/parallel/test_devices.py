@@ -9,7 +9,7 @@ from pipeline.apps.parallel import devices
 
 @pytest.fixture
 def machine(params, monkeypatch, tmp_path):
-    """Return a function that gives the section `machine` with changes; the machine has four GPUs."""
+    """Return a function that returns a changed section `machine`; the machine has four GPUs."""
     monkeypatch.delenv(devices.VISIBLE, raising=False)
     monkeypatch.setattr(devices, "DEVICES", tmp_path)
     for name in ("nvidia0", "nvidia1", "nvidia2", "nvidia3", "nvidiactl", "nvidia-uvm"):
@@ -22,7 +22,7 @@ def test_a_share_is_as_many_gpus_as_a_training_has_processes(machine, processes,
     assert devices.shares_of_gpus(machine(train_processes=processes)) == shares
 
 
-def test_a_training_of_more_processes_than_gpus_has_them_all(machine):
+def test_with_more_processes_than_gpus_a_training_gets_all(machine):
     assert devices.shares_of_gpus(machine(train_processes=5)) == ["0,1,2,3"]
 
 

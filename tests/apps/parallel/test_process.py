@@ -36,7 +36,7 @@ def write_stage(root: Path, text: str) -> None:
 
 
 def started(root: Path, *commands: str, environment: dict | None = None) -> tuple[StageProcess, list[str]]:
-    """Return a process that has begun, and the list that gets its lines."""
+    """Return a running process and the list that receives its lines."""
     lines: list[str] = []
     return StageProcess("stage", root, commands, environment or {}, False, lines.append), lines
 
@@ -63,7 +63,7 @@ def test_every_stage_of_the_pipeline_is_a_plain_command():
 @pytest.mark.parametrize(
     "command", ["python -m stages.a > b", "python -m stages.a $B", "python -m other", "python -m stages.a; c"]
 )
-def test_a_command_for_the_shell_is_none(command):
+def test_shell_commands_are_not_plain(command):
     assert PLAIN.fullmatch(command) is None
 
 
@@ -91,7 +91,7 @@ def test_a_module_runs_as_python_runs_it(root):
         ("import atexit; atexit.register(print, 'at the end')", 0, ["at the end"]),
     ],
 )
-def test_status_and_last_lines_are_the_modules(root, end, status, printed):
+def test_status_and_last_lines_come_from_the_module(root, end, status, printed):
     write_stage(root, f"import sys\n{end}")
     process, lines = started(root, "python -m stages.work")
     assert process.status() == status
@@ -105,7 +105,7 @@ def test_an_exception_is_shown_with_its_traceback(root):
     assert lines[-1] == "ValueError: of this stage"
 
 
-def test_other_commands_are_the_shells_until_one_fails(root, monkeypatch):
+def test_other_commands_run_in_the_shell_until_one_fails(root, monkeypatch):
     monkeypatch.setattr(os, "chdir", lambda path: None)
     assert run_stage(root, ["echo a > a; echo $WORD > b", "exit 4", "touch c"], {"WORD": "given"}) == 4
     assert ((root / "a").read_text(), (root / "b").read_text()) == ("a\n", "given\n")
@@ -130,7 +130,7 @@ def test_interrupting_ends_what_a_stage_has_started_too(root):
     wait_for(lambda: not alive(int(lines[0])))
 
 
-def test_a_process_that_is_interrupted_before_it_begins_ends_at_once_and_prints_nothing(root):
+def test_a_process_interrupted_before_it_starts_ends_silently(root):
     write_stage(root, "import time; time.sleep(60)")
     process, lines = started(root, "python -m stages.work")
     process.interrupt()
@@ -140,7 +140,7 @@ def test_a_process_that_is_interrupted_before_it_begins_ends_at_once_and_prints_
     assert lines == []
 
 
-def test_what_does_not_heed_an_interruption_is_killed(root, monkeypatch):
+def test_a_process_that_ignores_interrupts_is_killed(root, monkeypatch):
     monkeypatch.setattr("pipeline.apps.parallel.process.GRACE_SECONDS", 0.1)
     write_stage(
         root,

@@ -1,4 +1,4 @@
-"""Stages side by side in a repository of five that compute nothing: what `dvc repro` leaves, whatever happens between.
+"""Stages side by side in a repository of five that compute nothing: the result is that of `dvc repro` in any case.
 
 first ── left ──┐
     └─── right ─┴── last      alone
@@ -71,7 +71,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def repository(tmp_path) -> Repository:
-    """The repository, in which nothing has run."""
+    """The repository before any run."""
     for name in ("stages", ".dvc/tmp"):
         (tmp_path / name).mkdir(parents=True)
     for name, text in {
@@ -95,7 +95,7 @@ def set_mode(repository: Repository, mode: str) -> None:
 
 
 def steps(repository: Repository) -> list[str]:
-    """Return which stages have begun, and with a stroke which have ended, since the last call."""
+    """Return the stages started and, with a slash, ended since the last call."""
     path = repository.folder / "ran"
     names = path.read_text().split() if path.exists() else []
     path.unlink(missing_ok=True)
@@ -119,7 +119,7 @@ def assert_nothing_is_stale(repository: Repository) -> None:
     assert "up to date" in output
 
 
-def test_leaves_what_dvc_repro_leaves_and_repeats_nothing(repository):
+def test_gives_the_result_of_dvc_repro_and_repeats_nothing(repository):
     repository.succeed("dvc", "repro")
     expected, environment = kept(repository), (repository.folder / "stage.log").read_text()
     assert ran(repository) == ALL
@@ -134,7 +134,7 @@ def test_leaves_what_dvc_repro_leaves_and_repeats_nothing(repository):
     assert_nothing_is_stale(repository)
 
     for name in expected:
-        if name != "alone.txt":  # which persists: DVC's run cache has no such outputs
+        if name != "alone.txt":  # persistent: DVC's run cache has no such outputs
             (repository.folder / name).unlink()
     repository.succeed(*REPRO)
     assert ran(repository) == ["alone"]
@@ -153,7 +153,7 @@ def test_stages_run_side_by_side_and_after_what_they_depend_on(repository):
     assert found[6:] == ["last", "/last"]
 
 
-def test_what_fails_is_named_and_the_rest_goes_on(repository):
+def test_failures_are_named_and_the_rest_continues(repository):
     set_mode(repository, "fail left")
     done = repository.run(*REPRO)
     assert done.returncode == 1
@@ -168,7 +168,7 @@ def test_what_fails_is_named_and_the_rest_goes_on(repository):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_a_run_that_is_ended_loses_only_what_was_running(repository, number):
+def test_an_interrupted_run_loses_only_running_stages(repository, number):
     set_mode(repository, "hang left")
     log, end = repository.folder / "log.out", time.monotonic() + PATIENCE_SECONDS
     with log.open("w") as output:
@@ -196,7 +196,7 @@ def test_a_run_that_is_ended_loses_only_what_was_running(repository, number):
     assert_nothing_is_stale(repository)
 
 
-def test_one_at_a_time_where_one_is_asked_for_and_none_that_another_command_works_on(repository):
+def test_one_at_a_time_on_request_and_no_stage_locked_by_another_command(repository):
     busy = {str(repository.folder / "alone.txt"): {"pid": os.getpid(), "cmd": "dvc repro alone"}}
     (repository.folder / ".dvc/tmp/rwlock").write_text(json.dumps({"write": busy, "read": {}}))
     done = repository.run(*REPRO[:-1], "1")

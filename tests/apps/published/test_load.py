@@ -49,7 +49,7 @@ def change_config(folder, **values):
     (folder / "config.json").write_text(json.dumps(config | values), encoding="utf-8")
 
 
-def test_a_folder_anywhere_ranks_like_the_command(root, picture, tmp_path, monkeypatch, capsys):
+def test_a_folder_anywhere_ranks_as_the_command_does(root, picture, tmp_path, monkeypatch, capsys):
     expected = asked(root, picture, "--model", "models/published", capsys=capsys)
     assert ranking(asked(root, picture, "--variant", "Asked", capsys=capsys)) == ranking(expected)
     assert load("models/published").recommender.recommend(request(picture)).chosen == "it is the only model"

@@ -64,7 +64,7 @@ def test_pushing_again_adds_a_commit(root, hub, signed_in):
     assert b"0.123" in hub.main(NAME)["README.md"]
 
 
-def test_private_models(root, hub, signed_in):
+def test_a_private_model_is_made_private(root, hub, signed_in):
     assert push("--private") == 0
     assert hub.private[NAME]
     assert push("--private") == 0

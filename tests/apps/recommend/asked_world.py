@@ -1,4 +1,4 @@
-"""A root folder whose features come from real, tiny encoders, so that raw texts and pictures can be asked with."""
+"""A root folder whose features come from real, tiny encoders, so that raw texts and pictures can be queries."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,7 +57,7 @@ def make_asked_world(
 
 
 def features_of(params: Params, bert: Path, vit: Path, crops: int = 1) -> Features:
-    """Return settings of features by the encoders in the folders `bert` and `vit`."""
+    """Return settings of features from the encoders in the folders `bert` and `vit`."""
     return Features(
         audio=params.features.audio,
         image=ImageFeatures(encoder=str(vit), pooling="auto", crops=crops),

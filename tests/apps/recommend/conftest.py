@@ -1,4 +1,4 @@
-"""A root folder with several trained variants, of which tests read."""
+"""A root folder with several trained variants that tests only read."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ def asked_root(tmp_path_factory: pytest.TempPathFactory, params: Params, tiny_be
     """A root folder with the models of `VARIANTS`, none of them published."""
     root = tmp_path_factory.mktemp("asked")
     make_asked_world(root, params, ["image"], tiny_bert, tiny_vit)
-    for name in ("Asked", "ImPlo"):  # of the world itself
+    for name in ("Asked", "ImPlo"):  # written by make_asked_world
         shutil.rmtree(root / "models" / name)
     folder = root / "metrics/evaluate"
     folder.mkdir(parents=True)
@@ -44,6 +44,6 @@ def asked_root(tmp_path_factory: pytest.TempPathFactory, params: Params, tiny_be
 
 @pytest.fixture(scope="session")
 def recommender(asked_root: Path, params: Params) -> Recommender:
-    """What answers with those models."""
+    """The recommender with those models."""
     films = FilmLibrary(asked_root, 4, CPU)
     return Recommender(trained_models(asked_root), {"films": films}, params.recommend, CPU, "Text", "words")

@@ -1,4 +1,4 @@
-"""What filters mean, as texts."""
+"""Filters given as text."""
 
 import math
 

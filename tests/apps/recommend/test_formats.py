@@ -1,4 +1,4 @@
-"""What programs, spreadsheets and players get, hostile titles among it."""
+"""Output for programs, spreadsheets and players, with hostile titles."""
 
 import csv
 import io

@@ -56,7 +56,7 @@ def test_a_filter_is_read_before_anything_is_loaded(tmp_path, monkeypatch, capsy
     assert said in capsys.readouterr().err
 
 
-def test_the_command_leaves_the_collector_of_garbage_as_it_was(tmp_path):
+def test_the_command_leaves_the_garbage_collector_alone(tmp_path):
     before = gc.get_threshold()
     assert main(["recommend", "--plot", str(tmp_path / "gone.txt")]) == 1
     assert gc.get_threshold() == before and gc.isenabled()
@@ -69,7 +69,7 @@ def test_a_synopsis_and_a_picture_are_read(tmp_path):
     assert read_image(tmp_path / "a.png").size == (3, 2)
 
 
-def test_what_is_no_picture_is_named(tmp_path):
+def test_invalid_pictures_are_named(tmp_path):
     (tmp_path / "a.png").write_bytes(b"")
     for path in (tmp_path, tmp_path / "a.png", tmp_path / "gone.png"):
         with pytest.raises(ModelError, match=f"--image: {path} cannot be read"):

@@ -1,4 +1,4 @@
-"""The nearest tracks of an index, against a slow sort."""
+"""The nearest tracks of an index, compared with a slow sort."""
 
 import unicodedata
 from pathlib import Path
@@ -34,7 +34,7 @@ def test_nearest_tracks_come_in_order(index, k):
         np.testing.assert_allclose(of_scores, [cosines[row] for row in of_query], atol=1e-6)
 
 
-def test_no_tracks_cannot_be_asked_for(index):
+def test_k_must_be_positive(index):
     with pytest.raises(ModelError, match="k: found 0"):
         index.nearest(index.vectors[:1], 0)
 
@@ -57,7 +57,7 @@ def written(tmp_path) -> Path:
 
 
 def rewrite(path: Path, names: dict[str, str], dropped: tuple[str, ...] = ()) -> None:
-    """Give columns of a table other names, and drop some."""
+    """Rename columns of a table and drop some."""
     about = pq.read_metadata(path).metadata[METADATA_KEY]
     table = pq.read_table(path).drop_columns(list(dropped))
     table = table.rename_columns([names.get(name, name) for name in table.column_names])
@@ -93,7 +93,7 @@ def test_columns_that_an_index_lacks_are_empty_texts_and_nulls(written):
     assert read_peaks(written, 0) is None
 
 
-def test_what_a_track_lacks_is_written_as_not_known(tmp_path):
+def test_missing_values_of_a_track_are_written_as_unknown(tmp_path):
     write_index(tmp_path / "tracks.parquet", [{"path": "a.mp3"}], np.eye(1, 3, dtype=np.float32), {})
     (row,) = open_index(tmp_path / "tracks.parquet", "").rows([0])
     texts = {"film", "artist", "title", "key", "fid", "split", "url", "source_url", "music_tags"}
@@ -118,7 +118,7 @@ def test_peaks_and_probabilities_of_each_row_are_read(tmp_path, monkeypatch):
             read_peaks(path, row)
 
 
-def test_probabilities_of_other_tags_than_are_listed_make_no_index(tmp_path):
+def test_probabilities_must_match_the_listed_tags(tmp_path):
     path = tmp_path / "tracks.parquet"
     write_index(path, [track(0)], np.eye(1, dtype=np.float32), {"music_tags": ["slow"]}, np.zeros((1, 2), np.uint8))
     with pytest.raises(MissingFileError, match=r"music_probabilities.*make it again"):

@@ -1,4 +1,4 @@
-"""The data set's index for each model: the published one, or one that is made, and never one of another model."""
+"""The data set's index for each model: the published one or a new one, never that of another model."""
 
 import shutil
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def root(asked_root, tmp_path, monkeypatch):
-    """A copy of the root that a test may change, with `Words` published."""
+    """A copy of the root that tests may change, with `Words` published."""
     monkeypatch.setattr(stages.publish, "headline_of", lambda path: {})
     monkeypatch.setattr(stages.publish, "register_published", lambda *arguments: None)
     root = tmp_path / "root"
@@ -32,7 +32,7 @@ def root(asked_root, tmp_path, monkeypatch):
 
 @pytest.fixture
 def made(monkeypatch):
-    """The variants for which an index was made."""
+    """The variants for which an index was built."""
     made, real = [], library_module.index_films
     monkeypatch.setattr(library_module, "index_films", lambda *a: made.append(a[2]) or real(*a))
     return made
@@ -42,7 +42,7 @@ def index_of(root, variant):
     return FilmLibrary(root, 4, CPU).index(trained_models(root)[variant])
 
 
-def test_published_index_is_taken_and_others_are_made_once(root, made):
+def test_published_index_is_used_and_others_are_built_once(root, made):
     words = index_of(root, "Words")
     assert made == []
     for _ in range(2):
@@ -68,7 +68,7 @@ def test_what_has_changed_is_indexed_again(root, made):
     assert made == ["Story", "Story", "Words"]
 
 
-def test_a_damaged_index_is_made_again(root, made):
+def test_a_damaged_index_is_rebuilt(root, made):
     (root / "models/.indexes").mkdir()
     (root / "models/.indexes/Story.parquet").write_bytes(b"no table")
     assert len(index_of(root, "Story")) == len(index_of(root, "Words"))

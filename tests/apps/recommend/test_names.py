@@ -1,4 +1,4 @@
-"""Names of films and albums: found in any case, and for one that is not there similar ones after bounded work."""
+"""Names of films and albums: found in any case; for unknown ones, similar names after bounded work."""
 
 import difflib
 
@@ -22,7 +22,7 @@ FILMS = [
     ("name", "numbers"),
     [("NOSFERATU", (0, 1)), ("AAB", (1,)), ("aab", ()), ("HÄXAN", (2,)), ("the goddess", (3,)), ("", ())],
 )
-def test_ids_to_the_letter_and_titles_in_any_case(name, numbers):
+def test_exact_ids_and_titles_in_any_case(name, numbers):
     assert FilmNames(FILMS).find(name) == numbers
 
 
@@ -47,8 +47,8 @@ def test_a_year_may_follow_a_title(name, numbers):
         ("spiderman", ["Spider-Man"]),
         ("Oeuvre", ["Œuvre"]),
         ("Orsted", ["Ørsted"]),
-        ("Elegie", ["Elegie"]),  # is one to the letter, ...
-        ("élégie!", ["Elegie", "Élégie"]),  # ... which this is not: all that are meant
+        ("Elegie", ["Elegie"]),  # an exact match, ...
+        ("élégie!", ["Elegie", "Élégie"]),  # ... unlike this: all that may be meant
         ("The", ["The"]),
         ("ガ", ["ガ"]),
         ("カ", []),
@@ -77,7 +77,7 @@ def test_nothing_is_like_an_odd_name(name):
 
 
 def random_titles(count: int) -> list[str]:
-    """Return made-up titles of two to seven syllables, all of them different."""
+    """Return distinct made-up titles of two to seven syllables."""
     rng = np.random.default_rng(0)
     lengths = rng.integers(2, 8, 2 * count)
     titles = ("".join(SYLLABLES[i] for i in rng.integers(0, len(SYLLABLES), n)).capitalize() for n in lengths)
@@ -115,7 +115,7 @@ def test_few_of_many_names_are_compared_letter_by_letter(monkeypatch):
     wanted = titles[4444].lower()
     assert names.find(titles[4444]) == (4444,)
     assert wanted in names.similar(f"x{wanted[1:]}")
-    assert 0 < len(compared) <= COMPARED + 1  # once with nothing, when it is made
+    assert 0 < len(compared) <= COMPARED + 1  # once with an empty string in the constructor
     compared.clear()
     assert names.similar(f"x{titles[4445][1:]}"), "a long title is like another one"
     assert 0 < len(compared) <= COMPARED + 1

@@ -1,4 +1,4 @@
-"""Indexes in memory: opened once, without holding up who asks for another one, and let go when they take too much."""
+"""Indexes in memory: opened once, without blocking other indexes, and closed when they take too much memory."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -16,12 +16,12 @@ from pipeline.apps.recommend.opened import OpenIndexes
 from pipeline.core.errors import MissingFileError
 from tests.apps.recommend.tracks import make_index
 
-TIMEOUT = 3  # seconds, after which a test fails
+TIMEOUT = 3  # seconds until a test fails
 
 
 @dataclass
 class Slow:
-    """A library whose index by the model `slow` is there once `made` is set; each of them fails while `broken`."""
+    """A library whose index for the model `slow` is ready once `made` is set; all indexes fail while `broken`."""
 
     name: str = "music"
     folder: Path = Path()
@@ -42,12 +42,12 @@ class Slow:
 def library() -> Iterator[Slow]:
     library = Slow()
     yield library
-    library.made.set()  # so that no thread waits for what never comes
+    library.made.set()  # so that no thread waits forever
 
 
 @pytest.fixture
 def get(library, params) -> Callable:
-    """Ask for the index of the library by the model of a name."""
+    """Request the library's index for the model of this name."""
     indexes = OpenIndexes(params.recommend)
 
     def get(name: str) -> Future:
@@ -57,7 +57,7 @@ def get(library, params) -> Callable:
     return get
 
 
-def test_index_that_is_being_made_holds_up_nobody_who_asks_for_another(get, library):
+def test_building_an_index_does_not_block_others(get, library):
     slow = [get("slow") for _ in range(3)]
     assert len(get("quick").result(TIMEOUT).index) == 4
     assert not any(future.done() for future in slow)
@@ -66,7 +66,7 @@ def test_index_that_is_being_made_holds_up_nobody_who_asks_for_another(get, libr
     assert sorted(library.asked) == ["quick", "slow"], "an index was made more than once"
 
 
-def test_who_stops_waiting_takes_the_index_from_nobody(get, library):
+def test_cancelling_a_request_does_not_affect_others(get, library):
     first, second = get("slow"), get("slow")
     assert not first.cancel()
     library.made.set()
@@ -85,16 +85,16 @@ def test_failure_reaches_all_who_wait_and_the_next_one_tries_again(get, library)
     assert library.asked == ["slow", "slow"]
 
 
-def test_indexes_that_were_asked_for_least_lately_are_let_go(get, library, monkeypatch):
+def test_least_recently_used_indexes_are_closed(get, library, monkeypatch):
     size = get("a").result(TIMEOUT).index.bytes
     monkeypatch.setattr(opened_module, "OPEN_BYTES", 2 * size)
     get("b").result(TIMEOUT)
     get("a").result(TIMEOUT)
     waiting = get("slow")
-    get("c").result(TIMEOUT)  # in the place of b
+    get("c").result(TIMEOUT)  # replaces b
     get("a").result(TIMEOUT)
     assert library.asked == ["a", "b", "slow", "c"]
-    get("b").result(TIMEOUT)  # in the place of c
+    get("b").result(TIMEOUT)  # replaces c
     assert library.asked[4:] == ["b"]
     assert get("slow") is waiting, "what is being opened is let go"
 
@@ -107,7 +107,7 @@ def test_one_index_stays_open_however_large(get, library, monkeypatch):
     assert get("a").result(TIMEOUT) is not first
 
 
-def test_a_library_that_has_other_tables_is_opened_anew(get, library):
+def test_a_library_with_new_tables_is_opened_again(get, library):
     first, slow = get("quick").result(TIMEOUT), get("slow")
     get.indexes.forget("another")
     assert get("quick").result(TIMEOUT) is first

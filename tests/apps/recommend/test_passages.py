@@ -1,4 +1,4 @@
-"""Sentences and tags, and what is left of a query without each."""
+"""Sentences and tags, and the rest of a query without each of them."""
 
 import pytest
 

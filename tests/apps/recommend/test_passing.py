@@ -1,4 +1,4 @@
-"""Filters on random libraries against a slow reckoning, in both searches, beside limits of films and files."""
+"""Filters on random libraries against a slow calculation, in both searches, together with limits of films and files."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ TEXTS = {
 
 
 def library(rng: np.random.Generator) -> TrackIndex:
-    """Return tracks of which much is not known; their scores are exact, so that many are equally near."""
+    """Return tracks with many unknown values; their scores are exact, so that many are equally near."""
 
     def one_of(values: list) -> object:
         return values[rng.integers(len(values))]
@@ -59,7 +59,7 @@ def library(rng: np.random.Generator) -> TrackIndex:
 
 
 def passes(index: TrackIndex, row: int, of: dict, texts: dict[str, str]) -> bool:
-    """Return whether the track `of` in a row passes."""
+    """Return whether the track `of` in this row passes."""
     filters = parse_filters(texts)
     columns = {"length": "recording_seconds", "tempo": "tempo", "loudness": "loudness", "year": "year"}
     for name, wanted in filters.ranges.items():
@@ -75,7 +75,7 @@ def passes(index: TrackIndex, row: int, of: dict, texts: dict[str, str]) -> bool
 
 
 def expected(index: TrackIndex, query: np.ndarray, those: set[int], limits: dict) -> list[int]:
-    """Return the rows that an answer has, one after another, where `those` pass."""
+    """Return the rows of an answer in order, where `those` pass."""
     titles = index.tracks["film"].to_pylist()
     scores = [float(np.dot(vector.astype(np.float64), query)) for vector in index.vectors]
     files = {index.files[row] for row in limits["known"]}
@@ -94,7 +94,7 @@ def expected(index: TrackIndex, query: np.ndarray, those: set[int], limits: dict
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_filters_against_a_slow_reckoning(seed, params, monkeypatch):
+def test_filters_against_a_slow_calculation(seed, params, monkeypatch):
     monkeypatch.setattr(search_module, "SAMPLE_A_LIST", 30)
     rng = np.random.default_rng(seed)
     index = library(rng)

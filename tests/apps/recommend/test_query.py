@@ -1,4 +1,4 @@
-"""Raw tags, plots and pictures are embedded as the films of the data set are."""
+"""Raw tags, plots and pictures are embedded like the films of the data set."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ INPUTS = [["image"], ["tags"], ["plot"], ["tags", "image"], ["plot", "image"], [
 
 @pytest.fixture
 def asked(tmp_path, params, tiny_bert, tiny_vit):
-    """Return a function that makes the world of a variant."""
+    """Return a function that creates the world of a variant."""
     return lambda inputs, **options: make_asked_world(tmp_path, params, inputs, tiny_bert, tiny_vit, **options)
 
 
@@ -36,7 +36,7 @@ def as_queries(world: World) -> list[Query]:
 
 
 def expected(world: World) -> np.ndarray:
-    """Return the films' embeddings as evaluation gets them."""
+    """Return the films' embeddings as in evaluation."""
     model, config = load_model(world.root / "models/Asked")
     store = open_for_model(world.root, world.rows, world.variant, world.inputs, config)
     return embed_films(model, queries_of(films_of(world.rows, store), store), config, 4, CPU)
@@ -48,7 +48,7 @@ def encoder_of(world: World) -> QueryEncoder:
 
 @pytest.mark.parametrize("tuned", [(), ("text", "image")], ids=["frozen", "fine-tuned"])
 @pytest.mark.parametrize("inputs", INPUTS, ids="+".join)
-def test_a_film_asked_with_has_the_embedding_of_evaluation(asked, inputs, tuned):
+def test_a_film_as_query_has_its_embedding_of_evaluation(asked, inputs, tuned):
     world = asked(inputs, tuned=tuned, crops=3)
     found = encoder_of(world).encode(as_queries(world))
     assert found.dtype == np.float32
@@ -56,7 +56,7 @@ def test_a_film_asked_with_has_the_embedding_of_evaluation(asked, inputs, tuned)
     assert len(np.unique(found.round(5), axis=0)) > 1, "all films are alike: the test shows nothing"
 
 
-def test_queries_do_not_depend_on_their_company_nor_on_earlier_ones(asked):
+def test_queries_do_not_depend_on_other_or_earlier_ones(asked):
     world = asked(["plot", "image"])
     encoder, queries = encoder_of(world), as_queries(world)
     whole = encoder.encode(queries)
@@ -171,7 +171,7 @@ def test_tags_are_asked_in_the_form_that_models_were_trained_on(tags, words, cat
 
 @pytest.mark.parametrize("part", ["tags", "plot", "image"])
 @pytest.mark.parametrize("tuned", [(), ("text", "image")], ids=["frozen", "fine-tuned"])
-def test_a_part_left_out_says_nothing(asked, tuned, part):
+def test_a_part_left_out_has_no_effect(asked, tuned, part):
     world = asked(["tags", "tags_plot", "image"], tuned=tuned)
     encoder, query = encoder_of(world), as_queries(world)[1]
     others = {"tags": "home", "plot": "war .", "image": as_queries(world)[0].image}
@@ -228,7 +228,7 @@ def test_the_same_text_is_encoded_once(asked, monkeypatch):
     assert asked_for == ["war", "dog"]
     np.testing.assert_allclose(encoder.encode([two, one]), first[[1, 0]], atol=1e-6)
     assert asked_for == ["war", "dog"]
-    encoder.encode([three])  # the one that was asked for least lately goes
+    encoder.encode([three])  # drops the least recently used one
     encoder.encode([one])
     assert asked_for == ["war", "dog", "home"]
     encoder.encode([two])

@@ -1,4 +1,4 @@
-"""Reasons against encoding each reduced query alone, and places among the tracks that pass filters."""
+"""Reasons compared with encoding each reduced query alone, and ranks among the tracks that pass filters."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The command, typed: what comes out on the terminal, in files, and when something is wrong."""
+"""The command: its output on the terminal, in files, and on errors."""
 
 import csv
 import io
@@ -90,7 +90,7 @@ def test_more_like_a_track_by_its_path_or_film_and_number(root, capsys, name):
     assert answer["chosen"] == "as requested"
 
 
-def test_without_a_query_the_model_that_tells_likeness_is_no_ones_wish(root, capsys):
+def test_without_a_query_the_best_model_finds_similar_tracks(root, capsys):
     assert main(["recommend", "--like", "AAC/0", "-k", "1", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert (answer["variant"], answer["chosen"]) == (

@@ -1,4 +1,4 @@
-"""Recommendations against a plain reckoning: order, filters, likeness, and what each part of a query did."""
+"""Recommendations compared with a plain calculation: order, filters, similarity, and the effect of each part."""
 
 import threading
 import unicodedata
@@ -63,7 +63,7 @@ def test_the_tracks_nearest_to_the_query_in_order_with_their_facts(recommender, 
         assert (found["title"], found["start_seconds"]) == (f"Suite {row['fid']}", 2.0 * row["number"])
 
 
-def test_parts_that_the_model_does_not_read_are_told(recommender, query):
+def test_unused_parts_are_reported(recommender, query):
     answer = recommender.recommend(Request(query, k=1, variant="Words"))
     assert (answer.model.name, answer.chosen, answer.unused) == ("Words", "as requested", ("plot", "image"))
     assert recommender.recommend(Request(query, k=1)).unused == ()
@@ -139,7 +139,7 @@ def test_a_query_and_a_liked_track_meet_half_way(recommender, asked_root, query)
         ({"query": Query(None, None, "x\n" * 101, None)}, "plot: 101 paragraphs, at most 100"),
     ],
 )
-def test_what_cannot_be_asked_is_said(recommender, query, changes, message):
+def test_invalid_requests_are_explained(recommender, query, changes, message):
     with pytest.raises(ModelError, match=message):
         recommender.recommend(replace(Request(query, k=3), **changes))
 

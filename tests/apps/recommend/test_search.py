@@ -1,4 +1,4 @@
-"""Both searches against a slow sort: exact ones find all, approximate ones find what their lists hold."""
+"""Both searches compared with a slow sort: exact ones find all tracks, approximate ones those in their lists."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from tests.apps.recommend.tracks import make_index, track
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    """Let a search look at few tracks at first, so that it has to go on."""
+    """Make a search start with few tracks, so that it has to continue."""
     monkeypatch.setattr(search_module, "FIRST", 4)
     monkeypatch.setattr(search_module, "GROWTH", 3)
     monkeypatch.setattr(search_module, "SAMPLE_A_LIST", 40)
@@ -51,10 +51,10 @@ def test_approximate_search_that_looks_into_all_lists_finds_every_track(index, p
     found = np.concatenate(list(search.nearest(query))).tolist()
     assert sorted(found) == list(range(320))
     assert found[:2] == [3, 7]
-    assert recall_of(search)[0] > 0.8  # blocks of 4 by 8 bits a value, each in order
+    assert recall_of(search)[0] > 0.8  # blocks of 4 by 8 bits per value, each in order
 
 
-def test_approximate_search_has_what_lies_in_other_lists_last_and_says_how_much(index, params):
+def test_approximate_search_puts_other_lists_last_and_gives_its_recall(index, params):
     search = ApproximateSearch(index, replace(params.recommend, lists=8, probes=1))
     query = index.vectors[3]
     found = np.concatenate(list(search.nearest(query))).tolist()
@@ -65,7 +65,7 @@ def test_approximate_search_has_what_lies_in_other_lists_last_and_says_how_much(
     assert set(found[:count]) == set(probed[probed >= 0].tolist())
     assert found[count:] == [row for row in in_order(index, query) if row in found[count:]]
     scores = index.vectors @ query
-    first = found[:4]  # a block is in order
+    first = found[:4]  # each block is in order
     assert first == sorted(first, key=lambda row: (-scores[row], row))
     recall, count = recall_of(search)
     assert count == 200

@@ -39,7 +39,7 @@ def unit(vector: np.ndarray) -> np.ndarray:
         ({"tags": 0.5, "plot": 0.0}, parts("image"), {parts("plot", "image"): 1}),
     ],
 )
-def test_of_what_a_weighted_query_is_the_sum(weights, without, expected):
+def test_terms_of_a_weighted_query(weights, without, expected):
     assert mixture(PARTS, weights, without) == expected
 
 
@@ -138,6 +138,6 @@ def test_less_like_a_track_and_like_this_but_sadder(recommender, query):
         ({"query": Query(None, "", None, None), "less": (1,)}, "the query is empty.*`less` only works together"),
     ],
 )
-def test_what_cannot_be_steered_is_said(recommender, query, changes, message):
+def test_invalid_steering_is_explained(recommender, query, changes, message):
     with pytest.raises(ModelError, match=message):
         recommender.recommend(replace(Request(query, k=3), **changes))

@@ -1,4 +1,4 @@
-"""What a library can be filtered by."""
+"""The filters that a library offers."""
 
 import numpy as np
 

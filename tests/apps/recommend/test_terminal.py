@@ -1,4 +1,4 @@
-"""The table of what was found."""
+"""The table of results."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ NOT_HEARD = {"recording_seconds": None, "tempo": None, "key": ""}
 
 
 def table(capsys, tracks: list[dict], folder: Path = Path()) -> list[list[str]]:
-    """Return the cells of the table that is printed of `tracks`, its header first."""
+    """Return the cells of the table printed for `tracks`, header first."""
     found = [{"rank": number + 1, "score": 0.5, **of} for number, of in enumerate(tracks)]
     print_table(Answer(MODEL, "the only one", ("tags",), (), found), folder)
     lines = [line for line in capsys.readouterr().out.splitlines() if line.strip()]

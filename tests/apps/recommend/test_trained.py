@@ -1,4 +1,4 @@
-"""Which model answers what."""
+"""Which model answers which query."""
 
 import json
 import shutil
@@ -54,7 +54,7 @@ MODELS = {
 
 
 def made(**ways: str | None) -> dict[str, Trained]:
-    """Return `MODELS`; those named were evaluated in another way, or with None not at all."""
+    """Return `MODELS`; those named were evaluated in another way, or not at all if None."""
     found = {}
     for name, (needs, recall) in MODELS.items():
         way = ways.get(name, "eval")
@@ -69,10 +69,10 @@ def made(**ways: str | None) -> dict[str, Trained]:
         (("tags",), "Words"),
         (("plot",), "Story"),
         (("image",), "Still"),
-        (("tags", "plot"), "Also"),  # of three that rank as well those that read more, of these the first by name
-        (("tags", "plot", "image"), "Also"),  # Whole reads more and ranks worse
-        (("tags", "image"), "Words"),  # none reads both
-        (("plot", "image"), "Story"),  # Still has no figures
+        (("tags", "plot"), "Also"),  # of three with equal recall, those that read more, then the first by name
+        (("tags", "plot", "image"), "Also"),  # Whole reads more but ranks worse
+        (("tags", "image"), "Words"),  # no model reads both
+        (("plot", "image"), "Story"),  # Still has no metrics
     ],
 )
 def test_the_model_that_ranks_best_of_those_that_can_do_with_what_is_given(given, expected):
@@ -118,7 +118,7 @@ def test_figures_are_compared_where_they_were_measured_alike(asked_root, tmp_pat
     assert (model.name, why.endswith(READS_MOST)) == ("Pair", True)
 
 
-def test_figures_of_other_weights_count_as_none(asked_root, tmp_path):
+def test_metrics_of_other_weights_are_ignored(asked_root, tmp_path):
     for folder in ("models", "metrics"):
         shutil.copytree(asked_root / folder, tmp_path / folder)
     path = tmp_path / "metrics/evaluate/Words.json"
@@ -166,12 +166,12 @@ def test_a_named_variant_wins_and_need_not_read_all(models):
         ((), None, r"an empty query: add an image \(for Still\), a plot \(for Story\) or tags \(for Words\)$"),
     ],
 )
-def test_what_no_model_can_do_with_is_said(models, given, variant, message):
+def test_queries_that_fit_no_model_are_explained(models, given, variant, message):
     with pytest.raises(ModelError, match=message):
         choose(models, given, variant)
 
 
-def test_the_least_that_is_to_be_added_is_said(models):
+def test_the_smallest_addition_is_suggested(models):
     some = {name: models[name] for name in ("Pair", "Whole")}
     with pytest.raises(
         ModelError, match=r"no trained model fits a query with only an image: add tags and a plot \(for Pair"

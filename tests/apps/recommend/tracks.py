@@ -11,7 +11,7 @@ from pipeline.store.index import INDEX_KEYS
 
 
 def track(number: int, **known: Any) -> dict[str, Any]:
-    """Return a track of an index: of the film `number` // 2, unless `known` says otherwise."""
+    """Return a track of an index: of the film `number` // 2, changed by `known`."""
     film = number // 2
     return {
         "fid": f"AA{chr(65 + film)}",

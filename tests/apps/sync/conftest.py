@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 
 @dataclass(frozen=True)
 class Restored:
-    """The folder of a variant `Im`, which MLflow knows nothing of."""
+    """The folder of a variant `Im` that is unknown to MLflow."""
 
     root: Path
 
@@ -28,7 +28,7 @@ class Restored:
         return self.root / "models/Im/model.safetensors"
 
     def evaluate(self, **figures: Any) -> None:
-        """Write the figures of the model."""
+        """Write the metrics of the model."""
         metrics = {
             "variant": "Im",
             "pool": "eval",
@@ -71,7 +71,7 @@ class Restored:
 
 @pytest.fixture
 def restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Restored:
-    """A restored model with its history, figures and lock file; the working directory is its folder."""
+    """A restored model with its history, metrics and lock file; the working directory is its folder."""
     monkeypatch.chdir(tmp_path)
     world = Restored(tmp_path)
     shutil.copy(ROOT / "params.yaml", tmp_path)

@@ -21,7 +21,7 @@ stages:
 
 @pytest.fixture
 def committed(restored):
-    """The folder as a repository with a commit, an experiment and a workspace, each with a model of its own."""
+    """The folder as a repository with a commit, an experiment and a workspace, each with its own model."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "GIT_"))}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 

@@ -56,7 +56,7 @@ def test_parameters_are_those_that_produced_the_model(restored, command):
 
 
 @pytest.mark.parametrize("lock", ["of other weights", "damaged", "missing"])
-def test_without_a_lock_of_the_model_they_are_those_of_params_yaml_and_it_is_said(restored, command, capsys, lock):
+def test_without_its_lock_they_are_those_of_params_yaml_with_a_note(restored, command, capsys, lock):
     path = restored.root / "dvc.lock"
     if lock == "of other weights":
         restored.weights.write_bytes(b"trained elsewhere")
@@ -72,7 +72,7 @@ def test_without_a_lock_of_the_model_they_are_those_of_params_yaml_and_it_is_sai
     assert "parameters are from the current params.yaml" in capsys.readouterr().out
 
 
-def test_run_that_lacks_figures_gets_them_and_so_do_new_figures(restored, command, capsys):
+def test_missing_and_new_metrics_are_added_to_a_run(restored, command, capsys):
     with training_run(restored.root, "Im", asdict(load_params(Path("params.yaml"))), "00") as trained:
         trained.log_model(restored.weights.parent)
     for value in (0.5, 0.75):
@@ -107,7 +107,7 @@ def test_epochs_that_a_run_lacks_are_added(restored, command, capsys):
 
 
 def test_training_that_lost_its_server_is_completed(restored, command, monkeypatch):
-    """It has begun a run, and its process has ended without another word."""
+    """It started a run, and its process ended without completing it."""
     import mlflow
 
     begun = TrainingRun(restored.root, "Im", asdict(load_params(Path("params.yaml"))), "", logs=True, gpu=False)
@@ -122,7 +122,7 @@ def test_training_that_lost_its_server_is_completed(restored, command, monkeypat
     assert run.data.metrics["recall_at_10"] == 0.5
 
 
-def test_figures_of_another_model_are_not_logged_and_it_is_said(restored, command, capsys):
+def test_metrics_of_another_model_are_not_logged_but_reported(restored, command, capsys):
     restored.evaluate(model={"model.safetensors": "0" * 64})
     command("sync-mlflow")
     assert "the evaluation is of another model: run `dvc repro evaluate@Im`" in capsys.readouterr().out
@@ -130,7 +130,7 @@ def test_figures_of_another_model_are_not_logged_and_it_is_said(restored, comman
     assert "recall_at_10" not in run.data.metrics
 
 
-def test_model_that_was_not_evaluated_is_logged_and_it_is_said(restored, command, capsys):
+def test_model_without_evaluation_is_logged_with_a_note(restored, command, capsys):
     (restored.root / "metrics/evaluate/Im.json").unlink()
     command("sync-mlflow")
     assert "not evaluated: run `dvc repro evaluate@Im`" in capsys.readouterr().out

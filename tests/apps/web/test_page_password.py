@@ -74,7 +74,7 @@ def test_form_accepts_the_password(page, origin):
     sync_api.expect(page.locator(".live-responses-table .response-col_status").last).to_have_text("200")
 
 
-def test_link_on_another_site_logs_in_and_leaves_no_password_behind(page, origin, elsewhere):
+def test_link_on_another_site_lets_in_and_leaves_no_password_behind(page, origin, elsewhere):
     page.goto(elsewhere)
     page.get_by_role("link").click()
     heading(page, "Nothing searched yet")

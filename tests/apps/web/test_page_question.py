@@ -193,7 +193,7 @@ def test_confidence_and_matching_passages(page):
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_form_fits_the_window(page, width):
+def test_question_fits_the_window(page, width):
     long = "Wv" * 150
     offer(page, **FILTERS | {"music": [{"tag": long, "tracks": 1}], "keys": [{"key": "A minor", "tracks": 10**9}]})
     reply(page, track(1, film=long))

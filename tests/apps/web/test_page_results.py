@@ -131,7 +131,7 @@ def test_reasons_follow_from_the_places(page):
     assert bars.evaluate_all("bars => bars.map((bar) => bar.style.width)") == ["100%", "0%"]
 
 
-def test_tracks_are_numbered_from_one(page):
+def test_people_count_tracks_from_one(page):
     reply(page, track(1, number=0), track(2, number=1))
     search(page)
     heading(page, "2 tracks for your film")

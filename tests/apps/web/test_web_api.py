@@ -61,7 +61,7 @@ def test_answers_match_the_engine(client, site_recommender):
         assert track == known | beside | {"source_url": ""}  # not usable elsewhere
 
 
-def test_example_film_is_queried_with_its_poster(client):
+def test_example_film_is_asked_with_its_poster(client):
     film = next(film for film in client.get("/api/examples").json() if film["fid"] == "AAF")
     whole = {"tags": film["tags"], "plot": film["plot"], "k": 3}
     by_poster = client.answer((client.root / "data/image/AAF.jpg").read_bytes(), **whole)
@@ -307,7 +307,7 @@ def test_openapi_describes_every_field_and_failure(client):
     assert VARIANTS.keys() == {model["name"] for model in client.get("/api/models").json()}
 
 
-def test_docs_load_nothing_from_elsewhere_and_are_guarded_like_the_page(client):
+def test_docs_load_nothing_from_elsewhere_and_are_as_guarded_as_the_page(client):
     docs = client.get("/docs")
     assert docs.headers["Content-Security-Policy"] == client.get("/").headers["Content-Security-Policy"]
     loaded = re.findall(r'(?:src|href)="([^"]+)"', docs.text)
