@@ -43,7 +43,7 @@ def tags(root) -> dict[str, str]:
     return MlflowClient(tracking_uri(root)).get_experiment_by_name("soundtrack-retrieval").tags
 
 
-def test_view_shows_the_metrics_of_runs(tmp_path):
+def test_view_shows_the_figures_that_runs_have(tmp_path):
     page = save_view(tmp_path)
     path, _, query = page.partition("?")
     assert path == "/#/experiments/1/runs"

@@ -111,7 +111,7 @@ def test_films_whose_titles_look_like_something_else():
 @pytest.mark.parametrize(
     "url", ["What's_Up,_Doc?_(1972_film)", "What's_Up,_Doc%3F_(1972_film)", "What's_Up,_Doc?_(1972_film)?x=1"]
 )
-def test_a_question_mark_in_a_title(url):
+def test_a_question_mark_of_a_title(url):
     article = article_of(f"https://en.wikipedia.org/wiki/{url}")
     assert article.title == "What's Up, Doc? (1972 film)"
     assert article.url == "https://en.wikipedia.org/wiki/What's_Up,_Doc%3F_(1972_film)"

@@ -120,7 +120,7 @@ def test_a_wiki_that_refuses(check, wiki):
     assert "1 URL" in output and "not of the form SITE/wiki/Title" in output
 
 
-def test_pages_that_the_corpus_serves_are_checked_on_disk(check):
+def test_pages_that_the_corpus_serves_are_looked_for_on_the_disk(check):
     wiki = Path("data/mine/site/wiki")
     wiki.mkdir(parents=True)
     (wiki / "Fog?.html").write_text("")

@@ -70,7 +70,7 @@ def test_the_same_article_is_added_once(tmp_path):
     assert (tmp_path / "meta.json").stat().st_mtime_ns == before
 
 
-def test_bad_addresses_do_not_block_good_ones(tmp_path):
+def test_bad_addresses_do_not_keep_the_good_ones_out(tmp_path):
     outcomes = add(tmp_path, [Wanted("../../x"), Wanted(FOG), Wanted("https://x/wiki/Category:Films")], CORPUS)
     assert statuses(outcomes) == [("refused", ""), ("added", "AAA"), ("refused", "")]
     assert outcomes[0].url == "../../x" and "URL" in outcomes[0].reason and "Category" in outcomes[2].reason
@@ -102,7 +102,7 @@ def test_folders_that_cannot_hold_a_list(tmp_path):
         ("meta.json", '\n[{"wikipedia": "https://x/wiki/A"}]\n', "contains an array"),
     ],
 )
-def test_lists_in_other_formats_are_left_alone(tmp_path, name, text, message):
+def test_lists_of_other_forms_are_left_alone(tmp_path, name, text, message):
     (tmp_path / name).write_text(text)
     with pytest.raises(CorpusError, match=message):
         add(tmp_path, [Wanted(FOG)], CORPUS)
@@ -132,7 +132,7 @@ def test_a_full_list(tmp_path):
     assert statuses(outcomes) == [("added", "KLM"), ("refused", "")] and "no id is left" in outcomes[1].reason
 
 
-def test_concurrent_commands_lose_nothing(tmp_path):
+def test_two_commands_at_once_lose_nothing(tmp_path):
     def work(letter):
         for number in range(10):
             add(tmp_path, [Wanted(f"https://x/wiki/{letter}{number}")], CORPUS)

@@ -55,7 +55,7 @@ def test_nothing_is_missing(doctor):
 
 
 @pytest.mark.parametrize("width", [80, 100, 140])
-def test_narrow_terminals_drop_no_words(doctor, corpus, monkeypatch, width):
+def test_narrow_terminals_lose_no_word(doctor, corpus, monkeypatch, width):
     corpus(FILMS)
     monkeypatch.setenv("COLUMNS", str(width))
     _, _, out = doctor()
@@ -65,7 +65,7 @@ def test_narrow_terminals_drop_no_words(doctor, corpus, monkeypatch, width):
     assert {"SOUNDTRACK_CONTACT,", "missing", "deno", "corpus.contact"} <= words
 
 
-def test_long_names_wrap(doctor, change, monkeypatch):
+def test_long_names_are_broken_and_not_cut(doctor, change, monkeypatch):
     name = "data/" + "unbroken" * 20
     change(corpus={"folder": name})
     monkeypatch.setenv("COLUMNS", "80")
@@ -118,7 +118,7 @@ def test_broken_corpus(doctor, corpus, text, found):
     assert set(LINES) <= rows.keys()
 
 
-def test_missing_site(doctor, change):
+def test_site_that_is_not_there(doctor, change):
     change(corpus={"serve": "nowhere"})
     status, rows, _ = doctor()
     assert (status, rows["corpus"][0]) == (1, "missing")
@@ -178,7 +178,7 @@ def test_without_a_javascript_runtime(doctor, corpus, monkeypatch, tmp_path, sou
     assert rows["JavaScript"][2].startswith("many YouTube videos" if asks else "nothing: this corpus")
 
 
-def test_cookies_are_checked_when_configured(doctor, root, change):
+def test_cookies_are_looked_at_when_named(doctor, root, change):
     change(download={"cookies": "cookies.txt"})
     status, rows, _ = doctor()
     assert (status, rows["cookies"][0]) == (1, "missing")

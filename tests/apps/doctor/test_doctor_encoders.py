@@ -112,12 +112,12 @@ def test_models_that_the_hub_does_not_serve(answer, statuses, found):
     assert "features.image.encoder" in check.remedy
 
 
-def test_unreachable_hub(monkeypatch):
+def test_hub_that_is_not_reached(monkeypatch):
     point_to(monkeypatch, NOBODY)
     assert "the hub cannot be reached (ConnectionError)" in image("a/vit").found
 
 
-def test_offline_mode_sends_no_requests(answer, monkeypatch):
+def test_offline_mode_asks_nobody(answer, monkeypatch):
     answer("a/vit", config=200, weights=200, pictures=200)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert (image("a/vit").state, "HF_HUB_OFFLINE" in image("a/vit").found) == ("missing", True)

@@ -73,7 +73,7 @@ def test_offline_is_a_warning_that_names_the_sites(monkeypatch):
     assert "download" in check.disables and check.remedy
 
 
-def test_a_firewall_that_drops_packets_costs_only_seconds(monkeypatch):
+def test_a_firewall_that_drops_packets_costs_seconds(monkeypatch):
     ended = threading.Event()
     monkeypatch.setattr(network, "SECONDS", 0.2)
 

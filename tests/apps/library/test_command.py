@@ -74,7 +74,7 @@ def test_a_downloaded_model_indexes_without_trained_ones(here, capsys, monkeypat
     assert read_contents(here / "own").variants == {"Words": model.digest}
 
 
-def test_folder_and_out_are_required(capsys):
+def test_folder_and_out_are_asked_for(capsys):
     for wrong in ([], ["Music"], ["--out", "x"]):
         with pytest.raises(SystemExit):
             options(*wrong)

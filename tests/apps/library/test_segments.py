@@ -155,6 +155,6 @@ def test_a_name_like_a_protocol_is_a_name(tmp_path, cutting, monkeypatch):
     assert heard(Path("concat:b.mp3"), cutting)[1] == 3.0
 
 
-def test_any_rate_even_one_unknown_to_mp3(lossless, settings):
+def test_any_rate_even_one_that_no_mp3_has(lossless, settings):
     found, seconds = heard(lossless, cutting_of(settings.segment, 11025, 60.0))
     assert (found[0][0], len(found[0][1])) == (0, 5 * 11025) and seconds == SECONDS

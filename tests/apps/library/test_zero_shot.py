@@ -140,7 +140,7 @@ def test_tracks_come_by_their_cosine_with_what_is_known_of_the_film(here, capsys
         assert list(answer["tracks"][0])[: len(KEYS)] == KEYS
 
 
-def test_known_files_are_not_decoded_again(here, heard, capsys):
+def test_what_is_here_is_not_decoded_again(here, heard, capsys):
     index()
     assert len(heard) == 4
     index()

@@ -75,7 +75,7 @@ def test_a_query_that_lacks_what_the_model_needs_is_refused(root):
         load("models/published").recommend(tags="war")
 
 
-def test_a_model_from_the_hub_or_its_cache_ranks_the_same(root, picture, hub, monkeypatch, tmp_path, capsys):
+def test_a_model_of_the_hub_ranks_the_same_also_from_the_cache(root, picture, hub, monkeypatch, tmp_path, capsys):
     hub.add("someone/films", root / "models/published")
     expected = asked(root, picture, capsys=capsys)
     assert ranking(asked(root, picture, "--model", ADDRESS, capsys=capsys)) == ranking(expected)

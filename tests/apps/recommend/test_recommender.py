@@ -63,7 +63,7 @@ def test_the_tracks_nearest_to_the_query_in_order_with_their_facts(recommender, 
         assert (found["title"], found["start_seconds"]) == (f"Suite {row['fid']}", 2.0 * row["number"])
 
 
-def test_unused_parts_are_reported(recommender, query):
+def test_parts_that_the_model_does_not_read_are_told(recommender, query):
     answer = recommender.recommend(Request(query, k=1, variant="Words"))
     assert (answer.model.name, answer.chosen, answer.unused) == ("Words", "as requested", ("plot", "image"))
     assert recommender.recommend(Request(query, k=1)).unused == ()

@@ -67,7 +67,7 @@ def test_similar_tracks_and_back(page, client):
     heading(page, "10 tracks for Film 4")
 
 
-def test_films_are_excluded_and_restored(page):
+def test_films_are_left_out_and_brought_back(page):
     page.get_by_role("button", name="Film 7").click()
     heading(page, "10 tracks for Film 7")
     title = page.locator(".track h3 bdi").first.inner_text()
@@ -170,7 +170,7 @@ def test_form_is_not_sent_before_the_script_runs(page, client):
     forgive(page, "net::ERR_FAILED")
 
 
-def test_nothing_is_clipped_on_a_phone(page, client):
+def test_nothing_is_cut_off_on_a_phone(page, client):
     page.set_viewport_size({"width": 390, "height": 800})
     page.goto(client.origin)
     page.get_by_role("button", name="Film 5").click()

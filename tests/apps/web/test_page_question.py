@@ -18,7 +18,7 @@ def names(page) -> list[str]:
     return page.locator(".track h3 bdi").all_inner_texts()
 
 
-def test_link_restores_query_and_results(page, browser, client):
+def test_link_brings_back_query_and_results(page, browser, client):
     page.locator("#image").set_input_files({"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": jpeg()})
     page.fill("#plot", "a dog & a war = home #1 .")
     page.fill("#k", "5")
@@ -40,7 +40,7 @@ def test_link_restores_query_and_results(page, browser, client):
         assert names(other) == found, "the link has what was found"
 
 
-def test_link_restores_the_whole_form(page, client):
+def test_link_brings_back_all_of_the_form(page, client):
     offer(page, **FILTERS)
     first, second = client.answer(tags="war", k=2, per_film=1)["tracks"]
     sent = reply(page, first, second)

@@ -185,7 +185,7 @@ def test_invalid_files_change_nothing(kept):
     sync_api.expect(page.locator(".gone")).to_have_text("No longer in the library films.")
 
 
-def test_damaged_storage(kept):
+def test_what_is_stored_may_be_damaged(kept):
     page = kept
     page.evaluate(f"localStorage.setItem('{STORED}', '{{')")
     page.reload()
@@ -197,7 +197,7 @@ def test_damaged_storage(kept):
     sync_api.expect(page.locator("#shortlist-count")).to_have_text("1")
 
 
-def test_without_a_server_nothing_is_lost(kept):
+def test_server_that_does_not_answer_loses_nothing(kept):
     page = kept
     star(page, 0)
     page.route("**/api/export", lambda route: route.abort())

@@ -68,7 +68,7 @@ def listening(address: str, *more: int) -> SimpleNamespace:
     return SimpleNamespace(getsockname=lambda: (address, 8000, *more))
 
 
-def test_loopback_answers_only_to_its_names_and_without_a_password():
+def test_loopback_answers_to_its_names_alone_and_without_a_password():
     with listen("127.0.0.1", 0) as server:
         access, made_up = access_of(server, "127.0.0.1", False, "")
         assert (access, made_up) == (Access(), "")
@@ -116,7 +116,7 @@ def test_listening_everywhere_shows_a_reachable_address():
             pass
 
 
-def test_password_from_the_environment_is_used_everywhere_and_not_shown(monkeypatch):
+def test_password_of_the_environment_is_taken_everywhere_and_not_shown(monkeypatch):
     monkeypatch.setenv(PASSWORD, "pässword & more")
     for place in ("127.0.0.1", "192.0.2.7"):
         access, made_up = access_of(listening(place), place, False, "")
@@ -171,7 +171,7 @@ def test_warming_up_asks_once_and_never_fails(site_recommender, caplog):
     assert "loading the networks failed" in caplog.text
 
 
-def test_starts_prints_one_line_and_ends_cleanly_while_networks_load(site_root):
+def test_starts_says_one_line_and_ends_cleanly_while_networks_load(site_root):
     shutil.copy(ROOT / "params.yaml", site_root)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", SERVE, "serve", "--port", "0"]

@@ -32,7 +32,7 @@ def test_the_tracks_own_file(client):
     assert client.get(OWN.format(1)).content == (client.root.parent / "music/album/long.mp3").read_bytes()
 
 
-def test_ranges_of_a_file(client):
+def test_parts_of_a_file(client):
     whole = client.get(AUDIO.format(0)).content
     size = len(whole)
     for asked, status, content in [

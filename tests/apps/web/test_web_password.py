@@ -48,7 +48,7 @@ def test_nothing_is_answered_without_it(origin):
     assert requests.post(f"{origin}/api/recommend", files=picture, timeout=30).status_code == 401
 
 
-def test_browser_requesting_a_page_gets_the_form(origin):
+def test_browser_that_wants_a_page_gets_the_form(origin):
     for path in PAGES:
         answer = requests.get(origin + path, headers=HTML, timeout=10)
         assert answer.status_code == 401

@@ -81,7 +81,7 @@ def test_weights_and_less_reach_the_engine(client, site_recommender):
     assert not {3, 6} & {*rows(answer)}
 
 
-def test_reasons_come_only_with_why(client):
+def test_reasons_come_with_why_alone(client):
     query = {"tags": "war dog", "plot": "a dog runs . war begins . home .", "variant": "Pair", "k": 16}
     told = client.answer(**query, why="true")["tracks"]
     assert all(answer["part"] in ("tags", "plot") and answer["drop"] > 0 for of in told for answer in of["answers"])
