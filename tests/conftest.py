@@ -1,8 +1,10 @@
 """Shared by all tests: one thread for a fixed order of sums, parameters, tiny models, and no network."""
 
 import socket
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that need a run of DVC as slow."""
+    """Mark tests that need the small repository as slow."""
     for item in items:
         if "small_repository" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
@@ -86,8 +88,24 @@ def tiny_vit(tiny: Callable[[str], Path]) -> Path:
 
 @pytest.fixture(scope="session")
 def small_repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """A repository of a dozen films after one `dvc repro`; tests leave it unchanged."""
+    """A repository of a dozen films in which every stage has run once; tests leave it unchanged."""
     return build(tmp_path_factory.mktemp("repository"))
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """Return a function that gives a folder an MLflow database without runs: creating its tables takes a second."""
+    from mlflow import MlflowClient
+
+    database = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(f"sqlite:///{database}").search_experiments()
+
+    def copy(folder: Path) -> Path:
+        with closing(sqlite3.connect(database)) as made, closing(sqlite3.connect(folder / "mlflow.db")) as own:
+            made.backup(own)
+        return folder / "mlflow.db"
+
+    return copy
 
 
 @pytest.fixture

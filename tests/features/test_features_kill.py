@@ -17,7 +17,7 @@ from pipeline.core.tables import DATASET, write_table
 from pipeline.media.audio import write_mp3
 
 ROOT = Path(__file__).parents[2]
-TRACKS, KILLS, FEWEST = 160, 6, 3
+TRACKS, KILLS, FEWEST = 120, 4, 2
 RUN = """
 import torchaudio.functional  # so that its seconds do not fall into the work
 from pipeline.features import audio_frames

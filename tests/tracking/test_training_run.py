@@ -238,17 +238,18 @@ with training_run(root, list(params.variants)[number], asdict(params), "00") as 
 """
 
 
-def test_four_trainings_at_once_on_a_fresh_store(tmp_path, model, params):
+def test_two_trainings_at_once_on_a_fresh_store(tmp_path, model, params):
+    (tmp_path / "mlflow.db").unlink()
     command = [sys.executable, "-c", TRAIN, str(tmp_path), str(model), "params.yaml"]
     processes = [
-        subprocess.Popen([*command, str(number)], stderr=subprocess.PIPE, text=True, cwd=ROOT) for number in range(4)
+        subprocess.Popen([*command, str(number)], stderr=subprocess.PIPE, text=True, cwd=ROOT) for number in range(2)
     ]
     said = [process.communicate()[1] for process in processes]
-    assert [process.returncode for process in processes] == [0] * 4, said
+    assert [process.returncode for process in processes] == [0] * 2, said
     assert not [text for text in said if "continuing without it" in text]
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri(tmp_path))
     runs = client.search_runs([client.get_experiment_by_name("soundtrack-retrieval").experiment_id])
-    assert sorted(run.data.tags["variant"] for run in runs) == sorted(list(params.variants)[:4])
+    assert sorted(run.data.tags["variant"] for run in runs) == sorted(list(params.variants)[:2])
     assert all(run.info.status == "FINISHED" and len(run.outputs.model_outputs) == 1 for run in runs)
