@@ -52,9 +52,7 @@ def test_opposite_channels_are_heard(three, settings, film_rows, tmp_path):
 
 
 @pytest.mark.parametrize("place", [0, 5.5])
-def test_a_recording_with_nan_samples_is_corrupt_as_a_whole(
-    place, three, settings, film_rows, tmp_path
-):
+def test_a_recording_with_nan_samples_is_corrupt_as_a_whole(place, three, settings, film_rows, tmp_path):
     wave = music(9, 6.0) / 32768
     wave[round(place * RATE)] = np.nan
     soundfile.write(tmp_path / three[ODD]["path"], wave, RATE, subtype="FLOAT")
