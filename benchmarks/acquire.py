@@ -1,8 +1,8 @@
 """Scraping and parsing at the size of the published data: 7,771 generated films on loopback, without rate limit.
 
-Prints films per second of `scrape` beside a bare loop of requests for the same pages and posters; the memory of
+Prints films per second of `scrape` against a bare loop of requests for the same pages and posters; the memory of
 `scrape` after a tenth of the films and at its peak; the time of a rerun with nothing to do; pages per second of `parse`
-in one and two processes, beside only building the same trees.
+in one and two processes, against only building the same trees.
 
     python -m benchmarks.acquire [--films 7771]
 """

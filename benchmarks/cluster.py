@@ -1,4 +1,4 @@
-"""The data stages on a Ray cluster of one and two nodes with one CPU each, beside one process; identical outputs.
+"""The data stages on a Ray cluster of one and two nodes with one CPU each, against one process; identical outputs.
 
     python -m benchmarks.cluster          # needs the outputs of `dvc repro` in data/, and two cores; 6 minutes
 

@@ -1,4 +1,4 @@
-"""Accuracy and cost of the estimates of tempo, key and vocals, beside constant guesses.
+"""Accuracy and cost of the estimates of tempo, key and vocals, against constant guesses.
 
 Clicks and a simple arrangement of chords at known tempos from 50 to 200 beats per minute, cadences in all 24 keys, and
 the cues of the embedded corpus, whose tempos and keys `tools/sample/cues.py` reproduces. A tempo is correct within 4 %;
@@ -76,7 +76,7 @@ def heard(samples: np.ndarray) -> Sound:
 
 
 def tempos(name: str, pieces: Sequence[tuple[Known, Sound]]) -> list[Figure]:
-    """Return the accuracy of tempos, beside that of the best constant tempo."""
+    """Return the accuracy of tempos, against that of the best constant tempo."""
     known = np.array([piece.tempo for piece, _ in pieces], float)
     found = np.array([sound.tempo or np.nan for _, sound in pieces], float)
     told = ~np.isnan(found)
@@ -99,7 +99,7 @@ def is_near(found: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def keys(name: str, pieces: Sequence[tuple[Known, Sound]]) -> list[Figure]:
-    """Return the accuracy of keys, beside that of the best constant key."""
+    """Return the accuracy of keys, against that of the best constant key."""
     known, found = [piece.key for piece, _ in pieces], [sound.key for _, sound in pieces]
     told = np.array([key != "" for key in found])
     right = np.equal(known, found)

@@ -1,14 +1,14 @@
-"""Speed of the default encoders on generated data, each beside an alternative in the same run.
+"""Speed of the default encoders on generated data, each against an alternative in the same run.
 
     python -m benchmarks.embedding                      # on the CPU, one thread
     python -m benchmarks.embedding --gpu                # on a GPU
     python -m benchmarks.embedding --gpu --device cpu --tiny    # the same code, as a smoke test
 
-On the CPU: texts of 5 to 250 words, sorted by length as in the stage, beside unsorted batches; images of 224 × 330 px;
+On the CPU: texts of 5 to 250 words, sorted by length as in the stage, against unsorted batches; images of 224 × 330 px;
 windows of music. Items per second and memory.
 
 On a GPU: tracks, posters and texts through the default encoders, and log-mel frames through the paper's audio tower as
-in evaluation. Items per second as in the stages, beside sequential batches (prepare, copy, compute, fetch).
+in evaluation. Items per second as in the stages, against sequential batches (prepare, copy, compute, fetch).
 `input wait` is the share of time in which the device is idle.
 
 Each case runs in a separate process.

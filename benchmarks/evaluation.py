@@ -1,4 +1,4 @@
-"""Ranking and metrics, beside a loop that ranks as the published code does, and at the paper's size.
+"""Ranking and metrics, against a loop that ranks as the published code does, and at the paper's size.
 
 Embeddings are random, of width 64 as the published ones, with each film's tracks shifted towards it. The loop sorts all
 candidates of each film by cosine in a Python list of paths, and searches it for each of the film's own. Both use two

@@ -1,4 +1,4 @@
-"""Answers from 1,000,000 tracks with filters, beside the unfiltered answer of the same run.
+"""Answers from 1,000,000 tracks with filters, against the unfiltered answer of the same run.
 
 Tracks are generated, so that no data is needed: 1,000 directions with noise, 64 values each, twenty per film, one per
 file, 50 music tags. Queries are tracks ("more like this", one result per film), so that no network runs. One thread;

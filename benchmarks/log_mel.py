@@ -1,4 +1,4 @@
-"""The log-mel spectrogram on one core, beside librosa's with the same settings.
+"""The log-mel spectrogram on one core, against librosa's with the same settings.
 
 Prints times real time for one file of 30 s and for a batch of 64, at the default settings and at the paper's.
 

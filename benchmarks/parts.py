@@ -1,6 +1,6 @@
 """Recall of each model when a part of its query is left out, as in the reasons for a recommendation.
 
-Recall at 10 on the test set of the default run (`make run`), beside that of the model trained on the remaining parts
+Recall at 10 on the test set of the default run (`make run`), against that of the model trained on the remaining parts
 only, if there is one: leaving a part out should cost about as much as training without it.
 
     python -m benchmarks.parts

@@ -1,4 +1,4 @@
-"""Searching and answering queries: seconds and memory, beside brute force in NumPy and the goals.
+"""Searching and answering queries: seconds and memory, against brute force in NumPy and the goals.
 
 Tracks are generated: the published model's own tracks with noise, 64 values each, twenty per film. Brute force sorts
 all scores. Queries are the films of the default run (`make run`). Each size runs in a separate process with two

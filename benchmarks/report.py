@@ -20,7 +20,7 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True)
 class Figure:
-    """One line: a measurement, beside an alternative in the same run or a goal."""
+    """One line: a measurement, compared with an alternative in the same run or a goal."""
 
     what: str
     ours: float

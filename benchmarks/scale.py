@@ -1,4 +1,4 @@
-"""The stages at ten times the size of the published data, 77,710 films and 740,000 tracks, beside a tenth of that.
+"""The stages at ten times the size of the published data, 77,710 films and 740,000 tracks, against a tenth of that.
 
 Everything is generated: films with tags and a plot of four paragraphs, tracks of 30 s with as many landmarks as music
 has, one film in a hundred with a segment of another film; vectors are random, of width `WIDTH` (3,012 in the default
@@ -91,7 +91,7 @@ def main(times: float) -> None:
 
 
 def figures(part: str, tenth: dict[str, float], whole: dict[str, float]) -> list[Figure]:
-    """Return the lines of a part: seconds, memory and rates, beside those at a tenth of the size."""
+    """Return the lines of a part: seconds, memory and rates, against those at a tenth of the size."""
     units = {"memory": "MB", "rate": "tracks/s", "query": "ms"}
     return [
         figure(f"{part}: {name}", value, units.get(name, "s"), tenth[name], "at a tenth")

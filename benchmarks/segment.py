@@ -1,4 +1,4 @@
-"""Segmenting: CPU seconds per hour of audio, beside ffmpeg with the same cuts and encoding; and several processes.
+"""Segmenting: CPU seconds per hour of audio, against ffmpeg with the same cuts and encoding; and several processes.
 
 Films with two recordings each, generated music as stereo m4a, so that all of it is fingerprinted and compared. The
 stage's figure includes all its work (decoding, mixing, resampling, cutting, loudness, peak, digests, fingerprints, MP3,

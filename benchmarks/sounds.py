@@ -1,4 +1,4 @@
-"""Detection of shared music among 74,000 segments by the index of landmarks, beside pairwise comparison.
+"""Detection of shared music among 74,000 segments by the index of landmarks, against pairwise comparison.
 
 A segment of 30 s has 280 landmarks with the collision rate of the embedded corpus. In one film in a hundred, a segment
 is a re-encoded segment of another film, with one in five landmarks unchanged. Pairwise comparison is timed on some

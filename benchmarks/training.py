@@ -1,15 +1,15 @@
-"""Speed of a training step, beside an alternative in the same run.
+"""Speed of a training step, against an alternative in the same run.
 
     python -m benchmarks.training                      # on the CPU; needs the outputs of `dvc repro` in data/
     python -m benchmarks.training --gpu                # the published sizes on a GPU; needs no data
     python -m benchmarks.training --gpu --device cpu --tiny    # the same code at toy sizes, as a smoke test
 
 On the CPU, one thread:
-1. Each variant of params.yaml on frozen embeddings, beside computing these at every step: decoding each track,
+1. Each variant of params.yaml on frozen embeddings, against computing these at every step: decoding each track,
    transforming its window, and running both encoders.
-2. Each variant with fine-tuned encoders, beside texts padded to the encoder's `max_tokens`.
+2. Each variant with fine-tuned encoders, against texts padded to the encoder's `max_tokens`.
 3. The default variant as in `dvc repro`: the share of time spent waiting for data, and peak memory.
-4. M-All at the published sizes and a batch of 16, with random weights, one step on two threads, beside an earlier
+4. M-All at the published sizes and a batch of 16, with random weights, one step on two threads, against an earlier
    measurement of the published implementation on two cores. Whole, which needs 17 GB of memory, and in parts of 4.
 
 On the GPU, bfloat16: M-All at the published sizes on frozen embeddings (batches of 512) and fine-tuned (batches of

@@ -1,4 +1,4 @@
-"""Training items from the cache, beside decoding an MP3 file per item as the published implementation does.
+"""Training items from the cache, against decoding an MP3 file per item as the published implementation does.
 
 An item is a random window of 9.92 s of a random track: log-mel frames at the paper's settings, or samples in the
 published implementation. One process, one thread, files of 30 s and of three minutes.

@@ -275,7 +275,7 @@ def related(film: dict) -> list[str]:
 
 
 def paragraph_html(text: str, film: dict, rng: Generator, citations, link_html: LinkHtml, linked: set[str]) -> Markup:
-    """A plot paragraph with links, italics, reference marks and a comment set into it; its words stay as they are."""
+    """A plot paragraph with links, italics, reference marks and a comment inserted; its words are unchanged."""
     edits = link_edits(text, rng, link_html, linked)
     free = [
         match

@@ -71,7 +71,7 @@ def link_html(title: str, text: str | None = None) -> Markup:
 
 
 class Citations:
-    """The page's reference marks, in the page's one style, and the notes they lead to."""
+    """The page's reference marks, all in one style, and the notes they lead to."""
 
     def __init__(self, rng: Generator):
         self.split_brackets = chance(rng, 0.7)
@@ -205,7 +205,7 @@ def hatnote_html(film: dict, rng: Generator) -> Markup | None:
 
 
 def infobox_rows(film: dict, rng: Generator, citations: Citations) -> list[tuple[str, Markup]]:
-    """The labelled rows; a row without a value is left out."""
+    """The labelled rows; rows without a value are left out."""
     year = release_html(film["year"])
     several = chance(rng, 0.15)
     rows = [
@@ -228,7 +228,7 @@ def names_html(names: list[str] | None, rng: Generator) -> Markup | None:
 
 
 def list_html(items: Sequence, rng: Generator) -> Markup:
-    """One value alone; several as a plain list or with line breaks."""
+    """A single value as it is; several as a plain list or with line breaks."""
     if len(items) == 1:
         return escape(items[0])
     if chance(rng, 0.6):
@@ -245,7 +245,7 @@ def release_html(year: int) -> Markup:
 
 
 def releases_html(year: int) -> Markup:
-    """Two dates, as some films have: the film's, and this edition's, the one other date that is a fact here."""
+    """Two dates, as some films have: the film's, and that of this edition, the only other date known to be true."""
     return Markup(
         '<div class="plainlist film-date">\n<ul><li>{}&#32;(first release)</li>\n<li>{}&#32;(sample edition)'
         "</li></ul>\n</div>"

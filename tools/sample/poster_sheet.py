@@ -89,7 +89,7 @@ class Sheet:
         self.draw.polygon([self.at(x, y) for x, y in points], fill=colour)
 
     def shape(self, x: float, y: float, outline, colour: Colour, scale: float = 1, turn: float = 0) -> None:
-        """An outline in units of the shorter side, scaled, turned and set down at a point."""
+        """An outline in units of the shorter side, scaled, rotated and placed at a point."""
         c, s = np.cos(turn) * scale, np.sin(turn) * scale
         self.polygon([(x + self.across(a * c - b * s), y + self.down(a * s + b * c)) for a, b in outline], colour)
 

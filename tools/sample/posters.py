@@ -121,7 +121,7 @@ def read_palette(text: str) -> Palette:
 
 
 def shifted(palette: Palette, rng: Generator) -> Palette:
-    """The palette with its hues, saturation and brightness moved a little, the same way for all its colours."""
+    """The palette with hue, saturation and brightness shifted a little, equally for all colours."""
     hue, saturation, value = rng.normal(0, 0.018), rng.uniform(0.85, 1.1), rng.uniform(0.93, 1.06)
 
     def move(colour: Colour) -> Colour:
@@ -165,14 +165,14 @@ def luminance(colour: Colour) -> float:
 
 
 def readable(paper: Colour, palette: Palette) -> Colour:
-    """The palette's colour for lettering: its accent where that stands out from the paper, else the most different."""
+    """The palette's colour for lettering: the accent if it stands out from the paper, else the most different one."""
     if abs(luminance(palette.accent) - luminance(paper)) > 95:
         return palette.accent
     return max(palette, key=lambda colour: abs(luminance(colour) - luminance(paper)))
 
 
 def frame(picture: Image.Image, margin: int, top: int, height: int, ink: Colour, rng: Generator) -> None:
-    """Ruled lines round the art, some with stepped corners."""
+    """Ruled lines around the art, some with stepped corners."""
     draw, width = ImageDraw.Draw(picture), picture.width
     box = (margin, top, width - margin - 1, top + height - 1)
     draw.rectangle(box, outline=ink, width=max(2, margin // 8))
@@ -248,7 +248,7 @@ def stamp(
 
 
 def printed(picture: Image.Image, rng: Generator) -> Image.Image:
-    """The marks of print and age: mottled ink, paper grain, on some a halftone screen, darker edges."""
+    """The marks of print and age: mottled ink, paper grain, darker edges, and sometimes a halftone screen."""
     width, height = picture.size
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     coarse = Image.fromarray(rng.uniform(0, 255, (height // 45 + 2, width // 45 + 2)).astype(np.uint8))

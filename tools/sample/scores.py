@@ -25,7 +25,7 @@ KEY_PROFILES = {
 SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10, 11)}
 CHORD_SHAPES = {(0, 4, 7): 0.0, (0, 3, 7): 0.0, (0, 4, 7, 10): -0.08, (0, 3, 6): -0.1}  # with a bias for each
 FOREIGN_WEIGHT, ROOT_IN_BASS, IN_KEY, SAME_CHORD = 0.6, 0.15, 0.25, 0.12  # weights of the chord matching
-OUTER_GAP = 1.5  # beats without melody after which another part takes it over
+OUTER_GAP = 1.5  # beats without melody after which another part takes over
 TO_MINOR, TO_MAJOR = {4: 3, 9: 8}, {3: 4, 8: 9, 10: 11}  # degrees moved; the leading note stays (harmonic minor)
 
 
