@@ -1,5 +1,6 @@
 """Shared by all tests: one thread for a fixed order of sums, parameters, tiny models, and no network."""
 
+import os
 import socket
 import sqlite3
 import sys
@@ -25,10 +26,13 @@ ROOT = Path(__file__).parent.parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that need the small repository as slow."""
+    """Mark tests that need the small repository as slow; with pytest-xdist, start with the files of slow tests."""
     for item in items:
         if "small_repository" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)
 
 
 class Scheduling(LoadFileScheduling):
@@ -40,7 +44,8 @@ class Scheduling(LoadFileScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
-    """Return the scheduler that distributes the tests."""
+    """Return the scheduler that distributes the tests, in the order of collection."""
+    config.option.loadscopereorder = False
     return Scheduling(config, log)
 
 

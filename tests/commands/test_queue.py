@@ -117,13 +117,8 @@ def test_plots_have_the_variants_and_the_learning_curves(repository, tmp_path):
         assert name in drawn
 
 
-<<<<<<< HEAD
-def test_what_dvc_restores_appears_in_mlflow_once(repository):
+def test_what_dvc_restores_appears_in_mlflow_once(repository, monkeypatch, capsys):
     """The store starts without the runs of the first `dvc repro`: they are logged from the files."""
-=======
-def test_what_dvc_restores_is_made_visible_in_mlflow_once(repository, monkeypatch, capsys):
-    """The store begins without the runs of the first `dvc repro`: they are logged from the files."""
->>>>>>> c9d5f1c (Tests: wip)
     before = {run.info.run_id for run in runs(repository)}
     monkeypatch.chdir(repository.folder)
     assert main(["sync-mlflow"]) == 0

@@ -192,6 +192,7 @@ def test_other_trainings_do_not_resume_a_killed_run(tmp_path, params, ended):
 
 
 def test_processes_other_than_the_first_log_nothing(tmp_path, params, model):
+    (tmp_path / "mlflow.db").unlink()
     with training_run(tmp_path, "Im", asdict(params), "00", logs=False) as run:
         run.log_epoch({"epoch": 1, "train_loss": 2.0})
         run.log_model(model)

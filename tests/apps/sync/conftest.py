@@ -70,13 +70,8 @@ class Restored:
 
 
 @pytest.fixture
-<<<<<<< HEAD
-def restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Restored:
-    """A restored model with its history, metrics and lock file; the working directory is its folder."""
-=======
 def restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Callable[[Path], Path]) -> Restored:
-    """A restored model with its history, figures and lock file; the working directory is its folder."""
->>>>>>> c9d5f1c (Tests: wip)
+    """A restored model with its history, metrics and lock file; the working directory is its folder."""
     monkeypatch.chdir(tmp_path)
     empty_store(tmp_path)
     world = Restored(tmp_path)
