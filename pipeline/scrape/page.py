@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import io
 import re
 from datetime import UTC, datetime
 
@@ -50,7 +51,7 @@ def page_row(film: Film, before: Row, run: Run) -> Row:
     if path in run.files and same == kept | {"reason": ""}:
         return same
     run.ledger.remove(film.fid)  # it describes the file that is being replaced
-    write_bytes(run.root / path, gzip.compress(fetched.data, mtime=0))
+    write_bytes(run.root / path, _compressed(fetched.data))
     return row
 
 
@@ -76,3 +77,11 @@ def _row_of(fetched: Fetched, url: str, path: str, run: Run) -> Row:
         "shown": run.site.name(shown.url),
         "shown_page": run.site.name(shown.page),
     }
+
+
+def _compressed(data: bytes) -> bytes:
+    """Return `data` in gzip's format, with the same header in every version of Python."""
+    packed = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", fileobj=packed, mtime=0) as file:
+        file.write(data)
+    return packed.getvalue()

@@ -28,7 +28,7 @@ def test_one_row_and_files_per_film(films, server, scrape):
     assert (row["etag"], row["last_modified"]) == ('"1"', "Mon, 06 Jul 2026 10:00:00 GMT")
     page = gzip.decompress(files[row["path"]])
     assert page.decode() == article()
-    assert files[row["path"]] == gzip.compress(page, mtime=0)
+    assert files[row["path"]][:10] == bytes.fromhex("1f8b08000000000002ff")  # no time, and no system of the writer
     assert (row["bytes"], row["sha256"]) == (len(page), hashlib.sha256(page).hexdigest())
     assert row["fetched_at"].endswith("+00:00")
     assert (row["poster_status"], row["poster_url"]) == ("ok", server.origin + "/poster")
