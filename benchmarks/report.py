@@ -48,7 +48,11 @@ def publish(name: str, figures: list[Figure]) -> None:
     Console(width=150).print(table)
     RESULTS.mkdir(exist_ok=True)
     machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
-    content = {"date": datetime.now(UTC).date().isoformat(), "machine": machine, "figures": [asdict(line) for line in figures]}
+    content = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": machine,
+        "figures": [asdict(line) for line in figures],
+    }
     (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
 
 
