@@ -1,7 +1,8 @@
 """Indexing a music library: a first run, a run with nothing new, one new file, and memory by the length of a file.
 
-Many distinct short files, and the untrained network of params.yaml as one variant. The time to hash all files is a
-lower bound for a run that ignores size and modification time; real songs are a hundred times as large.
+Many distinct short files, with the audio encoder and an untrained network of params.yaml as one variant. The time to
+hash all files is a lower bound for a run that ignores size and modification time; real songs are a hundred times as
+large.
 
     python -m benchmarks.library [--files 10000]
 """
@@ -23,7 +24,7 @@ from benchmarks.report import figure, in_own_process, peak_megabytes, publish
 from benchmarks.segment import music, recording
 from pipeline.apps.library.indexing import update_library
 from pipeline.core.files import sha256_of
-from pipeline.encoders.log_mel import LogMel
+from pipeline.encoders.audio import load_audio_encoder
 from pipeline.media.audio import mono
 from pipeline.model.store import build_model, model_config, save_model
 from pipeline.params import load_params
@@ -66,10 +67,9 @@ def main(files: int) -> None:
 
 def model(root: Path) -> None:
     """Write an untrained model of tags."""
-    audio = PARAMS.features.audio
-    specs = {"audio": LogMel(audio).spec | {"width": audio.n_mels}, "tags": {"encoder": "none", "width": 384}}
-    steps = 1 + int(PARAMS.model.audio.window_seconds * audio.sample_rate / audio.hop_length)
-    config = model_config("Any", ["tags"], PARAMS.model, specs, steps)
+    encoder = load_audio_encoder(PARAMS.features.audio, torch.device("cpu"), "auto")
+    specs = {"audio": encoder.spec | {"width": encoder.width}, "tags": {"encoder": "none", "width": 384}}
+    config = model_config("Any", ["tags"], PARAMS.model, specs, 1)
     torch.manual_seed(0)
     save_model(root / "models/Any", build_model(config), config)
 
@@ -113,7 +113,7 @@ def long(root: Path, minutes: int) -> dict[str, float]:
 
 def update(root: Path, folder: Path, out: Path) -> None:
     """Update a library."""
-    update_library(root, replace(PARAMS, device="cpu"), folder, out, None)
+    update_library(root, replace(PARAMS, machine=replace(PARAMS.machine, device="cpu")), folder, out, None)
 
 
 def write_short(path: Path, dice: np.random.Generator) -> None:

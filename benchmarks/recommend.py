@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks.report import figure, in_own_process, peak_megabytes, publish
 from pipeline.apps.recommend.index import TrackIndex, open_index
 from pipeline.apps.recommend.query import Query
-from pipeline.apps.recommend.recommender import Recommender, Request, open_recommender
+from pipeline.apps.recommend.recommender import Request, open_recommender
 from pipeline.apps.recommend.search import ApproximateSearch, ExactSearch, recall_of
 from pipeline.apps.recommend.trained import Trained
 from pipeline.core.tables import DATASET, read_table
@@ -123,9 +123,11 @@ def measure(path: Path) -> dict[str, Any]:
     memory = peak_megabytes()
     recommender = open_recommender(ROOT, params)
     recommender.libraries["made up"] = MadeUp(index)
-    films = [Query(None, f["tags"], f["plot"], ROOT / f["image"]) for f in film_rows(dataset())]
-    encoder_of(recommender, films[0])
-    vectors = [recommender._encode(recommender.models[index.about["variant"]], film, ())[0] for film in films[:40]]
+    whole = [film for film in film_rows(dataset()) if film["tags"] and film["plot"] and film["image"]]
+    films = [Query(None, film["tags"], film["plot"], ROOT / film["image"]) for film in whole]
+    recommender.recommend(Request(films[0], 1, "made up"))  # loads the networks
+    encoder = recommender._query_encoder(recommender.trained[index.about["variant"]])
+    vectors = [encoder.encode([film])[0] for film in films[:40]]
     start = perf_counter()
     approximate = ApproximateSearch(index, params.recommend)
     lists = perf_counter() - start
@@ -156,11 +158,6 @@ def measure(path: Path) -> dict[str, Any]:
     found["explained"] = median(lambda film: recommender.recommend(replace(ask, query=film, why=True)), films[60:80])
     found["all_memory"] = peak_megabytes()
     return found
-
-
-def encoder_of(recommender: Recommender, film: Query) -> None:
-    """Load the networks, as the first answer does."""
-    recommender.recommend(Request(film, 1, "made up"))
 
 
 def dataset() -> list[dict[str, Any]]:

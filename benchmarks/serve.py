@@ -37,7 +37,8 @@ Question = tuple[dict[str, Any], bytes]  # form and poster
 
 def main() -> None:
     """Run all and print the figures."""
-    films = film_rows(read_table(ROOT / "data/dataset.parquet", DATASET, "split"))
+    rows = film_rows(read_table(ROOT / "data/dataset.parquet", DATASET, "split"))
+    films = [film for film in rows if film["tags"] and film["plot"] and film["image"]]
     posters = [(ROOT / film["image"]).read_bytes() for film in films]
     figures = []
     with served() as (address, process, began):
