@@ -34,8 +34,25 @@ BY_IMPORT = (
 def run(folder: Path, source: str, ci: str, *options: str) -> subprocess.CompletedProcess:
     (folder / "test_passing.py").write_text("def test_nothing(): pass\n")
     (folder / "test_some.py").write_text(source)
-    environment = os.environ | {"CI": ci, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""}
-    command = [sys.executable, "-m", "pytest", "-p", "tests.skips", "-p", "no:cacheprovider", *options, str(folder)]
+    environment = os.environ | {
+        "CI": ci,
+        "PYTHONPATH": str(ROOT),
+        "PYTEST_ADDOPTS": "",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "xdist",
+        "-p",
+        "tests.skips",
+        "-p",
+        "no:cacheprovider",
+        *options,
+        str(folder),
+    ]
     return subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True, check=False)
 
 

@@ -5,9 +5,12 @@ import itertools
 import json
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from multiprocessing import forkserver
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -129,6 +132,12 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
+def in_processes(work: Callable[..., None], size: int, *given: Any) -> None:
+    """Run `work(rank, size, port, *given)` in processes forked from one that has imported PyTorch and this module."""
+    forkserver.set_forkserver_preload([__name__])
+    mp.start_processes(work, (size, free_port(), *given), nprocs=size, start_method="forkserver")
+
+
 @pytest.mark.parametrize(
     ("size", "same_film", "examples", "parts"),
     [
@@ -143,7 +152,7 @@ def test_processes_give_the_gradients_of_one(
 ):
     monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)  # so that differences are not due to rounding
     expected = gradients(features, dataset, ALONE, same_film, examples, parts)
-    mp.spawn(worker, (size, free_port(), features, dataset, tmp_path, same_film, examples, parts), nprocs=size)
+    in_processes(worker, size, features, dataset, tmp_path, same_film, examples, parts)
     for rank in range(size):
         found = load_file(tmp_path / f"{rank}.safetensors")
         assert found.keys() == expected.keys()
@@ -152,7 +161,7 @@ def test_processes_give_the_gradients_of_one(
 
 
 def test_processes_train_as_one_and_the_first_alone_writes(features, dataset, tmp_path):
-    mp.spawn(whole_training, (2, free_port(), features, dataset, tmp_path / "two"), nprocs=2)
+    in_processes(whole_training, 2, features, dataset, tmp_path / "two")
     assert not (tmp_path / "two/nothing is written here").exists()
     params = replace(TRAIN, batch_size=8, learning_rate=0.005)
     train(tmp_path / "one", dataset, params, features=features)
@@ -178,7 +187,7 @@ def test_processes_resume_from_what_the_first_one_finds(features, dataset, tmp_p
         train(tmp_path, dataset, params, features=features, on_epoch=on_epoch)
     (state,) = (tmp_path / "models/.resume").iterdir()
     before = torch.load(state, weights_only=True)["history"]
-    mp.spawn(whole_training, (2, free_port(), features, dataset, tmp_path), nprocs=2)
+    in_processes(whole_training, 2, features, dataset, tmp_path)
     history = np.genfromtxt(tmp_path / "models/All/history.csv", delimiter=",", names=True)
     assert history["train_loss"][: len(before)].tolist() == [record["train_loss"] for record in before]
     assert history["epoch"].tolist() == [*range(1, params.epochs + 1)]
@@ -187,7 +196,7 @@ def test_processes_resume_from_what_the_first_one_finds(features, dataset, tmp_p
 @pytest.mark.parametrize(("size", "micro", "films"), [(2, 4, 12), (3, 4, 2)])  # with two films, one process has none
 def test_validation_is_shared_and_gives_the_figures_of_one_process(features, dataset, tmp_path, size, micro, films):
     expected = validated(features, dataset, ALONE, micro, films)
-    mp.spawn(validate, (size, free_port(), tmp_path, features, dataset, micro, films), nprocs=size)
+    in_processes(validate, size, tmp_path, features, dataset, micro, films)
     found = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(size)]
     for figures in found:
         assert figures["valid_loss"] == expected["valid_loss"]

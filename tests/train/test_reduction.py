@@ -5,14 +5,13 @@ import os
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch import nn
 from torch.distributed.nn.functional import all_reduce
 
 from pipeline.train import reduction
 from pipeline.train.group import open_group
 from pipeline.train.reduction import summed
-from tests.train.test_group import free_port
+from tests.train.test_group import in_processes
 
 LAYERS = 4
 
@@ -101,10 +100,10 @@ def test_failure_in_the_block_does_not_wait(network):
     assert sent == []
 
 
-def differing(rank: int, port: int, folder) -> None:
+def differing(rank: int, size: int, port: int, folder) -> None:
     """Take a step with four weights, `only` being used by the first process alone; save the gradients."""
     torch.set_num_threads(1)
-    os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     reduction.BUCKET_BYTES = 1
     _, first, last, only = weights = [nn.Parameter(torch.tensor([value])) for value in (7.0, 2.0, 5.0, 3.0)]
     with open_group(torch.device("cpu")) as group:
@@ -116,7 +115,7 @@ def differing(rank: int, port: int, folder) -> None:
 
 @pytest.mark.slow
 def test_weights_that_only_some_processes_reach_are_summed_and_nothing_hangs(tmp_path):
-    mp.spawn(differing, (free_port(), tmp_path), nprocs=2)
+    in_processes(differing, 2, tmp_path)
     for rank in range(2):  # the losses are 6 · 5 · 3 and 6 · 5, where 6 = 2 · 1 + 2 · 2
         found = torch.load(tmp_path / f"{rank}.pt")
         assert found == [None, (5.0 * 3 + 5) * (1 + 2), 6.0 * 3 + 6, 6.0 * 5]
