@@ -4,7 +4,7 @@ import os
 import socket
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,9 @@ pytest_plugins = ["tests.hub", "tests.skips"]
 torch.set_num_threads(1)
 
 ROOT = Path(__file__).parent.parent
+OUTSIDE = ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME", "DVC_STAGE", "SOUNDTRACK_ENGINE", "RAY_ADDRESS")
+for variable in OUTSIDE:  # those of the shell
+    os.environ.pop(variable, None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -56,10 +59,11 @@ def params() -> Params:
 
 
 @pytest.fixture(autouse=True)
-def no_outside_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clear any MLflow store, DVC experiment or cluster set by the environment or an earlier test."""
-    for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME", "DVC_STAGE", "SOUNDTRACK_ENGINE", "RAY_ADDRESS"):
-        monkeypatch.delenv(name, raising=False)
+def no_outside_store() -> Iterator[None]:
+    """Clear any MLflow store, DVC experiment or cluster set by a test: fixtures of later modules would use it."""
+    yield
+    for name in OUTSIDE:
+        os.environ.pop(name, None)
 
 
 @pytest.fixture
