@@ -118,7 +118,7 @@ def test_features_equal_those_of_one_process(found, folder):
 
 def test_no_token_is_left(found, folder):
     assert not [path for name in ("root", "killed") for path in (folder / name).glob(".node-*")]
-    assert not [*ROOT.glob(".node-*"), *ROOT.glob(".dvc/tmp/.node-*")]
+    assert not [*ROOT.glob(".node-*"), *(ROOT / ".dvc" / "tmp").glob(".node-*")]
 
 
 def may_unshare(namespace: list[str]) -> bool:

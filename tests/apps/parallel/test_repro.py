@@ -198,7 +198,7 @@ def test_an_interrupted_run_loses_only_running_stages(repository, number):
 
 def test_one_at_a_time_on_request_and_no_stage_locked_by_another_command(repository):
     busy = {str(repository.folder / "alone.txt"): {"pid": os.getpid(), "cmd": "dvc repro alone"}}
-    (repository.folder / ".dvc/tmp/rwlock").write_text(json.dumps({"write": busy, "read": {}}))
+    (repository.folder / ".dvc" / "tmp" / "rwlock").write_text(json.dumps({"write": busy, "read": {}}))
     done = repository.run(*REPRO[:-1], "1")
     assert done.returncode == 1
     assert "dvc repro alone" in done.stdout
