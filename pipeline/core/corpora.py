@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.core.errors import disk_error
-from pipeline.core.files import write_bytes
+from pipeline.core.files import remove_strays, write_bytes
 
 NAME = "corpus.txt"
 ASIDE = Path("data/.corpora")  # relative to the root
@@ -58,7 +58,8 @@ def take_up(root: Path, corpus: str, fetched: Fetched) -> None:
                 _move(_aside(root, corpus, path), root / path)
         with suppress(OSError):  # missing, or has the files that another stage fetches
             _aside(root, corpus, Path("data")).rmdir()
-        if present is None or not (root / folder / NAME).exists():
+        if not (root / folder / NAME).exists():
+            remove_strays(root / folder / NAME)
             write_bytes(root / folder / NAME, f"{corpus}\n".encode())
     except OSError as error:
         raise disk_error(error, root / folder, f"dvc repro {stage}") from error
