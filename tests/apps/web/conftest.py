@@ -67,7 +67,8 @@ def page(browser_page: "Page", client: Client) -> Iterator["Page"]:
     browser_page.goto(client.origin)
     browser_page.select_option("#per-film", "")
     yield browser_page
-    browser_page.unroute_all()
+    browser_page.goto("about:blank")  # ends its requests, which would reach the server once no longer routed
+    browser_page.unroute_all(behavior="ignoreErrors")
     found = [*browser_page.wrong]
     browser_page.wrong.clear()
     assert not found
