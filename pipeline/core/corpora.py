@@ -4,7 +4,7 @@
     data/.corpora/KEY/pages/…    the files of another corpus, under the same names; KEY is derived from its folder
 
 Ids are unique within one list only: without this, the films of a second list would replace those of the first. Files
-are moved, never copied. A stage that is killed while it moves them goes on in the next run.
+are moved, never copied. A stage that is killed while it moves them resumes in the next run.
 """
 
 import hashlib
