@@ -63,7 +63,7 @@ def main() -> None:
         figures.append(figure("connecting, checking the nodes, one task", time.perf_counter() - begin, "s"))
         begin = time.perf_counter()
         list(map_in_order(int, range(TASKS), 1, max_chunk=1))
-        figures.append(figure("tasks of nothing", TASKS / (time.perf_counter() - begin), "a second"))
+        figures.append(figure("empty tasks", TASKS / (time.perf_counter() - begin), "tasks/s"))
         ray.shutdown()
         cluster.shutdown()
     publish("cluster", figures)

@@ -107,7 +107,7 @@ def keys(name: str, pieces: Sequence[tuple[Known, Sound]]) -> list[Figure]:
     best, count = Counter(known).most_common(1)[0]
     return [
         figure(f"{name}, {len(pieces)}: share with a key", told.mean(), ""),
-        figure("… of them right", right[told].mean(), "", count / len(known), f"always {best}"),
+        figure("… of them correct", right[told].mean(), "", count / len(known), f"always {best}"),
         figure("… a fifth away, the relative or the parallel key", relative[told].mean(), ""),
     ]
 

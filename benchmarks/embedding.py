@@ -94,20 +94,20 @@ def main(gpu: bool, device: str, tiny: bool) -> None:
 
 def _cpu_lines() -> Iterator[Figure]:
     whole, given, image, audio = (in_own_process(MODULE, "--run", json.dumps(way)) for way in WAYS)
-    yield figure(f"text: {whole['encoder']}", whole["rate"], "texts/s", given["rate"], "batches as they come")
-    yield figure("text: highest memory", whole["memory"], "MB", given["memory"], "batches as they come")
+    yield figure(f"text: {whole['encoder']}", whole["rate"], "texts/s", given["rate"], "unsorted batches")
+    yield figure("text: peak memory", whole["memory"], "MB", given["memory"], "unsorted batches")
     for kind, found in (("image", image), ("audio", audio)):
         yield figure(f"{kind}: {found['encoder']}", found["rate"], f"{KINDS[kind]}/s")
-        yield figure(f"{kind}: highest memory", found["memory"], "MB")
+        yield figure(f"{kind}: peak memory", found["memory"], "MB")
 
 
 def _gpu_lines(device: str, tiny: bool) -> Iterator[Figure]:
     for kind, items in KINDS.items():
         found = in_own_process(MODULE, "--run", json.dumps([kind, device, tiny]))
         title = f"{kind}: {found['encoder']}"
-        yield figure(title, found["rate"], f"{items}/s", found["in_turn"], "one batch after the other")
+        yield figure(title, found["rate"], f"{items}/s", found["in_turn"], "sequential batches")
         yield figure(f"{title}: input wait", found["wait"], "of the time", goal="under 0.05")
-        yield figure(f"{title}: highest memory", found["memory"], "MB")
+        yield figure(f"{title}: peak memory", found["memory"], "MB")
 
 
 def on_cpu(kind: str, way: str) -> dict[str, Any]:

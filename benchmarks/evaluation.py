@@ -37,15 +37,15 @@ def main() -> None:
         what = f"{films:,} × {tracks:,}: ranks and metrics"
         lines.append(figure(what, found["ours"], "s", found["loop"], "the loop", "at most 1/30"))
         lines.append(figure("… ranks that differ", found["different"], f"of {tracks:,}", goal="0"))
-        lines.append(figure("… greatest difference of a metric", found["off"], "", goal="ties only"))
+        lines.append(figure("… largest difference of a metric", found["off"], "", goal="ties only"))
     for films, tracks in (tuple(size // 4 for size in WHOLE), WHOLE):
         found = in_own_process("benchmarks.evaluation", "whole", str(films), str(tracks), threads=2)
         size = f"{films:,} × {tracks:,}"
-        lines.append(figure(f"{size}: films ask for music", found["forward"], "s"))
-        lines.append(figure("… music asks for films", found["backward"], "s"))
-        lines.append(figure("… intervals and chance of both", found["sure"], "s"))
-        lines.append(figure("… all of it", found["seconds"], "s", goal="< 60"))
-        lines.append(figure("… highest memory", found["memory"], "MB", goal="< 2,000"))
+        lines.append(figure(f"{size}: from films to music", found["forward"], "s"))
+        lines.append(figure("… from music to films", found["backward"], "s"))
+        lines.append(figure("… intervals and chance, both directions", found["sure"], "s"))
+        lines.append(figure("… total", found["seconds"], "s", goal="< 60"))
+        lines.append(figure("… peak memory", found["memory"], "MB", goal="< 2,000"))
     publish("evaluation", lines)
 
 

@@ -74,8 +74,8 @@ def main() -> None:
             if "recall" in of:
                 figures.append(figure("… recall of the nearest of these", of["recall"], ""))
     figures += [
-        figure("which tracks pass all seven filters", found["mask"] * 1000, "ms"),
-        figure("bounds and counts for a form", found["summary"] * 1000, "ms"),
+        figure("applying all seven filters", found["mask"] * 1000, "ms"),
+        figure("summary for the form", found["summary"] * 1000, "ms"),
         figure("memory of the columns that filters read", found["columns"], "MB", found["index"], "of the index"),
     ]
     publish("filters", figures)

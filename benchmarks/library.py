@@ -53,11 +53,11 @@ def main(files: int) -> None:
             figure("… nothing new", many["again"], "s", many["hashing"], "hashing all files"),
             figure("… one new file", many["one"], "s", many["first"], "the first run"),
             figure("… one new file", many["one"], "s", many["again"], "nothing new"),
-            figure("… highest memory", many["memory"], "MB"),
+            figure("… peak memory", many["memory"], "MB"),
             figure(
-                "songs: first run", songs["first"], "s an hour of audio", songs["decoding"], "decoding, one process"
+                "songs: first run", songs["first"], "s per hour of audio", songs["decoding"], "decoding, one process"
             ),
-            figure("songs: the cache", songs["cache"], "MB an hour of audio"),
+            figure("songs: the cache", songs["cache"], "MB per hour of audio"),
             figure(
                 f"a file of {LENGTHS[1]} minutes: memory", long["memory"], "MB", short["memory"], f"{LENGTHS[0]} min"
             ),

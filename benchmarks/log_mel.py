@@ -41,7 +41,7 @@ def measure(name: str, params: LogMelFeatures) -> list[Figure]:
             figure(f"{name}, {what}", length / ours, "times real time", length / theirs, "librosa", "1 or more")
         )
     worst = np.abs(log_mel(samples[0]) - librosa_log_mel(samples[0], params).T).max()
-    return [*figures, figure(f"{name}, greatest difference", float(worst), "dB", goal="0.001 or less")]
+    return [*figures, figure(f"{name}, largest difference", float(worst), "dB", goal="0.001 or less")]
 
 
 def each(log_mel: LogMel, audio: np.ndarray) -> list[np.ndarray]:

@@ -52,13 +52,13 @@ def main() -> None:
     publish(
         "paper_scale",
         [
-            figure(f"audio table of {TRACKS:,} short tracks: build", short["build"], "s"),
+            figure(f"audio table of {TRACKS:,} short tracks: written from the cache", short["build"], "s"),
             figure("the same again, nothing to compute", short["again"], "s", goal="under 10"),
-            figure("open it for training", short["open"], "s"),
-            figure("read it as training does", short["rate"], "tracks/s"),
-            figure("memory, building and reading", short["memory"], "MB", goal="under 2,000"),
+            figure("opened for training", short["open"], "s"),
+            figure("read as in training", short["rate"], "tracks/s"),
+            figure("memory, writing and reading", short["memory"], "MB", goal="under 2,000"),
             figure(f"{TRACKS:,} tracks of 30 s, {long['gigabytes']:.0f} GB: open", long["open"], "s"),
-            figure("read them as training does", long["rate"], "tracks/s"),
+            figure("read as in training", long["rate"], "tracks/s"),
             figure("memory, reading", long["memory"], "MB", goal="under 2,000"),
             figure(f"text table of {text['rows']:,} rows, nothing to compute", text["again"], "s", goal="under 10"),
             figure("memory, writing it", text["memory"], "MB"),

@@ -41,10 +41,10 @@ def main(films: int, minutes: float) -> None:
         ffmpeg = min(bare_ffmpeg(folder, downloads, settings) for _ in range(2)) / hours
         several = min(stage(folder, downloads, settings)[0] for _ in range(2)) / hours
         alone = min(stage(folder, downloads[::2], settings)[0] for _ in range(2)) / hours * 2
-        unit, goal = "CPU s an hour of audio", f"at most {LIMIT} times"
+        unit, goal = "CPU s per hour of audio", f"at most {LIMIT} times"
         figures = [
-            figure("a film of one recording", alone, unit, ffmpeg, "ffmpeg", goal),
-            figure("a film of several: with prints", several, unit, ffmpeg, "ffmpeg", goal),
+            figure("films with one recording", alone, unit, ffmpeg, "ffmpeg", goal),
+            figure("films with several recordings: with fingerprints", several, unit, ffmpeg, "ffmpeg", goal),
         ]
         walls: dict[int, float] = {}
         for processes in (n for n in (1, 2, 4, 8) if n <= os.cpu_count()):

@@ -3,7 +3,7 @@
 The server is `python -m pipeline serve` in a separate process, on the default run (`make run`). Clients are threads,
 each sending a request when the previous one is answered: a new synopsis of `WORDS` words with tags and a poster; the
 same with reasons, as the page requests next; plots of real pages, about four paragraphs; and the same film repeatedly,
-whose texts are cached. Wall times.
+whose texts are cached. The variant `All` answers. Wall times.
 
     python -m benchmarks.serve
 """
@@ -30,6 +30,7 @@ ROOT = Path(__file__).parent.parent
 CLIENTS = 20
 EACH = 10  # requests per client
 WORDS = 60
+VARIANT = "All"  # reads all parts
 MEMORY_AFTER, MEMORY_UNTIL = 400, 2400  # requests
 TIMEOUT = 60  # seconds
 Question = tuple[dict[str, Any], bytes]  # form and poster
@@ -88,7 +89,7 @@ def served() -> Iterator[tuple[str, psutil.Process, float]]:
 def ask(address: str, question: Question) -> None:
     """Send a request; any failure ends the benchmark."""
     form, poster = question
-    sent = form | {"k": 10}
+    sent = form | {"k": 10, "variant": VARIANT}
     while True:
         try:
             found = requests.post(f"{address}/api/recommend", data=sent, files={"image": poster}, timeout=TIMEOUT)

@@ -35,10 +35,10 @@ def main() -> None:
     publish(
         "sounds",
         [
-            figure(f"{segments:,} segments", found["seconds"], "s", every, "two by two, reckoned"),
-            figure("memory of all that, rows included", found["megabytes"], "MB"),
+            figure(f"{segments:,} segments", found["seconds"], "s", every, "pairwise, estimated"),
+            figure("memory, including rows", found["megabytes"], "MB"),
             figure("shared segments found", found["found"], "of 1", goal="1"),
-            figure("others taken for the same", found["wrong"], "pairs", goal="0"),
+            figure("false matches", found["wrong"], "pairs", goal="0"),
         ],
     )
 

@@ -98,7 +98,7 @@ def on_cpu() -> Iterator[Figure]:
             found = _in_own_process(folder, "cpu", sizes, False, {"train": how})
             title = f"published sizes, batch of {CPU_BATCH}" + (f" in parts of {micro}" if micro else "")
             yield figure(f"{title}: a step", found["seconds"], "s", REFERENCE_SECONDS, REFERENCE)
-            yield figure(f"{title}: highest memory", found["memory"], "MB", REFERENCE_MEGABYTES, REFERENCE)
+            yield figure(f"{title}: peak memory", found["memory"], "MB", REFERENCE_MEGABYTES, REFERENCE)
 
 
 def on_gpu(device: str, tiny: bool) -> list[Figure]:
@@ -136,7 +136,7 @@ def _gpu_lines(
     yield figure(f"{title}: useful work", reached / 1e12, "TFLOP/s", highest / 1e12, "large product")
     yield figure(f"{title}: share of the bfloat16 matrix rate", reached / highest, "", goal=goal)
     yield figure(f"{title}: input wait", of_case["wait"], "of the time", goal="under 0.05")
-    yield figure(f"{title}: highest memory", of_case["memory"], "MB")
+    yield figure(f"{title}: peak memory", of_case["memory"], "MB")
 
 
 def _in_own_process(folder: str, device: str, sizes: Sizes, tiny: bool, how: dict[str, Any]) -> dict[str, Any]:

@@ -144,8 +144,12 @@ class QueryEncoder:
         """Return the vectors of named queries, all of which lack the inputs `lacking`."""
         items: dict[str, list[Any]] = {kind: [] for kind in self._kinds}  # texts, pictures
         rows: list[list[dict[str, tuple[int, ...]]]] = [[] for _ in without]  # rows of `items`, by query and input
+        opened: dict[int, list[Image.Image]] = {}  # by id, as a picture that queries share is encoded once
         for name, query in queries:
-            pictures = [opened_picture(name, query.image)] if query.image is not None and "image" in self.needs else []
+            wanted = query.image if "image" in self.needs else None
+            pictures = opened.setdefault(id(wanted), [])
+            if wanted is not None and not pictures:
+                pictures.append(opened_picture(name, wanted))
             for of_query, parts in zip(rows, without, strict=True):
                 of_query.append(
                     {

@@ -65,6 +65,19 @@ def test_queries_do_not_depend_on_other_or_earlier_ones(asked):
     assert encoder.encode([]).shape == (0, 6)
 
 
+def test_a_picture_that_queries_share_is_decoded_and_encoded_once(asked, monkeypatch):
+    world = asked(["plot", "image"])
+    encoder, (first, second, *_) = encoder_of(world), as_queries(world)
+    shared = [first, replace(first, plot="war ."), second, replace(first, plot="a dog runs")]
+    separate = np.stack([encoder.encode([query])[0] for query in shared])
+    decoded, encoded, real = [], [], encoder._tables["image"]
+    opened_picture = query_module.opened_picture
+    monkeypatch.setattr(query_module, "opened_picture", lambda *a: decoded.append(a[1]) or opened_picture(*a))
+    monkeypatch.setitem(encoder._tables, "image", lambda pictures: encoded.extend(pictures) or real(pictures))
+    np.testing.assert_allclose(encoder.encode(shared), separate, atol=1e-5)
+    assert decoded == [first.image, second.image] and len(encoded) == 2
+
+
 def test_encoders_are_loaded_once_and_only_those_that_are_needed(asked, monkeypatch):
     loads, real = [], query_module.load_query_encoder
     monkeypatch.setattr(query_module, "load_query_encoder", lambda *a: loads.append("text") or real(*a))
