@@ -68,12 +68,16 @@ def no_outside_store() -> Iterator[None]:
 
 @pytest.fixture
 def without_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fail the test on any connection or name look-up."""
+    """Fail the test on any connection or name look-up; sockets between processes of this machine remain."""
+    connect = socket.socket.connect
 
     def refuse(*_: Any, **__: Any) -> None:
         pytest.fail("a test asked for the network")
 
-    monkeypatch.setattr(socket.socket, "connect", refuse)
+    def connect_or_refuse(local: socket.socket, address: Any) -> None:
+        (connect if local.family == socket.AF_UNIX else refuse)(local, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect_or_refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 

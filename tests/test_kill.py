@@ -2,15 +2,14 @@
 
 import contextlib
 import hashlib
+import importlib
 import io
 import json
-import os
 import random
 import shutil
-import subprocess
-import sys
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,23 +22,15 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
+from pipeline.core.stage import launch
+from pipeline.params import Params
+from tests.forks import Fork
+
 ROOT = Path(__file__).parent.parent
 FILMS = [a + b for a in ("AA", "AB") for b in "ABCDEFGH"]
 KILLS = 4
 PAUSE_SECONDS = 0.004  # server delay before each block, so that runs last long enough to be killed within transfers
 BLOCK_BYTES = 4096
-RUN = """
-import sys, importlib
-from pipeline.core.stage import launch
-from pipeline.params import Params
-stage = importlib.import_module("stages." + sys.argv[1])
-def run(root, params):
-    print("ready", flush=True)
-    corpus = [] if sys.argv[1] == "segment" else [params.corpus]
-    machine = [params.machine] if sys.argv[1] in ("parse", "segment") else []
-    stage.main(root, *corpus, getattr(params, sys.argv[1]), *machine)
-launch(run, {"": Params})
-"""
 PAGE = """<html><head><script>"wgRevisionId":{revision}</script></head><body><h1 id="firstHeading">Film {fid}</h1>
 <table class="infobox"><tr><td><a href="/wiki/File:{fid}.jpg" class="image"><img src="/poster/{fid}.jpg"></a></td></tr>
 <tr><th>Directed by</th><td>Somebody</td></tr></table><h2 id="Plot">Plot</h2><p>{plot}</p>
@@ -106,13 +97,23 @@ def tone(hertz: float) -> bytes:
     return data.getvalue()
 
 
-def launched(stage: str, folder: Path) -> subprocess.Popen:
+def work(say: Callable[[str], None], stage: str) -> None:
+    """Run a stage; its work begins with the message."""
+
+    def run(root: Path, params: Params) -> None:
+        say("ready")
+        corpus = [] if stage == "segment" else [params.corpus]
+        machine = [params.machine] if stage in ("parse", "segment") else []
+        module.main(root, *corpus, getattr(params, stage), *machine)
+
+    module = importlib.import_module(f"stages.{stage}")
+    launch(run, {"": Params})
+
+
+def launched(stage: str, folder: Path) -> Fork:
     """Return the stage's process once its work begins."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", RUN, stage], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    process.stdout.readline()
+    process = Fork(folder, work, stage)
+    assert process.message() == "ready"
     return process
 
 
@@ -120,8 +121,7 @@ def finished(stage: str, folder: Path) -> float:
     """Run a stage to its end and return the duration of its work in seconds."""
     process = launched(stage, folder)
     begin = time.monotonic()
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors.decode()
+    process.finish()
     return time.monotonic() - begin
 
 
@@ -159,9 +159,8 @@ def test_killed_at_random_moments(stage, before, resumes, start, tmp_path):
         process = launched(stage, disturbed)
         # A stage that resumes is killed early, so that all kills fall into its work.
         time.sleep(dice.uniform(0.0, seconds / 8 if resumes else seconds))
-        killed += process.poll() is None
+        killed += not process.ended()
         process.kill()
-        process.communicate()
     finished(stage, disturbed)
     expected = left(undisturbed)
     assert len(expected) > len(FILMS)

@@ -1,11 +1,9 @@
 """The features stage, killed at random moments and run again, leaves the same files as an undisturbed run."""
 
-import os
 import random
 import shutil
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,23 +11,27 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.core.files import sha256_of
+from pipeline.core.stage import launch
 from pipeline.core.tables import DATASET, write_table
+from pipeline.features import audio_frames
 from pipeline.media.audio import write_mp3
+from pipeline.params import Params
+from stages import features
+from tests.forks import Fork
 
 ROOT = Path(__file__).parents[2]
 TRACKS, KILLS, FEWEST = 120, 4, 2
-RUN = """
-import torchaudio.functional  # so that its seconds do not fall into the work
-from pipeline.features import audio_frames
-audio_frames.GROUP_ROWS = 2
-from pipeline.core.stage import launch
-from pipeline.params import Params
-from stages.features import main
-def run(root, params):
-    print("ready", flush=True)
-    main(root, "audio", params.features.audio, params.machine)
-launch(run, {"": Params})
-"""
+
+
+def work(say: Callable[[str], None]) -> None:
+    """Run the stage on audio, two rows per shard; its work begins with the message."""
+
+    def run(root: Path, params: Params) -> None:
+        say("ready")
+        features.main(root, "audio", params.features.audio, params.machine)
+
+    audio_frames.GROUP_ROWS = 2
+    launch(run, {"": Params})
 
 
 @pytest.fixture
@@ -52,12 +54,10 @@ def start(tmp_path: Path) -> Path:
     return folder
 
 
-def launched(folder: Path) -> subprocess.Popen:
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", RUN], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    process.stdout.readline()
+def launched(folder: Path) -> Fork:
+    """Return the stage's process once its work begins."""
+    process = Fork(folder, work)
+    assert process.message() == "ready"
     return process
 
 
@@ -70,32 +70,26 @@ def test_killed_at_random_moments(start, tmp_path):
     undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
     shutil.copytree(start, undisturbed)
     shutil.copytree(start, disturbed)
-    process = launched(undisturbed)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors.decode()
+    launched(undisturbed).finish()
     dice, kept, kills = random.Random(0), set(), 0
     for _ in range(KILLS):
         process = launched(disturbed)
         more = len(kept) + dice.randint(0, 4)
-        while len(shards(disturbed)) < more and process.poll() is None:
+        while len(shards(disturbed)) < more and not process.ended():
             time.sleep(0.002)
         time.sleep(dice.uniform(0.0, 0.03))
-        if process.poll() is not None:  # a busy machine woke this test too late
-            process.communicate()
+        if process.ended():  # a busy machine woke this test too late
             break
         process.kill()
-        process.communicate()
         kills += 1
         assert kept <= shards(disturbed), "what was finished is lost"
         kept = shards(disturbed)
     assert kills >= FEWEST, "it has ended too soon: the test shows nothing"
     kept = shards(disturbed)
     (disturbed / "data/features/.part-audio.parquet-1.parquet").write_bytes(b"PAR1")  # killed while it wrote the table
-    process = launched(disturbed)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors.decode()
+    log = launched(disturbed).finish()
     known = TRACKS - 2 * len(kept)
-    assert kept and f"{known} tracks computed" in errors.decode()
+    assert kept and f"{known} tracks computed" in log
     tables = [folder / "data/features/audio.parquet" for folder in (disturbed, undisturbed)]
     assert tables[0].read_bytes() == tables[1].read_bytes()
     assert not shards(disturbed), "the table has them"

@@ -4,20 +4,20 @@ import dataclasses
 import logging
 import os
 import platform
-import subprocess
-import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from pipeline.params import Params
 from pipeline.tracking.evaluation import log_evaluation
 from pipeline.tracking.store import tracking_uri
 from pipeline.tracking.training import PROCESS_TAG, TrainingRun, training_run
+from tests.forks import Fork
 from tests.tracking.small import ended_process
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parent.parent.parent
 METRICS = {
     "variant": "All",
     "pool": "eval",
@@ -226,28 +226,21 @@ def test_variants_have_colours_of_their_own_but_not_the_runs_of_a_grid(tmp_path,
     assert "mlflow.runColor" not in stored_run(tmp_path, run.run_id).data.tags
 
 
-TRAIN = """
-import sys
-from dataclasses import asdict
-from pathlib import Path
-from pipeline.params import load_params
-from pipeline.tracking.training import training_run
-root, folder, params, number = Path(sys.argv[1]), Path(sys.argv[2]), load_params(Path(sys.argv[3])), int(sys.argv[4])
-with training_run(root, list(params.variants)[number], asdict(params), "00") as run:
-    run.log_epoch({"epoch": 1, "train_loss": 2.0})
-    run.log_model(folder)
-"""
+def track(say: Callable[[str], None], root: Path, variant: str, params: Params, folder: Path) -> None:
+    """Log a training of one epoch."""
+    with training_run(root, variant, asdict(params), "00") as run:
+        run.log_epoch({"epoch": 1, "train_loss": 2.0})
+        run.log_model(folder)
 
 
 def test_two_trainings_at_once_on_a_fresh_store(tmp_path, model, params):
     (tmp_path / "mlflow.db").unlink()
-    command = [sys.executable, "-c", TRAIN, str(tmp_path), str(model), "params.yaml"]
-    processes = [
-        subprocess.Popen([*command, str(number)], stderr=subprocess.PIPE, text=True, cwd=ROOT) for number in range(2)
-    ]
-    said = [process.communicate()[1] for process in processes]
-    assert [process.returncode for process in processes] == [0] * 2, said
-    assert not [text for text in said if "continuing without it" in text]
+    processes = []
+    for variant in list(params.variants)[:2]:
+        (tmp_path / variant).mkdir()
+        processes.append(Fork(tmp_path / variant, track, tmp_path, variant, params, model))
+    logs = [process.finish() for process in processes]
+    assert not [log for log in logs if "continuing without it" in log]
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri(tmp_path))

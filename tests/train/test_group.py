@@ -8,7 +8,6 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from pipeline.train.loss import contrastive_loss, make_loss
 from pipeline.train.sampling import draw
 from pipeline.train.step import backward
 from pipeline.train.validation import Validation
+from tests.forks import share_imports
 from tests.small_machine import MACHINE
 from tests.train.recipe import ALONE, MODEL, TRAIN, train
 
@@ -134,7 +134,7 @@ def free_port() -> int:
 
 def in_processes(work: Callable[..., None], size: int, *given: Any) -> None:
     """Run `work(rank, size, port, *given)` in processes forked from one that has imported PyTorch and this module."""
-    forkserver.set_forkserver_preload([__name__])
+    share_imports()
     mp.start_processes(work, (size, free_port(), *given), nprocs=size, start_method="forkserver")
 
 

@@ -1,13 +1,9 @@
 """A training killed at any moment and restarted gives the same files as an undisturbed one; no other resumes it."""
 
-import json
 import logging
 import math
-import os
-import signal
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +13,10 @@ import torch
 from pipeline.core.errors import ModelError
 from pipeline.model.store import load_model
 from pipeline.train import loop, resume
+from tests.forks import Fork
 from tests.train.recipe import MODEL, TRAIN, train
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[2]
 FILES = ("model.safetensors", "config.json", "history.csv")
 DROPPED = replace(MODEL, audio=replace(MODEL.audio, dropout=0.2), projector=replace(MODEL.projector, dropout=0.2))
 LONG = replace(TRAIN, batch_size=3, epochs=10, patience=4, learning_rate=0.1, schedule="plateau")
@@ -91,40 +87,23 @@ def test_non_finite_loss_keeps_the_state_resumed_from(features, dataset, tmp_pat
     assert all(weight.isfinite().all() for weight in model.state_dict().values())
 
 
-RUN = """
-import json, sys
-from pathlib import Path
-import torch
-torch.set_num_threads(1)
-from pipeline.train import resume
-from tests.train.recipe import train
-from tests.train.test_resume import DROPPED, LONG
-resume.SHARE = 1.0
-root, features, dataset = map(Path, sys.argv[1:])
-def on_epoch(record):
-    print(record["epoch"], flush=True)
-train(root, json.loads(dataset.read_text()), LONG, model=DROPPED, features=features, on_epoch=on_epoch)
-"""
+def train_aloud(say: Callable[[int], None], root: Path, dataset: list[dict], features: Path) -> None:
+    """Train, with a message after each epoch."""
+    resume.SHARE = 1.0
+    train(root, dataset, LONG, model=DROPPED, features=features, on_epoch=lambda record: say(record["epoch"]))
 
 
 def test_killed_process_resumes_to_the_same_result(features, dataset, tmp_path):
-    (tmp_path / "dataset.json").write_text(json.dumps(dataset))
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-
-    def launched(root):
-        command = [sys.executable, "-c", RUN, root, features, tmp_path / "dataset.json"]
-        return subprocess.Popen(list(map(str, command)), env=environment, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    def launched() -> Fork:
+        return Fork(tmp_path, train_aloud, tmp_path / "parts", dataset, features)
 
     for moment, pause in ((3, 0.0), (4, 0.004), (6, 0.02)):  # between epochs, while the state is written, within one
-        process = launched(tmp_path / "parts")
-        while int(process.stdout.readline() or 99) < moment:
+        process = launched()
+        while (process.message() or 99) < moment:
             pass
         time.sleep(pause)
-        process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=60)
-    process = launched(tmp_path / "parts")
-    process.communicate(timeout=120)
-    assert process.returncode == 0
+        process.kill()
+    launched().finish()
     train(tmp_path / "whole", dataset, LONG, model=DROPPED, features=features)
     assert left(tmp_path / "parts") == left(tmp_path / "whole")
 
