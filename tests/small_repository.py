@@ -27,6 +27,9 @@ SMALLER = {
 }
 
 
+LEAVING = (("exp", "run"), ("queue", "start"))  # DVC commands that may leave processes running
+
+
 class Repository:
     """A repository with its own DVC cache and MLflow store."""
 
@@ -44,7 +47,7 @@ class Repository:
         They go to a file, as a pipe stays open until every process left running by the command has ended. A DVC command
         that leaves none running is forked from a process that has imported DVC.
         """
-        if command[0] == "dvc" and command[1] not in ("exp", "queue"):
+        if command[0] == "dvc" and command[1:3] not in LEAVING:
             with tempfile.NamedTemporaryFile("r+") as output:
                 status = run_dvc(command[1:], self.folder, self.environment, Path(output.name))
                 return subprocess.CompletedProcess(command, status, output.read())

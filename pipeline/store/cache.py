@@ -18,6 +18,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ FOLDER = ".cache"  # beside the tables
 STRAY_SECONDS = 3600.0  # since the last write, after which a temporary file is abandoned
 SHARD, TABLE = ".safetensors", ".parquet"
 SHARD_ARRAYS = 64  # per copied shard
+
+_version = cache(version)  # reading a package's metadata takes milliseconds
 
 
 class FeatureCache:
@@ -165,7 +168,7 @@ def open_cache(tables: Path, kind: str, about: Mapping[str, Any]) -> FeatureCach
 
 def versions(*packages: str) -> dict[str, str]:
     """Return the installed version of each package."""
-    return {package: version(package) for package in packages}
+    return {package: _version(package) for package in packages}
 
 
 def write_shard(folder: Path, arrays: Mapping[str, np.ndarray]) -> Path:
