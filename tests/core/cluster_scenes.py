@@ -2,7 +2,7 @@
 
     python -m tests.core.cluster_scenes FOLDER       in its own network namespace, with only loopback
 
-FOLDER holds two equal roots, `root` and `killed`, for the stages `segment` and `features`.
+FOLDER holds `root`, for the stages `segment` and `features`.
 """
 
 import json
@@ -56,21 +56,21 @@ def main(folder: Path) -> None:
         "another folder": refused("listings", {"/": "another"}),
     }
     found["module"] = [run_on_a_node("tests.core.cluster_work", [word], 1, gpu=True) for word in ("3", "raise")]
-    killed, root, removed = folder / "killed", folder / "root", []
+    root, killed, removed = folder / "root", [], []
 
     def kill(process: subprocess.Popen[bytes]) -> None:
-        if journals(killed) >= 2:
+        if journals(root) >= 2:
+            killed.append(journals(root))
             process.kill()
 
     def remove_a_node(process: subprocess.Popen[bytes]) -> None:
-        if journals(root) >= 2 and not removed:
+        if journals(root) > killed[-1] and not removed:
             removed.append(journals(root))
             cluster.remove_node(nodes[1], allow_graceful=False)
 
-    found["killed driver"] = stage(killed, "segment", during=kill)
-    found["and again"] = stage(killed, "segment")
+    found["killed driver"] = stage(root, "segment", during=kill)
     found["removed node"] = stage(root, "segment", during=remove_a_node)
-    found["removed after"] = removed
+    found["finished"] = [*killed, *removed]
     cluster.add_node(num_cpus=1, object_store_memory=STORE)
     found["features"] = stage(root, "features", "--kind", "audio")
     (folder / "found.json").write_text(json.dumps(found))
