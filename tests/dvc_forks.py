@@ -1,6 +1,6 @@
 """DVC's command line in forks of one process that has imported it: the imports take most of a short command's time.
 
-    python tests/dvc_forks.py        reads a command a line as JSON, and answers with its exit status
+    python tests/dvc_forks.py        reads one command per line as JSON and answers each with its exit status
 
 A fork runs what the program `dvc` runs, in a process, folder and environment of its own.
 """
