@@ -44,6 +44,7 @@ COMMANDS = {  # by the groups of the help, in its order
 }
 
 RESUMED = ("repro", "train", "index")  # after Ctrl-C, by the same command
+USAGE = 2  # exit status of argparse for a wrong command line
 
 EXTRAS = {  # of pyproject.toml, and the modules that each installs
     "serve": ("fastapi", "starlette", "uvicorn", "anyio", "multipart", "python_multipart", "fastapi_swagger", "faiss"),
@@ -78,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
         description="Find the music that fits a film.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    subparsers = parser.add_subparsers(metavar="COMMAND", dest="command", required=True, help="see below")
+    subparsers = parser.add_subparsers(metavar="COMMAND", dest="command", help="see below")
     listing = []
     for group, commands in COMMANDS.items():
         entries = _Group(subparsers)
@@ -90,6 +91,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with standard_output():
             parser.parse_args(arguments, options)
+            if not options.command:
+                parser.print_help()
+                return USAGE
             status: int = options.run(options)
     except KeyboardInterrupt:
         end("stopped; the same command resumes" if options.command in RESUMED else "stopped")

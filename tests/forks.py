@@ -53,8 +53,9 @@ class Fork:
     def finish(self) -> str:
         """Wait for the end of the process, which must succeed, and return what it logged."""
         self.process.join(PATIENCE_SECONDS)
-        log = (self.folder / LOG).read_text()
-        assert self.process.exitcode == 0, log
+        status, log = self.process.exitcode, (self.folder / LOG).read_text()
+        self.kill()  # if it hangs: Python would wait for it in the end
+        assert status == 0, log
         return log
 
 

@@ -7,7 +7,7 @@ import sys
 from argparse import ArgumentParser
 from pathlib import Path
 
-from pipeline.__main__ import COMMANDS
+from pipeline.__main__ import COMMANDS, main
 
 ROOT = Path(__file__).parents[2]
 ALL = [*itertools.chain(*COMMANDS.values())]
@@ -34,6 +34,11 @@ def test_every_file_is_the_command_that_it_is_named_after():
         subparsers = ArgumentParser().add_subparsers()
         command.register(subparsers)
         assert word_of(command) in subparsers.choices
+
+
+def test_without_a_command_the_commands_are_listed(capsys):
+    assert main([]) == 2
+    assert {f"{group}:" for group in COMMANDS} <= set(capsys.readouterr().out.splitlines())
 
 
 def test_help_lists_the_commands_and_loads_nothing_heavy():
