@@ -4,9 +4,11 @@ Texts and pictures are prepared as in the feature tables, or as in fine-tuning, 
 `pipeline.model.embed`: a film is the mean over its plot's paragraphs, each combined with the one picture.
 """
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,11 @@ from torch import Tensor
 
 from pipeline.core.errors import ModelError
 from pipeline.core.variants import FILM_PARTS, TagsRule
-from pipeline.encoders.image import load_image_encoder
+from pipeline.encoders.image import ImageEncoder, load_image_encoder
 from pipeline.encoders.pixels import Preparation
 from pipeline.encoders.section import PRECISION, ImageFeatures
 from pipeline.encoders.text import TextEncoder, load_query_encoder
-from pipeline.media.pictures import BadPictureError, read_picture
+from pipeline.media.pictures import BadPictureError, as_rgb, read_picture
 from pipeline.model.embed import Queries, embed_films
 from pipeline.model.retrieval import RetrievalModel
 from pipeline.model.store import BUILDING
@@ -31,7 +33,7 @@ from pipeline.store.raw import open_tokenizer, token_table
 from pipeline.store.table import FeatureTable
 
 BATCH_SIZE = 32  # texts, pictures or paragraphs; affects memory only
-REMEMBERED = 4096  # embeddings of 2 KB each
+REMEMBERED = 4096  # texts, and pictures; embeddings of 2 to 5 KB each
 ORIGIN_KEYS = ("encoder", "revision", "crops", "width")  # of a spec: the source of an encoder, not what it computes
 # The precision is not compared either: a query may be encoded on a CPU for a model trained on a GPU's features, and
 # bfloat16 and float32 give the same vectors except for rounding.
@@ -79,9 +81,10 @@ class Encoders:
         if key not in self._loaded:
             with BUILDING:
                 if kind == "text":
-                    self._loaded[key] = _Remembering(load_query_encoder(spec, self.device, BATCH_SIZE))
+                    self._loaded[key] = _Remembering(load_query_encoder(spec, self.device, BATCH_SIZE), _keyed_text)
                 else:
-                    self._loaded[key] = load_image_encoder(ImageFeatures(**settings, crops=1), self.device, BATCH_SIZE)
+                    images = load_image_encoder(ImageFeatures(**settings, crops=1), self.device, BATCH_SIZE)
+                    self._loaded[key] = _Remembering(images, partial(_keyed_square, images))
         encoder = self._loaded[key]
         for name in {**spec, **encoder.spec}:
             if name not in UNCOMPARED and encoder.spec.get(name) != spec.get(name):
@@ -217,24 +220,36 @@ class _Squares:
 
 @dataclass(frozen=True)
 class _Remembering:
-    """A text encoder with an LRU cache, since the same synopsis is often searched for again."""
+    """A frozen encoder with an LRU cache, since the same synopsis and the same poster are often searched for again."""
 
-    encoder: TextEncoder
+    encoder: TextEncoder | ImageEncoder
+    keyed: Callable[[Any], tuple[str, Any]]  # of a text or picture: its key, and what the encoder takes
     kept: OrderedDict[str, np.ndarray] = field(default_factory=OrderedDict)
 
     @property
     def spec(self) -> Config:
         return self.encoder.spec
 
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
-        """Return float32 [len(texts), f], in order."""
-        new = [text for text in dict.fromkeys(texts) if text not in self.kept]
-        vectors = dict(zip(new, self.encoder.encode(new), strict=True))
-        vectors |= {text: self.kept.pop(text) for text in dict.fromkeys(texts) if text in self.kept}
+    def encode(self, items: Sequence[Any]) -> np.ndarray:
+        """Return float32 [len(items), f], in order."""
+        keyed = [self.keyed(item) for item in items]
+        new = {key: item for key, item in keyed if key not in self.kept}
+        vectors = dict(zip(new, self.encoder.encode([*new.values()]), strict=True))
+        vectors |= {key: self.kept.pop(key) for key in dict.fromkeys(key for key, _ in keyed) if key in self.kept}
         self.kept.update(vectors)
         while len(self.kept) > REMEMBERED:
             self.kept.popitem(last=False)
-        return np.stack([vectors[text] for text in texts]) if texts else self.encoder.encode([])
+        return np.stack([vectors[key] for key, _ in keyed]) if keyed else self.encoder.encode([])
+
+
+def _keyed_text(text: str) -> tuple[str, str]:
+    return text, text
+
+
+def _keyed_square(encoder: ImageEncoder, picture: Image.Image) -> tuple[str, Image.Image]:
+    """Return the digest of the square of a picture that `encoder` reads, and the square."""
+    square = encoder.crops(picture, 1)[0]
+    return hashlib.sha256(square.tobytes()).hexdigest(), square
 
 
 def _frozen(encoder: Any) -> Callable[[list[Any]], InputRows]:
@@ -277,9 +292,9 @@ def _rows(items: list[Any], found: list[Any]) -> tuple[int, ...]:
 
 
 def opened_picture(name: str, path: Path | Image.Image) -> Image.Image:
-    """Return the picture at `path`, or `path` if it is a picture; raise `ModelError` with the query's name."""
+    """Return the picture at `path`, or `path` if it is a picture, in RGB; raise `ModelError` with the query's name."""
     if isinstance(path, Image.Image):
-        return path
+        return as_rgb(path) if path.mode != "RGB" or path.has_transparency_data else path
     try:
         return read_picture(path, MAX_PIXELS)
     except FileNotFoundError:

@@ -9,6 +9,7 @@ from PIL import Image
 from pipeline.apps.recommend import query as query_module
 from pipeline.apps.recommend.query import WHOLE, Encoders, Query, QueryEncoder, tags_as_trained
 from pipeline.core.errors import ModelError
+from pipeline.encoders.image import ImageEncoder
 from pipeline.encoders.text import TextEncoder
 from pipeline.model.embed import embed_films, queries_of
 from pipeline.model.store import load_model, open_for_model, save_model
@@ -228,6 +229,27 @@ def test_only_encoders_that_a_query_needs_are_loaded(asked, monkeypatch, part, l
     encoder.load()
     assert sorted(found) == ["image", "text"]
     np.testing.assert_array_equal(encoder.encode([replace(nothing, **{part: getattr(whole, part)})]), vector)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA"])
+def test_a_decoded_picture_of_any_mode(asked, mode):
+    world = asked(["image"])
+    encoder, query = encoder_of(world), as_queries(world)[0]
+    picture = Image.open(query.image).convert("L").convert(mode)
+    grey = replace(query, image=picture.convert("L").convert("RGB"))
+    np.testing.assert_array_equal(encoder.encode([replace(query, image=picture)]), encoder.encode([grey]))
+
+
+def test_the_same_picture_is_encoded_once(asked, monkeypatch):
+    world = asked(["image"])
+    encoder, encoded, real = encoder_of(world), [], ImageEncoder.encode
+    monkeypatch.setattr(ImageEncoder, "encode", lambda self, found: encoded.extend(found) or real(self, found))
+    one, two, *_ = as_queries(world)
+    first = encoder.encode([one, two])
+    assert len(encoded) == 2
+    decoded = replace(one, image=Image.open(one.image))  # known by its content
+    np.testing.assert_array_equal(encoder.encode([two, decoded]), first[[1, 0]])
+    assert len(encoded) == 2
 
 
 def test_the_same_text_is_encoded_once(asked, monkeypatch):
