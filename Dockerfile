@@ -3,7 +3,7 @@
 #   docker run --rm --volume "$PWD:/soundtrack" soundtrack dvc repro
 #   docker run --rm --volume "$PWD:/soundtrack" soundtrack soundtrack recommend --tags "noir, 1950s" --plot synopsis.txt
 #   docker run --rm --volume "$PWD:/soundtrack" --publish 127.0.0.1:8000:8000 soundtrack soundtrack serve --host 0.0.0.0
-# Without --volume the image works on its own copy of the repository, and what it makes goes with the container.
+# Without --volume the container works on its own copy of the repository, and its results are deleted with it.
 
 ARG PYTHON=3.11
 FROM python:${PYTHON}-slim-bookworm AS base

@@ -1,4 +1,4 @@
-# make run         install, and run all stages on the embedded corpus, one per core at once
+# make run         install, and run all stages on the embedded corpus, in parallel on all cores
 # make install     create the environment only; activate it with `source .venv/bin/activate`
 # make test        run all tests in two processes; the fast ones: .venv/bin/pytest -n 2 -m "not slow"
 # make lint        run ruff (check and format) and mypy, like the hooks of .pre-commit-config.yaml

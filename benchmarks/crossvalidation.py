@@ -69,7 +69,7 @@ class Line:
     recipe: str
     mean: float  # over the variants
     variants: dict[str, float]
-    difference: tuple[float, float, float]  # low, mean, high; to the training of params.yaml on MusiCNN's vectors
+    difference: tuple[float, float, float]  # low, mean, high; from the training of params.yaml on MusiCNN's vectors
     films: int
 
 
@@ -173,7 +173,7 @@ def main(seeds: int, paper: bool) -> None:
         lines.append(
             Line(features, name, float(np.mean(list(mean_of.values()))), mean_of, difference_of, films=len(films))
         )
-    table = Table("features", "recipe", "mean", *dedicated, "beside params.yaml (95 %)")
+    table = Table("features", "recipe", "mean", *dedicated, "difference from params.yaml (95 %)")
     for line in lines:
         low, middle, high = line.difference
         numbers = [f"{value:.3f}" for value in (line.mean, *line.variants.values())]

@@ -38,9 +38,9 @@ K = 20
 QUERIES = range(0, 4000, 200)
 GOAL = "under 150"
 FILTERS = {  # from many matching tracks to few
-    "nobody sings": {"vocals": "instrumental"},
-    "60 to 90 beats a minute": {"tempo": "60-90"},
-    "… 1:00 to 3:00, nobody sings": {"tempo": "60-90", "length": "1:00-3:00", "vocals": "instrumental"},
+    "instrumental": {"vocals": "instrumental"},
+    "60 to 90 beats per minute": {"tempo": "60-90"},
+    "… 1:00 to 3:00, instrumental": {"tempo": "60-90", "length": "1:00-3:00", "vocals": "instrumental"},
     "… in C minor, of the 1920s": {
         "tempo": "60-90",
         "length": "1:00-3:00",
@@ -57,7 +57,7 @@ FILTERS = {  # from many matching tracks to few
         "loudness": "-30..-14",
         "music": "tag 1, tag 2",
     },
-    "what nothing passes": {"tempo": "400.."},
+    "no track passes": {"tempo": "400.."},
 }
 
 

@@ -252,7 +252,7 @@ def heard(world: World, store: FeatureStore, films: Sequence[FilmFeatures]) -> n
 def as_products(mean: np.ndarray, precision: np.ndarray, tracks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return vectors of films and of `tracks` whose products are the log-likelihood ratios, [·, 2 k + 1].
 
-    A film's are the coefficients of b² and of b, and the rest, of the formula above; a track's are b², b and 1.
+    A film's vector has the formula's coefficients of b² and b, and its constant; a track's has b², b and 1.
     """
     own = 1 / precision + TRACK  # variance of b about μ for the film's own tracks
     rest = 0.5 * np.sum(np.log((1 + TRACK) / own) - mean**2 / own, axis=1, keepdims=True)
@@ -290,7 +290,7 @@ def _text(factors: Mapping[str, np.ndarray], rng: np.random.Generator) -> Iterat
 
 
 def _image(factors: Mapping[str, np.ndarray], rng: np.random.Generator) -> Iterator[tuple[Row, np.ndarray]]:
-    """Yield the same of the image table."""
+    """Yield the same for the image table."""
     for fid, of_film in factors.items():
         yield {"fid": fid, "crop": 0, "sha256": fid}, _told("image", of_film, rng)
 
@@ -298,7 +298,7 @@ def _image(factors: Mapping[str, np.ndarray], rng: np.random.Generator) -> Itera
 def _audio(
     rows: Mapping[str, list[Row]], factors: Mapping[str, np.ndarray], rng: np.random.Generator
 ) -> Iterator[tuple[Row, np.ndarray]]:
-    """Yield the same of the audio table, one row per window."""
+    """Yield the same for the audio table, one row per window."""
     for row in (row for of_split in rows.values() for row in of_split):
         track = factors[row["fid"]] + TRACK_NOISE * rng.normal(size=FACTORS)
         for window in range(WINDOWS):

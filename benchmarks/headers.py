@@ -106,7 +106,7 @@ def run(root: Path, damaged: Any) -> tuple[dict[str, Counter[str]], list[str]]:
         for stage, work in (("download", _checked), ("index", _indexed)):
             try:
                 counts[stage][work(path, cutting)] += 1
-            except Exception as error:  # what this is to find
+            except Exception as error:  # this benchmark looks for these
                 wrong.append(f"{stage}: {name}: {type(error).__name__}: {error}")
         film.append(_recording(root, path))
         if len(film) == FILM_FILES:
@@ -176,7 +176,7 @@ def _segmented(root: Path, film: list[Row], segment: Segment, counts: Counter[st
     (root / "data/segments.parquet").unlink(missing_ok=True)  # start each film from nothing
     try:
         rows = segment_all(root, film, segment, 1)
-    except Exception as error:  # what this is to find
+    except Exception as error:  # this benchmark looks for these
         wrong.append(f"segment: one of {film[0]['path']} …: {type(error).__name__}: {error}")
         return
     first = {row["source"]: row for row in reversed(rows)}

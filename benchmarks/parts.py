@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def recall(index: TrackIndex, vectors: np.ndarray, names: list[str]) -> float:
-    """Return the recall at `K` of films with `vectors`, called by `names`, among the tracks of the test set."""
+    """Return the recall at `K` of the films `names`, with `vectors`, among the tracks of the test set."""
     tracks = index.tracks.select(["fid", "split"]).to_pandas()
     rows = np.flatnonzero(tracks["split"] == "eval")
     fids = tracks["fid"].to_numpy()[rows]

@@ -63,25 +63,25 @@ def recipes() -> dict[str, Recipe]:
     return {
         ours: Recipe({}, ""),
         "the reference's recipe": Recipe(reference, ours),
-        "… with the default's learning rate and schedule": Recipe(
+        "… with the learning rate and schedule of log-mel.yaml": Recipe(
             _rate_of_default(reference), "the reference's recipe"
         ),
-        "every track an epoch, masked": Recipe({"train": {"sampler": "tracks", **equal}}, ours),
-        "… further positives": Recipe({"train": {"sampler": "tracks", "same_film": "positives", **equal}}, ours),
+        "every track once per epoch, masked": Recipe({"train": {"sampler": "tracks", **equal}}, ours),
+        "… additional positives": Recipe({"train": {"sampler": "tracks", "same_film": "positives", **equal}}, ours),
         "… negatives (no mask)": Recipe({"train": {"sampler": "tracks", "same_film": "negatives", **equal}}, ours),
         "… negatives, not shuffled": Recipe(
             {"train": {"sampler": "tracks", "same_film": "negatives", "shuffle": False, **equal}},
             "… negatives (no mask)",
         ),
         "… masked, not shuffled": Recipe(
-            {"train": {"sampler": "tracks", "shuffle": False, **equal}}, "every track an epoch, masked"
+            {"train": {"sampler": "tracks", "shuffle": False, **equal}}, "every track once per epoch, masked"
         ),
         "films not shuffled": Recipe({"train": {"shuffle": False}}, ours),
         "batch of 8": Recipe({"train": {"batch_size": 8}}, ours),
         "batch of 32": Recipe({"train": {"batch_size": 32}}, ours),
         "batch of 64 (all films)": Recipe({"train": {"batch_size": 64}}, ours),
         "no fusion layer": Recipe({"model": {"query": {"layers": 0}}}, ours),
-        "no dropout of inputs": Recipe({"model": {"query": {"input_dropout": 0.0}}}, ours),
+        "no dropout on input embeddings": Recipe({"model": {"query": {"input_dropout": 0.0}}}, ours),
     }
 
 
@@ -168,7 +168,7 @@ def main(select: bool) -> None:
             line |= {"low": difference.low, "high": difference.high}
         lines.append(line)
     kind = "recipes" + ("-select" if select else "")
-    table = Table("recipe", METRIC, "beside", "difference", "95 %", "p", title=f"{kind}, {len(SEEDS)} seeds")
+    table = Table("recipe", METRIC, "compared with", "difference", "95 %", "p", title=f"{kind}, {len(SEEDS)} seeds")
     for line in lines:
         numbers = ["", "", "", ""]
         if "beside" in line:

@@ -7,7 +7,7 @@ PyTorch and other libraries use about 650 MB; generating is not counted. Parts l
 long at ten times the size; evaluation ranks a hundred times as many pairs of films and tracks.
 
     python -m benchmarks.scale             # the published size and ten times it; 10 GB of disk, 12 GB of memory
-    python -m benchmarks.scale --times 1   # a tenth of the published size and that
+    python -m benchmarks.scale --times 1   # the published size and a tenth of it
 """
 
 import argparse
@@ -313,7 +313,7 @@ def fid_of(number: int) -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--times", type=float, default=10.0, help="the published size")
+    parser.add_argument("--times", type=float, default=10.0, help="size as a multiple of the published data's")
     parser.add_argument("--part", nargs=2, metavar=("PART", "FOLDER"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.part:

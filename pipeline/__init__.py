@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def load(model: "str | Path", device: "Device" = "auto") -> "PublishedModel":
     """Return the published model in a folder or at `hf://OWNER/REPO`, ready to `recommend`.
 
-    Raises `pipeline.core.errors.ModelError` for what is no model, and for one that cannot be had.
+    Raises `pipeline.core.errors.ModelError` if it is not a valid model or cannot be fetched.
     """
     from pipeline.apps.published.load import load
 

@@ -13,7 +13,7 @@ from pipeline.core.interrupt import run
 from pipeline.params import load_params
 
 PARAMS = "params.yaml"
-REFUSED = "?#{}"  # in a path: DVC copies by a URL, which ? and # end, and formats it, which {} breaks
+REFUSED = "?#{}"  # in a path: DVC uses it in a URL, which ? and # cut off, and in a format string, which {} breaks
 WITHOUT = "or run `dvc exp run` without --queue and --temp"
 
 

@@ -42,7 +42,7 @@ def _add_actions(parser: argparse.ArgumentParser) -> None:
     category = _action(actions, "category", "add the films of a Wikipedia category", "add_category")
     category.add_argument("name", metavar="NAME", help='e.g. "2010s science fiction films"')
     category.add_argument(
-        "--limit", type=_positive, default=LIMIT, help="number of films at most (default: %(default)s)"
+        "--limit", type=_positive, default=LIMIT, help="maximum number of films (default: %(default)s)"
     )
     category.add_argument("--site", default=SITE, help="the wiki (default: %(default)s)")
     fids = _action(actions, "remove", "remove films from the list", "remove_films")

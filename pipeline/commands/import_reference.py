@@ -68,7 +68,7 @@ def _run(options: argparse.Namespace) -> int:
         params.row(options.variant)
         named = dict.fromkeys(source.files, options.variant)
     candidates = [size for file, size in source.files.items() if file in named or is_candidate(file)]
-    print(f"{source.name}: {len(candidates)} possible checkpoints, {sum(candidates) / 2**30:.2f} GB")
+    print(f"{source.name}: {len(candidates)} possible checkpoints, {sum(candidates) / 2**30:.2f} GiB")
     entries = decide(source, named, params.variants, options.text)
     if options.evaluate and usable(entries):
         from pipeline.apps.checkpoint.evaluating import announce
@@ -84,7 +84,7 @@ def _run(options: argparse.Namespace) -> int:
 
         return evaluate_imported(Path(), usable(entries))
     print(
-        "These models were trained on spectrograms with other settings than those of params.yaml, and of the real part "
-        "only.\nTo set params.yaml accordingly and evaluate the models, run the same command with --evaluate."
+        "These models were trained on spectrograms of the real part only, with settings other than those of "
+        "params.yaml.\nTo set params.yaml accordingly and evaluate the models, run the same command with --evaluate."
     )
     return 0

@@ -14,7 +14,7 @@ def register(commands: Any) -> None:
         description="Check every combination of the values, then run `dvc exp run --queue` with the same options; "
         "`dvc queue start -j 2` runs the queued experiments.",
     )
-    more = "as for `dvc exp run`; a,b is a grid"
+    more = "as for `dvc exp run`; KEY=A,B queues an experiment for each value"
     parser.add_argument("-S", "--set-param", action="append", default=[], metavar="KEY=VALUE", help=more)
     parser.add_argument("targets", nargs="*", metavar="STAGE", help="stages to run (default: all)")
     parser.set_defaults(run=lambda options: enqueue(Path(), options.set_param, options.targets))

@@ -55,12 +55,12 @@ def register(commands: Any) -> None:
     add("--like", metavar="TRACK", action="append", default=[], help="more of this: a path, AAA/0, or any audio file")
     add("--exclude-film", metavar="FILM", action="append", default=[], help="leave out a film or album, by id or title")
     add("--per-film", metavar="N", type=int, help="at most N tracks per film or album")
-    add("--why", action="store_true", help="show what each track answers, and its rank without each part of the query")
+    add("--why", action="store_true", help="show the passages that each track matches, and its rank without each part")
     _add_steering(command)
     _add_filters(command)
     output = command.add_mutually_exclusive_group()
     for name, what in {"json": "JSON", "csv": "CSV", "m3u": "a playlist"}.items():
-        output.add_argument(f"--{name}", metavar="FILE", nargs="?", const=STANDARD, help=f"as {what}, to FILE if named")
+        output.add_argument(f"--{name}", metavar="FILE", nargs="?", const=STANDARD, help=f"print {what}, or write FILE")
     command.set_defaults(run=run)
 
 

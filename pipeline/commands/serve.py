@@ -151,14 +151,14 @@ def greeting(server: socket.socket, host: str, access: "Access", made_up: str) -
         address = f"{address}/?token={quote(made_up)}"
     lines = [f"Soundtracks: {address} (Ctrl-C stops it)"]
     if access.keys is not None and not made_up:
-        lines.append(f"The password is that of {PASSWORD}.")
+        lines.append(f"The password is the value of {PASSWORD}.")
     if access.address or not _address(server).is_loopback:
         lines.append(OPEN.format(key="this address" if made_up else "the password"))
     return "\n".join(lines)
 
 
 def _reached(server: socket.socket, host: str) -> str:
-    """Return an address at which other machines reach the server; of all of them, the one with a route outside."""
+    """Return the address to print: `host`, or that of the outbound route if the server listens on all addresses."""
     listening = _address(server)
     if not listening.is_unspecified:
         return host

@@ -10,7 +10,7 @@ def register(commands: Any) -> None:
     parser = commands.add_parser(
         "sync-mlflow",
         help="log the runs of models restored from DVC's cache to MLflow",
-        description="Log to MLflow, from files, each variant's model without a run, metrics that its run lacks, and "
+        description="Log to MLflow, from files: models of variants that have no run, metrics that a run lacks, and "
         "the published model. Existing records are not changed.",
     )
     parser.add_argument(

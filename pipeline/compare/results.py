@@ -139,7 +139,7 @@ def _require_metric(result: Result, metric: str) -> None:
         name = result.variant
         raise StageError(
             f"metrics/evaluate/{name}.json and metrics/rankings/{name}.parquet come from different evaluations: "
-            f"run `dvc repro --force evaluate@{name}`"
+            f"run `dvc repro -f -s evaluate@{name}`"
         )
 
 

@@ -79,7 +79,7 @@ def is_in_place(root: Path, corpus: str, fetched: Fetched) -> bool:
 
 
 def path_of(root: Path, corpus: str, fetched: Fetched, path: Path) -> Path:
-    """Return where the file of `corpus` is now whose place is `path`, one of `fetched`; it may not exist."""
+    """Return the current path of the file of `corpus` that belongs at `path`, one of `fetched`; it may not exist."""
     return root / path if is_in_place(root, corpus, fetched) else _aside(root, _name(corpus), path)
 
 

@@ -1,6 +1,6 @@
 """The section `machine` of params.yaml, and the device for tensors.
 
-Results do not depend on it. No stage of dvc.yaml lists it: a change makes no stage stale.
+Results depend on it up to rounding only. No stage of dvc.yaml lists it: a change makes no stage stale.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Films that share music: the keys by which tracks are the same music, and the sets of films that they join.
+"""Films that share music: the keys that identify tracks of the same music, and the sets of films that they join.
 
 The landmarks of a segment are the most distinctive words of its acoustic fingerprint (`pipeline.segment.fingerprint`)
 and their frames; in tables they are text: base64 of all words (uint32), then all frames (uint16).

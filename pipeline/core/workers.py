@@ -6,8 +6,9 @@ the environment selects it (`SOUNDTRACK_ENGINE=ray`, or `RAY_ADDRESS`), on a Ray
     map_in_order    functions of one item: parsing a page, cutting a film, computing spectrograms
     residents       functions of a model and an item: the model is loaded once per process, or per GPU of a cluster
 
-If a process dies, its item is retried alone and finally given up; other items continue. A process ends at once when its
-parent has ended, even if killed: it must not write into the next run's files. Ctrl-C interrupts the parent only.
+If a process dies, its item is tried again alone, `ATTEMPTS` times in all; other items continue. A process ends at once
+when its parent has ended, even if killed: it must not write into the next run's files. Ctrl-C interrupts the parent
+only.
 """
 
 import os

@@ -75,7 +75,7 @@ class Reading:
 
 
 def read_entry(fid: str, entry: Any, fields: Mapping[str, str], foreign: bool) -> Reading:
-    """Return the reading of the entry `fid`; `foreign` if its list is of another form than ours."""
+    """Return the reading of the entry `fid`; `foreign` if its list is of a form other than ours."""
     if not FID.fullmatch(fid):
         return Reading(problems=[Problem(short(fid), "", "", BAD_ID)])
     if not isinstance(entry, dict):

@@ -34,7 +34,7 @@ class Entries:
     """The entries of a list by id, not yet checked."""
 
     by_id: dict[str, Any]
-    foreign: bool  # of another form than ours
+    foreign: bool  # of a form other than ours
     note: str = ""  # about the ids
     id_name: str = ""  # the field with the ids
 
@@ -58,9 +58,7 @@ def entries_in(text: str, path: Path, fields: Mapping[str, str]) -> Entries:
     if isinstance(raw, list):
         return _numbered(raw, path, fields)
     if not isinstance(raw, dict):
-        raise CorpusError(
-            f'{path} must contain an object {{"AAA": {{…}}, …}} or an array, found a {type(raw).__name__}'
-        )
+        raise CorpusError(f'{path} must contain an object {{"AAA": {{…}}, …}} or an array, found {type(raw).__name__}')
     return Entries(raw, foreign=False)
 
 

@@ -19,7 +19,7 @@ REFUSALS = 3  # consecutive
 RECENT = 20  # recordings of this run that are considered
 SHARE = 0.9  # of these that must fail for one reason
 FAILURES = 5  # at least
-DOUBTED = 3  # at least, if the run ends before: failures are doubted, without stopping
+DOUBTED = 3  # the same at the end of a run: the next run repeats the failures before they are accepted
 UNREACHED = 3  # consecutive recordings without a response to any request
 UNREACHED_SECONDS = 20.0  # and for at least this time: a short interruption of the network does not stop the run
 NEUTRAL = ("transient",)  # not evidence for or against a refusal
@@ -43,10 +43,10 @@ class CircuitOpen(FetchError):
     def __init__(self, stop: Stop | None) -> None:
         why = "the run ended"
         if stop is not None and stop.refused:
-            why = f"the web refused {REFUSALS} consecutive requests, the last with: {stop.answer}"
+            why = f"{REFUSALS} consecutive requests were refused, the last with: {stop.answer}"
         elif stop is not None:
             why = f"{len(stop.addresses)} recordings had failed for one reason: {stop.answer}"
-        super().__init__("blocked", f"not asked: {why}")
+        super().__init__("blocked", f"not requested: {why}")
 
 
 class CircuitBreaker:

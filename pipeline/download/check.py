@@ -33,7 +33,7 @@ class Check:
         """Why the file is incomplete; "" if it appears complete."""
         if self.expected_seconds is not None and is_short(self.decoded_seconds, self.expected_seconds):
             return f"only {self.decoded_seconds:.1f} of {self.expected_seconds:.1f} s can be decoded"
-        return "the file lacks its end" if self.cut_off else ""
+        return "the end of the file is missing" if self.cut_off else ""
 
 
 class CutOffError(NotAudioError):
@@ -50,7 +50,7 @@ def check(path: Path, stated_seconds: float | None, max_seconds: float) -> Check
         return sandbox.call(_decoded, path, stated_seconds, max_seconds)
     except NotAudioError:
         if is_cut_off(path):
-            raise CutOffError("truncated: the file lacks its end and cannot be decoded") from None
+            raise CutOffError("truncated: the end of the file is missing, and it cannot be decoded") from None
         raise
 
 

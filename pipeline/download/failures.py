@@ -30,7 +30,7 @@ from pipeline.download.reach import AddressRefused
 
 LONGEST_REASON = 300  # characters
 AGAIN_NEXT_RUN = ("blocked", "transient")
-MAX_RUNS = 5  # attempts at a recording with an unknown failure, one per run
+MAX_RUNS = 5  # runs in which a recording fails for an unknown reason before it is given up
 # Requirements of a retry, stored in the row: {"max_bytes": 123} and {"max_seconds": 12.5}, the minimum of the
 # parameter; {"runs": 2.0}, the number of runs with an unknown failure; and these two:
 COOKIES = {"cookies": 1.0}  # a cookies file
@@ -68,7 +68,7 @@ MEANINGS = (  # of messages, in this order; suspected addresses get "please sign
 )
 # Reasons of `meaning` that do not depend on the version of yt-dlp; an outdated one gets 400 and 403.
 NOT_OUTDATED = re.compile(
-    r"the server answered (?!400|403)|no connection|the transfer broke off|truncated", re.IGNORECASE
+    r"the server answered (?!400|403)|no connection|the transfer (broke off|stopped)|truncated", re.IGNORECASE
 )
 CUT = re.compile(r"bytes read, .* more expected", re.IGNORECASE)
 PREFIX = re.compile(r"^(\s|ERROR:|Got error:|\[[^\]]*\]( \S+:)?)*", re.IGNORECASE)
@@ -83,7 +83,7 @@ class UnknownFailure(FetchError):
 
 
 def meaning(error: Exception) -> FetchError:
-    """Return the meaning of an error of yt-dlp or the operating system; raise `StageError` if the disk is full."""
+    """Return the meaning of an error of yt-dlp or the operating system; raise `StageError` if it cannot write."""
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, OSError) and cause.errno in DISK_ERRORS:
@@ -101,7 +101,7 @@ def meaning(error: Exception) -> FetchError:
         if isinstance(cause, GeoRestrictedError):
             return FetchError("gone", "not available in this country")
         if isinstance(cause, ContentTooShortError):
-            return FetchError("transient", f"the transfer broke off at {cause.downloaded} of {cause.expected} bytes")
+            return FetchError("transient", f"the transfer stopped at {cause.downloaded} of {cause.expected} bytes")
     extractor = next((cause for cause in causes if isinstance(cause, ExtractorError)), None)
     said = str(extractor.orig_msg if extractor else error)
     text = one_line(ADVICE.sub("", PREFIX.sub("", said)), LONGEST_REASON) or type(error).__name__
@@ -110,7 +110,7 @@ def meaning(error: Exception) -> FetchError:
             return UnknownFailure(text) if status == "unknown" else FetchError(status, text, needs)
     for cause in causes:
         if isinstance(cause, TransportError) and not CUT.search(text):  # its text has memory addresses and ports
-            return FetchError("transient", f"no connection, or it broke off ({type(cause.cause or cause).__name__})")
+            return FetchError("transient", f"no connection, or it was lost ({type(cause.cause or cause).__name__})")
     return UnknownFailure(text)
 
 
@@ -125,7 +125,7 @@ def may_be_outdated(reason: str) -> bool:
 def disk_error(error: OSError) -> StageError:
     """Return the error that ends the stage, because no further recording can be saved."""
     return StageError(
-        f"download: cannot write ({error.strerror}): free disk space and run `dvc repro download` to resume"
+        f"download: cannot write ({error.strerror}): fix the cause and run `dvc repro download` to resume"
     )
 
 

@@ -130,7 +130,7 @@ class Fetcher:
 
     def _resolved(self, request: Request, info: dict[str, Any]) -> list[Request]:
         if request.entry is not None:
-            raise FetchError("skipped", "a list inside a list: add it to the soundtrack itself")
+            raise FetchError("skipped", "a list inside a list: add the URL of the inner list to the soundtrack")
         if self._site.serves(request.url):  # its URLs would contain the port
             raise FetchError("skipped", "a list among the corpus's own files: list its recordings one by one")
         entries = entries_of(info)

@@ -9,7 +9,7 @@ Both have the same form, by item as in `meta.json`:
         "resolved_at": "2026-11-04",
         "entries": [{"url": "https://www.youtube.com/watch?v=…", "title": "…", "seconds": 7205.0}]}}
 
-An item in one of them is never resolved again: remove it to resolve it anew.
+An item in one of them is resolved only once: remove it to resolve it again.
 """
 
 import json
@@ -73,7 +73,7 @@ class Lock:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    advice = "fix it, or remove it to resolve searches and playlists anew"
+    advice = "fix it, or remove it to resolve searches and playlists again"
     try:
         items = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -82,7 +82,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise CorpusError(f"{path} is not JSON ({error}): {advice}") from None
     if not isinstance(items, dict):
         raise CorpusError(
-            f'{path} must contain an object {{"ytsearch1:…": {{…}}}}, found a {type(items).__name__}: {advice}'
+            f'{path} must contain an object {{"ytsearch1:…": {{…}}}}, found {type(items).__name__}: {advice}'
         )
     for item, value in items.items():
         if problem := _problem(value):

@@ -46,7 +46,7 @@ def fetch_all(
 ) -> Outcome:
     """Return one row per recording; fetch those without a final status from an earlier run.
 
-    Entries of a list are fetched next: a thousand searches are not sent without a recording in between. Recordings that
+    Entries of a list are fetched right after it, to avoid sending a thousand searches in a row. Recordings that
     failed in the last run are tried last, and do not delay the others. A recording that is `gone` for the same reason
     as nearly all others of this run is tried once more in the next run before that is accepted.
     """

@@ -142,7 +142,7 @@ def load_joint(name: str, device: torch.device, batch_size: BatchSize) -> JointE
 def _kind(folder: Path) -> str:
     kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
     if kind not in FAMILIES:
-        raise ValueError(f"it is of the kind {kind!r}, but {' and '.join(FAMILIES)} read both text and music")
+        raise ValueError(f"its model_type is {kind!r}; expected one for text and music: {' or '.join(FAMILIES)}")
     return kind
 
 

@@ -163,7 +163,7 @@ def _config(folder: Path) -> Any:
     kind = json.loads((folder / "config.json").read_text()).get("model_type")
     if kind is not None and kind not in CONFIG_MAPPING:
         raise ValueError(
-            f"it is of the kind {kind!r}, which transformers {version('transformers')} does not support; code from a "
+            f"its model_type {kind!r} is not supported by transformers {version('transformers')}; code from a "
             "model's repository is never run"
         )
     return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)

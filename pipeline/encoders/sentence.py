@@ -63,7 +63,7 @@ def read_sentence(folder: Path) -> Sentence:
     layers = layers[:-1] if normalised else layers
     if steps[: len(FIRST)] != FIRST or set(layers) - {LAYER} or modules[0]["path"]:
         known = " + ".join([*FIRST, f"any number of {LAYER}", LAST])
-        raise ValueError(f"its modules.json has {' + '.join(steps)}, supported is {known}")
+        raise ValueError(f"its modules.json has {' + '.join(steps)}, expected {known}")
     folders = [folder / module["path"] for module in modules]
     pooling, prompt = _read(folders[1] / "config.json"), _prompt(folder)
     if prompt and not pooling.get("include_prompt", True):
@@ -95,7 +95,7 @@ def _pooling(settings: Settings) -> str:
     found = settings.get("pooling_mode") or [OLD_POOLINGS.get(name, name) for name in old]
     names = [found] if isinstance(found, str) else found
     if len(names) != 1 or names[0] not in OLD_POOLINGS.values():
-        raise ValueError(f"its pooling is {' + '.join(names) or 'none'}, supported are cls and mean")
+        raise ValueError(f"its pooling is {' + '.join(names) or 'none'}, expected cls or mean")
     return names[0]
 
 
@@ -105,7 +105,7 @@ def _dense(folders: Sequence[Path]) -> Dense:
     for of_layer in settings:
         for name in ("module_input_name", "module_output_name"):
             if of_layer.get(name) not in POOLED:
-                raise ValueError(f"its dense layer has {name} {of_layer[name]!r}, supported is {POOLED[1]}")
+                raise ValueError(f"its dense layer has {name} {of_layer[name]!r}, expected {POOLED[1]!r}")
     dense = Dense([{name: of_layer[name] for name in LAYER_SETTINGS} for of_layer in settings])
     for layer, folder in zip(dense, folders, strict=True):
         try:
@@ -118,7 +118,7 @@ def _dense(folders: Sequence[Path]) -> Dense:
 def _layer(settings: Settings) -> nn.Sequential:
     name = settings["activation_function"]
     if name not in ACTIVATIONS:
-        raise ValueError(f"its dense layer has the activation {name!r}, supported are {' and '.join(ACTIVATIONS)}")
+        raise ValueError(f"its dense layer has the activation {name!r}, expected {' or '.join(ACTIVATIONS)}")
     linear = nn.Linear(settings["in_features"], settings["out_features"], settings["bias"])
     return nn.Sequential(OrderedDict(linear=linear, activation=ACTIVATIONS[name]()))  # the names of the stored weights
 

@@ -136,7 +136,7 @@ def _network(settings: Settings) -> nn.Module:
     import transformers
 
     if kind not in transformers.CONFIG_MAPPING:
-        raise ModelError(f"an encoder is of the kind {kind!r}, which transformers {transformers.__version__} lacks")
+        raise ModelError(f"an encoder has model_type {kind!r}, unknown to transformers {transformers.__version__}")
     config = transformers.CONFIG_MAPPING[kind].from_dict(settings)
     if kind in TOWERS:
         return getattr(transformers, TOWERS[kind][0])(config)

@@ -51,7 +51,7 @@ def evaluate_baselines(
     rankings: list[Row],
     params: Evaluate,
 ) -> dict[str, dict[str, Any]]:
-    """Return each baseline's averages, their intervals, and the model's difference to it, by name.
+    """Return each baseline's averages, their intervals, and the model's difference from it, by name.
 
     `training` and `pool` are rows of the data set, `rankings` the model's on the query films, in order. `difference` is
     [low, mean, high] of the model's `HEADLINE` minus the baseline's, over the same films. With too few training films
@@ -75,7 +75,7 @@ def evaluate_baselines(
 def figures_beside(
     films: Sequence[FilmFeatures], queries: np.ndarray, tracks: np.ndarray, rankings: list[Row], params: Evaluate
 ) -> dict[str, Any]:
-    """Return a baseline's averages, their intervals, and the difference of the model with `rankings` to it.
+    """Return a baseline's averages, their intervals, and how much the model with `rankings` differs from it.
 
     `films` are the pool's films, `tracks` [tracks, e] unit vectors of their tracks, and `queries` [n, e] unit vectors
     of the films that every variant can read.

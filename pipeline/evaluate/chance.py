@@ -75,7 +75,7 @@ def _summed(k: int, chances: np.ndarray, counts: np.ndarray) -> float:
 
 
 def _in_doubt(k: int, means: np.ndarray, events: int) -> np.ndarray:
-    """Return where, of numbers of events with `means`, it is not certain that they are fewer than k, or that not."""
+    """Return the indices of `means` for which it is uncertain whether the number of events is below k."""
     return np.flatnonzero(np.abs(means - k) <= np.sqrt(events * np.log(1 / NEGLIGIBLE) / 2) + 1)
 
 

@@ -38,7 +38,7 @@ def pool_of(dataset: Iterable[Row], pool: str) -> list[Row]:
     of_split = [row for row in rows if row["split"] == EVAL]
     if not any(row["compared"] for row in of_split):
         raise StageError(
-            "split.eval: found 0 test films that all variants can read, needed is at least 1; raise its share or add "
+            "split.eval: found 0 test films that all variants can read, expected at least 1; raise its share or add "
             "films"
         )
     return of_split if pool == EVAL else rows

@@ -12,7 +12,7 @@ Baseline = Literal["linear", "nearest"]
 Baselines = list[Baseline]
 ZERO_SHOT = "zero_shot"  # name of the joint encoder's baseline
 UNITS: tuple[Unit, ...] = get_args(Unit)
-HEADLINE = "recall_at_10"  # metric of the difference to baselines, if `ks` has it
+HEADLINE = "recall_at_10"  # metric of the difference from baselines, if `ks` has it
 INSTEAD = "mrr"
 
 

@@ -66,7 +66,7 @@ def evaluate_zero_shot(
 def _queries(
     root: Path, encoder: JointEncoder, needs: Sequence[str], films: Sequence[FilmFeatures], cache: FeatureCache
 ) -> np.ndarray:
-    """Return the unit vectors [films, e] of the available ones of `needs` (tags, plot, image) of each film."""
+    """Return the unit vector [films, e] of each film from those of `needs` (tags, plot, image) that it has."""
     rows = [film.tracks[0] for film in films]
     texts = [input_texts(row["tags"], row["plot"]) for row in rows]
     wanted = [text for found in texts for part in ("tags", "plot") if part in needs for text in found[part]]

@@ -36,7 +36,7 @@ def read_picture(source: Path | BinaryIO, max_pixels: int) -> Image.Image:
                 image.load()
                 return as_rgb(_upright(image))
         except Image.DecompressionBombError:
-            raise BadPictureError(f"more px than the {max_pixels} allowed, or than Pillow decodes") from None
+            raise BadPictureError(f"more than the {max_pixels} px allowed, or than Pillow's own limit") from None
         except FileNotFoundError:
             raise
         except DAMAGE as error:

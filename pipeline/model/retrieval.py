@@ -87,7 +87,7 @@ class RetrievalModel(nn.Module):
         return self.encoders[kind](batch[name]) if kind in self.encoders else batch[name]
 
     def _kept(self, present: Mapping[str, Tensor], like: Tensor) -> dict[str, Tensor]:
-        """Return random masks by input of the examples that keep it, bool [n, 1]; each keeps at least one it has.
+        """Return a random mask per input, bool [n, 1]: the examples that keep it; each keeps at least one that it has.
 
         Without `present` every example has all inputs.
         """

@@ -110,7 +110,8 @@ def load_model(folder: Path) -> tuple[RetrievalModel, Config]:
             f"{error.filename or folder / WEIGHTS} is missing: run `dvc repro train@{folder.name}`"
         ) from None
     except (json.JSONDecodeError, SafetensorError, KeyError, ValidationError, RuntimeError) as error:
-        raise ModelError(f"{folder} does not hold a model of this version ({error}): run `dvc repro --force`") from None
+        advice = f"run `dvc repro -f -s train@{folder.name}`"
+        raise ModelError(f"{folder} holds no model of this version ({error}): {advice}") from None
     return model.eval(), config
 
 

@@ -59,7 +59,7 @@ def fit_spaces(films: Sequence[FilmFeatures], store: FeatureStore, most: int) ->
 
 
 def film_numbers(films: Sequence[FilmFeatures]) -> np.ndarray:
-    """Return the film's number for each of their tracks, [tracks]."""
+    """Return the number of the film of each track, [tracks], for the tracks of `films` in order."""
     return np.repeat(np.arange(len(films)), [len(film.track_rows) for film in films])
 
 

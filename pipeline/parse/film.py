@@ -1,8 +1,8 @@
 """One film: the values in `meta.json`, else those of the page, and the poster.
 
 A missing plot, tags or poster stays empty, with a status, or is replaced by the reference's placeholder. If the page
-cannot be used (not fetched, or not about a film), all of them are empty, unless `meta.json` has plot, tags and image.
-A film without a page (`given`) has the values of the corpus.
+cannot be used (not fetched, or not about a film), the film has no image and only the values in `meta.json`, unless
+these include plot, tags and image. A film without a page (`given`) has the values of the corpus.
 """
 
 import gzip

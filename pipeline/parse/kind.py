@@ -1,6 +1,6 @@
 """The topic of an article: a film, or another thing with the same name.
 
-First, pages marked as no article are recognised. Then categories decide, by the head noun: `1926 films` and `Films
+First, disambiguation pages are recognised. Then categories decide, by the head noun: `1926 films` and `Films
 based on video games` are of films, `Video games based on films` is of games. The words in brackets after the title and
 the labels of the infobox decide if categories give no answer or disagree, the first sentence if there is nothing else.
 
@@ -93,7 +93,7 @@ def _without_proof(
 ) -> Finding:
     """Return the topic if title and infobox do not decide; `undated` are the categories of films without a year."""
     if topic := next((name for name in undated if is_of_the_topic(name, title)), None):
-        return Finding("not_a_film", f"it is the article on what {_category(topic)}")
+        return Finding("not_a_film", f"a category is named after it: `{topic[:QUOTED]}`")
     aired = next((box.aired for box in boxes if box.aired), "")
     if (undated or aired or not categories) and (lead := _of_lead(tree)):
         return lead

@@ -23,7 +23,7 @@ ADVICE = (
 
 
 def operator_contact(corpus: Corpus) -> str | None:
-    """Return `SOUNDTRACK_CONTACT`, else `corpus.contact`; raise `ParamsError` if it is no e-mail address or URL."""
+    """Return `SOUNDTRACK_CONTACT`, else `corpus.contact`; raise `ParamsError` if it is not an e-mail address or URL."""
     given = os.environ.get(CONTACT_VARIABLE, "").strip()
     name, contact = (CONTACT_VARIABLE, given) if given else ("corpus.contact", corpus.contact)
     if contact is not None and not (

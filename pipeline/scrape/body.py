@@ -30,7 +30,7 @@ def read_body(response: requests.Response, max_bytes: int, seconds: float, clock
     except urllib3.exceptions.ReadTimeoutError:
         raise FetchError("timeout", f"no data after {len(data)} bytes") from None
     except urllib3.exceptions.HTTPError:
-        raise FetchError("unreachable", f"the connection broke after {len(data)} bytes") from None
+        raise FetchError("unreachable", f"the connection was lost after {len(data)} bytes") from None
     return bytes(data)
 
 

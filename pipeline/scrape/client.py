@@ -2,7 +2,7 @@
 
 It requests one URL at a time: never two media requests at once (Wikimedia allows two). It stops permanently, with the
 reason in `stopped`, when a host returns 403, requests a longer pause than `scrape.max_wait_seconds`, or fails for
-several films in a row; later URLs are `not_asked`.
+several URLs in a row; later URLs are `not_asked`.
 """
 
 import logging

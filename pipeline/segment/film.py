@@ -60,7 +60,7 @@ class FilmRecordings:
 
 
 def segment_film(root: Path, settings: Segment, base: str, film: FilmRecordings) -> FilmState:
-    """Cut a film anew and return its state; a missing or undecodable recording is a row.
+    """Cut a film again and return its state; a missing or undecodable recording is a row.
 
     Files in place are not changed before all segments are encoded; then a journal for the table `base` records it.
     Raises `StageError` for a file that cannot be read or written.
@@ -197,7 +197,7 @@ class _Work:
             if not rows:
                 continue
             stream = Stream(mono(self.root / recording["path"], self.settings.sample_rate))
-            reason = "decoding it a second time had another result"
+            reason = "decoding it a second time gave a different result"
             try:
                 for cut in cuts_of(stream, sections_of(recording, self.settings.sample_rate), self.settings):
                     start = cut.start / self.settings.sample_rate

@@ -4,9 +4,9 @@ Haitsma and Kalker, A Highly Robust Audio Fingerprinting System (ISMIR 2002): fo
 from the frame before, of the energy difference between neighbouring bands; here with frames four times as far apart,
 and with a second word that marks the differences large enough to be significant.
 
-For 60 recordings of the embedded corpus, 3 s encoded again (Opus at 32 kbit/s, MP3 at 48, AAC at 64), at half the level
-and from another offset, differ from the original in 0.02 of the bits, at most 0.06, and from the best position in each
-of the others in 0.45, at least 0.36 (for 10 s: 0.47 and 0.44).
+For 60 recordings of the embedded corpus, an excerpt of 3 s was encoded again (Opus at 32 kbit/s, MP3 at 48, AAC at 64)
+at half the level and from another offset. It differs from its original in 0.02 of the bits (at most 0.06), and from the
+best match in each other recording in 0.45 (at least 0.36); for 10 s in 0.47 (at least 0.44).
 
 A print is two arrays [n] of uint32 for n frames, one per `hop`: the signs, and a mask of the significant ones.
 """

@@ -26,7 +26,7 @@ def row_of(recording: Row, **known: Any) -> Row:
 
 def too_short(row: Row, settings: Segment) -> Row:
     """Return the row with its status and reason."""
-    reason = f"{row['seconds']:.2f} s are less than segment.min_seconds ({settings.min_seconds:g})"
+    reason = f"{row['seconds']:.2f} s is less than segment.min_seconds ({settings.min_seconds:g})"
     return row | {"status": "too_short", "reason": reason}
 
 

@@ -5,7 +5,7 @@ data/.segments/AAA.json  the journal of a film: its state and rows, until the ta
                          files are being replaced, its earlier rows, whose files are not trusted
 
 A journal is valid for the table with the recorded digest: if the table is another one (another version was checked
-out), the film is cut anew.
+out), the film is cut again.
 """
 
 import hashlib

@@ -1,9 +1,9 @@
 """Assignment of films to the training, validation or test set (train, valid, eval).
 
 Films that share a recording form a group, and a group is assigned as a whole. A hash of the seed and of its least film
-id is its place between 0 and 1; the splits are ranges of places, by their shares. A growing corpus thus moves no film,
-unless a new film links two groups, or a split of a small corpus has too few films: then the groups nearest to its
-range are moved to it, or exchanged.
+id gives a number from 0 to 1, and each split covers a range as wide as its share. Adding films thus moves no film,
+unless a new one links two groups, or a split of a small corpus has too few films: then the groups nearest to its range
+are moved to it, or exchanged.
 """
 
 import hashlib

@@ -57,8 +57,8 @@ Losses = dict[str, dict[str, Loss]]
 def report(root: Path, corpus: str, left_out: LeftOut, shared: Sequence[Sequence[str]]) -> str:
     """Write metrics/coverage.json from the tables of `corpus` and return it as text, lines of at most 100 characters.
 
-    Missing and outdated tables, and those of another corpus, are left out. `left_out` are the films that `split` leaves
-    out, with status and reason, `shared` the groups of films that share a recording.
+    Tables that are missing, of another schema or of another corpus are left out. `left_out` are the films that `split`
+    leaves out, with status and reason, `shared` the groups of films that share a recording.
     """
     tables = {name: _rows(root, corpus, stage, name) for stage, name in STAGES.items()}
     coverage = measure(tables, left_out, shared)

@@ -18,7 +18,7 @@ def too_few_films(films: int, settings: Split, variants: Mapping[str, Variant]) 
     if films >= sum(least.values()):
         return ""
     parts = ", ".join(f"{count} {split}" for split, count in least.items())
-    return f"found {films}, needed are at least {sum(least.values())} with the inputs of all variants ({parts})"
+    return f"found {films}, expected at least {sum(least.values())} with the inputs of all variants ({parts})"
 
 
 def few_test_films(films: int, settings: Split) -> str:
@@ -46,7 +46,7 @@ def shortcomings(
         lacking = [f"{name} has {count}" for name, count in found.items() if count < WANTED[split]]
         if lacking:
             yield (
-                f"split.{split}: {', '.join(lacking)} films, `train` needs {WANTED[split]} and will fail: add films, "
+                f"split.{split}: {', '.join(lacking)} films, but `train` needs at least {WANTED[split]}: add films, "
                 f"raise split.{split}, or set method: linear"
             )
     test = sum(fid in compared for fid in splits["eval"])

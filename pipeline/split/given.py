@@ -38,7 +38,7 @@ def given_split(root: Path, corpus: str, given: str | None) -> dict[str, str]:
         raise StageError(f"split.given: {path} names no films")
     log.info("split: %d films are given by %s", len(sides), path)
     if given is not None and not path.resolve().is_relative_to((root / corpus).resolve()):
-        log.info("split: DVC does not track %s: after a change, run `dvc repro --force split`", given)
+        log.info("split: DVC does not track %s: after a change, run `dvc repro -f -s split`, then `dvc repro`", given)
     return sides
 
 
@@ -104,7 +104,7 @@ def _object(path: Path, expected: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise StageError(f"split.given: {path} is not JSON of {expected}: {error}") from None
     if not isinstance(found, dict):
-        raise StageError(f"split.given: {path}: found a {type(found).__name__}, expected {expected}")
+        raise StageError(f"split.given: {path}: found {type(found).__name__}, expected {expected}")
     return found
 
 

@@ -78,8 +78,8 @@ class Trainer:
 
         With `patience` training stops that many epochs after the best one and keeps its weights. Without, it runs all
         epochs and keeps the last, as validation metrics on few films are unreliable. `on_epoch` is called with each
-        record and its speed. Raises `NotFiniteError`, with the model and `history` reset to the last finite epoch, and
-        `ModelError` when out of memory.
+        record and its speed. Raises `NotFiniteError`, with the model reset to the kept epoch and `history` up to the
+        last finite one, and `ModelError` when out of memory.
         """
         if state := self.group.broadcast(resume.load() if self.group.first else None):
             self._restore(state)

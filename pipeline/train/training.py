@@ -76,7 +76,7 @@ def train_variant(
     """Train the variant `name` and write its model, config and history to models/<name>; `compiled` as in `Trainer`.
 
     A linear model is fitted in closed form, with an empty history. Raises `ModelError` if the loss becomes NaN or
-    infinite, after writing the last finite epoch, and `ParamsError` for incompatible settings.
+    infinite, after writing the kept epoch (`Trainer.fit`), and `ParamsError` for incompatible settings.
     """
     if variant.method == "linear":
         model_params, params = replace(model_params, towers="linear"), replace(params, init="cca", encoders="frozen")
@@ -124,7 +124,7 @@ def train_variant(
         write_history(folder / "history.csv", trainer.history)
     if failure:
         kept = (
-            f"{folder} holds the model after epoch {len(trainer.history)}"
+            f"{folder} holds the model after epoch {trainer.kept['epoch']}"
             if trainer.history
             else "no epoch was completed"
         )

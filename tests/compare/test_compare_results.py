@@ -88,7 +88,7 @@ def test_rankings_of_other_films_are_not_mixed(root, inputs):
 
 def test_metrics_and_rankings_of_different_evaluations_are_refused(root, inputs):
     change(root, "Plo", mrr=0.5)
-    with pytest.raises(StageError, match="dvc repro --force evaluate@Plo"):
+    with pytest.raises(StageError, match="dvc repro -f -s evaluate@Plo"):
         read_results(root, inputs.variants, "mrr")
 
 

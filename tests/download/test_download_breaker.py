@@ -30,7 +30,7 @@ def test_three_refusals_in_a_row_stop_the_run_and_the_next_one_resumes(server, a
     outcome = fetch.run(*urls, workers=1)
     assert set(asked()) == {"/0", "/1", "/2", "/3"}
     assert [row["status"] for row in outcome.rows] == ["ok"] + ["blocked"] * 6
-    assert [row["reason"].startswith("not asked: ") for row in outcome.rows] == [False] * 4 + [True] * 3
+    assert [row["reason"].startswith("not requested: ") for row in outcome.rows] == [False] * 4 + [True] * 3
     assert all("429" in row["reason"] for row in outcome.rows[1:])
     with pytest.raises(StageError) as stopped:
         require_answers(outcome)
@@ -220,7 +220,7 @@ def test_waiting_workers_are_woken_when_the_web_refuses(settings):
     threading.Timer(
         0.1, lambda: [breaker.note("blocked", "not a bot", "https://example.org/") for _ in range(3)]
     ).start()
-    with pytest.raises(CircuitOpen, match=r"not asked: .*not a bot"):
+    with pytest.raises(CircuitOpen, match=r"not requested: .*not a bot"):
         ours.wait("recording", "https://example.org/")  # 60 s
 
 

@@ -121,7 +121,7 @@ def test_a_network_that_is_down_stops_the_run_and_names_no_yt_dlp(server, quick)
         ("something that nobody has seen", True),
         ("the server answered 503 Service Unavailable", False),
         ("the server answered 429 Too Many Requests", False),
-        ("no connection, or it broke off (timeout)", False),
+        ("no connection, or it was lost (timeout)", False),
         ("truncated: only 5.0 of 10.0 s can be decoded", False),
         ("Private video", False),
         ("This video has been removed by the uploader", False),

@@ -189,8 +189,8 @@ def test_non_finite_first_loss_writes_no_model(root, dataset):
     assert not (root / "models/All").exists()
 
 
-@pytest.mark.parametrize("patience", [None, 12])
-def test_later_non_finite_loss_keeps_the_last_good_epoch(root, dataset, monkeypatch, patience):
+@pytest.mark.parametrize(("patience", "improves", "kept"), [(None, False, 4), (12, True, 4), (12, False, 1)])
+def test_later_non_finite_loss_keeps_the_last_or_best_epoch(root, dataset, monkeypatch, patience, improves, kept):
     calls, true_loss = [], loop.backward
 
     def broken(model, *rest):
@@ -202,8 +202,10 @@ def test_later_non_finite_loss_keeps_the_last_good_epoch(root, dataset, monkeypa
         return loss
 
     monkeypatch.setattr(loop, "backward", broken)
+    monkeypatch.setattr(loop, "is_better", lambda *_: improves)
     params = replace(TRAIN, batch_size=4, patience=patience)
-    with pytest.raises(ModelError, match=r"nan at epoch 5, step 2 of 2: .*models/All holds .* after epoch 4") as caught:
+    where = rf"nan at epoch 5, step 2 of 2: .*models/All holds .* after epoch {kept}$"
+    with pytest.raises(ModelError, match=where) as caught:
         train(root, dataset, params)
     assert "train.learning_rate (found 0.02)" in str(caught.value)
     rows = list(csv.DictReader((root / "models/All/history.csv").open()))

@@ -32,7 +32,7 @@ class Encoders:
 def import_all(
     entries: Iterable[Entry], source: Source, out: Path | None, variants: Variants, encoders: Encoders
 ) -> list[Entry]:
-    """Import the entries without a reason and return all entries with their results.
+    """Import the entries whose `reason` is empty; return all entries with their results.
 
     A model is written to `out`/VARIANT (None: models/VARIANT), or to `out` if the source is one file.
     """
@@ -51,7 +51,7 @@ def usable(entries: Iterable[Entry]) -> list[str]:
 
 
 def require_imported(entries: Sequence[Entry]) -> None:
-    """Raise `ModelError` if nothing was imported, or not all files named by the user."""
+    """Raise `ModelError` if nothing was imported, or if a file named by the user was not."""
     if not entries:
         raise ModelError(f"no file ends in {', '.join(SUFFIXES)}: name each checkpoint with --file FILE=VARIANT")
     if len(entries) == 1 and entries[0].reason:

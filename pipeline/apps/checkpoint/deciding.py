@@ -145,10 +145,12 @@ def _one_each(entries: Sequence[Entry]) -> list[Entry]:
         beside = [e for e in rivals if e.by == entry.by] if entry.variant else []
         reason = entry.reason
         if not reason and ahead:
-            reason = f"{entry.variant} is {ahead[0].file}, by {ahead[0].by}"
+            reason = f"{ahead[0].file} takes precedence for {entry.variant} (by {ahead[0].by})"
         elif not reason and beside:
             others = ", ".join(other.file for other in beside)
-            reason = f"{others} too, by {entry.by}: choose one, e.g. with --file '{entry.file}={entry.variant}'"
+            reason = (
+                f"same variant as {others} (by {entry.by}): choose one, e.g. with --file '{entry.file}={entry.variant}'"
+            )
         result.append(replace(entry, reason=reason))
     return result
 

@@ -55,11 +55,13 @@ def is_candidate(file: str) -> bool:
 def size_reason(size: int, named: bool) -> str:
     """Return why a file of `size` bytes is not read, or an empty string; a file `named` by the user may be small."""
     if size > LARGEST:
-        return f"it has {size / 2**30:.1f} GB, allowed are at most {LARGEST / 2**30:.0f} GB"
+        return f"it has {size / 2**30:.1f} GiB, allowed are at most {LARGEST / 2**30:.0f} GiB"
     if named or size >= SMALLEST:
         return ""
-    pointer = ", or not yet fetched by `git lfs pull`" if size < POINTER else ""
-    return f"it has {size:,} bytes, too few for a checkpoint: it is damaged, another kind of file{pointer}"
+    other = (
+        "another kind of file, or not yet fetched by `git lfs pull`" if size < POINTER else "or another kind of file"
+    )
+    return f"it has {size:,} bytes, too few for a checkpoint: it is damaged, {other}"
 
 
 def _is_inside(name: str) -> bool:

@@ -21,7 +21,7 @@ from pipeline.scrape.section import Scrape
 BATCH = 50  # titles per request, the API's limit
 MAX_TITLES_LENGTH = 6000  # characters of them in the URL; Wikimedia accepts URLs of 8,192
 MAX_ANSWER_BYTES = 10_000_000  # 50 pages with their categories have some 100,000
-MAX_ANSWERS = 500  # to one query, against a wiki that never ends
+MAX_ANSWERS = 500  # to one query: a limit for endless answers
 MAX_LAG_SECONDS = 5  # of the database's replicas: recommended by Wikimedia
 PAUSE_SECONDS = 5.0  # before a request is repeated, at least
 WAIT_AND_ASK_AGAIN = ("maxlag", "ratelimited", "readonly")
@@ -98,7 +98,7 @@ class Api:
             if answer.going_on == going_on:
                 break
             going_on = answer.going_on
-        raise ApiError(f"{self.site} does not end its answer")
+        raise ApiError(f"{self.site}: one query has more than {MAX_ANSWERS} answers, or the same one again")
 
     def _ask(self, question: dict[str, str]) -> ApiAnswer:
         fixed = {"action": "query", "format": "json", "formatversion": "2", "maxlag": str(MAX_LAG_SECONDS)}
@@ -115,7 +115,7 @@ class Api:
                 return answer
             if answer.error.code not in WAIT_AND_ASK_AGAIN or attempt == self._scrape.attempts:
                 info = one_line(answer.error.info, 200)
-                raise ApiError(f"{self.site}/w/api.php refuses ({answer.error.code[:40]!r}): {info}")
+                raise ApiError(f"{self.site}/w/api.php refused the request ({answer.error.code[:40]!r}): {info}")
             pause = max(PAUSE_SECONDS * 2 ** (attempt - 1), answer.error.lag or 0.0)
             self._sleep(min(pause, self._scrape.max_wait_seconds))
         raise AssertionError("scrape.attempts is at least 1")

@@ -54,7 +54,7 @@ def article_of(url: str) -> Article:
         parts = urlsplit(url)
         site = _site(parts.scheme, (parts.hostname or "").lower(), parts.port)
     if not parts.path.startswith("/wiki/"):
-        raise NotAnArticleError("not the URL of an article, as https://en.wikipedia.org/wiki/Title")
+        raise NotAnArticleError("not the URL of an article, such as https://en.wikipedia.org/wiki/Title")
     return Article(site, title_of(unquote(parts.path.removeprefix("/wiki/"))))
 
 

@@ -21,7 +21,7 @@ class Harvest:
 
 
 def harvest(api: Api, name: str, limit: int, known: Container[Article]) -> Harvest:
-    """Return at most `limit` films of the category `name` that are not `known`, in the category's order by batches.
+    """Return at most `limit` films of the category `name` that are not `known`, in the order of the category's batches.
 
     If the wiki stops answering, the films found before are returned. Raises `CorpusError` if the category does not
     exist or has no articles, and `ApiError` if the wiki cannot be reached.

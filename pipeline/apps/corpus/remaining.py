@@ -16,7 +16,7 @@ ASKED_AGAIN = ("transient", "blocked")  # statuses of recordings that the next r
 
 
 def remaining(root: Path, corpus: str, films: list[Film], retry: str | None) -> list[Film]:
-    """Return `films` without the pages, posters and recordings that `scrape` and `download` have fetched or given up.
+    """Return `films` without what `scrape` has fetched, and the recordings that `download` has fetched or given up on.
 
     `corpus` is the folder of their list; its fetched files may be set aside. `retry` is the status of recordings that
     `download.retry` tries again.

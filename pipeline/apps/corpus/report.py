@@ -137,7 +137,7 @@ def _fids(fids: tuple[str, ...]) -> str:
 
 
 def _report_own(films: list[Film], site: Path | None, report: Report) -> None:
-    """Report the files served by the corpus itself, and missing recordings, which are no error."""
+    """Report the files served by the corpus itself, and missing recordings, which are not an error."""
     pages = sum(film.wikipedia.startswith(ORIGIN) for film in films)
     images = sum((film.image or "").startswith(ORIGIN) for film in films)
     recordings = sum(url.startswith(ORIGIN) for film in films for url in film.soundtrack)

@@ -69,7 +69,7 @@ class Background:
             return self._progress[name]
 
     def begin_missing(self) -> None:
-        """Index, one after another, the libraries without an index for every model; scan all folders for changes."""
+        """Index, one after another, the music folders that lack an index for a model; scan all folders for changes."""
         models = self._recommender.models.values()
         self._begin([name for name, of in self.sources.items() if of.was_folder and not of.is_made_by(models)], False)
         for name in self.sources:

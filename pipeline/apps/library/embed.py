@@ -23,7 +23,7 @@ from pipeline.model.store import load_model
 from pipeline.params import Params
 from pipeline.store.cache import FeatureCache, write_shard
 
-GROUP_FILES = 64  # files per shard; a killed run loses at most one
+GROUP_FILES = 64  # files per shard; a killed run loses at most one shard
 
 
 def embed_all(
@@ -38,9 +38,9 @@ def embed_all(
 ) -> None:
     """Embed the files of `facts`, by digest, that are not in `vectors` yet: [segments, e] per file.
 
-    The features of their segments are in `features`. On a CPU each file is embedded by itself, so its vectors do not
-    depend on other files to the last bit. On a GPU, which would otherwise be mostly idle, `GROUP_FILES` files are
-    embedded together, and vectors may differ by the rounding of float32.
+    The features of their segments are in `features`. On a CPU each file is embedded by itself, so its vectors are the
+    same, to the last bit, whatever the other files. On a GPU, which would otherwise be mostly idle, `GROUP_FILES` files
+    are embedded together, and vectors may differ by the rounding of float32.
     """
     missing = vectors.missing(sha256 for sha256, found in facts.items() if found["segments"])
     if not missing:

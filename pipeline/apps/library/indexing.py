@@ -101,7 +101,7 @@ def _chosen(models: dict[str, Trained], variants: Sequence[str] | None) -> list[
     if variants is None:
         return list(models.values())
     if not variants:
-        raise ModelError(f"variants: found none, allowed are the trained variants {', '.join(models)}")
+        raise ModelError(f"--variants: found none, allowed are the trained variants {', '.join(models)}")
     return [require(models, variant) for variant in dict.fromkeys(variants)]
 
 

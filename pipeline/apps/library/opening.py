@@ -68,7 +68,7 @@ def sources_of(
         variants = tuple(made) if is_made and made and alone is None else None
         refusal = ""
         if is_made and alone is not None and made.keys() - {alone.name}:
-            refusal = f"it has indexes for other models than {alone.label}, which would be lost: use the music folder"
+            refusal = f"it has indexes for models other than {alone.label}, which would be lost: use the music folder"
         found[name] = Source(name, place, music, variants, made, not is_made, refusal)
     return found
 

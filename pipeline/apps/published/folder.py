@@ -29,7 +29,7 @@ from pipeline.store.index import INDEX
 LIMITS = {CONFIG: 100_000_000, WEIGHTS: 20_000_000_000, INDEX: 10_000_000_000}  # bytes; a config may hold a tokenizer
 MOST_TRACKS = 20_000_000
 MOST_STEPS = 100_000  # limit of every count in a config, e.g. of layers
-AGAIN = "`dvc repro publish` writes one of this version"
+AGAIN = "run `dvc repro publish` to write a model of this version"
 ENCODER = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")  # a model of a package, or OWNER/REPO of the hub
 SPEC = ("encoder", "width")  # keys of every encoder
 SPEC_OF = {"text": (*SPEC, "pooling", "max_tokens"), "image": (*SPEC, "pooling")}
@@ -122,7 +122,7 @@ def is_shareable(encoder: str) -> bool:
 def require_whole(model: str, folder: Path, config: Config) -> None:
     """Raise `ModelError` if weights, config and index are inconsistent or too large."""
     if max(_numbers(TypeAdapter(Config).dump_python(config)["model"]), default=0) > MOST_STEPS:
-        raise ModelError(f"{model}: {CONFIG}: model: a number above {MOST_STEPS}")
+        raise ModelError(f"{model}: {CONFIG}: model: found a number above the maximum, {MOST_STEPS}")
     try:
         with BUILDING, torch.device("meta"):
             built = build_model(TypeAdapter(Config).dump_python(config, mode="json"))

@@ -56,7 +56,7 @@ def prepare(root: Path, address: Address, corpus: str, license_id: str | None, o
     try:
         card = model_card(config, metrics, facts)
     except KeyError as error:
-        advice = f"run `dvc repro --force evaluate@{config.variant}`"
+        advice = f"run `dvc repro -f -s evaluate@{config.variant}`"
         raise ModelError(f"metrics/evaluate/{config.variant}.json lacks {error}: {advice}") from None
     try:
         for name in LIMITS:

@@ -166,7 +166,7 @@ class Recommender:
         if request.k < 1:
             raise ModelError(f"k: found {request.k}, the minimum is 1")
         if request.per_film is not None and request.per_film < 1:
-            raise ModelError(f"per film: found {request.per_film}, the minimum is 1")
+            raise ModelError(f"per_film: found {request.per_film}, the minimum is 1")
         most = self.params.max_text_chars
         for part in ("tags", "plot"):
             text = getattr(request.query, part) or ""

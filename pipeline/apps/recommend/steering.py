@@ -1,8 +1,7 @@
 """Steer a query: weights of its parts, tracks to find more of, and tracks to find less of.
 
 A weight w of a part interpolates between the query without that part (0) and the whole query (1), and extrapolates
-beyond (2): q(w) = q + (w - 1)(q - q without the part), normalized. A part of weight 0 is removed for all other parts,
-too.
+beyond (2): q(w) = q + (w - 1)(q - q without the part), normalized. A part of weight 0 is left out of all these queries.
 
 Liked and disliked tracks are relevance feedback (Rocchio 1971, Relevance feedback in information retrieval): the query
 moves towards the mean of the liked ones and away from the mean of the others, which weighs less, as is usual (Manning

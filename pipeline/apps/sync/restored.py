@@ -73,7 +73,7 @@ def sync(mlflow: ModuleType, root: Path, source: Path, extra: Mapping[str, str])
     """Log the missing runs of the variants in `source`, and return the outcome for each.
 
     `source` is the repository `root`, or a folder with files of one of its revisions. `extra` are tags of the logged
-    runs; they override those of a training now.
+    runs; they override the tags that a training run would get now.
     """
     params, stages = load_params(source / PARAMS), read_stages(source)
     outcomes = []

@@ -11,7 +11,7 @@ LIST = "The list"
 
 def listing_routes(site: Site) -> APIRouter:
     """Return the routes."""
-    api = APIRouter(prefix="/api", tags=["What there is"])
+    api = APIRouter(prefix="/api", tags=["Models and libraries"])
 
     @api.get(
         "/models",

@@ -47,8 +47,8 @@ def search_routes(site: Site) -> APIRouter:
         response_model=schema.SearchAnswer,
         response_description="The answer",
         description="Send an image, tags or a plot of the film, or tracks to find more of, or both. "
-        "/api/models lists the inputs of each model. Without `variant`, the model that ranks best on the test films is "
-        "used, of those that fit the inputs. At most one segment per file is returned. "
+        "/api/models lists the inputs of each model. Without `variant`, the model is the one that ranks best on the "
+        "test films, among those that fit the inputs. At most one segment per file is returned. "
         "Filters apply before ranking; tracks whose value is unknown do not pass. "
         "/api/libraries/{name} lists the bounds of their values.",
         responses=failures(403, 413, 422),

@@ -106,7 +106,7 @@ def require_same(evidence: Evidence) -> None:
 
 
 def _refusal(name: str, lacks: str) -> PipelineError:
-    return PipelineError(f"the node {name} {lacks}, or remove it from the cluster (docs/cluster.md)")
+    return PipelineError(f"the node {name} {lacks}; fix this, or remove the node from the cluster (docs/cluster.md)")
 
 
 def count_of(resource: str) -> int:

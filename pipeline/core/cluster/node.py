@@ -54,7 +54,7 @@ def lacking(evidence: Evidence) -> str:
         return f"does not see {evidence.place}: the repository must be on storage shared by all nodes"
     for folder, listing in evidence.listings.items():
         if _listing(Path(folder)) != listing:
-            return f"sees other files in {folder} than the driver: it must be on storage shared by all nodes"
+            return f"has files in {folder} that differ from the driver's: it must be on storage shared by all nodes"
     own = _versions()
     differ = [f"{name} {own[name]} instead of {at}" for name, at in evidence.versions.items() if own[name] != at]
     return f"has {', '.join(differ)}: install the same versions" if differ else ""

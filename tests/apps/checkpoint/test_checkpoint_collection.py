@@ -211,16 +211,20 @@ def decided(folder, checkpoint) -> Decided:
 def test_of_several_files_of_one_variant_the_most_certain_is_taken(decided):
     found = decided({"All/best.pth": "All", "M-All.pth": "All", "x.pth": "All"})
     assert found["M-All.pth"] == ("All", NAME, "")
-    assert found["All/best.pth"] == ("All", FOLDER, f"All is M-All.pth, by {NAME}")
+    assert found["All/best.pth"] == ("All", FOLDER, f"M-All.pth takes precedence for All (by {NAME})")
     assert found["x.pth"] == ("All", TENSORS, "its tensors are those of All, which has another file")
     found = decided({"M-Im.pth": "Im", "x.pth": "Im"}, {"x.pth": "Im"})
-    assert found == {"M-Im.pth": ("Im", NAME, f"Im is x.pth, by {OPTION}"), "x.pth": ("Im", OPTION, "")}
+    assert found == {
+        "M-Im.pth": ("Im", NAME, f"x.pth takes precedence for Im (by {OPTION})"),
+        "x.pth": ("Im", OPTION, ""),
+    }
 
 
 def test_of_files_that_are_equally_one_variant_none_is_taken(decided):
     found = decided({"best_M-Im.pth": "Im", "last_M-Im.pth": "Im", "x.pth": "TaPlo", "y.pth": "TaPlo"})
-    assert found["best_M-Im.pth"][2] == "last_M-Im.pth too, by name: choose one, e.g. with --file 'best_M-Im.pth=Im'"
-    assert found["y.pth"][2] == "x.pth too, by tensors: choose one, e.g. with --file 'y.pth=TaPlo'"
+    for file, other in {"best_M-Im.pth=Im": "last_M-Im.pth", "y.pth=TaPlo": "x.pth"}.items():
+        reason = found[file.partition("=")[0]][2]
+        assert other in reason and f"--file '{file}'" in reason
     assert all(reason for _, _, reason in found.values())
 
 
@@ -233,7 +237,7 @@ def test_where_every_variant_has_a_file_no_other_is_read(decided):
 
 def test_files_that_are_too_large_are_not_read(decided, monkeypatch):
     monkeypatch.setattr(files, "LARGEST", 2**20)
-    assert decided({"M-Im.pth": "Im"})["M-Im.pth"][2].endswith("allowed are at most 0 GB")
+    assert decided({"M-Im.pth": "Im"})["M-Im.pth"][2].endswith("allowed are at most 0 GiB")
 
 
 def test_unused_marks_in_a_vocabulary_give_a_warning(folder, checkpoint, caplog):

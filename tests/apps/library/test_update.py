@@ -195,7 +195,7 @@ def test_only_the_variants_that_are_asked_for(update, out, heard):
     assert heard == []
     for wrong, message in (
         (["Nope"], "found 'Nope', allowed are the trained variants Story, Words"),
-        ([], "variants: found none"),
+        ([], "--variants: found none"),
         ([""], "found ''"),
     ):
         with pytest.raises(ModelError, match=message):

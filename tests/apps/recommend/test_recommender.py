@@ -126,7 +126,7 @@ def test_a_query_and_a_liked_track_meet_half_way(recommender, asked_root, query)
     ("changes", "message"),
     [
         ({"k": 0}, "k: found 0"),
-        ({"per_film": 0}, "per film: found 0"),
+        ({"per_film": 0}, "per_film: found 0"),
         ({"variant": "Nope"}, "variant: found 'Nope', allowed are the trained"),
         ({"library": "../x"}, r"library: found '../x', allowed are films"),
         ({"like": (-1,)}, "like: found row -1"),

@@ -142,7 +142,7 @@ def test_file_that_is_too_large_is_not_sent(page, params):
     most = params.recommend.max_image_bytes
     page.evaluate("most => { document.querySelector('#ask').dataset.maxBytes = most }", 1000)
     page.locator("#image").set_input_files({"name": "big.jpg", "mimeType": "image/jpeg", "buffer": b"x" * 100_000})
-    sync_api.expect(page.get_by_role("alert")).to_have_text("Image: big.jpg has 0.1 MB, at most 0.0 MB are allowed")
+    sync_api.expect(page.get_by_role("alert")).to_have_text("Image: big.jpg is 0.1 MB; the limit is 0.0 MB")
     assert page.evaluate("document.querySelector('#image').files.length") == 0
     page.reload()
     assert page.locator("#ask").get_attribute("data-max-bytes") == str(most)

@@ -168,10 +168,10 @@ def test_invalid_files_change_nothing(kept):
         (b"[]", "it is not a saved shortlist"),
         (broken(version=2), "it has version 2"),
         (broken(tracks="many"), "its list of tracks is missing"),
-        (broken(tracks=[{"library": "x", "track": known}] * 1001), "it has 1001 tracks, at most 1000 are allowed"),
+        (broken(tracks=[{"library": "x", "track": known}] * 1001), "it has 1001 tracks; the limit is 1000"),
         (broken(tracks=[{"library": "x", "track": {"title": "A"}}]), "track 1: its path is missing"),
         (broken(tracks=[{"library": "x", "track": known | {"seconds": "long"}}]), 'track 1, seconds: found "long"'),
-        (broken(tracks=[{"library": 1, "track": known}]), "track 1, library: found 1, expected a text"),
+        (broken(tracks=[{"library": 1, "track": known}]), "track 1, library: found 1, expected a string"),
         (broken(tracks=[{"library": "x", "track": known, "note": "x" * 20_001}]), "20001 characters"),
         (broken(tracks=[None]), "track 1: its track is missing"),
     ]:

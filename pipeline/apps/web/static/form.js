@@ -65,7 +65,7 @@ export function change(part) {
 
 function setFile(file, part, most) {
   if (file.size > most) {
-    act.complain(`${part}: ${file.name} has ${megabytes(file.size)} MB, at most ${megabytes(most)} MB are allowed`);
+    act.complain(`${part}: ${file.name} is ${megabytes(file.size)} MB; the limit is ${megabytes(most)} MB`);
     byId(part).value = "";
     return;
   }

@@ -34,7 +34,7 @@ export function read(text) {
   if (data?.kind !== KIND) throw new Error("it is not a saved shortlist");
   if (data.version !== VERSION) throw new Error(`it has version ${clip(data.version)}, this page reads version ${VERSION}`);
   if (!Array.isArray(data.tracks)) throw new Error("its list of tracks is missing");
-  if (data.tracks.length > MOST) throw new Error(`it has ${data.tracks.length} tracks, at most ${MOST} are allowed`);
+  if (data.tracks.length > MOST) throw new Error(`it has ${data.tracks.length} tracks; the limit is ${MOST}`);
   return data.tracks.map((item, place) => checked(item, `track ${place + 1}`));
 }
 
@@ -65,8 +65,8 @@ function checked(item, where) {
 }
 
 function string(value, most, where) {
-  if (typeof value !== "string") throw new Error(`${where}: found ${clip(value)}, expected a text`);
-  if (value.length > most) throw new Error(`${where}: ${value.length} characters, at most ${most} are allowed`);
+  if (typeof value !== "string") throw new Error(`${where}: found ${clip(value)}, expected a string`);
+  if (value.length > most) throw new Error(`${where}: ${value.length} characters; the limit is ${most}`);
   return value;
 }
 
@@ -90,6 +90,6 @@ export function merged(own, others) {
     if (!mine) all.set(keyOf(item), item);
     else if (isNews) all.set(keyOf(item), { ...mine, note: `${mine.note}\n${item.note}`.trim().slice(0, NOTE_CHARS) });
   }
-  if (all.size > MOST) throw new Error(`the list would have ${all.size} tracks, at most ${MOST} are allowed`);
+  if (all.size > MOST) throw new Error(`the list would have ${all.size} tracks; the limit is ${MOST}`);
   return { items: [...all.values()], added, joined };
 }

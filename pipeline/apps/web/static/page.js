@@ -266,7 +266,7 @@ async function known(question) {
 
 // Shows the tracks in a link whose image or sound is stored in another browser.
 async function showFound(question, rows, missing) {
-  const note = `This link was made with ${missing.join(" and ")}, stored only in the browser where it was chosen. Add it again to search.`;
+  const note = `This link was made with ${missing.join(" and ")}, stored only in the original browser. Add what is missing to search again.`;
   const tracks = (await located(question.library, rows)).map((track, place) => ({ ...track, rank: place + 1 }));
   const section = { question, answer: { tracks, library: question.library }, unexplained: null, note };
   views = [...views.slice(0, shown + 1), { question, sections: [section], address: location.hash.slice(1) }];

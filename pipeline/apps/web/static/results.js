@@ -89,7 +89,7 @@ function nothingLeft(filtered) {
 function sureness({ hit_rate_at_10: rate, chance_hit_rate_at_10: chance, films }) {
   if (rate === null || rate === undefined) return [];
   const beside = chance === null ? "" : ` (${tenths(chance)} by chance)`;
-  return [`Of ${films} test films, ${tenths(rate)} have one of their own tracks in its top 10${beside}.`];
+  return [`For ${tenths(rate)} of the ${films} test films, one of the film's own tracks is in its top 10${beside}.`];
 }
 
 function tenths(share) {
