@@ -1,12 +1,12 @@
 """Cross-validated recall of features and recipes, without the test set.
 
     python -m benchmarks.crossvalidation             # after `make run`; about 15 minutes on 2 cores
-    python -m benchmarks.crossvalidation --seeds 5   # trainings per split, averaged
+    python -m benchmarks.crossvalidation --seeds 5   # training runs per split, averaged
     python -m benchmarks.crossvalidation --paper     # also the paper's towers: half an hour more
 
 The films outside the test set are split again `SPLITS` times: 60 % for training, 15 % for validation, 25 % for testing.
 The columns are the audio features, log-mel frames and MusiCNN's vectors; text and image features are the same. The rows
-are the baselines, and trainings by params.yaml with some sections changed. Figures are recall at 10, averaged over
+are the baselines, and training runs by params.yaml with some sections changed. Figures are recall at 10, averaged over
 splits and seeds; differences are paired by film, with 95 % bootstrap intervals over films.
 """
 
@@ -200,7 +200,7 @@ def mean(values: Iterable[list[float]]) -> float:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=1, help="trainings per split")
+    parser.add_argument("--seeds", type=int, default=1, help="training runs per split")
     parser.add_argument("--paper", action="store_true", help="also train the paper's towers")
     arguments = parser.parse_args()
     main(arguments.seeds, arguments.paper)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.generated                 # `variant` of params.yaml; minutes on 2 cores
     python -m benchmarks.generated --every-variant # all variants
-    python -m benchmarks.generated --seeds 5       # trainings, averaged
+    python -m benchmarks.generated --seeds 5       # training runs, averaged
 
 A film has `FACTORS` latent factors z ~ N(0, 1). Encoders observe them through a fixed random map, with nuisance factors
 and noise:
@@ -321,7 +321,7 @@ def _readable(figure: Row) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--every-variant", action="store_true", help="all variants, not only the published one")
-    parser.add_argument("--seeds", type=int, default=1, help="trainings of each")
+    parser.add_argument("--seeds", type=int, default=1, help="training runs of each")
     arguments, parameters = parser.parse_args(), load_params(ROOT / "params.yaml")
     chosen = list(parameters.variants) if arguments.every_variant else [parameters.variant]
     found = main(chosen, parameters, SIZES, arguments.seeds)

@@ -108,7 +108,7 @@ def _laid(values: Changes, changes: Changes) -> Changes:
 
 
 def recalls(task: tuple[str, Changes, int, int | None]) -> dict[str, float]:
-    """Return the value of each test film after a training; `split` None is the one of `dvc repro`."""
+    """Return the value of each test film after a training run; `split` None is the one of `dvc repro`."""
     variant, changes, seed, split = task
     params = changed(base(), changes | {"train": changes.get("train", {}) | {"seed": seed}})
     dataset = read_table(ROOT / "data/dataset.parquet", DATASET, "split")

@@ -166,7 +166,7 @@ class PaddedTable(TokenTable):
 
 
 def speed_of(variant: str, rows: list[Row], params: Params, padded: bool = False) -> dict[str, float]:
-    """Return the speed of a training on `rows`."""
+    """Return the speed of a training run on `rows`."""
     material = open_material(ROOT, rows, params.row(variant), params.features.text, params.features.image, params.train)
     if padded:
         length = material.settings["text"]["max_tokens"]

@@ -145,7 +145,7 @@ def _in_own_process(folder: str, device: str, sizes: Sizes, tiny: bool, how: dic
 
 
 def measure(folder: str, device_name: str, sizes_given: dict[str, Any], tiny: bool, how: dict[str, Any]) -> dict:
-    """Return the speed and the peak memory of a training with parameters updated by `how`.
+    """Return the speed and the peak memory of a training run with parameters updated by `how`.
 
     In a GPU's precision also the `operations` per example and the rate of the reference `product`; if out of memory on
     a GPU, its `capacity` instead of a speed.

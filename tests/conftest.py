@@ -122,6 +122,12 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Pa
 
 
 @pytest.fixture
+def own_store(tmp_path: Path, empty_store: Callable[[Path], Path]) -> None:
+    """An MLflow database without runs in the test's folder."""
+    empty_store(tmp_path)
+
+
+@pytest.fixture
 def path_of_imports(monkeypatch: pytest.MonkeyPatch) -> None:
     """Restore the import path after loading an MLflow model, which puts its copy of the code first."""
     monkeypatch.setattr(sys, "path", [*sys.path])

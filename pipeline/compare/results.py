@@ -28,7 +28,7 @@ KEYS = (
     "baselines",
 )
 LOSSES = ("epoch", "train_loss", "valid_loss")
-RISE = 1.05  # of the validation loss over its minimum, above which a training overfits
+RISE = 1.05  # of the validation loss over its minimum, above which a training run overfits
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The progress of a training: a bar on a terminal, else a log line every `LOGGED_SECONDS`."""
+"""The progress of a training run: a bar on a terminal, else a log line every `LOGGED_SECONDS`."""
 
 import logging
 import time

@@ -69,7 +69,7 @@ def never_fails(call: Callable[..., Any]) -> Callable[..., Any]:
             return None
         try:
             return call(*args, **kwargs)
-        except Exception as error:  # a store, disk or server may raise anything; a training must not fail for it
+        except Exception as error:  # a store, disk or server may raise anything; a training run must not fail for it
             if uri and (reason := _why_unreachable(error)):
                 _unreachable.add(uri)
                 os.environ.update(LEFT)

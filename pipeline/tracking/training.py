@@ -1,4 +1,4 @@
-"""The run of one training: parameters, tags, data set, one curve per column of the history, and model."""
+"""The MLflow run of a training run: parameters, tags, data set, one curve per column of the history, and model."""
 
 import hashlib
 import json
@@ -40,7 +40,7 @@ DIGEST_CHARS = 36  # of a data set's digest, MLflow's limit
 
 
 class TrainingRun:
-    """The MLflow run of one training; every method logs a warning instead of raising."""
+    """The MLflow run of a training run; every method logs a warning instead of raising."""
 
     run_id: str | None = None  # None: nothing is logged
 
@@ -94,10 +94,11 @@ class TrainingRun:
 def training_run(
     root: Path, variant: str, params: Mapping[str, Any], dataset_digest: str, logs: bool = True, gpu: bool = False
 ) -> Iterator[TrainingRun]:
-    """Yield the run of one training; it ends as FAILED if the block raises. `params` is the content of params.yaml.
+    """Yield the MLflow run of a training run; it ends as FAILED if the block raises.
 
-    The run of a killed training with the same inputs is resumed. With `gpu`, memory and power of GPUs are also logged;
-    without `logs`, as in all processes of a training except the first, nothing is.
+    `params` is the content of params.yaml. If a run with the same inputs was killed, it is resumed. With `gpu`, memory
+    and power of GPUs are also logged; without `logs`, as in all processes of a training run except the first, nothing
+    is.
     """
     run = TrainingRun(root, variant, params, dataset_digest, logs, gpu)
     status = "FAILED"
@@ -118,7 +119,7 @@ def attach_model(mlflow: ModuleType, run_id: str, variant: str, folder: Path) ->
 
 
 def training_key(values: Mapping[str, Any], dataset_digest: str) -> str:
-    """Return the digest of the inputs of a training: its parameters, from `flat_params`, and its data."""
+    """Return the digest of the inputs of a training run: its parameters, from `flat_params`, and its data."""
     return hashlib.sha256(json.dumps([values, dataset_digest], sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Initialisation of a training: whitening fitted to the training films, and towers from the closed form."""
+"""Initialisation of a training run: whitening fitted to the training films, and towers from the closed form."""
 
 from collections.abc import Mapping, Sequence
 

@@ -41,7 +41,7 @@ class NotFiniteError(ModelError):
 
 
 class Trainer:
-    """One training: a model, its data and its progress."""
+    """One training run: a model, its data and its progress."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Trainer:
             self._restore(state)
         progress = Progress(self.params.epochs, self.examples, self._epoch) if self.group.first else None
         if progress and self._epoch:
-            log.info("resuming after epoch %d of a stopped training with the same parameters", self._epoch)
+            log.info("resuming after epoch %d of a stopped training run with the same parameters", self._epoch)
         with Saver(resume) as saver:
             while self._epoch < self.params.epochs and not self._out_of_patience():
                 try:

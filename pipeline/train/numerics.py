@@ -1,4 +1,4 @@
-"""Numerical settings of a training: TF32 or full float32 products on a GPU, and deterministic algorithms.
+"""Numerical settings of a training run: TF32 or full float32 products on a GPU, and deterministic algorithms.
 
 PyTorch keeps these settings per process; the contexts here restore them at the end. CPUs have no TF32.
 """

@@ -1,4 +1,4 @@
-"""Resuming a killed training from its state after one of its last epochs.
+"""Resuming a killed training run from its state after one of its last epochs.
 
 States are written in the background, at intervals that limit the overhead. The file is outside the model's folder,
 which DVC empties before a stage runs, and always in the main repository, even if DVC works in a copy. Its name is a
@@ -30,7 +30,7 @@ State = dict[str, Any]
 
 @dataclass(frozen=True)
 class Resume:
-    """The file that one training resumes from."""
+    """The file that one training run resumes from."""
 
     path: Path
 

@@ -151,7 +151,7 @@ def _films(dataset: list[Row], split: str, store: FeatureStore, answers_subsets:
 def _decisive(
     config: dict[str, Any], params: Train, store: FeatureStore, splits: dict[str, list[FilmFeatures]]
 ) -> dict[str, Any]:
-    """Return everything that determines the result of a training."""
+    """Return everything that determines the result of a training run."""
     tables = {"audio": store.audio, **store.tables}
     rows = {split: digest_of_rows(row for film in films for row in film.tracks) for split, films in splits.items()}
     return {

@@ -1,6 +1,6 @@
 """Validation during training, on the same examples at every epoch.
 
-The work is shared by all processes of a training. Windows and examples are encoded in the same batches as by a single
+All processes of a training run share the work. Windows and examples are encoded in the same batches as by a single
 process, each process encoding a share of the batches. Films are divided among processes before batching, so that their
 embeddings and the recall equal those of a single process up to rounding.
 """

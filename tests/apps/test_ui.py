@@ -17,7 +17,7 @@ from pipeline.apps import ui
 from pipeline.apps.ui import save_view, serve
 from pipeline.tracking.store import tracking_uri
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_store")]
 ROOT = Path(__file__).parents[2]
 UI = """
 import os, signal, sys

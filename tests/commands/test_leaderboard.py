@@ -86,6 +86,7 @@ def test_a_lower_rank_is_better(root, capsys):
     assert rows(capsys.readouterr().out)[:2] == ["Ta workspace", "Im workspace"]
 
 
+@pytest.mark.usefixtures("own_store")
 def test_experiments_stand_among_the_variants_and_other_data_apart(root, capsys, monkeypatch):
     experiment(root, monkeypatch, "Im", "hazy-tune", b"a", metrics_of("Im", 0.3))
     experiment(root, monkeypatch, "Ta", "other-pool", b"b", metrics_of("Ta", 0.9, pool="all"))
@@ -102,6 +103,7 @@ def test_experiments_stand_among_the_variants_and_other_data_apart(root, capsys,
     assert max(map(len, out.splitlines())) <= 100
 
 
+@pytest.mark.usefixtures("own_store")
 def test_model_of_the_workspace_evaluated_in_another_way_stands_apart(root, capsys, monkeypatch):
     experiment(root, monkeypatch, "Im", "hazy-tune", b"a", metrics_of("Im", 0.3))
     weights = root / "elsewhere/Im/model.safetensors"

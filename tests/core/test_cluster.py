@@ -94,7 +94,7 @@ def test_a_module_on_a_node_returns_output_and_status(found):
 
 @pytest.mark.parametrize(
     ("case", "what"),
-    [("unseen", "storage"), ("another version", "instead of 1.0"), ("another folder", "other files in / ")],
+    [("unseen", "storage"), ("another version", "instead of 1.0"), ("another folder", "files in / ")],
 )
 def test_a_node_that_differs_from_the_driver_is_named_with_the_cause(case, what, found):
     assert found[case].startswith("PipelineError: the node ") and what in found[case]

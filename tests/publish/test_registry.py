@@ -24,7 +24,7 @@ from tests.apps.recommend.asked_world import CPU, make_asked_world
 from tests.apps.recommend.test_query import as_queries
 from tests.small_machine import MACHINE
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_store")]
 HEADLINE = {"variant": "Im", "queries": 3, "recall_at_10": 0.25, "mrr": 0.5}
 
 

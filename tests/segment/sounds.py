@@ -1,5 +1,6 @@
 """Music and tones of known content, written in any container."""
 
+from functools import cache
 from pathlib import Path
 
 import av
@@ -39,18 +40,21 @@ def music(seed: int, seconds: float, semitones: int = 0, tempo: float = 1.0) -> 
     """Return int16 samples [t] of 22,050 Hz: notes drawn with `seed`, with overtones and a beat."""
     dice = np.random.default_rng(seed)
     beat = round(0.25 * RATE / tempo)
-    t = np.arange(4 * beat) / RATE
-    fades = np.exp(-t / (0.3 / tempo))
     wave = np.zeros(round(seconds * RATE) + 8 * beat)
     for begin in range(0, round(seconds * RATE), beat):
         for _ in range(2):
-            hertz = 110 * 2 ** ((dice.integers(36) + semitones) / 12)
-            note = sum(np.sin(2 * np.pi * hertz * n * t) / n for n in range(1, 6)) * fades
+            note = _note(int(dice.integers(36)) + semitones, tempo, 4 * beat)
             wave[begin : begin + 4 * beat] += note * dice.random()
         click = round(0.03 * RATE)
         wave[begin : begin + click] += 0.5 * dice.standard_normal(click) * dice.random()
     wave = wave[: round(seconds * RATE)]
     return (0.5 * 32767 * wave / np.abs(wave).max()).astype(np.int16)
+
+
+@cache
+def _note(semitones: int, tempo: float, samples: int) -> np.ndarray:
+    hertz, t = 110 * 2 ** (semitones / 12), np.arange(samples) / RATE
+    return sum(np.sin(2 * np.pi * hertz * n * t) / n for n in range(1, 6)) * np.exp(-t / (0.3 / tempo))
 
 
 def tone(hertz: float, seconds: float, rate: int = RATE, level: float = 0.4) -> np.ndarray:

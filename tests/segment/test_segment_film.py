@@ -101,7 +101,7 @@ def test_numbers_continue_across_recordings_and_skip_failures(record, settings, 
     ]  # fmt: skip
     assert all(bool(row["reason"]) == (row["status"] != "ok") for row in rows)
     assert rows[1]["start_seconds"] == 2.0 and rows[1]["seconds"] == pytest.approx(1.0)
-    assert rows[1]["reason"] == "1.00 s are less than segment.min_seconds (1.5)"
+    assert rows[1]["reason"] == "1.00 s is less than segment.min_seconds (1.5)"
     assert rows[3]["reason"] == "data/downloads/AAA/002.webm is missing: run `dvc repro download`"
     assert sorted(path.name for path in (tmp_path / "data/audio/A/A/A").iterdir()) == ["0.mp3", "1.mp3", "2.mp3"]
 

@@ -39,6 +39,6 @@ def test_shortcomings_of_a_split():
     assert list(shortcomings(splits | enough, known, set(enough["eval"]), TRAINED)) == []
     known |= {"AAA": {"tags"}, "AAB": {"tags"}, "AAE": {"image"}}
     train, valid, test = shortcomings(splits, known, {"AAC", "AAD", "AAF"}, TRAINED | {"Li": FITTED["Im"]})
-    assert train.startswith("split.train: Im has 1 films, `train` needs 2")
-    assert valid.startswith("split.valid: Ta has 1 films, `train` needs 2")
+    assert train.startswith("split.train: Im has 1 films, but `train` needs at least 2")
+    assert valid.startswith("split.valid: Ta has 1 films, but `train` needs at least 2")
     assert test.startswith("1 test films")

@@ -243,7 +243,7 @@ def test_a_given_split_that_divides_a_group_is_reported(root, caplog):
     [
         ({}, "is missing"),
         ({"mine": "{"}, "is not JSON"),
-        ({"mine": "[]"}, "found a list"),
+        ({"mine": "[]"}, "found list"),
         ({"mine": '{"AAA": "test"}'}, r"allowed are train, valid, eval: 'AAA': found 'test'"),
         ({"mine": '{"AAA": "train", "AAA": "eval"}'}, "occurs twice"),
         ({"mine": "{}"}, "names no film"),

@@ -23,7 +23,7 @@ from tests.apps.recommend.test_query import as_queries
 from tests.apps.recommend.tracks import make_index, track
 from tests.test_architecture import reached_from
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_store")]
 ASK = """
 import json, socket, sys
 from pathlib import Path

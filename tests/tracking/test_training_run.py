@@ -17,7 +17,7 @@ from pipeline.tracking.training import PROCESS_TAG, TrainingRun, training_run
 from tests.forks import Fork
 from tests.tracking.small import ended_process
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_store")]
 METRICS = {
     "variant": "All",
     "pool": "eval",
@@ -227,7 +227,7 @@ def test_variants_have_colours_of_their_own_but_not_the_runs_of_a_grid(tmp_path,
 
 
 def track(say: Callable[[str], None], root: Path, variant: str, params: Params, folder: Path) -> None:
-    """Log a training of one epoch."""
+    """Log a training run of one epoch."""
     with training_run(root, variant, asdict(params), "00") as run:
         run.log_epoch({"epoch": 1, "train_loss": 2.0})
         run.log_model(folder)

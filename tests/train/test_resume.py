@@ -1,4 +1,4 @@
-"""A training killed at any moment and restarted gives the same files as an undisturbed one; no other resumes it."""
+"""A training run killed at any moment and restarted gives the same files as an undisturbed one; no other resumes it."""
 
 import logging
 import math

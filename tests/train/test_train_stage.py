@@ -47,7 +47,7 @@ train_variant(Path(), "Bare", row, Material(store), dataset, *given, Group(0, 1,
 
 
 @pytest.fixture
-def root(tmp_path, features, dataset, monkeypatch):
+def root(tmp_path, own_store, features, dataset, monkeypatch):
     """A repository root with data set, features and a short recipe, isolated from the caller's environment."""
     for name in list(os.environ):
         if name.startswith(("DVC_", "MLFLOW_")) or name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):

@@ -22,7 +22,7 @@ AUDIO = "data/features/audio.parquet"
 def read_stages(folder: Path) -> dict[str, Any]:
     """Return the stages of the dvc.lock in `folder`; empty if it is missing or damaged."""
     try:
-        lock = YAML(typ="safe", pure=True).load((folder / LOCK).read_text(encoding="utf-8"))
+        lock = YAML(typ="safe").load((folder / LOCK).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, YAMLError):
         return {}
     return lock.get("stages", {}) if isinstance(lock, Mapping) else {}

@@ -115,7 +115,7 @@ def test_too_many_requests(api, wiki, pauses):
             200,
             OK,
             b'{"error": {"code": "badvalue", "info": "no\\u0007\\u001b[31m"}}',
-            r"refuses \('badvalue'\): no \[31m$",
+            r"\('badvalue'\): no \[31m$",
         ),
         (200, {"Content-Type": "text/html"}, b"<html>log in</html>", "is not the API of a wiki"),
         (200, OK, b"", "is not the API of a wiki"),

@@ -209,7 +209,7 @@ def test_a_name_in_corpus_fields_that_no_film_has_is_reported(check):
 @pytest.mark.parametrize(
     ("films", "line"),
     [
-        (3, "found 3, needed are at least 5"),
+        (3, "found 3, expected at least 5"),
         (10, "about 3 test films"),
         (90, None),
     ],

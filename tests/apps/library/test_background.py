@@ -184,7 +184,7 @@ def test_changes_of_a_missing_folder_are_unknown(world, music, tmp_path):
 def test_indexes_by_other_models_are_not_replaced_from_here(world, music, tmp_path):
     place = index(tmp_path / "made", music, {"Story": "2"})
     background = world.open(place, published=model("Words", "1"))
-    with pytest.raises(ModelError, match="indexes for other models than M-Words"):
+    with pytest.raises(ModelError, match="other than M-Words"):
         background.begin("made", False)
     assert world.updated == []
     assert world.open(place, published=model("Story", "2")).sources["made 2"].refusal == ""

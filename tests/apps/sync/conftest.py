@@ -46,7 +46,7 @@ class Restored:
         write_json(self.root / "metrics/evaluate/Im.json", metrics | figures)
 
     def lock(self, learning_rate: float) -> None:
-        """Write the dvc.lock of a training of this model."""
+        """Write the dvc.lock of a training run of this model."""
         out = {"path": "models/Im/model.safetensors", "md5": hashlib.md5(self.weights.read_bytes()).hexdigest()}
         train = {
             "train": {"learning_rate": learning_rate, "patience": None},
