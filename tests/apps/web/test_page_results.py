@@ -111,7 +111,7 @@ def test_reasons_follow_from_the_places(page):
             "The tags and the synopsis count most, equally",
             ["be 11th", "be 11th", "still be 3rd"],
         ),
-        (4, {"tags": 4, "plot": 1}, "No single part raises it to this place", ["still be 4th", "be 1st"]),
+        (4, {"tags": 4, "plot": 1}, "No single part raises it to this rank", ["still be 4th", "be 1st"]),
     ]
     tracks = [
         track(rank, place=place, without={part: {"place": lost, "score": 0.1} for part, lost in without.items()})

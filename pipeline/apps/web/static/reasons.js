@@ -53,7 +53,7 @@ function enumerated(texts) {
 // the part whose absence costs most places, or the parts if there is a tie
 function verdict(place, without) {
   const worst = Math.max(...without.map((found) => found.place));
-  if (worst <= place) return "No single part raises it to this place";
+  if (worst <= place) return "No single part raises it to this rank";
   const most = without.filter((found) => found.place === worst).map((found) => found.part);
   const who = capital(listed(most));
   if (most.length === without.length) return `${who} count equally`;
