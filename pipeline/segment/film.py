@@ -60,7 +60,7 @@ class FilmRecordings:
 
 
 def segment_film(root: Path, settings: Segment, base: str, film: FilmRecordings) -> FilmState:
-    """Cut a film again and return its state; a missing or undecodable recording is a row.
+    """Cut a film and return its state; a missing or undecodable recording is a row.
 
     Files in place are not changed before all segments are encoded; then a journal for the table `base` records it.
     Raises `StageError` for a file that cannot be read or written.

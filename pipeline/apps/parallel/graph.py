@@ -64,7 +64,7 @@ def order(repo: "Repo", targets: Sequence[str]) -> "dict[Stage, set[Stage]]":
     except (StageFileDoesNotExistError, StageNotFound):
         names = dict.fromkeys(name for stage in repo.index.stages for name in (stage.addressing, group_of(stage)))
         unknown = [target for target in targets if target not in names]
-        raise ParamsError(f"found {', '.join(unknown)}, allowed are the stages {', '.join(names)}") from None
+        raise ParamsError(f"STAGE: found {', '.join(unknown)}, allowed are {', '.join(names)}") from None
     return {stage: set(graph.successors(stage)) for stage in plan_repro(graph, wanted)}
 
 
