@@ -211,7 +211,7 @@ def test_one_at_a_time_on_request_and_no_stage_locked_by_another_command(reposit
 def test_unknown_names_are_answered_with_the_known(repository):
     done = repository.run("python", "-m", "pipeline", "repro", "sid")
     assert done.returncode == 1
-    assert "found sid, allowed are the stages first, side@left, side, side@right, last, alone" in done.stdout
+    assert "STAGE: found sid, allowed are first, side@left, side, side@right, last, alone" in done.stdout
     done = repository.run("python", "-m", "pipeline", "train", "Nope")
     assert done.returncode == 1
     assert "variant: found 'Nope', allowed are Im, Ta" in done.stdout
